@@ -34,18 +34,18 @@ def answering(folder: Path | None) -> None:
     from catdog_core.analysis import predict
     from catdog_core.models import keras_models
 
-    with tempfile.TemporaryDirectory() as place:
-        dataset = datasets.scan_folder(folder or drawn(Path(place)))
+    with tempfile.TemporaryDirectory() as directory:
+        dataset = datasets.scan_folder(folder or drawn(Path(directory)))
         for name, size in _SIZES.items():
             keras.utils.set_random_seed(0)  # weights do not matter for the time it takes
-            path = Path(place) / f"{name}.keras"
+            path = Path(directory) / f"{name}.keras"
             keras_models.save_model(
                 keras_models.build_model(name, size), path, {"classes": list(dataset.classes)}
             )
-            found = predict.load_predictor(path)
-            _one_photo(name, found, dataset)
-            _heat_map(name, found, dataset)
-            _evaluation(name, found, dataset)
+            predictor = predict.load_predictor(path)
+            _one_photo(name, predictor, dataset)
+            _heat_map(name, predictor, dataset)
+            _evaluation(name, predictor, dataset)
 
 
 def _one_photo(name: str, predictor: Any, dataset: Dataset) -> None:
@@ -159,11 +159,11 @@ def _in_turns(
     peers: Mapping[str, Callable[[], object]], rounds: int = _ROUNDS
 ) -> dict[str, list[float]]:
     """Seconds of each call, peers in turns; the first round warms up and does not count."""
-    found: dict[str, list[float]] = {name: [] for name in peers}
+    seconds: dict[str, list[float]] = {name: [] for name in peers}
     for number in range(rounds + 1):
         for name, run in peers.items():
             start = time.perf_counter()
             run()
             if number:
-                found[name].append(time.perf_counter() - start)
-    return found
+                seconds[name].append(time.perf_counter() - start)
+    return seconds

@@ -46,37 +46,37 @@ def learning(folder: Path | None) -> None:
     table = Table(title="From a cold start to the end of the training", box=None)
     for column in ("training", "validation accuracy", "95 % interval", "seconds", "CPU seconds"):
         table.add_column(column, justify="left" if column == "training" else "right")
-    with tempfile.TemporaryDirectory() as place:
-        photos = folder or drawn(Path(place))
+    with tempfile.TemporaryDirectory() as directory:
+        photos = folder or drawn(Path(directory))
         for name, flags in TRAININGS.items():
             console.print(f"training {name} …", style="dim")
-            found = _train(photos, flags.split())
-            low, high = metrics.wilson_interval(round(found.accuracy * found.n), found.n)
+            outcome = _train(photos, flags.split())
+            low, high = metrics.wilson_interval(round(outcome.accuracy * outcome.n), outcome.n)
             table.add_row(
                 name,
-                f"{found.accuracy:.4f}",
+                f"{outcome.accuracy:.4f}",
                 f"{low:.3f} to {high:.3f}",
-                f"{found.seconds:.0f}",
-                f"{found.cpu:.0f}",
+                f"{outcome.seconds:.0f}",
+                f"{outcome.cpu:.0f}",
             )
     console.print(table)
     console.print("The best epoch was chosen on the photos it is told of.\n")
 
 
 def _train(photos: Path, flags: list[str]) -> Outcome:
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as directory:
         command = [sys.executable, "-m", "catdog_core", "train", str(photos.resolve()), *flags]
         before, start = _children_cpu(), time.monotonic()
         subprocess.run(
-            [*command, "--run", f"{place}/run"],
+            [*command, "--run", f"{directory}/run"],
             cwd=files.PROJECT,
-            env={**os.environ, "CATDOG_WORKSPACE": f"{place}/workspace"},
+            env={**os.environ, "CATDOG_WORKSPACE": f"{directory}/workspace"},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             check=True,
         )
         seconds, cpu = time.monotonic() - start, _children_cpu() - before
-        run = run_folder.load_run(Path(place) / "run")
+        run = run_folder.load_run(Path(directory) / "run")
         best = next(row for row in run.epochs if row["epoch"] == run.best_epoch)
         return Outcome(float(best["val_accuracy"]), run.validation_photos, seconds, cpu)
 

@@ -85,15 +85,15 @@ def load(
     """
     console.print(f"{sessions} sessions, {os.cpu_count()} cores, load {_load()}\n")
     part = minutes * (30 if training else 60)
-    with tempfile.TemporaryDirectory() as place:
-        script = Path(place) / "bare.py"
+    with tempfile.TemporaryDirectory() as directory:
+        script = Path(directory) / "bare.py"
         script.write_text(BARE)
-        with server.process(Path(place), script) as (address, pid):
+        with server.process(Path(directory), script) as (address, pid):
             floor = crowd(address, pid, [_move] * sessions, min(part, 60), page="")
-    with tempfile.TemporaryDirectory() as place:
-        environment = server.with_workspace(Path(place) / "workspace")
+    with tempfile.TemporaryDirectory() as directory:
+        environment = server.with_workspace(Path(directory) / "workspace")
         _python("from catdog_core.data import datasets; datasets.create_demo()", environment)
-        with server.process(Path(place)) as (address, pid):
+        with server.process(Path(directory)) as (address, pid):
             hundred = _hundred(address)
             phases = {"nothing trains": crowd(address, pid, _roles(sessions, watch=False), part)}
             if training:

@@ -34,18 +34,18 @@ _SECONDS, _SAMPLE, _CHUNK = 9.0, 2000, 32
 
 def loading(folder: Path | None) -> None:
     """Read or cached, augmented, batched, float32; then the warp alone and its limits."""
-    with training_set(folder) as (place, photos):
+    with training_set(folder) as (train_folder, photos):
         pixels = np.asarray(photos.images)
-        race("Augmented, batched, float32: ready for fit", _loaders(place, photos), 7, OURS)
+        race("Augmented, batched, float32: ready for fit", _loaders(train_folder, photos), 7, OURS)
         race("The same work on uint8 in memory, one thread", _warps(pixels), 7, WARP)
 
 
-def _loaders(place: Path, photos: PhotoSplit) -> dict[str, Peer]:
+def _loaders(train_folder: Path, photos: PhotoSplit) -> dict[str, Peer]:
     """From photo files or from memory to batches as `fit` takes them."""
     from catdog_core.training import pipeline
 
     flow = peers.generator(augmented=True).flow_from_directory(
-        place, target_size=(SIZE, SIZE), batch_size=BATCH, class_mode="binary"
+        train_folder, target_size=(SIZE, SIZE), batch_size=BATCH, class_mode="binary"
     )
     memory = peers.generator(augmented=True).flow(
         np.asarray(photos.images, np.float32), photos.labels, batch_size=BATCH
@@ -59,7 +59,7 @@ def _loaders(place: Path, photos: PhotoSplit) -> dict[str, Peer]:
         for _ in batches:
             pass
 
-    found = {
+    loaders = {
         "ImageDataGenerator, folder": _taken(flow, 20),
         "ImageDataGenerator, in memory": _taken(memory, 20),
         "Keras layers in tf.data": _taken(peers.keras_layers(photos), 80),
@@ -69,8 +69,8 @@ def _loaders(place: Path, photos: PhotoSplit) -> dict[str, Peer]:
         console.print("albumentations is not installed: left out.")
     else:
         batches = peers.albumentations_batches(photos, change)
-        found["albumentations in tf.data"] = _taken(batches, steps)
-    return {**found, OURS: Peer(ours, steps * BATCH)}
+        loaders["albumentations in tf.data"] = _taken(batches, steps)
+    return {**loaders, OURS: Peer(ours, steps * BATCH)}
 
 
 def _taken(batches: Any, count: int) -> Peer:
@@ -102,15 +102,15 @@ def _warps(pixels: Photo) -> dict[str, Peer]:
             border = cv2.BORDER_REPLICATE
             cv2.warpAffine(image, matrix, (SIZE, SIZE), dst=out, flags=flags, borderMode=border)
 
-    found: dict[str, Callable[[Photo], object]] = {
+    warps: dict[str, Callable[[Photo], object]] = {
         "limit: cv2.warpAffine alone": warped,
         "limit: copy and cast to float32": copied,
     }
     change = peers.albumentations()
     if change is not None:
-        found["albumentations"] = lambda part: np.stack([change(image) for image in part])
-    found[WARP] = lambda part: augment.augment_batch(part, NOTES, rng)
-    return {name: Peer(_over(parts, do), len(parts) * BATCH) for name, do in found.items()}
+        warps["albumentations"] = lambda part: np.stack([change(image) for image in part])
+    warps[WARP] = lambda part: augment.augment_batch(part, NOTES, rng)
+    return {name: Peer(_over(parts, do), len(parts) * BATCH) for name, do in warps.items()}
 
 
 def _over(parts: list[Photo], do: Callable[[Photo], object]) -> Callable[[], None]:
@@ -123,8 +123,8 @@ def _over(parts: list[Photo], do: Callable[[Photo], object]) -> Callable[[], Non
 
 def readers(folder: Path | None) -> None:
     """Photos a second of each reader, cold and warm; then the parts of their work, each alone."""
-    with training_set(folder) as (place, photos):
-        dataset = datasets.scan_folder(place.parent)
+    with training_set(folder) as (train_folder, photos):
+        dataset = datasets.scan_folder(train_folder.parent)
         _readers(dataset)
         paths = [item.path for item in dataset.items("train")][:_SAMPLE]
         title = f"The parts of it alone, warm, on {THREADS} threads"
@@ -162,7 +162,7 @@ def _limits(paths: Sequence[Path], pixels: Photo) -> dict[str, Peer]:
         for batch in batches:
             np.copyto(target, batch)
 
-    found: dict[str, tuple[Sequence[Any], Callable[[Any], object]]] = {
+    tasks: dict[str, tuple[Sequence[Any], Callable[[Any], object]]] = {
         "files read": (paths, decode.read_photo_bytes),
         "Pillow decodes, reduced": (data, _pillow),
         "decode_photo, reduced": (data, lambda each: decode.decode_photo(each, SIZE)),
@@ -171,7 +171,7 @@ def _limits(paths: Sequence[Path], pixels: Photo) -> dict[str, Peer]:
             lambda each: decode.decode_and_fit(each, SIZE),
         ),
     }
-    limits = {name: Peer(_on_threads(do, work), len(work)) for name, (work, do) in found.items()}
+    limits = {name: Peer(_on_threads(do, work), len(work)) for name, (work, do) in tasks.items()}
     limits["uint8 in memory to float32, 1 thread"] = Peer(copied, len(batches) * BATCH)
     return limits
 

@@ -51,12 +51,12 @@ def race(title: str, peers: Mapping[str, Peer], rounds: int, ours: str = "") -> 
             run()
             if number:
                 rates[name].append(photos / (time.perf_counter() - start))
-    middles = {name: statistics.median(found) for name, found in rates.items()}
+    middles = {name: statistics.median(samples) for name, samples in rates.items()}
     first = next(iter(middles.values()))
     last = ["ours is"] if ours else []
     sheet = table(title, "photos a second", "median", "lowest", "highest", "ratio", *last)
-    for name, found in rates.items():
-        numbers = [f"{value:,.0f}" for value in (middles[name], min(found), max(found))]
+    for name, samples in rates.items():
+        numbers = [f"{value:,.0f}" for value in (middles[name], min(samples), max(samples))]
         times = [f"{middles[ours] / middles[name]:.2f} ×"] if ours else []
         sheet.add_row(name, *numbers, f"{middles[name] / first:.2f}", *times)
     console.print(sheet)
@@ -86,20 +86,20 @@ def training_set(folder: Path | None) -> Iterator[tuple[Path, PhotoSplit]]:
     library_output.import_tensorflow()
     from catdog_core.storage import tfrecord
 
-    with tempfile.TemporaryDirectory() as place:
-        root = folder or drawn(Path(place))
-        packed = tfrecord.pack_dataset(datasets.scan_folder(root), Path(place) / "packed", SIZE)
+    with tempfile.TemporaryDirectory() as directory:
+        root = folder or drawn(Path(directory))
+        packed = tfrecord.pack_dataset(datasets.scan_folder(root), Path(directory) / "packed", SIZE)
         yield root / "train", tfrecord.load_split(packed, "train", in_memory=True)
 
 
 def one_photo(folder: Path | None) -> Photo:
     """One training photo, (150, 150, 3) uint8."""
-    with tempfile.TemporaryDirectory() as place:
-        item = datasets.scan_folder(folder or drawn(Path(place))).items("train")[0]
+    with tempfile.TemporaryDirectory() as directory:
+        item = datasets.scan_folder(folder or drawn(Path(directory))).items("train")[0]
         return decode.decode_and_fit(item.path.read_bytes(), SIZE)
 
 
-def drawn(place: Path) -> Path:
-    """The drawn demo set, in a new folder inside `place`."""
-    datasets.make_demo(place / "demo", seed=0)
-    return place / "demo"
+def drawn(directory: Path) -> Path:
+    """The drawn demo set, in a new folder inside `directory`."""
+    datasets.make_demo(directory / "demo", seed=0)
+    return directory / "demo"

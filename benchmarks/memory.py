@@ -43,16 +43,16 @@ def report(counts: tuple[int, ...]) -> None:
         "",
         *(f"{count:,} photos" for count in counts),
     )
-    found = [measured(count) for count in counts]
-    for key, unit in found[0]:
-        sheet.add_row(f"{key}, {unit}", *(f"{dict(each)[key, unit]:,.0f}" for each in found))
+    measurements = [measured(count) for count in counts]
+    for key, unit in measurements[0]:
+        sheet.add_row(f"{key}, {unit}", *(f"{dict(each)[key, unit]:,.0f}" for each in measurements))
     console.print(sheet, "Small splits are kept in memory, larger ones are read from their shards.")
 
 
 def measured(count: int, phases: Iterable[str] = _PHASES) -> dict[tuple[str, str], float]:
     """What `count` photos take: figures by what they tell and their unit."""
-    with tempfile.TemporaryDirectory() as place:
-        root, packed = Path(place) / "photos", Path(place) / "packed"
+    with tempfile.TemporaryDirectory() as directory:
+        root, packed = Path(directory) / "photos", Path(directory) / "packed"
         draw(root, count)
         steps = {name: in_own_process(name, root, packed) for name in phases}
     pixels = count * SIZE * SIZE * 3
@@ -86,8 +86,8 @@ def in_own_process(phase: str, root: Path, packed: Path) -> dict[str, Any]:
     """Run a phase: "photos" handled, "seconds" of each time, "peak" and "before", its highest
     resident memory at the end and before it began, in bytes."""
     command = [sys.executable, "-m", "benchmarks.memory", phase, str(root), str(packed)]
-    place = Path(__file__).resolve().parent.parent
-    done = subprocess.run(command, cwd=place, stdout=subprocess.PIPE, check=True, text=True)
+    project_root = Path(__file__).resolve().parent.parent
+    done = subprocess.run(command, cwd=project_root, stdout=subprocess.PIPE, check=True, text=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -110,11 +110,11 @@ def _phase(name: str, root: Path, packed: Path) -> None:
 
     if dataset:
         timed(lambda: tfrecord.pack_dataset(dataset, packed, SIZE))
-        told = {"bytes": tfrecord.open_packed(packed).bytes, "photos": len(dataset.photos)}
+        totals = {"bytes": tfrecord.open_packed(packed).bytes, "photos": len(dataset.photos)}
     else:
         photos = tfrecord.load_split(tfrecord.open_packed(packed), "train")
         steps = _FIT_STEPS if name == "fit" else len(photos.labels) // BATCH
-        told = {"photos": steps * BATCH}
+        totals = {"photos": steps * BATCH}
         batches = pipeline.training_batches(
             photos, None, batch_size=BATCH, seed=0, first_step=0, last_step=steps
         )
@@ -125,7 +125,7 @@ def _phase(name: str, root: Path, packed: Path) -> None:
         else:
             timed(lambda: collections.deque(batches, 0))
             timed(lambda: collections.deque(batches, 0))
-    print(json.dumps({**told, "seconds": seconds, "before": before, "peak": _peak()}))
+    print(json.dumps({**totals, "seconds": seconds, "before": before, "peak": _peak()}))
 
 
 def _peak() -> int:

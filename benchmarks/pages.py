@@ -95,11 +95,11 @@ def _is_gallery(arrival: Arrival) -> bool:
 def threshold(_folder: Path | None = None) -> None:
     """The answers are made up; nothing of a figure's cost depends on where they come from."""
     walls, busy = [], []
-    with tempfile.TemporaryDirectory() as place:
-        environment = server.with_workspace(Path(place) / "workspace")
-        make = [sys.executable, "-c", _MAKE, str(Path(place) / "pets")]
+    with tempfile.TemporaryDirectory() as directory:
+        environment = server.with_workspace(Path(directory) / "workspace")
+        make = [sys.executable, "-c", _MAKE, str(Path(directory) / "pets")]
         subprocess.run(make, cwd=server.PROJECT, env=environment, check=True)
-        with server.process(Path(place)) as (address, pid), visitor(address) as one:
+        with server.process(Path(directory)) as (address, pid), visitor(address) as one:
             one.open("Evaluate")
             lab = psutil.Process(pid)
             for number in range(_WARM_UP + ROUNDS):

@@ -35,13 +35,13 @@ def keras_layers(photos: PhotoSplit) -> Any:
     import keras
     import tensorflow as tf
 
-    turn = NOTES.rotation_range / 360  # a fraction of the whole circle
+    rotation = NOTES.rotation_range / 360  # a fraction of the whole circle
     zoom = (-NOTES.zoom_range, NOTES.zoom_range)
     fill = {"fill_mode": NOTES.fill_mode}
     layers = keras.Sequential(
         [
             keras.layers.RandomFlip("horizontal_and_vertical"),
-            keras.layers.RandomRotation(turn, **fill),
+            keras.layers.RandomRotation(rotation, **fill),
             keras.layers.RandomTranslation(
                 NOTES.height_shift_range, NOTES.width_shift_range, **fill
             ),

@@ -22,11 +22,11 @@ _PATIENCE = 60.0  # seconds until the server answers
 @contextmanager
 def lab() -> Iterator[str]:
     """Start the lab with the demo dataset on a free port; yields ``127.0.0.1:port``."""
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as directory:
         make = "from catdog_core.data import datasets; datasets.create_demo()"
-        environment = with_workspace(Path(place) / "workspace")
+        environment = with_workspace(Path(directory) / "workspace")
         subprocess.run([sys.executable, "-c", make], cwd=PROJECT, env=environment, check=True)
-        with running(Path(place)) as address:
+        with running(Path(directory)) as address:
             yield address
 
 
@@ -81,10 +81,10 @@ def process(
         _end(server)
 
 
-def free_port(place: str = "127.0.0.1") -> int:
+def free_port(host: str = "127.0.0.1") -> int:
     """A port of an address of this machine at which nobody listens."""
     with socket.socket() as probe:
-        probe.bind((place, 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 

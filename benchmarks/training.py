@@ -20,7 +20,7 @@ def training(folder: Path | None) -> None:
     from catdog_core.training import pipeline
 
     steps = 12
-    with training_set(folder) as (place, photos):
+    with training_set(folder) as (train_folder, photos):
         keras.utils.set_random_seed(0)
         plain = keras.Sequential(
             keras_models.build_model("notes").layers[1:]
@@ -28,7 +28,7 @@ def training(folder: Path | None) -> None:
         plain.build((None, SIZE, SIZE, 3))
         plain.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
         flow = peers.generator(augmented=False).flow_from_directory(
-            place, target_size=(SIZE, SIZE), batch_size=BATCH, class_mode="binary"
+            train_folder, target_size=(SIZE, SIZE), batch_size=BATCH, class_mode="binary"
         )
         lab = keras_models.build_model("notes")
         keras_models.compile_for_training(lab, 1e-4)
@@ -44,7 +44,7 @@ def training(folder: Path | None) -> None:
 
         later = _pooled_first()
         count = steps * BATCH
-        found = {
+        peers_by_name = {
             "model.fit + ImageDataGenerator": Peer(
                 lambda: plain.fit(flow, steps_per_epoch=steps, verbose=0), count
             ),
@@ -52,7 +52,7 @@ def training(folder: Path | None) -> None:
             "the same, ReLU after the pooling": Peer(ours(later, None), count),
             "this lab, the notes' augmentation": Peer(ours(lab, PRESETS["notes"]), count),
         }
-        race("The notes' network in training", found, rounds=7)
+        race("The notes' network in training", peers_by_name, rounds=7)
 
 
 def _pooled_first() -> Any:

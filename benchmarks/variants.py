@@ -29,9 +29,9 @@ def variants(folder: Path | None) -> None:
     warping, encoding, both, figures = [], [], [], []
     for seed in range(-2, _ROUNDS):  # the rounds below 0 warm up
         start = time.perf_counter()
-        made = augment.make_variants(photo, peers.NOTES, COUNT, abs(seed))
+        augmented = augment.make_variants(photo, peers.NOTES, COUNT, abs(seed))
         middle = time.perf_counter()
-        for image, _ in made:
+        for image, _ in augmented:
             decode.encode_photo(image)
         end = time.perf_counter()
         if seed >= 0:
@@ -61,8 +61,8 @@ def _figure(photo: Photo, generator: Any) -> bytes:
 
     figure = pyplot.figure(figsize=(10, 8))
     flow = generator.flow(photo[None].astype(np.float32), batch_size=1)
-    for place in range(COUNT):
-        pyplot.subplot(4, 5, place + 1)
+    for index in range(COUNT):
+        pyplot.subplot(4, 5, index + 1)
         pyplot.imshow(next(flow)[0])
     file = BytesIO()
     figure.savefig(file, format="png", dpi=200, bbox_inches="tight")

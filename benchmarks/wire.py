@@ -104,14 +104,14 @@ class Visitor:
         The times of what arrives count from the moment all files are on the server.
         """
         uploader = next(each for each in self._uploaders if each.endswith(f"-{key}"))
-        places = self._places(list(files))
-        for place, (name, data) in zip(places, files.items(), strict=True):
-            self._put(place.upload_url, name, data)
+        url_infos = self._places(list(files))
+        for url_info, (name, data) in zip(url_infos, files.items(), strict=True):
+            self._put(url_info.upload_url, name, data)
         request = self._request("")
         state = request.rerun_script.widget_states.widgets.add(id=uploader)
-        for place, (name, data) in zip(places, files.items(), strict=True):
+        for url_info, (name, data) in zip(url_infos, files.items(), strict=True):
             state.file_uploader_state_value.uploaded_file_info.add(
-                name=name, size=len(data), file_id=place.file_id, file_urls=place
+                name=name, size=len(data), file_id=url_info.file_id, file_urls=url_info
             )
         return self._ask(request)
 
@@ -157,7 +157,7 @@ class Visitor:
             self.faults.append(f"an upload was answered by {status}")
 
     def _ask(self, request: BackMsg) -> list[Arrival]:
-        found = []
+        arrivals = []
         if not request.rerun_script.fragment_id:
             self._timers.clear()  # the page is made anew and tells them again
             self._shown.clear()
@@ -167,11 +167,11 @@ class Visitor:
             data = self._socket.recv(timeout=_PATIENCE)
             after = time.perf_counter() - start
             message = ForwardMsg.FromString(data)
-            found.append(Arrival(after, len(data), message))
+            arrivals.append(Arrival(after, len(data), message))
             self._learn(message)
             ended = message.WhichOneof("type") == "script_finished"
             if ended and message.script_finished != _AGAIN:
-                return found
+                return arrivals
 
     def _learn(self, message: Any) -> None:
         kind = message.WhichOneof("type")
@@ -226,5 +226,5 @@ def visitor(address: str) -> Iterator[Visitor]:
 
 def token(address: str) -> str:
     """The token against cross-site requests that the server gives a browser with its first page."""
-    with urllib.request.urlopen(f"http://{address}/_stcore/health", timeout=_PATIENCE) as told:
-        return SimpleCookie(told.headers["Set-Cookie"])[_XSRF].value
+    with urllib.request.urlopen(f"http://{address}/_stcore/health", timeout=_PATIENCE) as response:
+        return SimpleCookie(response.headers["Set-Cookie"])[_XSRF].value

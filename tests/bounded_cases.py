@@ -46,7 +46,7 @@ def history_cases(home: Path) -> Cases:
         return history_import.read_history(home / "history")
 
     flat = ",".join(f'"{name}":[1e0]' for name in COLUMNS)
-    made = {
+    files = {
         "csv: a wide header over 1,000 rows": HEAD + b"," + _wide(20_000) + b"\n" + b"1\n" * 1000,
         "csv: a million rows": HEAD + b"\n" + b"1\n" * 1_200_000,
         "csv: a million columns": HEAD + b"\n" + b"," * 1_000_000,
@@ -74,7 +74,7 @@ def history_cases(home: Path) -> Cases:
         "json: the same name": b"{" + b'"loss":[],' * 480_000 + b'"loss":[1]}',
         "pickle: one list 1,500 times": b"\x80\x04]\x94(" + b"h\0" * 2_400_000 + b"e.",
     }
-    return {name: (data, read) for name, data in made.items()}
+    return {name: (data, read) for name, data in files.items()}
 
 
 def settings_cases(home: Path) -> Cases:
@@ -192,10 +192,10 @@ def archive_cases(home: Path) -> Cases:
         "names of 64,000 dots": (_pax(name + b"\0", b"L") + photo) * 500,
         "a name of 8 GB": _header("x", 8_000_000_000, b"L") + photo,
     }
-    found: Cases = {
+    cases: Cases = {
         f"tar: {name}": (gzip.compress(data, 1), read(".tar.gz")) for name, data in tars.items()
     }
-    found |= {
+    cases |= {
         "gzip: 400,000 empty members": (gzip.compress(b"") * 400_000, read(".tar.gz")),
         "bzip2: 600,000 empty streams": (bz2.compress(b"") * 600_000, read(".tar.bz2")),
         "xz: 250,000 empty streams": (lzma.compress(b"") * 250_000, read(".tar.xz")),
@@ -205,7 +205,7 @@ def archive_cases(home: Path) -> Cases:
         "zip: names of 64 kB": (_zip(100, name="./" * 30_000 + "{}.jpg"), read(".zip")),
         "zip: 200,000 rows": (_rows(200_000), read(".zip")),
     }
-    return found
+    return cases
 
 
 def _zip(count: int, name: str = "cats/{}.jpg", extra: bytes = b"", comment: bytes = b"") -> bytes:
@@ -310,7 +310,7 @@ def bundle_cases(home: Path) -> Cases:
     from catdog_core.config import Training
     from catdog_core.export import bundle_import
 
-    told = {
+    settings = {
         "format": 1,
         "created": 1.0,
         "training": Training().model_dump(),
@@ -325,7 +325,7 @@ def bundle_cases(home: Path) -> Cases:
 
     def bundle(changed: dict[str, bytes], more: dict[str, Any] | None = None) -> bytes:
         parts = {
-            "run/settings.json": json.dumps({**told, **(more or {})}).encode(),
+            "run/settings.json": json.dumps({**settings, **(more or {})}).encode(),
             "run/metrics.jsonl": b'{"epoch":0}\n',
             "run/best.keras": b"x",
             **changed,
@@ -341,8 +341,8 @@ def bundle_cases(home: Path) -> Cases:
                 archive.writestr(name, data)
         return out.getvalue()
 
-    filters = {**told["training"], "network": {"filters": ["x"] * 900_000}}
-    made = {
+    filters = {**settings["training"], "network": {"filters": ["x"] * 900_000}}
+    bundles = {
         "45 MB of epochs": bundle({"run/metrics.jsonl": b'{"epoch":1}\n' * 3_750_000}),
         "45 MB of empty lines": bundle({"run/metrics.jsonl": b"\n" * 45_000_000}),
         "45 MB of batches": bundle({"run/batches.jsonl": b'{"epoch":1,"batch":1}\n' * 2_000_000}),
@@ -352,7 +352,7 @@ def bundle_cases(home: Path) -> Cases:
         "100,000 versions": bundle({}, {"versions": {str(n): n for n in range(200_000)}}),
         "a manifest of 4 MB": bundle({f"run/x{n}": b"" for n in range(40_000)}),
     }
-    return {f"bundle: {name}": (data, read) for name, data in made.items()}
+    return {f"bundle: {name}": (data, read) for name, data in bundles.items()}
 
 
 def answer_cases(home: Path) -> Cases:
@@ -361,16 +361,16 @@ def answer_cases(home: Path) -> Cases:
 
     def case(photos: Any, data: bytes, classes: int = 2) -> Case:
         def read(table: bytes) -> Any:
-            place = home / "t-test.csv"
+            table_path = home / "t-test.csv"
             about = {
                 "format": 1,
                 "classes": [str(n) for n in range(classes)],
                 "photos": photos,
                 "table": hashlib.blake2b(table, digest_size=20).hexdigest(),
             }
-            place.write_bytes(table)
-            place.with_suffix(".json").write_text(json.dumps(about), encoding="utf-8")
-            return predictions.read_table_file(place)
+            table_path.write_bytes(table)
+            table_path.with_suffix(".json").write_text(json.dumps(about), encoding="utf-8")
+            return predictions.read_table_file(table_path)
 
         return data, read
 
@@ -454,10 +454,10 @@ def main() -> None:
             outcome = f"{type(error).__name__}: {error}"
         except BaseException as error:
             outcome = f"HIT: {type(error).__name__}: {str(error)[:200]}"
-        told = {"case": name, "bytes": len(data), "outcome": outcome[:400]}
-        told["seconds"] = time.process_time() - start
-        told["megabytes"] = _memory("VmHWM") - before
-        print(json.dumps(told), flush=True)
+        result = {"case": name, "bytes": len(data), "outcome": outcome[:400]}
+        result["seconds"] = time.process_time() - start
+        result["megabytes"] = _memory("VmHWM") - before
+        print(json.dumps(result), flush=True)
 
 
 if __name__ == "__main__":

@@ -17,16 +17,16 @@ def repack_bundle(
     """The bundle with its files changed, and the manifest with them unless it is to lie."""
     out = io.BytesIO()
     with zipfile.ZipFile(path) as source, zipfile.ZipFile(out, "w", how) as target:
-        kept = {name: source.read(name) for name in source.namelist()}
-        kept = {name: change(name, data) for name, data in kept.items()}
-        kept = {name: data for name, data in kept.items() if data is not None}
-        manifest = json.loads(kept.pop("manifest.json"))
+        contents = {name: source.read(name) for name in source.namelist()}
+        contents = {name: change(name, data) for name, data in contents.items()}
+        contents = {name: data for name, data in contents.items() if data is not None}
+        manifest = json.loads(contents.pop("manifest.json"))
         if isinstance(manifest, dict) and not lies:
             manifest["files"] = {
                 name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-                for name, data in [*kept.items(), *extra]
+                for name, data in [*contents.items(), *extra]
             }
-        parts = [*kept.items(), *extra, ("manifest.json", json.dumps(manifest))]
+        parts = [*contents.items(), *extra, ("manifest.json", json.dumps(manifest))]
         for name, data in parts[::order]:
             target.writestr(name, data)
     out.seek(0)
@@ -39,14 +39,14 @@ def edit_json(wanted, **values):
     def change(name, data):
         if name != wanted:
             return data
-        found = json.loads(data)
+        document = json.loads(data)
         for key, value in values.items():
-            place = found
+            node = document
             *path, last = key.split("__")
             for part in path:
-                place = place[part]
-            place[last] = value
-        return json.dumps(found).encode()
+                node = node[part]
+            node[last] = value
+        return json.dumps(document).encode()
 
     return change
 

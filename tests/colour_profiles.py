@@ -44,8 +44,8 @@ def make_profile(
     head[12:24] = kind + space + pcs
     head[36:40] = b"acsp"
     head[68:80] = _fixed(*_WHITE)
-    whole = bytes(head) + struct.pack(">I", len(tags)) + entries + body
-    return struct.pack(">I", len(whole)) + whole[4:]
+    profile = bytes(head) + struct.pack(">I", len(tags)) + entries + body
+    return struct.pack(">I", len(profile)) + profile[4:]
 
 
 def rgb_profile(colourants: Colourants = P3, gamma: float = 0) -> bytes:
@@ -73,8 +73,11 @@ def lut_profile(
     """
     steps = np.linspace(0, 1, points)
     grid = np.stack(np.meshgrid(*[steps] * inks, indexing="ij"), axis=-1).reshape(-1, inks)
-    found = lab(grid)
-    coded = np.stack([found[:, 0] * 652.8, (found[:, 1] + 128) * 256, (found[:, 2] + 128) * 256], 1)
+    lab_values = lab(grid)
+    coded = np.stack(
+        [lab_values[:, 0] * 652.8, (lab_values[:, 1] + 128) * 256, (lab_values[:, 2] + 128) * 256],
+        1,
+    )
     body = b"mft2\0\0\0\0" + bytes((inks, 3, points, 0)) + _fixed(1, 0, 0, 0, 1, 0, 0, 0, 1)
     body += struct.pack(">HH", 2, 2) + struct.pack(">HH", 0, 65535) * inks
     body += coded.clip(0, 65535).round().astype(">u2").tobytes()

@@ -83,8 +83,8 @@ def shared(side: int = 128, times: int = 12) -> keras.Model:
     def body(x: Any) -> Any:
         layer = layers.Conv2D(8, 3, padding="same", activation="relu")
         x = layers.Conv2D(8, 3, padding="same")(x)
-        found = [x := layer(x) for _ in range(times)]
-        return layers.Add()(found)
+        outputs = [x := layer(x) for _ in range(times)]
+        return layers.Add()(outputs)
 
     return _model(side, body)
 

@@ -26,13 +26,13 @@ def make_dataset_run(dataset, name="first", classes=None):
 def write_answers(folder, dataset, split="validation", wrong=range(WRONG_PER_CLASS)):
     """Keep answers in a run: 90 % and less for the true class, `wrong` photos of each not."""
     answers = {}
-    places = dict.fromkeys(range(len(dataset.classes)), 0)
+    counts = dict.fromkeys(range(len(dataset.classes)), 0)
     for item in dataset.items(split):
-        place = places[item.label]
-        places[item.label] += 1
+        index = counts[item.label]
+        counts[item.label] += 1
         row = np.full(len(dataset.classes), 0.0)
-        sure = 0.9 - place / 100
-        called = (item.label + (place in wrong)) % len(row)
+        sure = 0.9 - index / 100
+        called = (item.label + (index in wrong)) % len(row)
         row[called] = sure
         row[(called + 1) % len(row)] += 1 - sure
         answers[item.file] = row

@@ -103,9 +103,9 @@ def only_error(app: AppTest) -> str:
     return texts[0]
 
 
-def failed_clearly(told: tuple[int, Any, str]) -> bool:
+def failed_clearly(result: tuple[int, Any, str]) -> bool:
     """Whether a command failed, and then with one line."""
-    status, _, err = told
+    status, _, err = result
     assert status in (0, 1)
     if status:
         last = err.strip().splitlines()

@@ -98,16 +98,16 @@ def flat_tiff(
     else:
         rows = rows or height
         sizes = [width * min(rows, height - top) * each for top in range(0, height, rows)]
-    made: dict[int, bytes] = {}
+    data_by_size: dict[int, bytes] = {}
     strips = []
     for size in sizes * planes:
-        if size not in made:
+        if size not in data_by_size:
             plain = value * (size // len(value))
-            made[size] = zlib.compress(plain, 9) if packed else plain
-        strips.append(made[size])
-    data, places, at = b"".join(made.values()), {}, 8
-    for size, strip in made.items():
-        places[size] = at
+            data_by_size[size] = zlib.compress(plain, 9) if packed else plain
+        strips.append(data_by_size[size])
+    data, offsets, at = b"".join(data_by_size.values()), {}, 8
+    for size, strip in data_by_size.items():
+        offsets[size] = at
         at += len(strip)
     if colours is None:
         colours = 1 if len(bits) < 3 else 2
@@ -118,9 +118,9 @@ def flat_tiff(
     def shorts(*values: int) -> bytes:
         return struct.pack(f"{order}{len(values)}H", *values)
 
-    where = longs([places[size] for size in sizes * planes])
+    where = longs([offsets[size] for size in sizes * planes])
     lengths = longs([len(strip) for strip in strips])
-    found = {
+    fields = {
         256: (4, 1, longs([width])),
         257: (4, 1, longs([height])),
         258: (3, len(bits), shorts(*bits)),
@@ -131,16 +131,16 @@ def flat_tiff(
         339: (3, len(bits), shorts(*[numbers] * len(bits))),
     }
     if tile:
-        found |= {322: (4, 1, longs([tile])), 323: (4, 1, longs([tile]))}
-        found |= {324: (4, len(strips), where), 325: (4, len(strips), lengths)}
+        fields |= {322: (4, 1, longs([tile])), 323: (4, 1, longs([tile]))}
+        fields |= {324: (4, len(strips), where), 325: (4, len(strips), lengths)}
     else:
-        found |= {278: (4, 1, longs([rows or height]))}
-        found |= {273: (4, len(strips), where), 279: (4, len(strips), lengths)}
-    found |= {tag: (kind, count, content) for tag, kind, count, content in tags}
+        fields |= {278: (4, 1, longs([rows or height]))}
+        fields |= {273: (4, len(strips), where), 279: (4, len(strips), lengths)}
+    fields |= {tag: (kind, count, content) for tag, kind, count, content in tags}
     begin = at + at % 2
-    extra, after = b"", begin + 2 + 12 * len(found) + 4
+    extra, after = b"", begin + 2 + 12 * len(fields) + 4
     entries = b""
-    for tag, (kind, count, content) in sorted(found.items()):
+    for tag, (kind, count, content) in sorted(fields.items()):
         entries += struct.pack(f"{order}HHI", tag, kind, count)
         if len(content) <= 4:
             entries += content.ljust(4, b"\0")
@@ -148,5 +148,5 @@ def flat_tiff(
             entries += struct.pack(f"{order}I", after + len(extra))
             extra += content + b"\0" * (len(content) % 2)
     head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", begin)
-    body = struct.pack(f"{order}H", len(found)) + entries + bytes(4) + extra
+    body = struct.pack(f"{order}H", len(fields)) + entries + bytes(4) + extra
     return head + data + bytes(at % 2) + body

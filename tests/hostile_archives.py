@@ -37,10 +37,10 @@ def patch_bytes(
     data: bytes, mark: bytes, offset: int, value: bytes, all_of_them: bool = False
 ) -> bytes:
     """The same with bytes changed at an offset from a mark, the first or each."""
-    out, place = bytearray(data), data.find(mark)
-    while place >= 0:
-        out[place + offset : place + offset + len(value)] = value
-        place = data.find(mark, place + 1) if all_of_them else -1
+    out, position = bytearray(data), data.find(mark)
+    while position >= 0:
+        out[position + offset : position + offset + len(value)] = value
+        position = data.find(mark, position + 1) if all_of_them else -1
     return bytes(out)
 
 
@@ -181,21 +181,21 @@ def odd_tars() -> dict[str, bytes]:
         "character device": (tarfile.CHRTYPE, ""),
         "block device": (tarfile.BLKTYPE, ""),
     }
-    found = {
+    tars = {
         f"{name}.tar": make_tar(extra, type=kind, linkname=link, size=0)
         for name, (kind, link) in kinds.items()
     }
-    found |= {f"name {n}.tar": make_tar([*PLAIN_NAMES, name]) for n, name in enumerate(_NAMES)}
+    tars |= {f"name {n}.tar": make_tar([*PLAIN_NAMES, name]) for n, name in enumerate(_NAMES)}
     pax = {"path": "../../x.jpg"}
     sparse = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(2**60)}
     size = make_tar(extra)
-    place = size.rfind(b"cats/x.jpg")
-    return found | {
+    position = size.rfind(b"cats/x.jpg")
+    return tars | {
         "path of pax.tar": make_tar(extra, pax_headers=pax),
         "pax of 300 kB.tar": make_tar(extra, pax_headers={"comment": "x" * 300_000}),
         "sparse of an exabyte.tar": make_tar(extra, pax_headers=sparse),
-        "negative size.tar": _resized(size, place, struct.pack(">B3xq", 0xFF, -512)),
-        "size of exabytes.tar": _resized(size, place, struct.pack(">B3xQ", 0x80, 2**62)),
+        "negative size.tar": _resized(size, position, struct.pack(">B3xq", 0xFF, -512)),
+        "size of exabytes.tar": _resized(size, position, struct.pack(">B3xQ", 0x80, 2**62)),
         "half.tar.gz": gzip.compress(make_tar())[:-500],
         "twice packed.tar.gz": gzip.compress(gzip.compress(make_tar())),
         "a zip.tar": make_zip(),
@@ -204,9 +204,9 @@ def odd_tars() -> dict[str, bytes]:
     }
 
 
-def _resized(data: bytes, place: int, size: bytes) -> bytes:
+def _resized(data: bytes, position: int, size: bytes) -> bytes:
     out = bytearray(data)
-    out[place + 124 : place + 136] = size
-    out[place + 148 : place + 156] = b" " * 8
-    out[place + 148 : place + 155] = b"%06o\0" % sum(out[place : place + 512])
+    out[position + 124 : position + 136] = size
+    out[position + 148 : position + 156] = b" " * 8
+    out[position + 148 : position + 155] = b"%06o\0" % sum(out[position : position + 512])
     return bytes(out)

@@ -22,8 +22,12 @@ def rewrite_config(source: Path, target: Path, change: Callable[[Config], Any]) 
     """A `.keras` file whose configuration is changed in place, or replaced by what is returned."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         config = json.loads(old.read("config.json"))
-        made = change(config)
-        text = made if isinstance(made, bytes) else json.dumps(config if made is None else made)
+        replacement = change(config)
+        text = (
+            replacement
+            if isinstance(replacement, bytes)
+            else json.dumps(config if replacement is None else replacement)
+        )
         for name in old.namelist():
             new.writestr(name, text if name == "config.json" else old.read(name))
     return target

@@ -74,11 +74,11 @@ def measure_costs(paths: Iterable[Path]) -> dict[str, Cost]:
     return {Path(name).name: Cost(*rest) for name, *rest in rows}
 
 
-def too_costly(found: dict[str, Cost]) -> dict[str, Cost]:
+def too_costly(costs: dict[str, Cost]) -> dict[str, Cost]:
     """Those beyond the promise, or told in more than a line."""
     return {
         name: cost
-        for name, cost in found.items()
+        for name, cost in costs.items()
         if cost.seconds > MAX_SECONDS or cost.megabytes > MAX_MEGABYTES or "\n" in cost.said
     }
 

@@ -13,9 +13,9 @@ def make_model_file(
     from catdog_core.models import keras_models
 
     keras.utils.set_random_seed(0)
-    made = keras_models.build_model(name, 64, classes, **more)
-    last = next(layer for layer in made.layers[::-1] if layer.weights)
+    model = keras_models.build_model(name, 64, classes, **more)
+    last = next(layer for layer in model.layers[::-1] if layer.weights)
     last.kernel.assign(last.kernel * 30)  # untrained, it would call every photo a half
     path = folder / f"{name}.keras"
-    keras_models.save_model(made, path, {"classes": list(classes), "model": name})
+    keras_models.save_model(model, path, {"classes": list(classes), "model": name})
     return path

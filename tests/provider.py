@@ -50,19 +50,19 @@ class Provider:
             "code_challenge_methods_supported": ["S256"],
         }
 
-    def authorize(self, asked: dict[str, str]) -> str:
+    def authorize(self, parameters: dict[str, str]) -> str:
         """The way back to the lab, with a code."""
         code = secrets.token_urlsafe()
-        self.codes[code] = asked
-        self.redirects.append(asked["redirect_uri"])
-        answer = {"code": code, "state": asked["state"]}
-        return f"{asked['redirect_uri']}?{urlencode(answer)}"
+        self.codes[code] = parameters
+        self.redirects.append(parameters["redirect_uri"])
+        answer = {"code": code, "state": parameters["state"]}
+        return f"{parameters['redirect_uri']}?{urlencode(answer)}"
 
-    def token(self, asked: dict[str, str], who: str) -> dict[str, Any] | None:
+    def token(self, parameters: dict[str, str], who: str) -> dict[str, Any] | None:
         """The signed identity for a code; None where secret, code or challenge is wrong."""
-        known = self.codes.pop(asked.get("code", ""), None)
+        known = self.codes.pop(parameters.get("code", ""), None)
         expected = base64.b64encode(f"{CLIENT}:{PASSWORD}".encode()).decode()
-        digest = hashlib.sha256(asked.get("code_verifier", "").encode()).digest()
+        digest = hashlib.sha256(parameters.get("code_verifier", "").encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
         if known is None or who.removeprefix("Basic ") not in (expected, _quoted()):
             return None
@@ -117,9 +117,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = urlsplit(self.path)
         if path.path == "/authorize":
-            asked = {key: values[0] for key, values in parse_qs(path.query).items()}
+            parameters = {key: values[0] for key, values in parse_qs(path.query).items()}
             self.send_response(302)
-            self.send_header("Location", self.provider.authorize(asked))
+            self.send_header("Location", self.provider.authorize(parameters))
             self.end_headers()
         elif path.path == "/.well-known/openid-configuration":
             self._json(self.provider.discovery())
@@ -130,9 +130,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        asked = {key: values[0] for key, values in parse_qs(body).items()}
-        found = self.provider.token(asked, self.headers.get("Authorization", ""))
-        self._json(found or {"error": "invalid_grant"}, 200 if found else 400)
+        parameters = {key: values[0] for key, values in parse_qs(body).items()}
+        tokens = self.provider.token(parameters, self.headers.get("Authorization", ""))
+        self._json(tokens or {"error": "invalid_grant"}, 200 if tokens else 400)
 
     def _json(self, value: Any, status: int = 200) -> None:
         body = json.dumps(value).encode()

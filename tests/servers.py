@@ -88,11 +88,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(body)
 
     def _start(self) -> int:
-        asked = self.headers.get("Range", "")
+        range_header = self.headers.get("Range", "")
         fresh = self.site.ignores_mark or self.headers.get("If-Range") in (None, self.site.etag)
-        if not asked or self.site.ignores_range or not fresh:
+        if not range_header or self.site.ignores_range or not fresh:
             return 0
-        return int(asked.removeprefix("bytes=").rstrip("-"))
+        return int(range_header.removeprefix("bytes=").rstrip("-"))
 
     def _head(self, status: int, start: int, length: int) -> None:
         site = self.site
@@ -119,8 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
                 site.stall_at = None
                 site.done.wait(60)
             elif site.trickle:
-                for place in range(len(body)):
-                    self.wfile.write(body[place : place + 1])
+                for index in range(len(body)):
+                    self.wfile.write(body[index : index + 1])
                     if site.done.wait(site.trickle):
                         break
             elif site.cut_at is not None and site.cuts > 0:

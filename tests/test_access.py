@@ -297,13 +297,13 @@ def test_a_shared_lab_opens_folders_of_its_roots_only(shared, tmp_path):
 
 def test_what_is_refused_tells_not_whether_it_is_there(shared, tmp_path):
     shared(STUDENT, roots=[str(tmp_path / "photos")])
-    told = []
+    messages = []
     (tmp_path / "is here").mkdir()
     for name in ("is here", "is gone"):
         with pytest.raises(DatasetError) as error:
             allowed_roots.confine_path(tmp_path / name)
-        told.append(str(error.value).replace(name, "…"))
-    assert told[0] == told[1]
+        messages.append(str(error.value).replace(name, "…"))
+    assert messages[0] == messages[1]
 
 
 def test_links_are_followed_before_a_place_is_judged(shared, tmp_path):

@@ -104,9 +104,9 @@ def test_the_audience_stops_no_job_of_others(monkeypatch):
     with pytest.raises(AccessError):
         job.stop()
     assert not job.stopped()
-    look = jobs.start_background_job("a look", lambda job: ended.wait(60), action=None)
-    look.stop()
-    assert look.stopped()
+    second_job = jobs.start_background_job("a look", lambda job: ended.wait(60), action=None)
+    second_job.stop()
+    assert second_job.stopped()
     ended.set()
 
 

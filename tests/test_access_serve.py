@@ -24,14 +24,14 @@ from catdog_core.cli import serve
 @pytest.fixture
 def started(workspace, monkeypatch):
     """The command lines and environments of servers that would be started."""
-    found = []
+    calls = []
     monkeypatch.setattr(
         serve,
         "_run_streamlit",
-        lambda arguments, environment: found.append((arguments, environment)),
+        lambda arguments, environment: calls.append((arguments, environment)),
     )
     monkeypatch.setattr(serve, "find_lan_address", lambda: "192.168.1.20")
-    return found
+    return calls
 
 
 def test_without_lan_it_listens_on_this_machine_only(started, capsys):
@@ -42,14 +42,16 @@ def test_without_lan_it_listens_on_this_machine_only(started, capsys):
 
 
 def test_for_a_class_it_answers_to_its_own_address_and_tells_two_codes(started, capsys):
-    status, said, _ = fakes.run_cli(capsys, "serve", "--lan", "--port", 8600, "--name", "lab.local")
+    status, stdout, _ = fakes.run_cli(
+        capsys, "serve", "--lan", "--port", 8600, "--name", "lab.local"
+    )
     arguments, environment = started[0]
     hosts = [b for a, b in pairwise(arguments) if a.endswith("Hosts")]
     assert status == 0 and hosts == ["192.168.1.20", "lab.local"]
-    assert "http://192.168.1.20:8600" in said and "docs/class.md" in said
-    codes = [line.split()[-1] for line in said.splitlines() if "code" in line and ":  " in line]
-    told = json.loads(environment[access.OVERRIDES])
-    assert len(codes) == 2 and told["shared"]
+    assert "http://192.168.1.20:8600" in stdout and "docs/class.md" in stdout
+    codes = [line.split()[-1] for line in stdout.splitlines() if "code" in line and ":  " in line]
+    overrides = json.loads(environment[access.OVERRIDES])
+    assert len(codes) == 2 and overrides["shared"]
     assert not any(code in environment[access.OVERRIDES] for code in codes)
 
 
@@ -74,8 +76,8 @@ def test_the_file_says_the_rest(workspace, monkeypatch):
 def test_a_damaged_file_is_told_before_anything_starts(started, capsys, workspace):
     workspace.mkdir()
     (workspace / access.FILE).write_text('{"everyone": "boss"}')
-    status, _, told = fakes.run_cli(capsys, "serve", "--lan")
-    assert status == 1 and "everyone" in told and not started
+    status, _, stderr = fakes.run_cli(capsys, "serve", "--lan")
+    assert status == 1 and "everyone" in stderr and not started
 
 
 def test_codes_are_new_each_time_and_hold_40_bits():
@@ -106,10 +108,10 @@ def test_without_a_network_it_says_so(monkeypatch):
 
 def test_a_class_is_let_in_at_the_lan_address_and_nobody_under_another_name(workspace):
     try:
-        place = serve.find_lan_address()
+        lan_address = serve.find_lan_address()
     except CatDogError:
         pytest.skip("this machine is in no local network")
-    port = server.free_port(place)
+    port = server.free_port(lan_address)
     command = [sys.executable, "-m", "catdog_core", "serve", "--lan", "--port", str(port)]
     process = subprocess.Popen(
         [*command, "--code", "meow"],
@@ -118,7 +120,7 @@ def test_a_class_is_let_in_at_the_lan_address_and_nobody_under_another_name(work
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    address = f"{place}:{port}"
+    address = f"{lan_address}:{port}"
     try:
         _wait(f"http://{address}/_stcore/health")
         assert http_client.websocket_status(address) == 101
@@ -127,8 +129,8 @@ def test_a_class_is_let_in_at_the_lan_address_and_nobody_under_another_name(work
         with pytest.raises(OSError):
             http_client.http_status(f"127.0.0.1:{port}", "GET", "/")
         with wire.visitor(address) as one:
-            told = b"".join(each.message.SerializeToString() for each in one.open(""))
-        assert b"Audience" in told and not one.faults
+            page_bytes = b"".join(each.message.SerializeToString() for each in one.open(""))
+        assert b"Audience" in page_bytes and not one.faults
     finally:
         children = psutil.Process(process.pid).children(recursive=True)
         for each in (*children, process):
@@ -153,9 +155,9 @@ def test_a_signal_for_the_command_ends_the_pages(workspace, name):
     try:
         _wait(f"http://127.0.0.1:{port}/_stcore/health")
         process.send_signal(getattr(signal, name))
-        said = process.communicate(timeout=60)[1].splitlines()
+        stderr_lines = process.communicate(timeout=60)[1].splitlines()
         assert process.returncode == 128 + getattr(signal, name)
-        assert said[-1].endswith(".") and "Traceback" not in "".join(said)
+        assert stderr_lines[-1].endswith(".") and "Traceback" not in "".join(stderr_lines)
         with pytest.raises(OSError):
             http_client.http_status(f"127.0.0.1:{port}", "GET", "/")
     finally:
@@ -183,9 +185,9 @@ def _wait(url):
     ],
 )
 def test_an_address_this_machine_does_not_have_is_told_in_a_sentence(started, capsys, address):
-    status, _, told = fakes.run_cli(capsys, "serve", "--lan", "--address", address)
-    assert status == 1 and len(told.splitlines()) == 1 and "--address" in told
-    assert "Traceback" not in told and not started
+    status, _, stderr = fakes.run_cli(capsys, "serve", "--lan", "--address", address)
+    assert status == 1 and len(stderr.splitlines()) == 1 and "--address" in stderr
+    assert "Traceback" not in stderr and not started
 
 
 @pytest.mark.parametrize(
@@ -204,8 +206,8 @@ def test_an_address_is_understood_as_it_is_usually_written(typed, meant):
 
 @pytest.mark.parametrize("name", ["", "*", "*.org", "http://lab", "lab:80", "a b", "-a", "a..b"])
 def test_what_is_no_host_name_is_refused(started, capsys, name):
-    status, _, told = fakes.run_cli(capsys, "serve", "--lan", "--name", name)
-    assert status == 1 and "is no host name" in told and not started
+    status, _, stderr = fakes.run_cli(capsys, "serve", "--lan", "--name", name)
+    assert status == 1 and "is no host name" in stderr and not started
 
 
 def test_a_name_in_another_script_is_written_as_browsers_do():
@@ -218,40 +220,40 @@ def test_a_port_in_use_is_told_in_a_sentence(workspace, capsys, flags):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        status, _, told = fakes.run_cli(capsys, "serve", *flags, "--port", port)
-    assert status == 1 and "is in use" in told and len(told.splitlines()) == 1
+        status, _, stderr = fakes.run_cli(capsys, "serve", *flags, "--port", port)
+    assert status == 1 and "is in use" in stderr and len(stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("port", [0, -1, 80, 65536, "x", ""])
 def test_a_port_out_of_range_is_told_in_a_sentence(started, capsys, port):
-    status, _, told = fakes.run_cli(capsys, "serve", "--port", port)
-    assert status == 1 and "--port" in told and len(told.splitlines()) == 1 and not started
+    status, _, stderr = fakes.run_cli(capsys, "serve", "--port", port)
+    assert status == 1 and "--port" in stderr and len(stderr.splitlines()) == 1 and not started
 
 
 @pytest.mark.parametrize("code", ["", " ", "\t", "\u200b", "x" * 101])
 @pytest.mark.parametrize("flag", ["--code", "--teacher-code"])
 def test_a_blank_code_starts_nothing(started, capsys, flag, code):
-    status, _, told = fakes.run_cli(capsys, "serve", "--lan", flag, code)
-    assert status == 1 and "A code is blank" in told and not started
+    status, _, stderr = fakes.run_cli(capsys, "serve", "--lan", flag, code)
+    assert status == 1 and "A code is blank" in stderr and not started
 
 
 @pytest.mark.parametrize("teacher", ["meow", " meow ", "MEOW", "\uff4deow", "me ow"])
 def test_one_code_for_teachers_and_students_starts_nothing(started, capsys, teacher):
-    status, _, told = fakes.run_cli(
+    status, _, stderr = fakes.run_cli(
         capsys, "serve", "--lan", "--code", "meow", "--teacher-code", teacher
     )
-    assert status == 1 and "are the same" in told and not started
+    assert status == 1 and "are the same" in stderr and not started
 
 
 @pytest.mark.parametrize("flag", ["--address", "--name", "--code", "--teacher-code"])
 def test_what_is_for_a_class_is_not_passed_over_without_one(started, capsys, flag):
-    status, _, told = fakes.run_cli(capsys, "serve", flag, "127.0.0.1")
-    assert status == 1 and "Add --lan" in told and not started
+    status, _, stderr = fakes.run_cli(capsys, "serve", flag, "127.0.0.1")
+    assert status == 1 and "Add --lan" in stderr and not started
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"shared": "yes"}', '{"student_code": "x"}'])
 @pytest.mark.parametrize("flags", [(), ("--lan",)])
 def test_a_damaged_environment_starts_nothing(started, capsys, monkeypatch, flags, text):
     monkeypatch.setenv(access.OVERRIDES, text)
-    status, _, told = fakes.run_cli(capsys, "serve", *flags)
-    assert status == 1 and access.OVERRIDES in told and not started
+    status, _, stderr = fakes.run_cli(capsys, "serve", *flags)
+    assert status == 1 and access.OVERRIDES in stderr and not started

@@ -57,9 +57,9 @@ def network(request):
 
 
 def test_maps_have_the_shapes_told_and_kerass_own(network):
-    found = activations.list_map_layers(network)
-    assert len(found) > 2
-    for one in (found[0], found[len(found) // 2], found[-1]):
+    map_layers = activations.list_map_layers(network)
+    assert len(map_layers) > 2
+    for one in (map_layers[0], map_layers[len(map_layers) // 2], map_layers[-1]):
         layer = next(x for x in network.model._flatten_layers() if x.name == one.name)
         values = activations.compute_activations(network, noise(network.size, 2), one.place)
         assert values.shape == (2, *one.shape) and one.kind == type(layer).__name__
@@ -73,10 +73,10 @@ def test_pooling_keeps_what_the_layer_gives(network):
         if one.kind != "MaxPooling2D":
             continue
         pooling, before = activations.pooling_of_layer(network, one.place)
-        given = activations.compute_activations(network, photos, before)[0, ..., 0]
-        found = find_pooling_winners(given, pooling)
+        inputs = activations.compute_activations(network, photos, before)[0, ..., 0]
+        winners = find_pooling_winners(inputs, pooling)
         result = activations.compute_activations(network, photos, one.place)[0, ..., 0]
-        assert np.array_equal(given[found.rows, found.columns], result)
+        assert np.array_equal(inputs[winners.rows, winners.columns], result)
 
 
 def test_every_unit_has_a_field_or_a_reason(network):
@@ -90,11 +90,11 @@ def test_the_strongest_photos_are_found_where_they_answer(network):
     layer = activations.list_map_layers(network)[-1]
     values = activations.compute_activations(network, photos, layer.place)[..., 1]
     seen = []
-    found = activations.top_activations(
+    top_photos = activations.top_activations(
         network, iter(photos), layer.place, 1, 3, progress=seen.append
     )
-    assert [one.value for one in found] == sorted(values.max(axis=(1, 2)), reverse=True)[:3]
-    assert all(values[one.photo, one.row, one.column] == one.value for one in found)
+    assert [one.value for one in top_photos] == sorted(values.max(axis=(1, 2)), reverse=True)[:3]
+    assert all(values[one.photo, one.row, one.column] == one.value for one in top_photos)
     assert seen == [32, 40]
     means = activations.top_activations(network, iter(photos), layer.place, 1, 1, by_mean=True)
     assert means[0].photo == values.mean(axis=(1, 2)).argmax()
@@ -122,22 +122,26 @@ def test_the_network_is_as_it_was_once_it_has_been_opened():
 
 
 def test_a_unit_behind_a_gate_of_the_whole_sees_the_whole():
-    found = predictor(skipping())
-    places = {one.name: one.place for one in activations.list_map_layers(found)}
-    assert activations.receptive_field(found, places["skip"], 0, 0) == activations.Box(-2, -2, 6, 6)
+    network = predictor(skipping())
+    layer_indices = {one.name: one.place for one in activations.list_map_layers(network)}
+    assert activations.receptive_field(network, layer_indices["skip"], 0, 0) == activations.Box(
+        -2, -2, 6, 6
+    )
     for name in ("gate", "gated"):
-        assert activations.receptive_field(found, places[name], 3, 2) == activations.Box(
+        assert activations.receptive_field(network, layer_indices[name], 3, 2) == activations.Box(
             0, 0, 33, 33
         )
 
 
 def test_maps_are_what_the_layers_give():
     model = keras_models.build_model("notes", 64)
-    found = predictor(model)
+    network = predictor(model)
     layer = model.layers[2]
-    place = next(one.place for one in activations.list_map_layers(found) if one.name == layer.name)
+    layer_index = next(
+        one.place for one in activations.list_map_layers(network) if one.name == layer.name
+    )
     direct = keras.Model(model.inputs[0], layer.output)(noise(64).astype(np.float32))
-    assert activations.compute_activations(found, noise(64), place) == pytest.approx(
+    assert activations.compute_activations(network, noise(64), layer_index) == pytest.approx(
         np.asarray(direct), abs=1e-5
     )
 
@@ -148,23 +152,28 @@ def test_maps_are_what_the_layers_give():
 )
 def test_the_winners_are_those_of_kerass_pooling(padding, pool, strides):
     values = np.random.default_rng(0).normal(size=(11, 14)).astype(np.float32)
-    found = find_pooling_winners(values, Pooling(pool, strides, padding))
+    winners = find_pooling_winners(values, Pooling(pool, strides, padding))
     direct = kl.MaxPooling2D(pool, strides, padding)(values[None, ..., None])
-    assert np.array_equal(values[found.rows, found.columns], np.asarray(direct)[0, ..., 0])
-    assert not found.tied.any()
-    assert found.mask(values.shape).sum() <= found.rows.size
+    assert np.array_equal(values[winners.rows, winners.columns], np.asarray(direct)[0, ..., 0])
+    assert not winners.tied.any()
+    assert winners.mask(values.shape).sum() <= winners.rows.size
 
 
 def test_of_equal_values_the_first_stands_for_all():
-    found = find_pooling_winners(np.zeros((4, 4), np.float32), Pooling((2, 2), (2, 2), "valid"))
-    assert found.tied.all() and not found.places.any()
-    assert found.mask((4, 4)).sum() == 4
+    winners = find_pooling_winners(np.zeros((4, 4), np.float32), Pooling((2, 2), (2, 2), "valid"))
+    assert winners.tied.all() and not winners.places.any()
+    assert winners.mask((4, 4)).sum() == 4
 
 
 def test_filters_of_the_notes_network():
-    found = activations.first_layer_filters(predictor(keras_models.build_model("notes", 64)))
-    assert found.shape == (architecture.list_model_layers("notes", 64)[1].output_shape[-1], 3, 3, 3)
-    assert found.min() >= 0 and found.max() <= 1
+    filters = activations.first_layer_filters(predictor(keras_models.build_model("notes", 64)))
+    assert filters.shape == (
+        architecture.list_model_layers("notes", 64)[1].output_shape[-1],
+        3,
+        3,
+        3,
+    )
+    assert filters.min() >= 0 and filters.max() <= 1
 
 
 def test_a_model_without_convolutions_has_no_filters():

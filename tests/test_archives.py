@@ -32,18 +32,18 @@ def left_behind(workspace):
 
 
 def test_a_zip_becomes_a_dataset_in_the_workspace(workspace):
-    found = imports.import_archive(packed(), "my pets.zip")
-    assert (found.name, found.source, found.classes) == ("my pets", "zip", ("cats", "dogs"))
-    assert found.root.is_relative_to(workspace)
-    assert datasets.load_dataset(found.id) == found
-    assert all(item.path.is_file() for item in found.items())
+    dataset = imports.import_archive(packed(), "my pets.zip")
+    assert (dataset.name, dataset.source, dataset.classes) == ("my pets", "zip", ("cats", "dogs"))
+    assert dataset.root.is_relative_to(workspace)
+    assert datasets.load_dataset(dataset.id) == dataset
+    assert all(item.path.is_file() for item in dataset.items())
 
 
 def test_strange_class_names_are_kept_as_names_never_as_paths(workspace):
     names = [f"{c}/{i}.jpg" for c in ("<b>고양이", "CON") for i in range(3)]
-    found = imports.import_archive(packed(names), "../../x.zip")
-    assert set(found.classes) == {"<b>고양이", "CON"}
-    assert all(item.file.isascii() for item in found.items())
+    dataset = imports.import_archive(packed(names), "../../x.zip")
+    assert set(dataset.classes) == {"<b>고양이", "CON"}
+    assert all(item.file.isascii() for item in dataset.items())
 
 
 @pytest.mark.parametrize(
@@ -109,8 +109,8 @@ def test_a_table_of_a_million_entries_is_refused_before_it_is_parsed(workspace, 
 
 def test_a_password_is_named_as_the_reason(workspace):
     data = bytearray(packed().getvalue())
-    place = data.find(b"PK\x01\x02")
-    data[place + 8] |= 1
+    offset = data.find(b"PK\x01\x02")
+    data[offset + 8] |= 1
     with pytest.raises(DatasetError, match="password"):
         imports.import_archive(io.BytesIO(data), "x.zip")
 
@@ -124,9 +124,9 @@ def test_an_archive_larger_than_the_free_disk_is_refused(workspace, monkeypatch)
 
 
 def test_what_is_no_photo_is_counted_and_not_unpacked(workspace):
-    found = imports.import_archive(packed([*PLAIN, "cats/film.mp4", "read.me"]), "x.zip")
-    assert found.note["ignored"] == 2
-    assert len(list(found.root.rglob("*.*"))) == len(PLAIN)
+    dataset = imports.import_archive(packed([*PLAIN, "cats/film.mp4", "read.me"]), "x.zip")
+    assert dataset.note["ignored"] == 2
+    assert len(list(dataset.root.rglob("*.*"))) == len(PLAIN)
 
 
 def test_class_names_packed_on_korean_windows_are_read_as_meant(workspace):
@@ -137,12 +137,12 @@ def test_class_names_packed_on_korean_windows_are_read_as_meant(workspace):
 
 def test_folders_that_differ_in_their_case_are_one_class_and_long_names_stay_two(workspace):
     names = ["Cats", "cats", "c" * 70, "c" * 70 + "d"]
-    found = imports.import_archive(
+    dataset = imports.import_archive(
         packed([f"{c}/{i}.jpg" for c in names for i in range(2)]), "x.zip"
     )
-    assert len(found.classes) == 3 and found.classes[0] == "Cats"
-    assert len({item.file.split("/")[0].lower() for item in found.items()}) == 3
-    assert len(found.items()) == 8
+    assert len(dataset.classes) == 3 and dataset.classes[0] == "Cats"
+    assert len({item.file.split("/")[0].lower() for item in dataset.items()}) == 3
+    assert len(dataset.items()) == 8
 
 
 def test_an_error_names_folders_as_the_user_knows_them(workspace):
@@ -164,17 +164,17 @@ def test_every_collected_zip_ends_as_its_manifest_says(workspace, bad_inputs):
             archives.inspect_archive(path, path.name)
         except DatasetError:
             outcome = "reject with message"
-        told = outcome
+        inspection_outcome = outcome
         try:
             if imports.import_archive(path, path.name).note["warnings"]:
                 outcome = "accept with warning"
         except DatasetError:
             outcome = "reject with message"
         assert outcome in row["expectation"], (row["file"], outcome)
-        assert told[:6] == outcome[:6], row["file"]
+        assert inspection_outcome[:6] == outcome[:6], row["file"]
         assert time.monotonic() - start < 6, row["file"]
 
 
 def test_a_collected_tar_under_its_right_name_is_taken(workspace, bad_inputs):
-    found = imports.import_archive(bad_inputs / "files" / "targz_renamed.zip", "pets.tar.gz")
-    assert (found.classes, len(found.items())) == (("cats", "dogs"), 12)
+    dataset = imports.import_archive(bad_inputs / "files" / "targz_renamed.zip", "pets.tar.gz")
+    assert (dataset.classes, len(dataset.items())) == (("cats", "dogs"), 12)

@@ -21,11 +21,16 @@ def photo(shade, side=50):
 def sound(tmp_path):
     """Six cats and six dogs to train on, three and three to validate; no two alike."""
     number = 0
-    for place, count in (("train/cats", 6), ("train/dogs", 6), ("val/cats", 3), ("val/dogs", 3)):
-        (tmp_path / place).mkdir(parents=True)
+    for class_folder, count in (
+        ("train/cats", 6),
+        ("train/dogs", 6),
+        ("val/cats", 3),
+        ("val/dogs", 3),
+    ):
+        (tmp_path / class_folder).mkdir(parents=True)
         for index in range(count):
             number += 1
-            (tmp_path / place / f"{index}.jpg").write_bytes(photo(9 * number))
+            (tmp_path / class_folder / f"{index}.jpg").write_bytes(photo(9 * number))
     return tmp_path
 
 
@@ -43,17 +48,17 @@ def test_a_clean_dataset_has_no_findings(demo, sound):
 @pytest.mark.parametrize("data", [b"", b"no photo", photo(7)[:200]])
 def test_a_damaged_photo_is_told_with_its_reason(sound, data):
     (sound / "train/cats/0.jpg").write_bytes(data)
-    (found,) = audit.audit_dataset(datasets.scan_folder(sound))
-    assert (found.kind, found.files) == ("unreadable", ("train/cats/0.jpg",))
-    assert isinstance(found.params["reason"], PhotoError)
-    assert str(found.params["reason"]) in str(found)
+    (finding,) = audit.audit_dataset(datasets.scan_folder(sound))
+    assert (finding.kind, finding.files) == ("unreadable", ("train/cats/0.jpg",))
+    assert isinstance(finding.params["reason"], PhotoError)
+    assert str(finding.params["reason"]) in str(finding)
 
 
 def test_a_photo_that_vanishes_after_the_scan_is_told(sound):
     dataset = datasets.scan_folder(sound)
     (sound / "val/dogs/2.jpg").unlink()
-    (found,) = audit.audit_dataset(dataset)
-    assert (found.kind, found.files) == ("unreadable", ("val/dogs/2.jpg",))
+    (finding,) = audit.audit_dataset(dataset)
+    assert (finding.kind, finding.files) == ("unreadable", ("val/dogs/2.jpg",))
 
 
 @pytest.mark.parametrize(
@@ -72,17 +77,17 @@ def test_copies_are_told_apart_by_where_they_lie(sound, kind, copy, of):
 
 def test_a_tiny_photo_is_told_with_its_size(sound):
     (sound / "train/cats/0.jpg").write_bytes(photo(3, side=16))
-    (found,) = audit.audit_dataset(datasets.scan_folder(sound))
-    assert found.kind == "tiny"
-    assert "16 × 16 px" in str(found)
+    (finding,) = audit.audit_dataset(datasets.scan_folder(sound))
+    assert finding.kind == "tiny"
+    assert "16 × 16 px" in str(finding)
 
 
 def test_unequal_classes_are_told_with_their_numbers(sound):
     for index in range(3, 6):
         (sound / f"train/dogs/{index}.jpg").unlink()
-    (found,) = audit.audit_dataset(datasets.scan_folder(sound))
-    assert found.kind == "imbalance"
-    assert (found.params["high"], found.params["low"]) == (6, 3)
+    (finding,) = audit.audit_dataset(datasets.scan_folder(sound))
+    assert finding.kind == "imbalance"
+    assert (finding.params["high"], finding.params["low"]) == (6, 3)
 
 
 def test_troubles_come_worst_first(sound):
@@ -94,16 +99,18 @@ def test_troubles_come_worst_first(sound):
 
 
 def test_progress_ends_at_the_number_of_photos(sound):
-    told = []
-    audit.audit_dataset(datasets.scan_folder(sound), progress=lambda *numbers: told.append(numbers))
-    assert told[-1] == (18, 18)
+    progress_updates = []
+    audit.audit_dataset(
+        datasets.scan_folder(sound), progress=lambda *numbers: progress_updates.append(numbers)
+    )
+    assert progress_updates[-1] == (18, 18)
 
 
 def test_a_name_made_to_deceive_is_shown_escaped(sound):
     (sound / "train/cats/cat\u202egpj.jpg").write_bytes(b"no photo")
-    (found,) = audit.audit_dataset(datasets.scan_folder(sound))
-    assert "\u202e" not in str(found)
-    assert "\u202e" in found.files[0]
+    (finding,) = audit.audit_dataset(datasets.scan_folder(sound))
+    assert "\u202e" not in str(finding)
+    assert "\u202e" in finding.files[0]
 
 
 @pytest.fixture
@@ -138,16 +145,16 @@ def test_changed_copies_are_told_apart_by_where_they_lie(drawn, kind, copy):
 def test_an_exact_and_a_changed_copy_are_told_as_what_they_are(drawn):
     shutil.copy(drawn / CAT, drawn / "train/cats/same.jpg")
     changed_copy(drawn / CAT, drawn / "validation/cats/copy.jpg")
-    found = checked(drawn)
-    assert found["duplicate"] == (CAT, "train/cats/same.jpg")
-    assert found["near_leak"] == (CAT, "train/cats/same.jpg", "validation/cats/copy.jpg")
+    files_by_kind = checked(drawn)
+    assert files_by_kind["duplicate"] == (CAT, "train/cats/same.jpg")
+    assert files_by_kind["near_leak"] == (CAT, "train/cats/same.jpg", "validation/cats/copy.jpg")
 
 
 def test_a_copy_in_the_test_split_is_told_of_the_test(drawn):
     shutil.copytree(drawn / "validation", drawn / "test")
-    found = audit.audit_dataset(datasets.scan_folder(drawn))
-    assert {finding.kind for finding in found} == {"leak"}
-    assert "The test is too kind" in str(found[0])
+    findings = audit.audit_dataset(datasets.scan_folder(drawn))
+    assert {finding.kind for finding in findings} == {"leak"}
+    assert "The test is too kind" in str(findings[0])
 
 
 def as_jpeg(photo, **options):
@@ -172,15 +179,17 @@ ODD = {
 @pytest.mark.parametrize("kind", ODD)
 def test_odd_photos_are_told_and_usable_all_the_same(sound, kind):
     ODD[kind](sound / "train/cats/0.jpg")
-    (found,) = audit.audit_dataset(datasets.scan_folder(sound))
-    assert (found.kind, found.files) == (kind, ("train/cats/0.jpg",))
+    (finding,) = audit.audit_dataset(datasets.scan_folder(sound))
+    assert (finding.kind, finding.files) == (kind, ("train/cats/0.jpg",))
     assert decode.decode_and_fit((sound / "train/cats/0.jpg").read_bytes(), 32).shape == (32, 32, 3)
 
 
 def test_the_size_of_a_turned_photo_is_that_seen(sound):
     as_jpeg(np.tile(PICTURE, (1, 3, 1)), exif=TURNED)(sound / "train/cats/0.jpg")
-    told = {finding.kind: finding for finding in audit.audit_dataset(datasets.scan_folder(sound))}
-    assert "60 × 240 px" in str(told["extreme_shape"])
+    findings_by_kind = {
+        finding.kind: finding for finding in audit.audit_dataset(datasets.scan_folder(sound))
+    }
+    assert "60 × 240 px" in str(findings_by_kind["extreme_shape"])
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP"])
@@ -188,8 +197,8 @@ def test_a_photo_without_its_end_is_told_as_cut_off(sound, kind):
     path = sound / "train/cats/0.jpg"
     Image.fromarray(PICTURE).save(path, kind)
     path.write_bytes(path.read_bytes()[:-2000])
-    (found,) = audit.audit_dataset(datasets.scan_folder(sound))
-    assert (found.kind, found.files) == ("truncated", ("train/cats/0.jpg",))
+    (finding,) = audit.audit_dataset(datasets.scan_folder(sound))
+    assert (finding.kind, finding.files) == ("truncated", ("train/cats/0.jpg",))
 
 
 def test_a_kept_finding_is_told_no_more_others_of_its_photos_are(workspace, drawn):
@@ -197,10 +206,10 @@ def test_a_kept_finding_is_told_no_more_others_of_its_photos_are(workspace, draw
     (drawn / "train/dogs/small.jpg").write_bytes(photo(3, side=16))
     opened = datasets.open_folder(drawn)
     (leak, tiny) = audit.audit_dataset(opened)
-    kept = datasets.edit_photos(
+    edited_dataset = datasets.edit_photos(
         opened.id, [PhotoEdit(file, "keep", leak.kind) for file in leak.files]
     )
-    assert audit.audit_dataset(kept) == [tiny]
+    assert audit.audit_dataset(edited_dataset) == [tiny]
     shutil.copy(drawn / CAT, drawn / "train/cats/same.jpg")
     again = [finding.kind for finding in audit.audit_dataset(datasets.open_folder(drawn))]
     assert again == ["near_leak", "duplicate", "tiny"]
@@ -242,8 +251,8 @@ def test_a_check_given_up_ends_soon(sound):
 
 @pytest.mark.long
 def test_the_leak_nobody_planted_is_found_in_the_real_photos(photos):
-    found = {
+    files_by_kind = {
         finding.kind: finding.files for finding in audit.audit_dataset(datasets.scan_folder(photos))
     }
-    assert found["near_leak"] == ("train/dogs/dog.980.jpg", "validation/dogs/dog.1273.jpg")
-    assert found["near_duplicate"] == ("train/dogs/dog.180.jpg", "train/dogs/dog.74.jpg")
+    assert files_by_kind["near_leak"] == ("train/dogs/dog.980.jpg", "validation/dogs/dog.1273.jpg")
+    assert files_by_kind["near_duplicate"] == ("train/dogs/dog.180.jpg", "train/dogs/dog.74.jpg")

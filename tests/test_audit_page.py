@@ -29,10 +29,10 @@ def page(folder, **query):
 
 def press(app, start):
     """Click the first button whose key begins so."""
-    found = next(b for b in app.button if (b.key or "").startswith(start))
-    found.click().run()
+    button = next(b for b in app.button if (b.key or "").startswith(start))
+    button.click().run()
     assert not app.exception
-    return found.label
+    return button.label
 
 
 def dataset():

@@ -25,8 +25,8 @@ def page(path="", **query):
 
 def pictures(app):
     """The 20 variants, the steps of the sweep, and the original with the average, in this order."""
-    found = re.findall(r'<img src="([^"]+)"', " ".join(e.value for e in app.get("html")))
-    return found[:20], found[20:-2], found[-2:]
+    sources = re.findall(r'<img src="([^"]+)"', " ".join(e.value for e in app.get("html")))
+    return sources[:20], sources[20:-2], sources[-2:]
 
 
 @pytest.fixture
@@ -69,14 +69,14 @@ def test_a_preset_sets_the_sliders(bench):
 
 def test_the_settings_go_to_training_and_outlive_the_page(bench):
     bench.slider("augment_rotation_range").set_value(45.0).run()
-    made = pictures(bench)[0]
+    variants = pictures(bench)[0]
     bench.button("use_in_training").click().run()
     assert bench.session_state["train_augmentation"]["rotation_range"] == 45
     bench.switch_page("pages/3_Train.py").run()
     assert "Rotation ±45°" in fakes.joined_text(bench.caption)
     bench.switch_page("pages/2_Augment.py").run()
     assert bench.slider("augment_rotation_range").value == 45
-    assert pictures(bench)[0] == made
+    assert pictures(bench)[0] == variants
 
 
 def test_an_own_photo_is_used_and_no_photo_is_refused_in_a_sentence():
@@ -94,9 +94,9 @@ def test_links_open_with_their_settings_and_name_what_is_refused(demo):
     app = page("2_Augment", dataset=datasets.open_folder(demo).id, **query)
     assert app.slider("augment_rotation_range").value == 33
     assert app.toggle("augment_vertical_flip").value is False
-    said = fakes.joined_text(app.warning)
-    assert "zoom\\_range is '9'" in said and "from 0 to 0.9" in said
-    assert "hue\\_range is 'x'" in said
+    warning_text = fakes.joined_text(app.warning)
+    assert "zoom\\_range is '9'" in warning_text and "from 0 to 0.9" in warning_text
+    assert "hue\\_range is 'x'" in warning_text
     assert app.slider("augment_zoom_range").value == 0.1
     app.slider("augment_zoom_range").set_value(0.2).run()
     assert not app.warning
@@ -139,8 +139,8 @@ def test_a_preset_without_a_fit_name_is_refused_in_a_sentence(bench):
 def test_a_file_from_elsewhere_is_refused_by_name_and_changes_nothing(bench):
     upload = ("theirs.json", b'{"rotation_range": 400}', "application/json")
     bench.file_uploader("augment_preset_file").set_value([upload]).run()
-    said = fakes.joined_text(bench.error)
-    assert "a number from 0 to 180" in said and "theirs.json" in said
+    error_text = fakes.joined_text(bench.error)
+    assert "a number from 0 to 180" in error_text and "theirs.json" in error_text
     assert bench.slider("augment_rotation_range").value == 20
 
 
@@ -217,19 +217,19 @@ def test_a_model_answers_for_each_variant(monkeypatch):
     monkeypatch.setattr(augment_panels, "_chosen_run", Chosen)
     monkeypatch.setattr(augment_panels.loaders, "load_predictor", lambda path: Model())
     photo = np.zeros((150, 150, 3), np.uint8)
-    asked = augment_panels.ask_model(VariantSet([photo] * 20, [], [""] * 20), photo)
-    assert asked.answers[0] == "cats 86%" and asked.answers[-1] == "dogs 90%"
-    assert sum(asked.labels) == 10  # from 54 % up
-    assert asked.original == pytest.approx([0.9, 0.1])
+    predictions = augment_panels.ask_model(VariantSet([photo] * 20, [], [""] * 20), photo)
+    assert predictions.answers[0] == "cats 86%" and predictions.answers[-1] == "dogs 90%"
+    assert sum(predictions.labels) == 10  # from 54 % up
+    assert predictions.original == pytest.approx([0.9, 0.1])
 
 
 def test_the_contact_sheet_is_a_picture_or_a_pdf():
     photo = np.zeros((150, 150, 3), np.uint8)
     settings = Augmentation()
     subject = augment_view.SubjectPhoto(photo, "train/cats/cat.jpg", 0)
-    made = augment_view._draw_variants(subject, settings, None)
-    assert augment_view._contact_sheet(photo, made, settings, "png").startswith(b"\x89PNG")
-    assert augment_view._contact_sheet(photo, made, settings, "pdf").startswith(b"%PDF")
+    variants = augment_view._draw_variants(subject, settings, None)
+    assert augment_view._contact_sheet(photo, variants, settings, "png").startswith(b"\x89PNG")
+    assert augment_view._contact_sheet(photo, variants, settings, "pdf").startswith(b"%PDF")
 
 
 def test_the_first_photo_that_can_be_read_is_shown(tmp_path):

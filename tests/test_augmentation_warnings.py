@@ -55,9 +55,9 @@ def test_typical_values_raise_no_question():
 @pytest.mark.parametrize("name", ODD)
 def test_an_odd_value_is_asked_about_under_its_setting(name):
     settings = NO_AUGMENTATION.model_copy(update={"erasing_probability": 0.1, name: ODD[name]})
-    found = list_setting_warnings(settings)
-    assert {question.setting for question in found} == {name}
-    assert len(found) == (2 if isinstance(ODD[name], tuple) else 1)
+    setting_warnings = list_setting_warnings(settings)
+    assert {question.setting for question in setting_warnings} == {name}
+    assert len(setting_warnings) == (2 if isinstance(ODD[name], tuple) else 1)
 
 
 def test_every_question_asks_and_names_an_experiment():

@@ -21,25 +21,25 @@ GOOD = hostile_archives.good_zips()
 def test_an_odd_archive_is_refused_and_leaves_nothing(workspace, tmp_path, name):
     data, file_name = (ZIPS[name], "theirs.zip") if name in ZIPS else (TARS[name], name)
     start = time.process_time()
-    with pytest.raises(DatasetError) as told:
+    with pytest.raises(DatasetError) as caught:
         imports.import_archive(io.BytesIO(data), file_name)
     assert time.process_time() - start < SECONDS
-    assert "\n" not in str(told.value) and len(str(told.value)) < 600
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.parametrize("name", GOOD)
 def test_an_odd_but_harmless_zip_is_taken_under_safe_names(workspace, tmp_path, name):
     seen = archives.inspect_archive(io.BytesIO(GOOD[name]), "theirs.zip")
-    found = imports.import_archive(io.BytesIO(GOOD[name]), "theirs.zip")
-    assert seen.counts == found.counts() and seen.warnings == found.note["warnings"]
-    assert {item.path for item in found.items()} == {
-        p for p in found.root.rglob("*") if p.is_file()
+    dataset = imports.import_archive(io.BytesIO(GOOD[name]), "theirs.zip")
+    assert seen.counts == dataset.counts() and seen.warnings == dataset.note["warnings"]
+    assert {item.path for item in dataset.items()} == {
+        p for p in dataset.root.rglob("*") if p.is_file()
     }
-    assert set(found.classes) == {"cats", "dogs"}
+    assert set(dataset.classes) == {"cats", "dogs"}
     written = [p for p in tmp_path.rglob("*") if p.is_file()]
-    assert all(path.is_relative_to(found.root.parent) for path in written)
-    photos = [path.name for path in written if path.is_relative_to(found.root)]
+    assert all(path.is_relative_to(dataset.root.parent) for path in written)
+    photos = [path.name for path in written if path.is_relative_to(dataset.root)]
     assert all(re.fullmatch(r"[\w][\w.-]*", photo) and len(photo) < 100 for photo in photos)
     assert len({photo.lower() for photo in photos}) >= 3
     if Path("/proc").exists():

@@ -63,20 +63,20 @@ def predicted(bad_inputs, rows):
     while app.get("progress") and not app.dataframe and not app.warning:
         app.run()
     assert not app.exception and not app.error
-    told = fakes.joined_text(app.warning)
-    return told, app
+    warning_text = fakes.joined_text(app.warning)
+    return warning_text, app
 
 
 def check_predict_page(bad_inputs, rows):
     for start in range(0, len(rows), 15):  # a page names twenty that it could not read
         part = rows[start : start + 15]
-        told, _ = predicted(bad_inputs, part)
+        warning_text, _ = predicted(bad_inputs, part)
         for row in part:
             name = upload(bad_inputs, row)[0]
             if row["kind"].startswith("name"):
                 assert refused(row) is False
             elif not may_be_either(row):
-                assert (f"**{_escaped(name)}**" in told) == refused(row), row["file"]
+                assert (f"**{_escaped(name)}**" in warning_text) == refused(row), row["file"]
 
 
 def _escaped(name):
@@ -156,9 +156,9 @@ def test_photos_through_predict_on_the_command_line(bad_inputs, manifest, capsys
     rows = of_kind(manifest, "image", "name")
     paths = [bad_inputs / "files" / row["file"] for row in rows]
     status, out, _ = fakes.run_cli(capsys, "predict", "default", *paths, "--json")
-    told = json.loads(out)["predictions"]
-    assert status == 0 and len(told) == len(rows)
-    for row, one in zip(rows, told, strict=True):
+    predictions = json.loads(out)["predictions"]
+    assert status == 0 and len(predictions) == len(rows)
+    for row, one in zip(rows, predictions, strict=True):
         if not may_be_either(row):
             assert ("error" in one) == refused(row), row["file"]
         assert "\n" not in one.get("error", "")
@@ -168,11 +168,11 @@ def test_photos_through_predict_on_the_command_line(bad_inputs, manifest, capsys
 def test_photos_through_augment_on_the_command_line(bad_inputs, manifest, capsys, tmp_path):
     for row in of_kind(manifest, "image", most=20):
         out = tmp_path / "sheet.png"
-        told = fakes.run_cli(
+        result = fakes.run_cli(
             capsys, "augment", bad_inputs / "files" / row["file"], out, "--count", "1"
         )
         if not may_be_either(row):
-            assert failed_clearly(told) == refused(row), row["file"]
+            assert failed_clearly(result) == refused(row), row["file"]
 
 
 def test_photos_in_a_folder_through_check_on_the_command_line(
@@ -182,11 +182,11 @@ def test_photos_in_a_folder_through_check_on_the_command_line(
     rows = of_kind(manifest, "image")
     for row in rows:
         shutil.copy(bad_inputs / "files" / row["file"], tmp_path / "set" / "cats")
-    told = fakes.run_cli(capsys, "check", tmp_path / "set", "--json")
-    assert not failed_clearly(told)
+    result = fakes.run_cli(capsys, "check", tmp_path / "set", "--json")
+    assert not failed_clearly(result)
     kinds = {
         file: finding["kind"]
-        for finding in json.loads(told[1])["findings"]
+        for finding in json.loads(result[1])["findings"]
         for file in finding["files"]
         if finding["kind"] in ("unreadable", "truncated")
     }
@@ -224,8 +224,8 @@ def test_a_photo_beyond_the_limit_is_not_read_into_memory(tmp_path, capsys, phot
     huge = tmp_path / "huge.jpg"
     with open(huge, "wb") as file:
         file.truncate(60_000_000_000)
-    told = fakes.run_cli(capsys, "predict", "default", photo, huge)
-    assert told[0] == 0 and "Expected at most 50,000,000" in told[2]
+    result = fakes.run_cli(capsys, "predict", "default", photo, huge)
+    assert result[0] == 0 and "Expected at most 50,000,000" in result[2]
     assert files.PROJECT.is_dir()
 
 
@@ -273,9 +273,9 @@ def test_presets_through_the_command_line(photo, capsys, tmp_path):
     for name, data in {**PRESETS, **FINE}.items():
         path.write_bytes(data)
         command = ["augment", photo, tmp_path / "out.png", "--count", 1, "--augment", path]
-        told = fakes.run_cli(capsys, *command)
-        assert failed_clearly(told) == (name in PRESETS), name
-        assert name in FINE or ("xpected" in told[2] and len(told[2]) < 1000), name
+        result = fakes.run_cli(capsys, *command)
+        assert failed_clearly(result) == (name in PRESETS), name
+        assert name in FINE or ("xpected" in result[2] and len(result[2]) < 1000), name
 
 
 def test_presets_through_the_augment_page():

@@ -22,16 +22,16 @@ from catdog_core.imaging.decode import EXTENSIONS
 
 @pytest.mark.long
 def test_odd_photos_cost_little_and_are_told_in_a_sentence(tmp_path):
-    found = measure_costs(store_files(hostile_photos.costly_photos(), tmp_path))
-    assert len(found) > 70
-    assert too_costly(found) == {}
+    costs = measure_costs(store_files(hostile_photos.costly_photos(), tmp_path))
+    assert len(costs) > 70
+    assert too_costly(costs) == {}
 
 
 @pytest.mark.long
 def test_files_of_millions_of_parts_cost_little(tmp_path):
-    found = measure_costs(store_files(hostile_photos.many_parts(4_000_000), tmp_path))
-    assert {name for name, cost in found.items() if cost.said == "taken"} == set()
-    assert too_costly(found) == {}
+    costs = measure_costs(store_files(hostile_photos.many_parts(4_000_000), tmp_path))
+    assert {name for name, cost in costs.items() if cost.said == "taken"} == set()
+    assert too_costly(costs) == {}
 
 
 @pytest.mark.parametrize("name", sorted(hostile_photos.many_parts(1)))
@@ -124,9 +124,11 @@ def test_other_native_messages_are_passed_on():
 def rows(bad_inputs):
     """What the manifest says of each photo."""
     with open(bad_inputs / "manifest.csv", encoding="utf-8") as file:
-        found = [row for row in csv.DictReader(file) if row["kind"].startswith(("image", "name"))]
-    assert len(found) > 50
-    return found
+        manifest_rows = [
+            row for row in csv.DictReader(file) if row["kind"].startswith(("image", "name"))
+        ]
+    assert len(manifest_rows) > 50
+    return manifest_rows
 
 
 def test_in_class_folders_every_one_is_told_as_its_manifest_says(rows, bad_inputs, demo, tmp_path):
@@ -134,11 +136,13 @@ def test_in_class_folders_every_one_is_told_as_its_manifest_says(rows, bad_input
     for row in rows:
         shutil.copy(bad_inputs / "files" / row["file"], tmp_path / "set" / "cats")
     dataset = datasets.scan_folder(tmp_path / "set")
-    found = [f for f in audit.audit_dataset(dataset) if f.kind in ("unreadable", "truncated")]
-    told = {finding.files[0].removeprefix("cats/") for finding in found}
+    findings = [f for f in audit.audit_dataset(dataset) if f.kind in ("unreadable", "truncated")]
+    reported_names = {finding.files[0].removeprefix("cats/") for finding in findings}
     for row in rows:
         if row["file"].endswith(EXTENSIONS):
-            assert (row["file"] in told) == row["expectation"].startswith("reject"), row["file"]
+            assert (row["file"] in reported_names) == row["expectation"].startswith("reject"), row[
+                "file"
+            ]
     left_out = dataset.note["warnings"][0][1]["files"]
     assert left_out == "heic_header.heic, ok.avif, svg.svg"
 

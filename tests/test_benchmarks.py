@@ -23,6 +23,6 @@ def test_a_peer_that_is_not_installed_is_left_out(monkeypatch):
 
 @pytest.mark.parametrize("arguments", [["everything"], ["loading", "no such folder"]])
 def test_a_wrong_word_is_told_what_was_expected(arguments):
-    with pytest.raises(SystemExit) as told:
+    with pytest.raises(SystemExit) as caught:
         benchmarks.main(arguments)
-    assert "train/ and validation/" in str(told.value)
+    assert "train/ and validation/" in str(caught.value)

@@ -45,11 +45,11 @@ def replayed(tmp_path_factory):
 
 @pytest.mark.parametrize("group", bounded_cases.GROUPS)
 def test_a_small_input_is_refused_or_answered_within_bounds(group, replayed):
-    told = replayed(group)
-    assert len(told) > 5
-    slow = [one for one in told if one["seconds"] > SECONDS or one["megabytes"] > MEGABYTES]
+    results = replayed(group)
+    assert len(results) > 5
+    slow = [one for one in results if one["seconds"] > SECONDS or one["megabytes"] > MEGABYTES]
     assert not slow
-    assert not [one for one in told if one["outcome"].startswith("HIT")]
+    assert not [one for one in results if one["outcome"].startswith("HIT")]
 
 
 @pytest.mark.parametrize("group", ["histories", "settings", "archives", "models", "bundles"])
@@ -104,14 +104,14 @@ def test_a_length_that_is_none_is_not_taken_for_one(told):
 def test_only_so_many_bytes_of_a_json_file_are_read(tmp_path, monkeypatch):
     path = tmp_path / "x.json"
     path.write_bytes(b" " * 5_000_000 + b"1")
-    asked = []
+    sizes = []
 
     class Counted(io.FileIO):
         def read(self, size=-1):
-            asked.append(size)
+            sizes.append(size)
             return super().read(size)
 
     monkeypatch.setattr(bounded_readers, "open_regular", Counted)
     with pytest.raises(bounded_readers.BoundError):
         bounded_readers.read_bounded_json(path, 1000)
-    assert asked == [1001]
+    assert sizes == [1001]

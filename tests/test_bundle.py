@@ -30,8 +30,8 @@ def test_a_run_that_travelled_is_the_same_run(exported_run, here):
 
     run, path = exported_run
     datasets.open_folder(here)
-    found = bundle_import.import_bundle(path)
-    before, after = runs.load_run(run), found.run
+    imported = bundle_import.import_bundle(path)
+    before, after = runs.load_run(run), imported.run
     assert (after.name, after.note, after.status) == ("far *away*", "What a run.", "stopped")
     assert after.training == before.training and after.epochs == before.epochs
     assert runs.read_batches(after.folder) == runs.read_batches(before.folder)
@@ -44,32 +44,34 @@ def test_a_run_that_travelled_is_the_same_run(exported_run, here):
 def test_its_photos_are_recognised_under_another_name(exported_run, here):
     run, path = exported_run
     dataset = datasets.open_folder(here)
-    found = bundle_import.import_bundle(path)
-    assert found.dataset is not None and found.dataset.id == dataset.id
-    assert found.run.dataset_id == dataset.id != runs.load_run(run).dataset_id
+    imported = bundle_import.import_bundle(path)
+    assert imported.dataset is not None and imported.dataset.id == dataset.id
+    assert imported.run.dataset_id == dataset.id != runs.load_run(run).dataset_id
     # What the model said of them elsewhere need not be asked again.
-    table = predictions.read_predictions(found.run.folder, dataset, "validation").table
+    table = predictions.read_predictions(imported.run.folder, dataset, "validation").table
     assert table is not None and len(table) == 24
 
 
 def test_it_trains_on_where_it_stopped_even_if_its_photos_come_later(exported_run, here):
     run, path = exported_run
-    found = bundle_import.import_bundle(path)
-    assert found.dataset is None and found.run.can_resume
+    imported = bundle_import.import_bundle(path)
+    assert imported.dataset is None and imported.run.can_resume
     with pytest.raises(CatDogError, match="no dataset"):
-        execute_run(found.run.folder)
+        execute_run(imported.run.folder)
     datasets.open_folder(here)
-    execute_run(found.run.folder)
-    ended = runs.load_run(found.run.folder)
+    execute_run(imported.run.folder)
+    ended = runs.load_run(imported.run.folder)
     assert ended.status == "done" and len(ended.epochs) == 4
     assert ended.epochs[:2] == runs.load_run(run).epochs
 
 
 def test_every_model_is_tried_in_a_process_of_its_own_first(exported_run, workspace, monkeypatch):
-    asked = []
-    monkeypatch.setattr(model_sandbox, "check_model", lambda path, name, digest: asked.append(name))
+    checked_names = []
+    monkeypatch.setattr(
+        model_sandbox, "check_model", lambda path, name, digest: checked_names.append(name)
+    )
     bundle_import.import_bundle(exported_run[1])
-    assert asked == ["backup.keras", "best.keras"]
+    assert checked_names == ["backup.keras", "best.keras"]
 
     def refuse(path, name, digest):
         raise ModelError("{name} took too long.", name=name)
@@ -88,8 +90,11 @@ def test_nobody_learns_from_a_bundle_where_its_photos_lie(exported_run, demo):
 
 def test_a_bundle_tells_what_another_program_must_know(exported_run):
     with zipfile.ZipFile(exported_run[1]) as archive:
-        told = json.loads(archive.read("preprocessing.json"))
-        assert told["resize"]["width"] == 32 and told["input"]["values"] == [0, 255]
+        preprocessing = json.loads(archive.read("preprocessing.json"))
+        assert preprocessing["resize"]["width"] == 32 and preprocessing["input"]["values"] == [
+            0,
+            255,
+        ]
         assert archive.read("labels.txt") == b"cats\ndogs\n"
         assert "keras" in json.loads(archive.read("environment.json"))["training"]
         readme = archive.read("README.txt").decode()
@@ -108,8 +113,8 @@ def test_no_run_that_is_there_is_touched(exported_run, workspace):
 
 def test_the_shipped_model_travels_too(workspace, tmp_path):
     path = export.export_in_process("default", "bundle", tmp_path / "default.zip")
-    found = bundle_import.import_bundle(path).run
-    assert found.status == "done" and found.model == "transfer"
+    run = bundle_import.import_bundle(path).run
+    assert run.status == "done" and run.model == "transfer"
 
 
 def test_what_has_no_model_or_is_training_is_not_bundled(workspace, tmp_path):

@@ -149,8 +149,8 @@ def test_numbers_that_broke_and_names_that_are_formulas_stay_what_they_are(expor
 
 
 def test_a_settings_file_that_names_a_folder_leads_nowhere(exported_run, workspace, tmp_path):
-    for place in ("../../elsewhere", str(tmp_path), "C:\\Windows", "a/../../b"):
-        change = edit_json("run/settings.json", dataset__id=place, dataset__folder=place)
+    for path in ("../../elsewhere", str(tmp_path), "C:\\Windows", "a/../../b"):
+        change = edit_json("run/settings.json", dataset__id=path, dataset__folder=path)
         came = bundle_import.import_bundle(repack_bundle(exported_run[1], change))
         assert came.dataset is None
         assert came.run.folder.parent == runs.runs_folder()
@@ -206,13 +206,13 @@ def _mutated(rng, path):
         manifest = next((data for name, data in parts if name == "manifest.json"), None)
         if manifest is not None and rng.random() < 0.7:
             with contextlib.suppress(ValueError, AttributeError, TypeError):
-                told = json.loads(manifest)
-                told["files"] = {
+                parsed = json.loads(manifest)
+                parsed["files"] = {
                     name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
                     for name, data in parts
                     if name != "manifest.json"
                 }
-                manifest = json.dumps(told).encode()
+                manifest = json.dumps(parsed).encode()
         for name, data in parts:
             target.writestr(name, manifest if name == "manifest.json" else data)
     out.seek(0)

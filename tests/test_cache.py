@@ -50,11 +50,11 @@ def test_an_empty_cache_takes_nothing(workspace):
 def test_each_entry_tells_its_size_and_its_datasets(dataset, referred):
     entry(LOST, 5000)
     entry(f".{LOST}.packing", 10)
-    found = shard_cache.list_cache_entries()
-    assert [e.bytes for e in found] == [5002, 1002, 12]
-    assert [e.datasets for e in found] == [(), (dataset.name,), ()]
-    assert [e.whole for e in found] == [True, True, False]
-    assert {e.size for e in found} == {150}
+    entries = shard_cache.list_cache_entries()
+    assert [e.bytes for e in entries] == [5002, 1002, 12]
+    assert [e.datasets for e in entries] == [(), (dataset.name,), ()]
+    assert [e.whole for e in entries] == [True, True, False]
+    assert {e.size for e in entries} == {150}
 
 
 def test_what_no_dataset_refers_to_goes(referred):
@@ -124,17 +124,17 @@ def test_a_removal_that_was_killed_is_finished(workspace):
 
 
 def test_what_others_keep_there_stays(workspace, tmp_path):
-    kept = tmp_path / "elsewhere"
-    kept.mkdir()
-    (kept / "letter.txt").write_text("dear")
+    outside_folder = tmp_path / "elsewhere"
+    outside_folder.mkdir()
+    (outside_folder / "letter.txt").write_text("dear")
     entry("photos")
-    (shard_cache.cache_root() / LOST).symlink_to(kept, target_is_directory=True)
+    (shard_cache.cache_root() / LOST).symlink_to(outside_folder, target_is_directory=True)
     assert (
         shard_cache.list_cache_entries(),
         shard_cache.clear_cache(),
         shard_cache.remove_unreferenced(runs.fingerprints_in_use()),
     ) == ([], 0, 0)
-    assert (kept / "letter.txt").exists()
+    assert (outside_folder / "letter.txt").exists()
     assert (shard_cache.cache_root() / "photos").exists()
 
 
@@ -150,9 +150,9 @@ def half(workspace):
 
 
 def test_a_half_download_is_told_and_goes_only_on_request(half):
-    (found,) = shard_cache.list_cache_entries()
-    assert (found.path, found.bytes, found.kind) == (half, 4002, "download")
-    assert not found.whole and not found.in_use
+    (cache_entry,) = shard_cache.list_cache_entries()
+    assert (cache_entry.path, cache_entry.bytes, cache_entry.kind) == (half, 4002, "download")
+    assert not cache_entry.whole and not cache_entry.in_use
     assert (
         shard_cache.remove_unreferenced(runs.fingerprints_in_use()),
         shard_cache.clear_cache(),

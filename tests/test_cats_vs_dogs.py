@@ -43,14 +43,16 @@ def fetch(site, **changes):
 
 
 def test_it_becomes_a_dataset_and_the_zip_goes(workspace):
-    told = []
+    updates = []
     with running_site(packed()) as site:
-        found = cats_vs_dogs.fetch_cats_vs_dogs(fetch(site, tell=lambda *now: told.append(now)))
+        dataset = cats_vs_dogs.fetch_cats_vs_dogs(
+            fetch(site, tell=lambda *now: updates.append(now))
+        )
         again = cats_vs_dogs.fetch_cats_vs_dogs(fetch(site))
-    assert found == again and len(site.asked) == 1
-    assert (found.id, found.source, found.counts()) == (cats_vs_dogs.ID, "download", COUNTS)
-    assert found.items()[0].file.endswith("train/cats/cat.0.jpg")
-    assert {phase for phase, _, _ in told} == {cats_vs_dogs.DOWNLOADING, cats_vs_dogs.UNPACKING}
+    assert dataset == again and len(site.asked) == 1
+    assert (dataset.id, dataset.source, dataset.counts()) == (cats_vs_dogs.ID, "download", COUNTS)
+    assert dataset.items()[0].file.endswith("train/cats/cat.0.jpg")
+    assert {phase for phase, _, _ in updates} == {cats_vs_dogs.DOWNLOADING, cats_vs_dogs.UNPACKING}
     assert not list(workspace.rglob("*.zip"))
 
 
@@ -141,11 +143,11 @@ def test_import_tells_what_is_inside_then_takes_it(workspace, tmp_path, capsys):
     path = tmp_path / "pets.zip"
     path.write_bytes(packed())
     assert cli.main(["import", str(path), "--look"]) == 0
-    told = capsys.readouterr().out
-    assert "train: 4 cats, 4 dogs" in told and "cats_and_dogs_filtered around" in told
+    output = capsys.readouterr().out
+    assert "train: 4 cats, 4 dogs" in output and "cats_and_dogs_filtered around" in output
     assert datasets.list_datasets() == []
     assert cli.main(["import", str(path)]) == 0
-    assert capsys.readouterr().out.startswith(told)
+    assert capsys.readouterr().out.startswith(output)
     assert datasets.list_datasets()[0].counts() == COUNTS
 
 

@@ -49,8 +49,8 @@ def test_of_several_runs_the_best_and_the_next_are_named():
 
 def test_twins_are_compared_at_the_last_epoch_both_have():
     short = LearningCurve(epochs=ROWS[:2], planned=3)
-    told = captions.paired_caption("accuracy", curve(), short)
-    assert told == "At epoch 2 the gap is -2.0 points plain and -2.0 points augmented."
+    caption = captions.paired_caption("accuracy", curve(), short)
+    assert caption == "At epoch 2 the gap is -2.0 points plain and -2.0 points augmented."
     assert "At epoch 3 the validation loss is 0.660" in captions.paired_caption(
         "loss", curve(), curve()
     )
@@ -62,9 +62,9 @@ def test_accuracy_against_data_names_the_highest_and_the_lowest_point():
         LearningCurvePoint(100, line, 0.61, 0.5, 0.7, 100, True),
         LearningCurvePoint(2000, line, 0.75, 0.7, 0.8, 100, False),
     ]
-    told = captions.data_size_caption(points, {line: "notes, plain"})
-    assert "Highest: notes, plain with 2,000 photos, 75.0%." in told
-    assert "Lowest: notes, plain with 100 photos, 61.0%." in told
+    caption = captions.data_size_caption(points, {line: "notes, plain"})
+    assert "Highest: notes, plain with 2,000 photos, 75.0%." in caption
+    assert "Lowest: notes, plain with 100 photos, 61.0%." in caption
     assert "Lowest" not in captions.data_size_caption(points[:1], {line: "notes, plain"})
 
 

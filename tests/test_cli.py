@@ -132,9 +132,9 @@ def test_demo_draws_a_dataset_that_check_reads_as_json(capsys, workspace, tmp_pa
     assert len(list(folder.rglob("*.jpg"))) == 12
     (folder / "train" / "cats" / "broken.jpg").write_bytes(b"no photo")
     status, out, _ = run(capsys, "check", folder, "--json")
-    found = {finding["kind"]: finding["files"] for finding in json.loads(out)["findings"]}
+    files_by_kind = {finding["kind"]: finding["files"] for finding in json.loads(out)["findings"]}
     assert status == 0
-    assert found["unreadable"] == ["train/cats/broken.jpg"]
+    assert files_by_kind["unreadable"] == ["train/cats/broken.jpg"]
 
 
 def until(condition, seconds=120):
@@ -159,21 +159,21 @@ def trained(demo, tmp_path_factory):
         str(folder / "run"),
     ]
     command += ["--epochs", "2", "--image-size", "32", "--batch-size", "12"]
-    told = subprocess.run(
+    result = subprocess.run(
         command,
         capture_output=True,
         text=True,
         cwd=files.PROJECT,
         env={**os.environ, "CATDOG_WORKSPACE": str(folder / "workspace")},
     )
-    return folder / "run", told
+    return folder / "run", result
 
 
 @pytest.mark.slow
 def test_train_prints_a_line_an_epoch_and_nothing_on_stderr(trained):
-    folder, told = trained
-    epochs = [line[:10] for line in told.stdout.splitlines() if "val_loss" in line]
-    assert (told.returncode, told.stderr) == (0, "")
+    folder, result = trained
+    epochs = [line[:10] for line in result.stdout.splitlines() if "val_loss" in line]
+    assert (result.returncode, result.stderr) == (0, "")
     assert epochs == ["Epoch 1/2:", "Epoch 2/2:"]
     assert runs.load_run(folder).status == "done"
 

@@ -22,10 +22,10 @@ def test_augment_writes_a_contact_sheet_that_a_seed_repeats(capsys, photo, tmp_p
 def test_a_preset_saved_or_downloaded_on_the_page_serves_the_shell(
     capsys, workspace, photo, tmp_path
 ):
-    mine = Augmentation(hue_range=60, vertical_flip=False)
-    presets.save_preset("mine", mine)
+    augmentation = Augmentation(hue_range=60, vertical_flip=False)
+    presets.save_preset("mine", augmentation)
     file = tmp_path / "shared.json"
-    file.write_text(presets.dump_preset("shared", mine))
+    file.write_text(presets.dump_preset("shared", augmentation))
     sheets = [tmp_path / "a.png", tmp_path / "b.png"]
     for sheet, source in zip(sheets, ("mine", file), strict=True):
         assert run(capsys, "augment", photo, sheet, "--augment", source)[0] == 0
@@ -76,12 +76,12 @@ def test_saved_presets_are_found_by_name_and_named_where_one_is_missing(
     capsys, workspace, photo, tmp_path, monkeypatch
 ):
     presets.save_preset("My cats", NO_AUGMENTATION)
-    told = []
+    titles = []
     monkeypatch.setattr(
-        plots, "write_contact_sheet", lambda *args, title, **more: told.append(title)
+        plots, "write_contact_sheet", lambda *args, title, **more: titles.append(title)
     )
     assert run(capsys, "augment", photo, tmp_path / "o.png", "--augment", "My cats")[0] == 0
-    assert told == ["photo.png: nothing is changed"]
+    assert titles == ["photo.png: nothing is changed"]
     err = run(capsys, "augment", photo, tmp_path / "o.png", "--augment", "My dogs")[2]
     assert "no augmentation 'My dogs'" in err and "My cats" in err and "strong" in err
 
@@ -103,14 +103,14 @@ def test_mixing_on_a_sheet_takes_another_photo(capsys, workspace, photo, tmp_pat
 def test_the_title_of_a_sheet_tells_no_mixing_that_was_left_out(
     capsys, workspace, photo, tmp_path, monkeypatch
 ):
-    told = []
+    titles = []
     monkeypatch.setattr(
-        plots, "write_contact_sheet", lambda *args, title, **more: told.append(title)
+        plots, "write_contact_sheet", lambda *args, title, **more: titles.append(title)
     )
     flags = ["--augment", "none", "--mixup-alpha", 1]
     for more in ([], ["--with", photo]):
         assert run(capsys, "augment", photo, tmp_path / "o.png", *flags, *more)[0] == 0
-    assert ["MixUp" in title for title in told] == [False, True]
+    assert ["MixUp" in title for title in titles] == [False, True]
 
 
 def test_a_photo_to_mix_in_that_is_not_used_or_not_there_is_told(

@@ -107,15 +107,21 @@ def test_a_model_is_asked_about_the_photos_as_they_were_decided(capsys, ours, tm
         keras_models.build_model("notes", 32), model, {"classes": ["cats", "dogs"]}
     )
     run(capsys, "decide", ours, "move", CAT, "--to", "validation")
-    found = json.loads(run(capsys, "evaluate", model, ours, "--json", "--classes", "dogs,cats")[1])
-    assert (found["n"], found["classes"]) == (25, ["dogs", "cats"])
+    evaluation = json.loads(
+        run(capsys, "evaluate", model, ours, "--json", "--classes", "dogs,cats")[1]
+    )
+    assert (evaluation["n"], evaluation["classes"]) == (25, ["dogs", "cats"])
 
 
 def test_the_photos_of_a_dataset_of_the_workspace_are_that_dataset(capsys, workspace, demo):
-    made = datasets.register_dataset(
+    dataset = datasets.register_dataset(
         "pets", "Pets", "zip", lambda folder: shutil.copytree(demo, folder) and {}
     )
-    run(capsys, "decide", made.root, "exclude", CAT)
+    run(capsys, "decide", dataset.root, "exclude", CAT)
     assert datasets.load_dataset("pets").excluded == (CAT,)
-    assert counts(made.root) == counts(made.root.parent) == datasets.load_dataset("pets").counts()
+    assert (
+        counts(dataset.root)
+        == counts(dataset.root.parent)
+        == datasets.load_dataset("pets").counts()
+    )
     assert [each.id for each in datasets.list_datasets()] == ["pets"]

@@ -83,15 +83,15 @@ def processes(sweep):
     return [driver, *driver.children(recursive=True)]
 
 
-def kill(found):
-    for process in found:
+def kill(process_list):
+    for process in process_list:
         with suppress(psutil.NoSuchProcess):
             process.kill()
 
 
-def left_over(found):
+def left_over(process_list):
     """Those that live on a while later."""
-    return psutil.wait_procs(found, timeout=60)[1]
+    return psutil.wait_procs(process_list, timeout=60)[1]
 
 
 def actor(sweep):
@@ -124,14 +124,14 @@ def battered(dataset):
     everything = processes(until(key, lambda sweep: sweep.runs[2].is_active))
     sweep = until(key, trains(2))
     os.kill(sweep.state["pid"], 9)  # the driver
-    whole = [(run.folder / "metrics.jsonl").read_bytes() for run in sweep.runs[:2]]
+    metrics_before = [(run.folder / "metrics.jsonl").read_bytes() for run in sweep.runs[:2]]
     lost = until(key, lambda sweep: sweep.status == "lost" and not sweep.active)
     kill(everything)  # Ray takes a minute to see that its driver is gone
 
     groups.start_driver(key)
     sweep = until(key, ended)
     assert sweep.status == "done", sweep.state
-    return sweep, lost, whole
+    return sweep, lost, metrics_before
 
 
 def test_a_killed_worker_is_started_again_and_its_trial_ends_done(battered):
@@ -148,7 +148,7 @@ def test_a_killed_trial_is_started_again(battered):
 
 
 def test_a_new_driver_finishes_what_a_killed_one_left_and_repeats_nothing(battered):
-    sweep, lost, whole = battered
+    sweep, lost, metrics_before = battered
     assert [trial.status for trial in lost.trials.values()] == [
         "done",
         "done",
@@ -157,7 +157,7 @@ def test_a_new_driver_finishes_what_a_killed_one_left_and_repeats_nothing(batter
     ]
     assert [trial.status for trial in sweep.trials.values()] == ["done"] * 4
     now = [(run.folder / "metrics.jsonl").read_bytes() for run in sweep.runs[:2]]
-    assert now == whole
+    assert now == metrics_before
     assert sweep.core_seconds > lost.core_seconds > 0
 
 
@@ -166,9 +166,9 @@ def test_every_trial_equals_the_same_settings_trained_alone(battered, dataset):
     for run in (sweep.runs[0], sweep.runs[3]):
         alone = runs.create_run(dataset, run.training, None)
         execute_run(alone)
-        found = runs.load_run(alone)
-        assert numbers(run) == numbers(found)
-        for ours, theirs in zip(weights(run), weights(found), strict=True):
+        standalone_run = runs.load_run(alone)
+        assert numbers(run) == numbers(standalone_run)
+        for ours, theirs in zip(weights(run), weights(standalone_run), strict=True):
             np.testing.assert_array_equal(ours, theirs)
 
 

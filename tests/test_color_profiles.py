@@ -25,9 +25,9 @@ def scene():
 def under(profile, image=None):
     """The values that show the scene under a profile."""
     source, target = ImageCms.createProfile("sRGB"), ImageCms.ImageCmsProfile(BytesIO(profile))
-    found = ImageCms.profileToProfile(image or scene(), source, target)
-    found.info.clear()  # of the profile, which would be saved with it unasked
-    return found
+    converted = ImageCms.profileToProfile(image or scene(), source, target)
+    converted.info.clear()  # of the profile, which would be saved with it unasked
+    return converted
 
 
 def saved(image, kind, **options):
@@ -154,14 +154,14 @@ def test_a_profile_for_colours_is_ignored_on_grey():
 
 
 def test_conversions_are_made_once_and_few_are_kept(monkeypatch):
-    made = []
+    calls = []
     build = ImageCms.buildTransform
     monkeypatch.setattr(
-        ImageCms, "buildTransform", lambda *a, **k: made.append(1) or build(*a, **k)
+        ImageCms, "buildTransform", lambda *a, **k: calls.append(1) or build(*a, **k)
     )
     for _ in range(3):
         color_profiles.get_srgb_transform(icc.rgb_profile(icc.P3, 1.23), "RGB")
-    assert len(made) == 1
+    assert len(calls) == 1
     for gamma in np.linspace(1, 3, 40):
         color_profiles.get_srgb_transform(icc.rgb_profile(icc.P3, gamma), "RGB")
     assert len(color_profiles._conversions) <= color_profiles._CACHE_SIZE

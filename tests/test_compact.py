@@ -18,16 +18,16 @@ def trained():
     import keras
 
     keras.utils.set_random_seed(0)
-    made = keras_models.build_model("compact", 40)
+    model = keras_models.build_model("compact", 40)
     keras_models.compile_for_training(
-        made, optimizers.build_optimizer(RECIPES["compact"].training), shares=True
+        model, optimizers.build_optimizer(RECIPES["compact"].training), shares=True
     )
-    before = [weight.numpy() for weight in made.trainable_weights]
-    first = made.train_on_batch(PHOTOS, LABELS)[0]
-    made.optimizer.learning_rate = 3e-3
+    before = [weight.numpy() for weight in model.trainable_weights]
+    first = model.train_on_batch(PHOTOS, LABELS)[0]
+    model.optimizer.learning_rate = 3e-3
     for _ in range(8):
-        last = made.train_on_batch(PHOTOS, LABELS)[0]
-    return made, before, first, last
+        last = model.train_on_batch(PHOTOS, LABELS)[0]
+    return model, before, first, last
 
 
 def test_it_has_about_a_million_parameters_and_halves_the_map_five_times():
@@ -82,8 +82,8 @@ def test_a_saved_model_needs_nothing_but_keras_and_predicts_the_same(trained, tm
     keras_models.save_model(model, tmp_path / "bare.keras", about, optimizer=False)
     sizes = [(tmp_path / name).stat().st_size for name in ("whole.keras", "bare.keras")]
     assert sizes[1] < 0.5 * sizes[0]
-    for found in (elsewhere, keras_models.load_model(tmp_path / "bare.keras")):
-        np.testing.assert_array_equal(found(PHOTOS), model(PHOTOS))
+    for reloaded in (elsewhere, keras_models.load_model(tmp_path / "bare.keras")):
+        np.testing.assert_array_equal(reloaded(PHOTOS), model(PHOTOS))
 
 
 def test_muon_goes_on_from_a_file_as_if_nothing_had_happened(tmp_path):
@@ -116,13 +116,13 @@ def test_what_is_no_convolution_moves_as_by_adamw():
     import keras
 
     layers = [keras.layers.Dense(3) for _ in range(2)]
-    for layer, made in zip(
+    for layer, optimizer in zip(
         layers, [muon.make(0.01, 0.1), keras.optimizers.AdamW(0.01, weight_decay=0.1)], strict=True
     ):
         layer.build((None, 5))
         layer.kernel.assign(np.ones((5, 3)))
-        made.build(layer.trainable_variables)
-        made.apply([np.full((5, 3), 0.5, "float32"), np.ones(3, "float32")])
+        optimizer.build(layer.trainable_variables)
+        optimizer.apply([np.full((5, 3), 0.5, "float32"), np.ones(3, "float32")])
     assert np.allclose(layers[0].kernel, layers[1].kernel)
 
 

@@ -76,5 +76,5 @@ def test_a_difference_that_chance_explains_is_called_so():
     from catdog_core.analysis.metrics import ModelComparison, mcnemar_test
 
     rows = np.arange(4)
-    found = ModelComparison(rows, rows[:2], rows[:3], rows, mcnemar_test(2, 3))
-    assert "can well be chance" in evaluate_charts.comparison_caption(found, "a", "b")
+    comparison = ModelComparison(rows, rows[:2], rows[:3], rows, mcnemar_test(2, 3))
+    assert "can well be chance" in evaluate_charts.comparison_caption(comparison, "a", "b")

@@ -29,25 +29,25 @@ def classes_of(folder, *per_class):
 
 
 def test_the_demo_set_is_split_and_balanced(demo):
-    found = datasets.scan_folder(demo)
-    assert found.classes == ("cats", "dogs")
-    assert found.counts() == {
+    dataset = datasets.scan_folder(demo)
+    assert dataset.classes == ("cats", "dogs")
+    assert dataset.counts() == {
         "train": {"cats": 24, "dogs": 24},
         "validation": {"cats": 12, "dogs": 12},
     }
-    assert found.items("train")[0].file == "train/cats/cat.0000.jpg"
+    assert dataset.items("train")[0].file == "train/cats/cat.0000.jpg"
 
 
 def test_class_folders_are_divided_by_a_seeded_rule(tmp_path):
     tree(tmp_path, *classes_of(tmp_path, ("cats", 8), ("dogs", 12)))
-    found = datasets.scan_folder(tmp_path)
-    assert found.note["layout"] == "seeded"
-    assert found.counts() == {
+    dataset = datasets.scan_folder(tmp_path)
+    assert dataset.note["layout"] == "seeded"
+    assert dataset.counts() == {
         "train": {"cats": 6, "dogs": 9},
         "validation": {"cats": 2, "dogs": 3},
     }
-    assert found.items() == datasets.scan_folder(tmp_path).items()
-    assert found.items("train") != datasets.scan_folder(tmp_path, seed=1).items("train")
+    assert dataset.items() == datasets.scan_folder(tmp_path).items()
+    assert dataset.items("train") != datasets.scan_folder(tmp_path, seed=1).items("train")
 
 
 def test_one_photo_more_changes_no_other_ones_side_but_at_the_border(tmp_path):
@@ -70,17 +70,17 @@ def test_wrappers_junk_mixed_case_and_other_names_of_splits_are_understood(tmp_p
         "data_v2/Training/Dogs/notes.txt",
         "__MACOSX/data_v2/Training/Cats/._a.JPG",
     )
-    found = datasets.scan_folder(tmp_path)
-    assert found.root.name == "data_v2"
-    assert found.classes == ("Cats", "Dogs")
-    assert {item.split for item in found.items()} == {"train", "validation"}
-    assert found.note["ignored"] == 1
+    dataset = datasets.scan_folder(tmp_path)
+    assert dataset.root.name == "data_v2"
+    assert dataset.classes == ("Cats", "Dogs")
+    assert {item.split for item in dataset.items()} == {"train", "validation"}
+    assert dataset.note["ignored"] == 1
 
 
 def test_a_given_class_order_gives_the_label_numbers(tmp_path):
     tree(tmp_path, *classes_of(tmp_path, ("cats", 2), ("dogs", 2)))
-    found = datasets.scan_folder(tmp_path, classes=("dogs", "cats"))
-    assert {item.file[0]: item.label for item in found.items()} == {"c": 1, "d": 0}
+    dataset = datasets.scan_folder(tmp_path, classes=("dogs", "cats"))
+    assert {item.file[0]: item.label for item in dataset.items()} == {"c": 1, "d": 0}
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ def test_an_opened_folder_is_remembered_and_untouched(workspace, demo):
 
 
 def test_deleting_a_dataset_keeps_the_users_photos_and_a_copy_of_the_record(workspace, demo):
-    found = datasets.open_folder(demo)
-    entry = trash.get_trash_entry(runs.remove_dataset(found.id))
+    dataset = datasets.open_folder(demo)
+    entry = trash.get_trash_entry(runs.remove_dataset(dataset.id))
     assert datasets.list_datasets() == []
     assert demo.is_dir()
     assert (entry.parts[0][0] / "dataset.json").is_file()
@@ -161,9 +161,9 @@ def test_trains_may_be_a_class_beside_planes(tmp_path):
 def test_a_train_folder_alone_is_divided_and_its_test_photos_stay(tmp_path):
     tree(tmp_path, *classes_of(tmp_path, ("train/c", 8), ("train/d", 8), ("test/c", 2)))
     tree(tmp_path, *classes_of(tmp_path, ("test/d", 2)))
-    found = datasets.scan_folder(tmp_path)
-    assert found.note["layout"] == "train-divided"
-    assert {k: sum(v.values()) for k, v in found.counts().items()} == {
+    dataset = datasets.scan_folder(tmp_path)
+    assert dataset.note["layout"] == "train-divided"
+    assert {k: sum(v.values()) for k, v in dataset.counts().items()} == {
         "train": 12,
         "validation": 4,
         "test": 4,
@@ -173,9 +173,9 @@ def test_a_train_folder_alone_is_divided_and_its_test_photos_stay(tmp_path):
 def test_some_classes_may_be_chosen_of_a_split_dataset(tmp_path):
     names = [(f"{split}/{c}", 2) for split in ("train", "val") for c in "abc"]
     tree(tmp_path, *classes_of(tmp_path, *names))
-    found = datasets.scan_folder(tmp_path, classes=("c", "a"))
-    assert found.classes == ("c", "a")
-    assert len(found.items()) == 8
+    dataset = datasets.scan_folder(tmp_path, classes=("c", "a"))
+    assert dataset.classes == ("c", "a")
+    assert len(dataset.items()) == 8
 
 
 def test_a_path_too_long_to_exist_does_not_exist(tmp_path):
@@ -197,26 +197,26 @@ def test_a_linked_class_folder_outside_is_no_class_and_a_link_inside_is_a_photo(
     tree(tmp_path / "private", "a.jpg", "b.jpg")
     (root / "private").symlink_to(tmp_path / "private")
     (root / "cats" / "again.jpg").symlink_to(root / "cats" / "0.jpg")
-    found = datasets.scan_folder(root)
-    assert found.classes == ("cats", "dogs")
-    assert len(found.items()) == 5
+    dataset = datasets.scan_folder(root)
+    assert dataset.classes == ("cats", "dogs")
+    assert len(dataset.items()) == 5
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_a_pipe_named_like_a_photo_is_left_out(tmp_path):
     tree(tmp_path, *classes_of(tmp_path, ("cats", 2), ("dogs", 2)))
     os.mkfifo(tmp_path / "cats" / "pipe.jpg")
-    found = datasets.scan_folder(tmp_path)
-    assert (len(found.items()), found.note["ignored"]) == (4, 1)
+    dataset = datasets.scan_folder(tmp_path)
+    assert (len(dataset.items()), dataset.note["ignored"]) == (4, 1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems store names as Unicode")
 def test_names_that_are_no_utf8_are_remembered(workspace, tmp_path):
     root = tree(tmp_path / "set", *classes_of(tmp_path, ("cats", 2), ("dogs", 2)))
     (root / "cats" / os.fsdecode(b"\xb0\xed.jpg")).write_bytes(JPEG)
-    found = datasets.open_folder(root)
-    assert datasets.load_dataset(found.id) == found
-    assert all(item.path.is_file() for item in found.items())
+    dataset = datasets.open_folder(root)
+    assert datasets.load_dataset(dataset.id) == dataset
+    assert all(item.path.is_file() for item in dataset.items())
 
 
 def test_the_same_photos_are_split_alike_however_a_system_spells_an_accent(tmp_path):
@@ -251,29 +251,29 @@ def test_a_second_look_reads_only_what_changed(workspace, tmp_path, monkeypatch)
 
 
 def test_a_damaged_record_is_told_and_damaged_digests_are_made_anew(workspace, demo):
-    found = datasets.open_folder(demo)
-    folder = workspace / "datasets" / found.id
+    dataset = datasets.open_folder(demo)
+    folder = workspace / "datasets" / dataset.id
     (folder / "contents.json").write_text('{"format": 1, "files": {"a": [1]}}')
-    assert datasets.open_folder(demo).fingerprint == found.fingerprint
+    assert datasets.open_folder(demo).fingerprint == dataset.fingerprint
     (folder / "dataset.json").write_text('{"format": 1}')
     with pytest.raises(DatasetError, match="is damaged"):
-        datasets.load_dataset(found.id)
+        datasets.load_dataset(dataset.id)
 
 
 def test_a_record_is_read_without_a_look_at_its_photos(workspace, tmp_path):
     root = tree(tmp_path / "set", *classes_of(tmp_path, ("cats", 15), ("dogs", 15)))
-    found = datasets.open_folder(root)
+    dataset = datasets.open_folder(root)
     for photo in root.rglob("*.jpg"):
         photo.unlink()
-    assert len(datasets.load_dataset(found.id).items()) == 30
+    assert len(datasets.load_dataset(dataset.id).items()) == 30
 
 
 @pytest.mark.parametrize("other", ["cats", "CATS"])
 def test_a_class_written_otherwise_in_another_split_is_that_class(tmp_path, other):
     tree(tmp_path, "train/Cats/a.jpg", "train/dogs/b.jpg", f"val/{other}/c.jpg", "val/dogs/d.jpg")
-    found = datasets.scan_folder(tmp_path)
-    assert found.counts()["validation"] == {"Cats": 1, "dogs": 1}
-    ((message, values),) = found.note["warnings"]
+    dataset = datasets.scan_folder(tmp_path)
+    assert dataset.counts()["validation"] == {"Cats": 1, "dogs": 1}
+    ((message, values),) = dataset.note["warnings"]
     assert message.format(**values).startswith(f"val/{other} is taken for the class Cats")
 
 
@@ -282,21 +282,21 @@ def test_spellings_beside_each_other_are_one_class_and_named(tmp_path, others):
     classes = ["Cats", "dogs"]
     train = [f"train/{c}/{i}.jpg" for c in [*classes, "cats "] for i in range(2)]
     tree(tmp_path, *train, *[f"val/{c}/0.jpg" for c in [*others, "dogs"]])
-    found = datasets.scan_folder(tmp_path)
-    assert found.counts() == {
+    dataset = datasets.scan_folder(tmp_path)
+    assert dataset.counts() == {
         "train": {"Cats": 4, "dogs": 2},
         "validation": {"Cats": len(others), "dogs": 1},
     }
-    told = " ".join(message.format(**values) for message, values in found.note["warnings"])
-    assert "only written otherwise" in told and "train/cats" in told
+    text = " ".join(message.format(**values) for message, values in dataset.note["warnings"])
+    assert "only written otherwise" in text and "train/cats" in text
 
 
 def test_pictures_in_formats_that_cannot_be_read_are_not_left_out_in_silence(tmp_path):
     tree(tmp_path, "cats/a.jpg", "cats/b.jpg", "dogs/c.jpg", "dogs/d.jpg", "dogs/notes.txt")
     assert datasets.scan_folder(tmp_path).note["warnings"] == []
     tree(tmp_path, "cats/IMG_1.HEIC", "dogs/e.avif")
-    found = datasets.scan_folder(tmp_path)
-    ((message, values),) = found.note["warnings"]
+    dataset = datasets.scan_folder(tmp_path)
+    ((message, values),) = dataset.note["warnings"]
     assert "2 pictures are left out" in message.format(**values)
     assert "IMG_1.HEIC, e.avif" in message.format(**values)
-    assert found.note["ignored"] == 3 and "foreign" not in found.note
+    assert dataset.note["ignored"] == 3 and "foreign" not in dataset.note

@@ -116,15 +116,15 @@ def test_the_quick_way_gives_the_very_pixels_of_the_usual_one(
 def test_a_jpeg_that_is_not_plain_goes_the_usual_way(texture):
     turned = Image.Exif()
     turned[0x0112] = 6
-    whole = saved(texture, "JPEG")
+    jpeg_bytes = saved(texture, "JPEG")
     for data in (
         saved(texture, "JPEG", progressive=True),
         saved(texture, "JPEG", exif=turned),
         saved(texture.convert("CMYK"), "JPEG"),
         saved(texture.convert("L"), "JPEG"),
         saved(texture),
-        whole[:-2],
-        whole + b"more",
+        jpeg_bytes[:-2],
+        jpeg_bytes + b"more",
     ):
         assert quickly(data, None) is quickest(data, None) is None
 
@@ -140,13 +140,13 @@ def test_a_photo_with_marks_of_its_own_is_taken_by_the_quick_way_but_not_by_the_
 
 @pytest.mark.parametrize("way", [quickly, quickest])
 def test_damage_ends_the_quick_ways_as_it_ends_the_usual_one(texture, monkeypatch, way):
-    whole = saved(texture, "JPEG")
+    jpeg_bytes = saved(texture, "JPEG")
     rng = np.random.default_rng(0)
     taken = 0
     for _ in range(300):
-        data = bytearray(whole)
-        for place in rng.integers(2, rng.choice([len(data), 700]), rng.integers(1, 5)):
-            data[place] = rng.choice([0xFF, 0xD8, 0xDA, rng.integers(256)])
+        data = bytearray(jpeg_bytes)
+        for position in rng.integers(2, rng.choice([len(data), 700]), rng.integers(1, 5)):
+            data[position] = rng.choice([0xFF, 0xD8, 0xDA, rng.integers(256)])
         photo = way(bytes(data), 150)
         if photo is not None:
             taken += 1
@@ -200,16 +200,16 @@ def test_files_are_read_in_order_and_a_bad_one_is_told(scene, tmp_path):
     for name, data in (("a.png", saved(scene)), ("b.png", b"no"), ("c.png", saved(scene))):
         (tmp_path / name).write_bytes(data)
     names = ["a.png", "b.png", "gone.png", "c.png"]
-    found = list(decode.load_photos([tmp_path / name for name in names], 32))
-    assert [isinstance(f, PhotoError) for f in found] == [False, True, True, False]
+    results = list(decode.load_photos([tmp_path / name for name in names], 32))
+    assert [isinstance(f, PhotoError) for f in results] == [False, True, True, False]
 
 
 def test_a_file_that_comes_in_pieces_is_read_whole(scene, tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     path.write_bytes(saved(scene))
-    whole, read = path.read_bytes(), os.read
+    content, read = path.read_bytes(), os.read
     monkeypatch.setattr(decode.os, "read", lambda file, size: read(file, min(size, 50)))
-    assert decode.read_photo_bytes(path) == whole
+    assert decode.read_photo_bytes(path) == content
 
 
 def test_a_file_beyond_the_limit_is_refused_unread(tmp_path, monkeypatch):

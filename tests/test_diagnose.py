@@ -23,8 +23,8 @@ def recorded(name):
     return histories.read_history_csv(RECORDED / f"{name}.csv")
 
 
-def ids(said):
-    return [sentence.id for sentence in said]
+def ids(sentences):
+    return [sentence.id for sentence in sentences]
 
 
 def rows(loss, val_loss, accuracy=0.8, val_accuracy=0.8):
@@ -114,21 +114,21 @@ def test_noise_as_of_so_many_photos_changes_no_verdict(name, facts, kind, seed):
 def test_chance_alone_is_hardly_ever_called_overfitting():
     falling = 0.2 + 0.45 * np.exp(-np.arange(40) / 15)
     history = rows(falling, falling + 0.05, accuracy=0.83, val_accuracy=0.82)
-    found = [
+    kinds = [
         diagnose.diagnose(noisy(history, 200, seed), RunContext(validation_photos=200)).kind
         for seed in range(100)
     ]
-    assert found.count("overfitting") <= 2
+    assert kinds.count("overfitting") <= 2
 
 
 @pytest.mark.parametrize("name", ["notes_plain_50", "notes_augmented_50"])
 def test_what_adds_no_information_changes_nothing(name):
     history = recorded(name)
-    told = diagnose.diagnose(history, PLAIN)
+    verdict = diagnose.diagnose(history, PLAIN)
     extra = [row | {"seconds": 3.0, "learning_rate": 1e-4} for row in history]
     torn = [{"epoch": 3}, {"loss": 1.0}, {"epoch": "x"}]
     random.Random(0).shuffle(extra)
-    assert diagnose.diagnose([*torn, *history[:9], *extra, *torn], PLAIN) == told
+    assert diagnose.diagnose([*torn, *history[:9], *extra, *torn], PLAIN) == verdict
 
 
 def test_a_loss_that_is_no_number_is_a_divergence_at_once():
@@ -227,8 +227,8 @@ def test_the_command_judges_a_csv_file(capsys):
 
 def test_the_command_judges_a_run_as_json(capsys, workspace):
     status, out, _ = fakes.run_cli(capsys, "diagnose", fakes.make_run(), "--json")
-    told = json.loads(out)
-    assert (status, told["kind"], told["numbers"]["epochs"]) == (0, "too_short", 3)
+    verdict = json.loads(out)
+    assert (status, verdict["kind"], verdict["numbers"]["epochs"]) == (0, "too_short", 3)
 
 
 def test_a_file_that_is_no_history_is_told(capsys, tmp_path):

@@ -38,11 +38,11 @@ def ranges(site):
 
 
 def test_a_whole_download_tells_its_progress_and_leaves_one_file(tmp_path):
-    told = []
+    updates = []
     with running_site(BODY) as site:
-        path = job(site, tmp_path, progress=lambda *now: told.append(now)).run()
+        path = job(site, tmp_path, progress=lambda *now: updates.append(now)).run()
     assert path.read_bytes() == BODY
-    assert told[0] == (0, len(BODY)) and told[-1] == (len(BODY), len(BODY))
+    assert updates[0] == (0, len(BODY)) and updates[-1] == (len(BODY), len(BODY))
     assert {p.name for p in tmp_path.iterdir()} <= {"pets.zip", "pets.zip.lock"}
 
 
@@ -64,10 +64,10 @@ def test_a_later_call_goes_on_where_an_earlier_one_gave_up(tmp_path):
     with running_site(BODY, cut_at=500_000, cuts=3) as site:
         with pytest.raises(DownloadError, match="broke off after 1,500,000 of 3,000,002 bytes"):
             job(site, tmp_path).run()
-        told = []
-        path = job(site, tmp_path, progress=lambda *now: told.append(now)).run()
+        updates = []
+        path = job(site, tmp_path, progress=lambda *now: updates.append(now)).run()
     assert path.read_bytes() == BODY
-    assert told[0] == (1_500_000, len(BODY)) and ranges(site)[-1] == "bytes=1500000-"
+    assert updates[0] == (1_500_000, len(BODY)) and ranges(site)[-1] == "bytes=1500000-"
 
 
 def test_every_connection_that_brings_a_megabyte_counts_anew(tmp_path):
@@ -260,10 +260,10 @@ def test_a_stop_is_heard_and_what_came_is_kept(tmp_path):
     with running_site(BODY) as site:
         with pytest.raises(DownloadError, match="was stopped"):
             job(site, tmp_path, progress=lambda *_: stop.set(), stopped=stop.is_set).run()
-        kept = Path(tmp_path / "pets.zip.part").stat().st_size
-        assert 0 < kept < len(BODY)
+        partial_size = Path(tmp_path / "pets.zip.part").stat().st_size
+        assert 0 < partial_size < len(BODY)
         assert job(site, tmp_path).run().read_bytes() == BODY
-    assert ranges(site)[-1] == f"bytes={kept}-"
+    assert ranges(site)[-1] == f"bytes={partial_size}-"
 
 
 def test_a_second_download_of_the_same_file_is_refused(tmp_path):

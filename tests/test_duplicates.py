@@ -66,7 +66,7 @@ def test_likeness_is_passed_on_and_joined_with_known_copies(pictures):
 
 def test_large_sets_are_compared_in_parts_with_the_same_result(pictures, monkeypatch):
     photos = [*pictures, smaller(pictures[3]), smaller(pictures[40])]
-    whole = groups(photos)
+    expected = groups(photos)
     monkeypatch.setattr(duplicates, "_CELLS", 100)
     monkeypatch.setattr(duplicates, "_CHECKED", 1)
-    assert groups(photos) == whole == [[3, 48], [40, 49]]
+    assert groups(photos) == expected == [[3, 48], [40, 49]]

@@ -75,9 +75,9 @@ def test_the_same_state_has_the_same_fingerprint_however_it_came_about(opened):
 
 
 def test_keeping_changes_no_photo(opened):
-    kept = datasets.edit_photos(opened.id, [PhotoEdit(CAT, "keep", "tiny")])
-    assert (kept.fingerprint, kept.photos) == (opened.fingerprint, opened.photos)
-    assert kept.kept == {CAT: {"tiny"}}
+    changed = datasets.edit_photos(opened.id, [PhotoEdit(CAT, "keep", "tiny")])
+    assert (changed.fingerprint, changed.photos) == (opened.fingerprint, opened.photos)
+    assert changed.kept == {CAT: {"tiny"}}
 
 
 def test_the_state_an_old_run_was_trained_on_is_told_again_even_when_undone(opened):
@@ -247,8 +247,8 @@ def test_exact_copies_stay_on_one_side_from_the_start(demo, tmp_path):
 
 
 def test_a_plain_folder_may_be_divided_in_three_when_scanned(demo):
-    found = datasets.scan_folder(demo / "train", test_fraction=0.25)
-    assert {split: sum(row.values()) for split, row in found.counts().items()} == {
+    dataset = datasets.scan_folder(demo / "train", test_fraction=0.25)
+    assert {split: sum(row.values()) for split, row in dataset.counts().items()} == {
         "train": 24,
         "validation": 12,
         "test": 12,

@@ -33,20 +33,20 @@ def made(features, values=None):
 
 
 def test_the_first_component_parts_two_clusters():
-    found = made(clusters())
-    first = found.parts[:, 0]
+    embeddings = made(clusters())
+    first = embeddings.parts[:, 0]
     assert (first[::2].max() < first[1::2].min()) or (first[1::2].max() < first[::2].min())
-    assert found.shares[0] > 5 * found.shares[1]
+    assert embeddings.shares[0] > 5 * embeddings.shares[1]
 
 
 def test_the_components_are_those_of_a_singular_value_decomposition():
     features = clusters(30, 12)
-    found = made(features)
+    embeddings = made(features)
     centred = features - features.mean(axis=0)
     values = np.linalg.svd(centred, compute_uv=False)
-    assert found.parts.shape == (30, 12)
-    assert np.linalg.norm(found.parts, axis=0) == pytest.approx(values, rel=1e-4)
-    assert found.shares == pytest.approx(values**2 / (values**2).sum(), rel=1e-4)
+    assert embeddings.parts.shape == (30, 12)
+    assert np.linalg.norm(embeddings.parts, axis=0) == pytest.approx(values, rel=1e-4)
+    assert embeddings.shares == pytest.approx(values**2 / (values**2).sum(), rel=1e-4)
 
 
 @pytest.mark.parametrize(("n", "width"), [(60, 40), (200, 120), (80, 300)])
@@ -61,44 +61,44 @@ def test_the_same_photos_give_the_same_map_whatever_their_order(n, width):
 
 @pytest.mark.parametrize("n", [1, 2, 3, 6])
 def test_few_photos_have_a_map_too(n):
-    found = made(clusters(n, 4))
-    assert found.parts.shape[0] == n and found.parts.shape[1] >= 2
-    assert np.isfinite(found.parts).all()
-    assert found.nearest.shape == (n, min(n - 1, embedding.NEIGHBOURS))
-    assert embedding.layout_embedding(found, "tsne").shape == (n, 2)
+    embeddings = made(clusters(n, 4))
+    assert embeddings.parts.shape[0] == n and embeddings.parts.shape[1] >= 2
+    assert np.isfinite(embeddings.parts).all()
+    assert embeddings.nearest.shape == (n, min(n - 1, embedding.NEIGHBOURS))
+    assert embedding.layout_embedding(embeddings, "tsne").shape == (n, 2)
 
 
 def test_a_network_that_sees_all_photos_alike_has_a_map_of_one_point():
-    found = made(np.ones((9, 5), np.float32))
-    assert not found.parts.any() and not found.shares.any()
-    assert not embedding.layout_embedding(found, "tsne").any()
+    embeddings = made(np.ones((9, 5), np.float32))
+    assert not embeddings.parts.any() and not embeddings.shares.any()
+    assert not embedding.layout_embedding(embeddings, "tsne").any()
 
 
 def test_one_value_a_photo_makes_a_line():
-    found = made(np.arange(6, dtype=np.float32)[:, None])
-    assert found.parts.shape == (6, 2) and not found.parts[:, 1].any()
+    embeddings = made(np.arange(6, dtype=np.float32)[:, None])
+    assert embeddings.parts.shape == (6, 2) and not embeddings.parts[:, 1].any()
 
 
 def test_neighbours_are_the_nearest_and_never_the_photo_itself():
-    found = made(clusters())
-    assert all(row not in near for row, near in enumerate(found.nearest))
-    assert (found.nearest % 2 == np.arange(60)[:, None] % 2).all()
+    embeddings = made(clusters())
+    assert all(row not in near for row, near in enumerate(embeddings.nearest))
+    assert (embeddings.nearest % 2 == np.arange(60)[:, None] % 2).all()
 
 
 def test_the_class_around_a_photo_is_that_of_most_of_its_neighbours():
-    found = made(clusters())
+    embeddings = made(clusters())
     labels = np.arange(60) % 2
     labels[4] = 1  # a wrong label among those of the other cluster
-    around = embedding.neighbour_labels(found, found.files, labels)
+    around = embedding.neighbour_labels(embeddings, embeddings.files, labels)
     assert around[4] == 0
     assert (np.delete(around, 4) == np.delete(labels, 4)).all()
-    assert set(embedding.neighbour_labels(found, found.files[:1], [1])) <= {-1, 1}
+    assert set(embedding.neighbour_labels(embeddings, embeddings.files[:1], [1])) <= {-1, 1}
 
 
 def test_tsne_keeps_clusters_apart_and_is_the_same_each_time():
-    found = made(clusters(40, 10, apart=30))
-    xy = embedding.layout_embedding(found, "tsne")
-    assert (xy == embedding.layout_embedding(found, "tsne")).all()
+    embeddings = made(clusters(40, 10, apart=30))
+    xy = embedding.layout_embedding(embeddings, "tsne")
+    assert (xy == embedding.layout_embedding(embeddings, "tsne")).all()
     centres = xy[::2].mean(axis=0), xy[1::2].mean(axis=0)
     wide = max(xy[::2].std(axis=0).max(), xy[1::2].std(axis=0).max())
     assert np.linalg.norm(centres[0] - centres[1]) > 2 * wide
@@ -122,18 +122,18 @@ def run(workspace):
 def kept(run, dataset):
     names = [item.file for item in dataset.items("validation")]
     pictures = [bytes([n]) * n for n in range(len(names))]
-    found = embedding.build_embedding(names, clusters(len(names)), pictures, 40)
+    embeddings = embedding.build_embedding(names, clusters(len(names)), pictures, 40)
     digest = predictions.digest_model(run / "best.keras")
-    embedding.write_embedding(run, dataset, "validation", found, digest)
-    return found
+    embedding.write_embedding(run, dataset, "validation", embeddings, digest)
+    return embeddings
 
 
 def test_what_is_kept_is_read_back(run, dataset):
-    found = kept(run, dataset)
+    embeddings = kept(run, dataset)
     again = embedding.read_embedding(run, dataset, "validation")
-    assert again.files == found.files and again.thumbnails == found.thumbnails
-    assert (again.parts == found.parts).all() and (again.nearest == found.nearest).all()
-    assert (again.key, again.values) == (found.key, 40)
+    assert again.files == embeddings.files and again.thumbnails == embeddings.thumbnails
+    assert (again.parts == embeddings.parts).all() and (again.nearest == embeddings.nearest).all()
+    assert (again.key, again.values) == (embeddings.key, 40)
 
 
 def test_nothing_is_read_of_another_model_or_of_other_photos(run, dataset):
@@ -147,20 +147,20 @@ def test_nothing_is_read_of_another_model_or_of_other_photos(run, dataset):
 
 @pytest.mark.parametrize("cut", [0, 10, 300, -1])
 def test_a_torn_file_is_not_believed(run, dataset, cut):
-    found = kept(run, dataset)
-    embedding.write_layout(run, dataset, "validation", "tsne", found, found.parts[:, :2])
-    for place in (run / "predictions").glob("*.npz"):
-        place.write_bytes(place.read_bytes()[:cut])
+    embeddings = kept(run, dataset)
+    embedding.write_layout(run, dataset, "validation", "tsne", embeddings, embeddings.parts[:, :2])
+    for path in (run / "predictions").glob("*.npz"):
+        path.write_bytes(path.read_bytes()[:cut])
     assert embedding.read_embedding(run, dataset, "validation") is None
-    assert embedding.read_layout(run, dataset, "validation", "tsne", found) is None
+    assert embedding.read_layout(run, dataset, "validation", "tsne", embeddings) is None
 
 
 def test_a_layout_belongs_to_the_map_it_was_made_of(run, dataset):
-    found = kept(run, dataset)
-    assert embedding.read_layout(run, dataset, "validation", "tsne", found) is None
-    xy = found.parts[:, 2:4]
-    embedding.write_layout(run, dataset, "validation", "tsne", found, xy)
-    assert (embedding.read_layout(run, dataset, "validation", "tsne", found) == xy).all()
+    embeddings = kept(run, dataset)
+    assert embedding.read_layout(run, dataset, "validation", "tsne", embeddings) is None
+    xy = embeddings.parts[:, 2:4]
+    embedding.write_layout(run, dataset, "validation", "tsne", embeddings, xy)
+    assert (embedding.read_layout(run, dataset, "validation", "tsne", embeddings) == xy).all()
     other = made(clusters(24, seed=5))
     assert embedding.read_layout(run, dataset, "validation", "tsne", other) is None
     assert embedding.read_layout(run, dataset, "validation", "pca", other).shape == (24, 2)
@@ -177,15 +177,15 @@ def watched(predictor, n=8):
     photos = photos.astype(np.uint8)
     names = [f"{row}.jpg" for row in range(n)]
     watch = EmbeddingRecorder(predictor, names)
-    found = watch.predictor.predict(photos)
+    probabilities = watch.predictor.predict(photos)
     watch.take(names, list(photos))
-    return predictor.predict(photos), found, watch
+    return predictor.predict(photos), probabilities, watch
 
 
 def test_the_model_that_comes_with_the_lab_is_watched(workspace):
     predictor = predict.load_predictor(model_registry.default_model_folder())  # a transfer network
-    plain, found, watch = watched(predictor, n=3)
-    assert found == pytest.approx(plain, abs=1e-6)
+    plain, probabilities, watch = watched(predictor, n=3)
+    assert probabilities == pytest.approx(plain, abs=1e-6)
     assert watch.embedding().values == 1280
 
 
@@ -193,16 +193,16 @@ def test_the_model_that_comes_with_the_lab_is_watched(workspace):
 def test_a_network_of_ones_own_is_watched(tmp_path, head):
     network = Network(filters=(8, 16), batch_norm=True, head=head)
     model = keras_models.build_model("custom", 48, network=network)
-    plain, found, watch = watched(saved(model, tmp_path / "m.keras"))
-    assert found == pytest.approx(plain, abs=1e-6)
+    plain, probabilities, watch = watched(saved(model, tmp_path / "m.keras"))
+    assert probabilities == pytest.approx(plain, abs=1e-6)
     assert len(watch.embedding()) == 8
 
 
 @pytest.mark.parametrize("name", ["notes", "notes-deep", "compact"])
 def test_the_labs_networks_are_watched_without_changing_what_they_say(tmp_path, name):
     predictor = saved(keras_models.build_model(name, 96), tmp_path / "m.keras")
-    plain, found, watch = watched(predictor)
-    assert found == pytest.approx(plain, abs=1e-6)
+    plain, probabilities, watch = watched(predictor)
+    assert probabilities == pytest.approx(plain, abs=1e-6)
     seen = watch.embedding()
     assert len(seen) == 8 and seen.thumbnails[0].startswith(b"\xff\xd8")
     last = [layer for layer in predictor.model._flatten_layers() if hasattr(layer, "kernel")][-1]
@@ -243,8 +243,8 @@ def test_models_from_elsewhere_are_watched_too(tmp_path, kind, values):
     import keras
 
     predictor = saved(strange(keras, kind), tmp_path / "m.keras", ("a", "b", "c"))
-    plain, found, watch = watched(predictor)
-    assert found == pytest.approx(plain, abs=1e-6)
+    plain, probabilities, watch = watched(predictor)
+    assert probabilities == pytest.approx(plain, abs=1e-6)
     seen = watch.embedding()
     assert seen.values == values
     assert seen.parts.shape[1] <= 8 and (values <= MAX_UNPROJECTED or kind == "flat")
@@ -255,8 +255,8 @@ def test_a_pass_keeps_the_map_and_a_look_makes_it_anew(dataset, run, tmp_path):
     evaluate.evaluate_and_cache(run, predict.load_predictor, dataset, "validation")
     first = embedding.read_embedding(run, dataset, "validation")
     assert set(first.files) == {item.file for item in dataset.items("validation")}
-    for place in (run / "predictions").glob("*-map.npz"):
-        place.unlink()
+    for path in (run / "predictions").glob("*-map.npz"):
+        path.unlink()
     evaluate.compute_embeddings(run, predict.load_predictor, dataset, "validation")
     again = embedding.read_embedding(run, dataset, "validation")
     assert again.parts == pytest.approx(first.parts, abs=1e-3)
@@ -273,10 +273,10 @@ def test_a_large_part_is_sampled_in_the_pass(dataset, run, monkeypatch):
 def test_the_command_line_writes_the_map(tmp_path, demo, capsys, workspace):
     saved(keras_models.build_model("notes", 32), tmp_path / "m.keras")
     out = tmp_path / "map.csv"
-    status, said, _ = fakes.run_cli(
+    status, text, _ = fakes.run_cli(
         capsys, "evaluate", tmp_path / "m.keras", demo, "--embedding", out
     )
-    assert status == 0 and "24 photos" in said
+    assert status == 0 and "24 photos" in text
     with open(out, newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 24 and list(rows[0]) == ["file", "truth", "label", "x", "y"]

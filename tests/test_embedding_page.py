@@ -38,12 +38,12 @@ def mapped(folder, dataset, lost=1):
     sides[:lost] = [1] * lost
     features[:, 0] += 25 * np.array(sides)
     names = [item.file for item in items]
-    found = embedding.build_embedding(
+    embeddings = embedding.build_embedding(
         names, features.astype(np.float32), [b"\xff\xd8"] * len(names), 30
     )
     digest = predictions.digest_model(folder / "best.keras")
-    embedding.write_embedding(folder, dataset, "validation", found, digest)
-    return found
+    embedding.write_embedding(folder, dataset, "validation", embeddings, digest)
+    return embeddings
 
 
 def shown(dataset, **keep):
@@ -197,5 +197,5 @@ def test_mistakes_differ_in_shape_not_in_colour_alone():
 
 def test_a_map_without_neighbours_says_so():
     table = table_of(2, n=1)
-    found = embedding.build_embedding(table.files, np.ones((1, 4), np.float32), [b""], 4)
-    assert "too few" in evaluate_map.map_caption(found, table, np.zeros(1, int), "pca")
+    embeddings = embedding.build_embedding(table.files, np.ones((1, 4), np.float32), [b""], 4)
+    assert "too few" in evaluate_map.map_caption(embeddings, table, np.zeros(1, int), "pca")

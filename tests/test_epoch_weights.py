@@ -24,10 +24,10 @@ def test_epochs_are_spread_and_never_more_than_asked_for():
     )
     for most in range(1, 17):
         for epoch in range(200):
-            kept = epoch_weights.select_stored_epochs(epoch, most)
-            assert len(kept) <= most and epoch in kept
+            stored_epochs = epoch_weights.select_stored_epochs(epoch, most)
+            assert len(stored_epochs) <= most and epoch in stored_epochs
             # Never one that was dropped before: it must have been there an epoch earlier.
-            assert not epoch or kept - {epoch} <= epoch_weights.select_stored_epochs(
+            assert not epoch or stored_epochs - {epoch} <= epoch_weights.select_stored_epochs(
                 epoch - 1, most
             )
 
@@ -42,11 +42,11 @@ def test_only_small_networks_keep_epochs_where_nothing_is_said():
 def test_a_folder_holds_no_more_than_asked_for(tmp_path):
     for epoch in range(30):
         epoch_weights.save_epoch_weights(tmp_path, epoch, [np.full(3, epoch, np.float32)], 4)
-    found = epoch_weights.list_epoch_weights(tmp_path)
-    assert list(found) == [0, 16, 29]
+    paths_by_epoch = epoch_weights.list_epoch_weights(tmp_path)
+    assert list(paths_by_epoch) == [0, 16, 29]
     assert len(list((tmp_path / "epochs").iterdir())) == 3
     assert (
-        epoch_weights.load_epoch_weights(found[16], [np.zeros(3, np.float32)])[0].tolist()
+        epoch_weights.load_epoch_weights(paths_by_epoch[16], [np.zeros(3, np.float32)])[0].tolist()
         == [16] * 3
     )
 
@@ -83,19 +83,19 @@ def test_a_training_keeps_the_model_of_each_epoch(workspace, demo):
     training_loop.train_model(
         runs.load_run(folder), SimpleNamespace(stop_wanted=False, update=lambda **_: None)
     )
-    found = epoch_weights.list_epoch_weights(folder)
-    assert list(found) == [0, 1, 2]
+    paths_by_epoch = epoch_weights.list_epoch_weights(folder)
+    assert list(paths_by_epoch) == [0, 1, 2]
     best = runs.load_run(folder).best_epoch
     model = keras_models.load_model(folder / "best.keras")
-    weights = epoch_weights.load_epoch_weights(found[best], model.get_weights())
+    weights = epoch_weights.load_epoch_weights(paths_by_epoch[best], model.get_weights())
     for one, other in zip(weights, model.get_weights(), strict=True):
         assert np.array_equal(one, other)
     photos = np.full((1, 48, 48, 3), 90, np.uint8)
-    asked = {
+    predictors = {
         epoch: predict.load_predictor_at_epoch(folder / "best.keras", path)
-        for epoch, path in found.items()
+        for epoch, path in paths_by_epoch.items()
     }
-    answers = {epoch: model.predict(photos)[0, 0] for epoch, model in asked.items()}
+    answers = {epoch: model.predict(photos)[0, 0] for epoch, model in predictors.items()}
     assert answers[best] == predict.load_predictor(folder).predict(photos)[0, 0]
     assert len(set(answers.values())) == 3
     keras.backend.clear_session()

@@ -37,12 +37,12 @@ def test_a_pass_is_kept_in_the_runs_folder(run, dataset):
     table = evaluate.evaluate_and_cache(
         run, predict.load_predictor, dataset, "validation", lambda *at: seen.append(at)
     )
-    found = predictions.read_predictions(run, dataset, "validation").table
-    assert (found.probabilities == table.probabilities).all()
-    assert len(found) == 24 and seen[-1] == (24, 24)
-    told = evaluate.evaluate(run, dataset, "validation")
-    assert (told.table.probabilities == table.probabilities).all()
-    assert told.n == 24
+    stored_table = predictions.read_predictions(run, dataset, "validation").table
+    assert (stored_table.probabilities == table.probabilities).all()
+    assert len(stored_table) == 24 and seen[-1] == (24, 24)
+    evaluation = evaluate.evaluate(run, dataset, "validation")
+    assert (evaluation.table.probabilities == table.probabilities).all()
+    assert evaluation.n == 24
 
 
 def test_only_photos_that_came_are_asked_about(run, dataset):
@@ -58,9 +58,9 @@ def test_only_photos_that_came_are_asked_about(run, dataset):
     assert seen == [(3, 3)] and len(after) == 27
     same = [after.files.index(file) for file in before.files]
     assert (after.probabilities[same] == before.probabilities).all()
-    whole = evaluate.evaluate(run, changed, "validation").table
-    assert after.files == whole.files
-    assert after.probabilities == pytest.approx(whole.probabilities, abs=1e-6)
+    full_table = evaluate.evaluate(run, changed, "validation").table
+    assert after.files == full_table.files
+    assert after.probabilities == pytest.approx(full_table.probabilities, abs=1e-6)
 
 
 def test_a_pass_that_is_stopped_leaves_what_was_there(run, dataset):
@@ -69,11 +69,11 @@ def test_a_pass_that_is_stopped_leaves_what_was_there(run, dataset):
     def stop(done, total):
         raise CatDogError("stopped")
 
-    place = predictions.predictions_path(run, dataset.id, "validation")
+    table_path = predictions.predictions_path(run, dataset.id, "validation")
     with pytest.raises(CatDogError, match="stopped"):
         evaluate.evaluate_and_cache(run, predict.load_predictor, dataset, "train", stop)
-    assert sorted(path.name for path in place.parent.iterdir()) == [
-        f"{place.stem}{end}" for end in ("-map.npz", ".csv", ".json")
+    assert sorted(path.name for path in table_path.parent.iterdir()) == [
+        f"{table_path.stem}{end}" for end in ("-map.npz", ".csv", ".json")
     ]
     assert (
         predictions.read_predictions(run, dataset, "validation").table.probabilities
@@ -100,11 +100,11 @@ def test_an_empty_part_is_told_and_nothing_written(run, dataset):
 
 def test_the_command_writes_the_table(run, demo, tmp_path, capsys):
     out = tmp_path / "table.csv"
-    status, told, _ = fakes.run_cli(capsys, "evaluate", run, demo, "--json", "--csv", out)
+    status, output, _ = fakes.run_cli(capsys, "evaluate", run, demo, "--json", "--csv", out)
     assert status == 0
-    told = json.loads(told)
-    assert set(told) == {"accuracy", "loss", "n", "classes", "confusion"}
+    output = json.loads(output)
+    assert set(output) == {"accuracy", "loss", "n", "classes", "confusion"}
     with open(out, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     right = np.mean([row["truth"] == row["label"] for row in rows])
-    assert right == told["accuracy"] and len(rows) == told["n"]
+    assert right == output["accuracy"] and len(rows) == output["n"]

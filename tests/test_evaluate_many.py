@@ -31,19 +31,21 @@ def table(classes, n=400, seed=0):
 
 @pytest.mark.parametrize("classes", [2, 3, 12, MANY])
 def test_plotly_finds_no_fault_with_the_figures(classes):
-    found = table(classes)
-    result = metrics.metrics_at_threshold(found, 0.4)
+    predictions = table(classes)
+    result = metrics.metrics_at_threshold(predictions, 0.4)
     labels = list(range(min(classes, evaluate_charts.MOST_CLASSES)))
-    curves = metrics.roc_curves(found), metrics.precision_recall_curves(found)
+    curves = metrics.roc_curves(predictions), metrics.precision_recall_curves(predictions)
     some = [0, 1] if classes == 2 else evaluate_charts.drawn_classes(curves[0])
-    colors = evaluate_charts.line_colors(found.classes, some)
-    kept = [[curve for curve in every if curve.label in colors] for every in curves]
+    colors = evaluate_charts.line_colors(predictions.classes, some)
+    shown_curves = [[curve for curve in every if curve.label in colors] for every in curves]
     figures = [
-        evaluate_charts.confusion_matrix_figure(result.confusion, found.classes, labels, (0, 1)),
-        evaluate_charts.roc_figure(kept[0], found, result, colors),
-        evaluate_charts.precision_recall_figure(kept[1], found, result, colors),
-        evaluate_charts.calibration_figure(metrics.compute_calibration(found), found),
-        *([evaluate_charts.histogram_figure(found, 0.4)] if classes == 2 else []),
+        evaluate_charts.confusion_matrix_figure(
+            result.confusion, predictions.classes, labels, (0, 1)
+        ),
+        evaluate_charts.roc_figure(shown_curves[0], predictions, result, colors),
+        evaluate_charts.precision_recall_figure(shown_curves[1], predictions, result, colors),
+        evaluate_charts.calibration_figure(metrics.compute_calibration(predictions), predictions),
+        *([evaluate_charts.histogram_figure(predictions, 0.4)] if classes == 2 else []),
     ]
     for figure in figures:
         checked = go.Figure(figure.to_dict())
@@ -76,10 +78,10 @@ def many(workspace, demo, tmp_path):
     photos = sorted((demo / "train" / "cats").iterdir())
     for label in range(MANY):
         for split, count in (("train", 1), ("validation", 2)):
-            place = tmp_path / "many" / split / f"class {label:02}"
-            place.mkdir(parents=True)
+            folder = tmp_path / "many" / split / f"class {label:02}"
+            folder.mkdir(parents=True)
             for path in photos[:count]:
-                shutil.copyfile(path, place / path.name)
+                shutil.copyfile(path, folder / path.name)
     return datasets.open_folder(tmp_path / "many")
 
 
@@ -104,8 +106,8 @@ def tables(draw):
     """Any table of answers: some classes may have no photo, some answers may be equal."""
     classes, n = draw(st.integers(2, 8)), draw(st.integers(1, 40))
     labels = np.array(draw(st.lists(st.integers(0, classes - 1), min_size=n, max_size=n)))
-    whole = st.lists(st.integers(0, 5), min_size=classes, max_size=classes)
-    raw = np.array(draw(st.lists(whole, min_size=n, max_size=n)), float) + 0.01
+    raw_rows = st.lists(st.integers(0, 5), min_size=classes, max_size=classes)
+    raw = np.array(draw(st.lists(raw_rows, min_size=n, max_size=n)), float) + 0.01
     names = tuple(f"class {label}" for label in range(classes))
     rows = raw / raw.sum(axis=1, keepdims=True)
     return PredictionTable(tuple(f"{i}.jpg" for i in range(n)), names, labels, rows)
@@ -123,43 +125,47 @@ def test_a_line_of_the_mistakes_opens_its_photos(monkeypatch):
 
 @settings(max_examples=25, deadline=None)
 @given(tables(), st.floats(0, 1))
-def test_figures_of_any_table_are_those_of_scikit_learn(found, threshold):
-    result = metrics.metrics_at_threshold(found, threshold)
-    called = found.probabilities.argmax(axis=1)
-    if len(found.classes) == 2:
-        called = (found.probabilities[:, 1] > threshold).astype(int)
-    every = list(range(len(found.classes)))
-    assert result.accuracy == pytest.approx(sklearn_metrics.accuracy_score(found.labels, called))
-    known = sklearn_metrics.confusion_matrix(found.labels, called, labels=every)
+def test_figures_of_any_table_are_those_of_scikit_learn(predictions, threshold):
+    result = metrics.metrics_at_threshold(predictions, threshold)
+    called = predictions.probabilities.argmax(axis=1)
+    if len(predictions.classes) == 2:
+        called = (predictions.probabilities[:, 1] > threshold).astype(int)
+    every = list(range(len(predictions.classes)))
+    assert result.accuracy == pytest.approx(
+        sklearn_metrics.accuracy_score(predictions.labels, called)
+    )
+    known = sklearn_metrics.confusion_matrix(predictions.labels, called, labels=every)
     assert (result.confusion == known).all() and result.confusion.sum() == result.n
     for name in ("precision", "recall", "f1"):
         score = getattr(sklearn_metrics, f"{name}_score")
-        each = score(found.labels, called, labels=every, average=None, zero_division=np.nan)
+        each = score(predictions.labels, called, labels=every, average=None, zero_division=np.nan)
         assert getattr(result, name) == pytest.approx(each, nan_ok=True)
-    losses = metrics.photo_losses(found)
+    losses = metrics.photo_losses(predictions)
     assert losses.mean() == pytest.approx(
-        sklearn_metrics.log_loss(found.labels, found.probabilities, labels=every)
+        sklearn_metrics.log_loss(predictions.labels, predictions.probabilities, labels=every)
     )
 
 
 @settings(max_examples=25, deadline=None)
 @given(tables())
-def test_curves_of_any_table_have_the_areas_of_scikit_learn(found):
-    for curve in metrics.roc_curves(found):
-        true = found.labels == curve.label
-        area = sklearn_metrics.roc_auc_score(true, found.probabilities[:, curve.label])
+def test_curves_of_any_table_have_the_areas_of_scikit_learn(predictions):
+    for curve in metrics.roc_curves(predictions):
+        true = predictions.labels == curve.label
+        area = sklearn_metrics.roc_auc_score(true, predictions.probabilities[:, curve.label])
         assert curve.area == pytest.approx(area) and (np.diff(curve.x) >= 0).all()
-    for curve in metrics.precision_recall_curves(found):
-        true = found.labels == curve.label
-        area = sklearn_metrics.average_precision_score(true, found.probabilities[:, curve.label])
+    for curve in metrics.precision_recall_curves(predictions):
+        true = predictions.labels == curve.label
+        area = sklearn_metrics.average_precision_score(
+            true, predictions.probabilities[:, curve.label]
+        )
         assert curve.area == pytest.approx(area)
-    assert 0 <= metrics.compute_calibration(found).error <= 1
+    assert 0 <= metrics.compute_calibration(predictions).error <= 1
 
 
 @settings(max_examples=25, deadline=None)
 @given(tables(), st.integers(1, 60))
-def test_the_mistakes_listed_are_those_of_the_matrix_the_most_frequent_first(found, most):
-    result = metrics.metrics_at_threshold(found)
+def test_the_mistakes_listed_are_those_of_the_matrix_the_most_frequent_first(predictions, most):
+    result = metrics.metrics_at_threshold(predictions)
     listed = metrics.confusions(result, most)
     counts = [count for _, _, count in listed]
     assert counts == sorted(counts, reverse=True) and len(listed) <= most

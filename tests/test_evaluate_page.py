@@ -83,8 +83,8 @@ def test_a_pass_that_failed_says_why(dataset, monkeypatch):
 def test_a_torn_table_is_told_and_can_be_made_anew(dataset):
     folder = make_dataset_run(dataset)
     write_answers(folder, dataset)
-    place = predictions.predictions_path(folder, dataset.id, "validation")
-    place.write_bytes(place.read_bytes()[:100])
+    path = predictions.predictions_path(folder, dataset.id, "validation")
+    path.write_bytes(path.read_bytes()[:100])
     app = open_evaluate_page(run=folder.name)
     assert "is damaged" in caption_text(app)
     assert [b for b in app.button if b.key.startswith("start_")]
@@ -170,10 +170,10 @@ def test_an_address_that_makes_no_sense_opens_what_is_usual(dataset, text):
 def test_three_classes_have_no_threshold_and_everything_else(tmp_path, demo):
     for split, count in (("train", 6), ("validation", 5)):
         for name, source in (("cats", "cats"), ("dogs", "dogs"), ("foxes", "dogs")):
-            place = tmp_path / "three" / split / name
-            place.mkdir(parents=True)
+            folder = tmp_path / "three" / split / name
+            folder.mkdir(parents=True)
             for path in sorted((demo / split / source).iterdir())[:count]:
-                shutil.copyfile(path, place / path.name)
+                shutil.copyfile(path, folder / path.name)
     dataset = datasets.open_folder(tmp_path / "three")
     app = open_evaluated_run(dataset)
     assert not app.slider

@@ -29,8 +29,12 @@ def of_second(*chances, labels):
 
 
 def test_at_a_half_the_likeliest_class_is_called_also_where_both_are_equal():
-    found = of_second(0.5, 0.5000001, 0.4999999, labels=[0, 1, 0])
-    assert list(metrics.predicted_labels(found)) == list(found.probabilities.argmax(1)) == [0, 1, 0]
+    predictions = of_second(0.5, 0.5000001, 0.4999999, labels=[0, 1, 0])
+    assert (
+        list(metrics.predicted_labels(predictions))
+        == list(predictions.probabilities.argmax(1))
+        == [0, 1, 0]
+    )
 
 
 def test_a_class_nobody_is_called_has_no_precision():
@@ -59,54 +63,54 @@ def test_no_photo_tells_nothing_of_accuracy():
 
 
 def test_curves_of_a_part_with_one_class_only_are_left_out():
-    found = of_second(0.2, 0.7, labels=[1, 1])
-    assert metrics.roc_curves(found) == []
-    assert [curve.label for curve in metrics.precision_recall_curves(found)] == [1]
+    predictions = of_second(0.2, 0.7, labels=[1, 1])
+    assert metrics.roc_curves(predictions) == []
+    assert [curve.label for curve in metrics.precision_recall_curves(predictions)] == [1]
 
 
 def test_a_perfectly_honest_model_has_no_calibration_error():
     labels = [0] * 8 + [1] * 2 + [0] * 2 + [1] * 8
-    found = metrics.compute_calibration(of_second(*[0.2] * 10, *[0.8] * 10, labels=labels))
-    assert found.error == pytest.approx(0)
-    assert list(found.counts) == [10, 10]
+    calibration = metrics.compute_calibration(of_second(*[0.2] * 10, *[0.8] * 10, labels=labels))
+    assert calibration.error == pytest.approx(0)
+    assert list(calibration.counts) == [10, 10]
 
 
 def test_a_boasting_model_is_off_by_what_it_boasts():
-    found = metrics.compute_calibration(of_second(*[0.95] * 10, labels=[1] * 7 + [0] * 3))
-    assert found.error == pytest.approx(0.25)
+    calibration = metrics.compute_calibration(of_second(*[0.95] * 10, labels=[1] * 7 + [0] * 3))
+    assert calibration.error == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_the_calibration_error_is_the_weighted_distance_of_all_bins(classes):
-    found = table(500, classes, seed=4)
-    said = found.probabilities[:, 1] if classes == 2 else found.probabilities.max(1)
-    came = found.labels == (1 if classes == 2 else found.probabilities.argmax(1))
+    predictions = table(500, classes, seed=4)
+    scores = predictions.probabilities[:, 1] if classes == 2 else predictions.probabilities.max(1)
+    came = predictions.labels == (1 if classes == 2 else predictions.probabilities.argmax(1))
     total = 0.0
     for low in np.arange(10) / 10:
-        inside = (said > low) & (said <= low + 0.1)
+        inside = (scores > low) & (scores <= low + 0.1)
         if inside.any():
-            total += inside.sum() * abs(said[inside].mean() - came[inside].mean())
-    assert metrics.compute_calibration(found).error == pytest.approx(total / 500)
+            total += inside.sum() * abs(scores[inside].mean() - came[inside].mean())
+    assert metrics.compute_calibration(predictions).error == pytest.approx(total / 500)
 
 
 def test_photos_are_ranked_by_what_they_tell():
-    found = of_second(0.9, 0.45, 0.99, 0.1, labels=[0, 0, 0, 1])
-    assert list(metrics.rank_photos(found, "loss")) == [2, 0, 3, 1]
-    assert metrics.rank_photos(found, "uncertain")[0] == 1
-    assert list(metrics.rank_photos(found, "wrong")) == [2, 0, 3]
-    assert list(metrics.rank_photos(found, "wrong", 0.95)) == [2, 3]
-    assert list(metrics.rank_photos(found, "uncertain", 0.95)[:2]) == [2, 0]
+    predictions = of_second(0.9, 0.45, 0.99, 0.1, labels=[0, 0, 0, 1])
+    assert list(metrics.rank_photos(predictions, "loss")) == [2, 0, 3, 1]
+    assert metrics.rank_photos(predictions, "uncertain")[0] == 1
+    assert list(metrics.rank_photos(predictions, "wrong")) == [2, 0, 3]
+    assert list(metrics.rank_photos(predictions, "wrong", 0.95)) == [2, 3]
+    assert list(metrics.rank_photos(predictions, "uncertain", 0.95)[:2]) == [2, 0]
 
 
 def test_of_several_classes_the_two_likeliest_tell_how_certain_an_answer_is():
     rows = [[0.5, 0.3, 0.2], [0.4, 0.39, 0.21], [0.9, 0.05, 0.05]]
-    found = table(3, 3, labels=[0, 1, 2], probabilities=rows)
-    assert list(metrics.rank_photos(found, "uncertain")) == [1, 0, 2]
+    predictions = table(3, 3, labels=[0, 1, 2], probabilities=rows)
+    assert list(metrics.rank_photos(predictions, "uncertain")) == [1, 0, 2]
 
 
 def test_the_best_threshold_is_found_and_the_middle_one_of_equals():
-    found = of_second(0.1, 0.2, 0.3, 0.9, labels=[0, 0, 1, 1])
-    threshold, accuracy = metrics.find_best_threshold(found)
+    predictions = of_second(0.1, 0.2, 0.3, 0.9, labels=[0, 0, 1, 1])
+    threshold, accuracy = metrics.find_best_threshold(predictions)
     assert accuracy == 1
     assert threshold == pytest.approx(0.29)
     assert metrics.find_best_threshold(of_second(0.1, 0.9, labels=[0, 1])) == (0.5, 1)
@@ -123,10 +127,10 @@ def test_two_models_are_compared_photo_by_photo_whatever_their_order():
     turned = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.1, 0.9]])
     files, names = ("2.jpg", "0.jpg", "9.jpg", "1.jpg"), ("dogs", "cats")
     second = PredictionTable(files, names, np.array([0, 0, 0, 1]), turned)
-    found = metrics.compare_models(first, second)
-    assert found.n == 3
-    assert (list(found.both), list(found.only_second)) == ([0], [1, 2])
-    assert found.p == 0.5
+    comparison = metrics.compare_models(first, second)
+    assert comparison.n == 3
+    assert (list(comparison.both), list(comparison.only_second)) == ([0], [1, 2])
+    assert comparison.p == 0.5
 
 
 def test_models_with_other_classes_or_photos_are_not_compared():

@@ -41,11 +41,11 @@ def kept(run, dataset, split="validation", unreadable=()):
 
 def test_what_is_kept_is_read_back_to_the_last_digit(run, dataset):
     table = kept(run, dataset)
-    found = predictions.read_predictions(run, dataset, "validation")
-    assert found.table.files == table.files
-    assert (found.table.probabilities == table.probabilities).all()
-    assert (found.table.labels == table.labels).all()
-    assert not found.problem
+    stored = predictions.read_predictions(run, dataset, "validation")
+    assert stored.table.files == table.files
+    assert (stored.table.probabilities == table.probabilities).all()
+    assert (stored.table.labels == table.labels).all()
+    assert not stored.problem
 
 
 def test_nothing_kept_is_told(run, dataset):
@@ -59,8 +59,8 @@ def test_nothing_kept_is_told(run, dataset):
 
 def test_the_table_is_one_people_can_read(run, dataset):
     kept(run, dataset)
-    place = predictions.predictions_path(run, dataset.id, "validation")
-    with open(place, newline="", encoding="utf-8") as file:
+    path = predictions.predictions_path(run, dataset.id, "validation")
+    with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 24
     assert list(rows[0]) == ["file", "truth", "label", "p_cats", "p_dogs"]
@@ -71,10 +71,10 @@ def test_the_table_is_one_people_can_read(run, dataset):
 @pytest.mark.parametrize("cut", [0, 10, 500, -1])
 def test_a_torn_table_is_not_believed(run, dataset, cut):
     kept(run, dataset)
-    place = predictions.predictions_path(run, dataset.id, "validation")
-    place.write_bytes(place.read_bytes()[:cut])
-    found = predictions.read_predictions(run, dataset, "validation")
-    assert found.table is None and found.problem == DAMAGED
+    path = predictions.predictions_path(run, dataset.id, "validation")
+    path.write_bytes(path.read_bytes()[:cut])
+    stored = predictions.read_predictions(run, dataset, "validation")
+    assert stored.table is None and stored.problem == DAMAGED
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff", b'{"format": 1}', b'{"format": "x"}'])
@@ -89,10 +89,10 @@ def test_a_torn_side_file_is_not_believed(run, dataset, text):
 def test_a_table_that_is_gone_or_another_ones_is_not_believed(run, dataset):
     kept(run, dataset)
     kept(run, dataset, "train")
-    place = predictions.predictions_path(run, dataset.id, "validation")
-    os.replace(predictions.predictions_path(run, dataset.id, "train"), place)
+    path = predictions.predictions_path(run, dataset.id, "validation")
+    os.replace(predictions.predictions_path(run, dataset.id, "train"), path)
     assert predictions.read_predictions(run, dataset, "validation").problem == DAMAGED
-    place.unlink()
+    path.unlink()
     assert predictions.read_predictions(run, dataset, "validation").problem == DAMAGED
 
 
@@ -108,9 +108,9 @@ def test_a_model_that_learnt_more_makes_the_table_stale_a_copied_run_does_not(ru
     os.utime(run / "best.keras", ns=(1, 1))
     assert predictions.read_predictions(run, dataset, "validation").table is not None
     (run / "best.keras").write_bytes(b"another model")
-    found = predictions.read_predictions(run, dataset, "validation")
-    assert found.table is None and found.answers is None
-    assert found.problem == predictions.OTHER_MODEL
+    stored = predictions.read_predictions(run, dataset, "validation")
+    assert stored.table is None and stored.answers is None
+    assert stored.problem == predictions.OTHER_MODEL
 
 
 def test_a_photo_whose_content_changed_makes_the_table_stale(run, demo, tmp_path):
@@ -121,8 +121,8 @@ def test_a_photo_whose_content_changed_makes_the_table_stale(run, demo, tmp_path
     kept(run, dataset)
     photo = dataset.items("validation")[0].path
     photo.write_bytes(photo.read_bytes() + b"\0")
-    found = predictions.read_predictions(run, datasets.open_folder(folder), "validation")
-    assert found.table is None and found.problem == predictions.OTHER_PHOTOS
+    stored = predictions.read_predictions(run, datasets.open_folder(folder), "validation")
+    assert stored.table is None and stored.problem == predictions.OTHER_PHOTOS
 
 
 def test_excluded_and_relabelled_photos_need_no_new_pass(run, dataset):
@@ -131,11 +131,11 @@ def test_excluded_and_relabelled_photos_need_no_new_pass(run, dataset):
     changed = datasets.edit_photos(
         dataset.id, [PhotoEdit(out, "exclude"), PhotoEdit(other, "relabel", "dogs")]
     )
-    found = predictions.read_predictions(run, changed, "validation").table
-    assert out not in found.files and len(found) == 23
-    row = found.files.index(other)
-    assert found.classes[found.labels[row]] == "dogs"
-    assert (found.probabilities[row] == table.probabilities[1]).all()
+    stored_table = predictions.read_predictions(run, changed, "validation").table
+    assert out not in stored_table.files and len(stored_table) == 23
+    row = stored_table.files.index(other)
+    assert stored_table.classes[stored_table.labels[row]] == "dogs"
+    assert (stored_table.probabilities[row] == table.probabilities[1]).all()
     undone = predictions.read_predictions(
         run, datasets.undo_last_edit(dataset.id), "validation"
     ).table
@@ -146,24 +146,24 @@ def test_photos_that_came_into_the_part_are_asked_for_and_the_others_still_known
     kept(run, dataset)
     moved = dataset.items("train")[0].file
     changed = datasets.edit_photos(dataset.id, [PhotoEdit(moved, "move", "validation")])
-    found = predictions.read_predictions(run, changed, "validation")
-    assert found.table is None and found.problem == predictions.MORE_PHOTOS
-    assert len(found.answers) == 24 and moved not in found.answers
+    stored = predictions.read_predictions(run, changed, "validation")
+    assert stored.table is None and stored.problem == predictions.MORE_PHOTOS
+    assert len(stored.answers) == 24 and moved not in stored.answers
 
 
 def test_classes_in_another_order_turn_the_columns(run, dataset):
     table = kept(run, dataset)
     turned = datasets.order_classes(dataset.id, ["dogs", "cats"])
-    found = predictions.read_predictions(run, turned, "validation").table
-    assert found.classes == ("dogs", "cats")
-    assert (found.probabilities == table.probabilities[:, ::-1]).all()
+    stored_table = predictions.read_predictions(run, turned, "validation").table
+    assert stored_table.classes == ("dogs", "cats")
+    assert (stored_table.probabilities == table.probabilities[:, ::-1]).all()
 
 
 def test_unreadable_photos_are_not_asked_for_again(run, dataset):
     bad = dataset.items("validation")[3].file
     kept(run, dataset, unreadable=(bad,))
-    found = predictions.read_predictions(run, dataset, "validation")
-    assert found.table.unreadable == (bad,) and len(found.table) == 23
+    stored = predictions.read_predictions(run, dataset, "validation")
+    assert stored.table.unreadable == (bad,) and len(stored.table) == 23
 
 
 def test_names_are_kept_raw_and_escaped_in_downloads_only(run, dataset):

@@ -33,13 +33,15 @@ def model(tmp_path_factory):
 def exported(model, tmp_path_factory):
     """The model in every format, each made once."""
     folder = tmp_path_factory.mktemp("exported")
-    found = {}
+    paths_by_kind = {}
 
     def of(kind):
-        if kind not in found:
+        if kind not in paths_by_kind:
             extension = "" if export.FORMATS[kind].is_folder else export.FORMATS[kind].extension
-            found[kind] = export.export_in_process(model, kind, folder / f"{kind}{extension}")
-        return found[kind]
+            paths_by_kind[kind] = export.export_in_process(
+                model, kind, folder / f"{kind}{extension}"
+            )
+        return paths_by_kind[kind]
 
     return of
 
@@ -48,18 +50,18 @@ def exported(model, tmp_path_factory):
 def test_an_exported_model_answers_as_the_keras_model_does(kind, model, exported, workspace):
     from catdog_core.export import parity
 
-    told = parity.measure_parity(model, kind, exported(kind))
-    assert told["photos"] == 50 and told["dataset"] == ""
+    report = parity.measure_parity(model, kind, exported(kind))
+    assert report["photos"] == 50 and report["dataset"] == ""
     # Eight bits give a probability in 256 steps.
-    assert told["difference"] <= (0.1 if kind == "litert_int8" else CLOSE)
+    assert report["difference"] <= (0.1 if kind == "litert_int8" else CLOSE)
     if kind == "keras":
         from catdog_core.analysis import predict
 
-        found = parity.parity_photos.load_parity_photos(
+        sample = parity.parity_photos.load_parity_photos(
             model, ("cats", "dogs"), 64, "validation", 50
         )
         assert (
-            predict.load_predictor(model).predict(found.photos)[:, 1].std() > 0.02
+            predict.load_predictor(model).predict(sample.photos)[:, 1].std() > 0.02
         )  # tells photos apart
 
 
@@ -103,10 +105,12 @@ def _run(code, folder):
 
 
 def test_the_lines_for_several_classes_name_the_likeliest(tmp_path, photo):
-    made = make_model_file(tmp_path, "notes", ("cats", "dogs", "owls"))
+    model_path = make_model_file(tmp_path, "notes", ("cats", "dogs", "owls"))
     images_ = decode.encode_photo(decode.decode_photo(photo.read_bytes()))
     (tmp_path / "photo.jpg").write_bytes(images_)
-    out = _run(usage.build_usage_code("keras", str(made), ("cats", "dogs", "owls"), 64), tmp_path)
+    out = _run(
+        usage.build_usage_code("keras", str(model_path), ("cats", "dogs", "owls"), 64), tmp_path
+    )
     shares = [float(x) for x in re.findall(r"[\d.]+(?:e-\d+)?", out)]
     assert out.split()[0] == ("cats", "dogs", "owls")[int(np.argmax(shares))]
 
@@ -129,10 +133,10 @@ def test_scores_without_an_activation_leave_the_lab_as_probabilities(kind, tmp_p
 
     from catdog_core.export import parity, runtimes
 
-    made = keras.Sequential(
+    network = keras.Sequential(
         [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(3)]
     )
-    made.save(tmp_path / "raw.keras")
+    network.save(tmp_path / "raw.keras")
     extension = export.FORMATS[kind].extension
     out = export.export_in_process(tmp_path / "raw.keras", kind, tmp_path / f"raw{extension}")
     _, ask = runtimes.load_in_runtime(kind, out)
@@ -148,13 +152,16 @@ def test_a_network_of_mixed_precision_leaves_the_lab_in_32_bits(kind, tmp_path):
 
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        made = make_model_file(tmp_path, "notes")
+        model_path = make_model_file(tmp_path, "notes")
     finally:
         keras.config.set_dtype_policy("float32")
-    found, _ = converters.load_inference_model(made)
-    assert {layer.compute_dtype for layer in found.layers} == {"float32"}
+    inference_model, _ = converters.load_inference_model(model_path)
+    assert {layer.compute_dtype for layer in inference_model.layers} == {"float32"}
     extension = export.FORMATS[kind].extension
-    assert export.export_in_process(made, kind, tmp_path / f"m{extension}").stat().st_size > 100_000
+    assert (
+        export.export_in_process(model_path, kind, tmp_path / f"m{extension}").stat().st_size
+        > 100_000
+    )
 
 
 def test_eight_bits_take_a_quarter_of_the_size_and_tell_their_accuracy(
@@ -164,25 +171,25 @@ def test_eight_bits_take_a_quarter_of_the_size_and_tell_their_accuracy(
 
     assert exported("litert_int8").stat().st_size < exported("litert").stat().st_size / 3
     datasets.open_folder(demo)
-    told = parity.measure_parity(model, "litert_int8", exported("litert_int8"))
-    assert told["counted"] == 24 and told["dataset"] == "cartoons"
-    assert all(0 <= share <= 1 for share in told["accuracy"])
+    report = parity.measure_parity(model, "litert_int8", exported("litert_int8"))
+    assert report["counted"] == 24 and report["dataset"] == "cartoons"
+    assert all(0 <= share <= 1 for share in report["accuracy"])
 
 
 def test_the_command_tells_size_and_parity(model, workspace, tmp_path, capsys):
     out = tmp_path / "m.tflite"
     assert main(["export", str(model), "litert", str(out), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["bytes"] == out.stat().st_size
-    assert told["parity"]["difference"] < CLOSE and told["parity"]["photos"] == 50
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["bytes"] == out.stat().st_size
+    assert summary["parity"]["difference"] < CLOSE and summary["parity"]["photos"] == 50
 
 
 @pytest.mark.long
 def test_a_folder_is_written_as_one_or_as_a_zip_where_the_name_asks(model, workspace, tmp_path):
-    made = export.export_in_subprocess(
+    result = export.export_in_subprocess(
         model, "saved_model", tmp_path, lambda phase: None, packed=True
     )
-    with zipfile.ZipFile(made.path) as archive:
+    with zipfile.ZipFile(result.path) as archive:
         assert "model/saved_model.pb" in archive.namelist()
     taken = tmp_path / "taken"
     taken.mkdir()
@@ -237,8 +244,8 @@ def test_exported_keras_files_name_nothing_of_the_lab(exported):
     import keras
 
     with zipfile.ZipFile(exported("keras")) as archive, h5py.File(exported("h5")) as file:
-        told = [archive.read("config.json").decode(), file.attrs["model_config"]]
-    for kind, config in zip(("keras", "h5"), told, strict=True):
+        configs = [archive.read("config.json").decode(), file.attrs["model_config"]]
+    for kind, config in zip(("keras", "h5"), configs, strict=True):
         assert "catdog" not in config
         assert keras.models.load_model(exported(kind), compile=False).count_params() > 0
 
@@ -258,10 +265,10 @@ def test_every_network_of_the_lab_leaves_it_as_it_is(kind, name, workspace, tmp_
         source = make_model_file(tmp_path, name)
     extension = "" if export.FORMATS[kind].is_folder else export.FORMATS[kind].extension
     out = export.export_in_process(source, kind, tmp_path / f"out{extension}")
-    told = parity.measure_parity(source, kind, out)
+    report = parity.measure_parity(source, kind, out)
     if kind == "litert_int8":
         if name == "default":
-            ours, theirs = told["accuracy"]
+            ours, theirs = report["accuracy"]
             assert theirs > ours - 0.02
     else:
-        assert told["difference"] < CLOSE and told["labels"] == 0
+        assert report["difference"] < CLOSE and report["labels"] == 0

@@ -26,9 +26,9 @@ PARITY = {
 @pytest.fixture
 def folder():
     """A run with a model that nobody loads."""
-    made = fakes.make_run("first")
-    fakes.add_fake_model(made)
-    return made
+    run_folder = fakes.make_run("first")
+    fakes.add_fake_model(run_folder)
+    return run_folder
 
 
 @pytest.fixture(autouse=True)
@@ -41,18 +41,18 @@ def forget():
 @pytest.fixture
 def quick(monkeypatch):
     """Exports made in no time; the kinds that were asked for."""
-    asked = []
+    kinds = []
 
     def make(source, kind, folder, phase, packed=False, language="en"):
         phase("Writing the file…")
-        asked.append(kind)
+        kinds.append(kind)
         path = folder / f"model{export.FORMATS[kind].extension}"
         path.write_bytes(kind.encode())
         parity = PARITY if export.FORMATS[kind].group == "model" else None
         return ExportResult(path, 1_234_567, parity)
 
     monkeypatch.setattr(export.export_files, "export_in_subprocess", make)
-    return asked
+    return kinds
 
 
 def page(folder):
@@ -154,7 +154,7 @@ def test_old_exports_make_room_for_new_ones(folder, quick, monkeypatch):
     monkeypatch.setattr(export_cache, "MAX_BYTES", 300)
     shelf.make("keras", lambda phase: None)
     newest = shelf.make("h5", lambda phase: None)
-    assert [place.name for place in export_cache.export_cache_folder().iterdir()] == [
+    assert [entry.name for entry in export_cache.export_cache_folder().iterdir()] == [
         newest.path.parent.name
     ]
 
@@ -170,8 +170,8 @@ def test_exports_are_shown_and_cleared_with_the_cache(folder, quick):
 
 def test_a_damaged_entry_of_the_cache_is_made_anew(folder, quick):
     shelf = export_cache.ExportCache(folder, ("cats", "dogs"))
-    made = shelf.make("keras", lambda phase: None)
-    (made.path.parent / "export.json").write_text('{"format": 1, "file": "../../x", "bytes": 1')
+    entry = shelf.make("keras", lambda phase: None)
+    (entry.path.parent / "export.json").write_text('{"format": 1, "file": "../../x", "bytes": 1')
     assert shelf.find("keras") is None
     shelf.make("keras", lambda phase: None)
     assert quick == ["keras", "keras"]
@@ -180,16 +180,16 @@ def test_a_damaged_entry_of_the_cache_is_made_anew(folder, quick):
 def test_what_was_not_compared_is_said_with_the_package_that_would():
     assert "`onnxruntime` is not installed" in export_view.parity_text({"missing": "onnxruntime"})
     assert "Python cannot run" in export_view.parity_text({"missing": ""})
-    told = {**PARITY, "labels": 2, "dataset": "*pets*", "accuracy": [0.9, 0.85], "counted": 1000}
-    said = export_view.parity_text(told)
-    assert "2 of them are called otherwise" in said and r"\*pets\*" in said
-    assert "Accuracy **85.0%**, that of the Keras model 90.0%, on 1,000 photos." in said
+    parity = {**PARITY, "labels": 2, "dataset": "*pets*", "accuracy": [0.9, 0.85], "counted": 1000}
+    text = export_view.parity_text(parity)
+    assert "2 of them are called otherwise" in text and r"\*pets\*" in text
+    assert "Accuracy **85.0%**, that of the Keras model 90.0%, on 1,000 photos." in text
 
 
 def test_a_bundle_dropped_on_the_page_becomes_a_run(folder, workspace, tmp_path):
-    made = export.export_in_process("default", "bundle", tmp_path / "b.zip")
+    bundle = export.export_in_process("default", "bundle", tmp_path / "b.zip")
     app = page(folder)
-    app.file_uploader(key="export_bundle").upload("b.zip", made.read_bytes(), "application/zip")
+    app.file_uploader(key="export_bundle").upload("b.zip", bundle.read_bytes(), "application/zip")
     app.run()
     app.button(key="export_bring").click().run()
     assert not app.exception and not app.error

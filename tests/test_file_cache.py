@@ -16,11 +16,11 @@ from catdog_core.data import datasets
 def reads(workspace, monkeypatch):
     """The names of the JSON and JSON-lines files read since, in order."""
     seen = []
-    whole, lines = files.read_json, files.read_json_lines
+    original_read_json, lines = files.read_json, files.read_json_lines
 
     def read_json(path, known=None):
         seen.append(path.name)
-        return whole(path, known)
+        return original_read_json(path, known)
 
     monkeypatch.setattr(files, "read_json", read_json)
     monkeypatch.setattr(

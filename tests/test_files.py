@@ -54,9 +54,9 @@ def test_a_damaged_json_file_is_told_in_a_sentence(tmp_path, content):
     "name", ["../../etc", "CON", "", "a/b\\c", "고양이", " . ", "x" * 500, "\u202egpj"]
 )
 def test_a_slug_is_a_plain_short_name(name):
-    made = files.slugify(name)
-    assert made.replace("-", "").isalnum()
-    assert len(made) <= 40
+    slug = files.slugify(name)
+    assert slug.replace("-", "").isalnum()
+    assert len(slug) <= 40
 
 
 def test_shown_escapes_control_and_direction_marks():

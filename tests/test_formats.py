@@ -16,21 +16,23 @@ ROWS = re.findall(
 
 
 def numbers():
-    found = {}
+    formats = {}
     for path in CORE.rglob("[!_]*.py"):
         for node in ast.parse(path.read_text("utf-8")).body:
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FORMAT":
                 name = ".".join(path.relative_to(CORE).with_suffix("").parts)
-                found[name] = ast.literal_eval(node.value)
-    return found
+                formats[name] = ast.literal_eval(node.value)
+    return formats
 
 
 @pytest.mark.parametrize("module", sorted(numbers()))
 def test_each_format_of_the_code_stands_in_the_table_with_its_number(module):
-    told = {int(number) for _, writer, number in ROWS if writer == module and number.isdigit()}
+    documented = {
+        int(number) for _, writer, number in ROWS if writer == module and number.isdigit()
+    }
     if module == "base.access":  # written by hand
-        told = {1}
-    assert told == {numbers()[module]}
+        documented = {1}
+    assert documented == {numbers()[module]}
 
 
 def test_the_modules_the_table_names_are_there():

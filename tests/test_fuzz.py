@@ -17,18 +17,18 @@ SECONDS, MEGABYTES = {"photos": 3, "archives": 3, "models": 10}, 300
 
 
 def replay(kind, first, count, tmp_path):
-    told = loop.run_cases(kind, first, count, tmp_path / kind)
-    assert told.hits == []
-    assert told.cases == count == told.accepted + told.refused
-    assert told.slowest[0] < SECONDS[kind]
-    assert told.largest[0] < MEGABYTES
-    return told
+    result = loop.run_cases(kind, first, count, tmp_path / kind)
+    assert result.hits == []
+    assert result.cases == count == result.accepted + result.refused
+    assert result.slowest[0] < SECONDS[kind]
+    assert result.largest[0] < MEGABYTES
+    return result
 
 
 @pytest.mark.parametrize(("kind", "count"), [("photos", 400), ("archives", 80)])
 def test_a_part_of_the_mutations(tmp_path, kind, count):
-    told = replay(kind, 0, count, tmp_path)
-    assert told.accepted and told.refused
+    result = replay(kind, 0, count, tmp_path)
+    assert result.accepted and result.refused
 
 
 @pytest.mark.long
@@ -41,12 +41,12 @@ def test_a_tenth_of_the_mutations(tmp_path, kind):
 @pytest.mark.timeout(7200)
 def test_all_of_the_mutations(tmp_path):
     start = time.monotonic()
-    told = [loop.run_cases(kind, 0, count, tmp_path / kind) for kind, count in WHOLE.items()]
-    if place := os.environ.get("CATDOG_FUZZ_REPORT"):
-        table = "".join(line(one) for one in told)
+    results = [loop.run_cases(kind, 0, count, tmp_path / kind) for kind, count in WHOLE.items()]
+    if report_path := os.environ.get("CATDOG_FUZZ_REPORT"):
+        table = "".join(line(one) for one in results)
         minutes = (time.monotonic() - start) / 60
-        report(Path(place), table, minutes)
-    for one in told:
+        report(Path(report_path), table, minutes)
+    for one in results:
         assert one.hits == []
         assert one.slowest[0] < SECONDS[one.kind] and one.largest[0] < MEGABYTES
 
@@ -59,18 +59,18 @@ def line(one):
     )
 
 
-def report(place, table, minutes):
+def report(report_path, table, minutes):
     """Replace the table between the two marks of the report."""
-    text = place.read_text(encoding="utf-8")
+    text = report_path.read_text(encoding="utf-8")
     head, rest = text.split("<!-- soak -->\n")[0], text.split("<!-- end of soak -->")[1]
-    told = (
+    summary = (
         f"Seed {loop.SEED}, {minutes:.0f} minutes, {os.cpu_count()} cores shared with other work,"
         f" Python {platform.python_version()}, {platform.system()}.\n\n"
         "| files | cases | taken | refused | hits | slowest, s of CPU | most memory, MB |\n"
         "|---|---:|---:|---:|---:|---|---|\n" + table
     )
-    body = f"{head}<!-- soak -->\n{told}<!-- end of soak -->{rest}"
-    place.write_text(body, encoding="utf-8")
+    body = f"{head}<!-- soak -->\n{summary}<!-- end of soak -->{rest}"
+    report_path.write_text(body, encoding="utf-8")
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -98,5 +98,5 @@ def test_the_same_seed_gives_the_same_files():
 )
 def test_the_loop_sees_what_it_is_there_to_see(tmp_path, monkeypatch, code, words):
     monkeypatch.setenv("CATDOG_FUZZ_SELFTEST", code)
-    told = loop.run_cases("selftest", 0, 3, tmp_path / "home")
-    assert any(words in hit[2] for hit in told.hits), told.hits
+    result = loop.run_cases("selftest", 0, 3, tmp_path / "home")
+    assert any(words in hit[2] for hit in result.hits), result.hits

@@ -81,8 +81,8 @@ def test_nested_models_and_all_ends_give_the_same_map(end):
     batch = photo_of_two_patches()[None]
     for label in (0, 1):
         expected = gradcam.heat_maps(predictor(inner), batch, label)
-        found = gradcam.heat_maps(predictor(keras.Model(photos, x)), batch, label)
-        assert found == pytest.approx(expected, abs=1e-5)
+        heat_maps = gradcam.heat_maps(predictor(keras.Model(photos, x)), batch, label)
+        assert heat_maps == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,9 @@ def test_every_network_of_the_lab_has_maps(name, classes):
     network = Network(batch_norm=True, pooling="stride") if name == "custom" else None
     model = predictor(keras_models.build_model(name, size, classes, network), classes)
     photos = np.random.default_rng(0).integers(0, 255, (3, size, size, 3)).astype(np.uint8)
-    found = gradcam.heat_maps(model, photos, [0, 1, len(classes) - 1])
-    assert found.shape == (3, size, size)
-    assert found.min() >= 0 and found.max() <= 1 and found.any()
+    heat_maps = gradcam.heat_maps(model, photos, [0, 1, len(classes) - 1])
+    assert heat_maps.shape == (3, size, size)
+    assert heat_maps.min() >= 0 and heat_maps.max() <= 1 and heat_maps.any()
 
 
 def test_a_map_does_not_depend_on_the_photos_beside_it():
@@ -135,17 +135,21 @@ def test_an_overlay_mixes_photo_and_map():
 
 def test_a_frame_dims_what_is_outside_and_is_cut_at_the_edge():
     photo = np.full((30, 40, 3), 90, np.uint8)
-    found = draw_frame(photo, (-5, 10, 12, 20))
-    assert found[6, 15, 0] == 90 and found[20, 15, 0] == 30
-    assert found[5, 9, 0] == found[5, 20, 0] == found[12, 15, 0] == 255
+    framed_photo = draw_frame(photo, (-5, 10, 12, 20))
+    assert framed_photo[6, 15, 0] == 90 and framed_photo[20, 15, 0] == 30
+    assert framed_photo[5, 9, 0] == framed_photo[5, 20, 0] == framed_photo[12, 15, 0] == 255
 
 
 def test_a_small_part_stands_enlarged_in_the_corner_away_from_it():
     photo = np.full((50, 50, 3), 100, np.uint8)
     photo[4:6, 4:6] = (10, 220, 30)
-    found = add_inset(photo, (4, 4, 6, 6))
-    assert found[5, 5].tolist() == [10, 220, 30] and found[40, 40].tolist() == [10, 220, 30]
-    assert found[45, 5].tolist() == [70] * 3
+    inset_photo = add_inset(photo, (4, 4, 6, 6))
+    assert inset_photo[5, 5].tolist() == [10, 220, 30] and inset_photo[40, 40].tolist() == [
+        10,
+        220,
+        30,
+    ]
+    assert inset_photo[45, 5].tolist() == [70] * 3
     large = add_inset(photo, (0, 0, 40, 40))
     assert np.array_equal(large, draw_frame(photo, (0, 0, 40, 40), dim=0.7))
 
@@ -176,7 +180,7 @@ def test_the_heat_map_of_a_drawn_cat_lands_on_a_planted_cue():
     model.compile(keras.optimizers.Adam(0.02), "binary_crossentropy")
     model.fit(photos[:60].astype(np.float32), labels[:60], epochs=20, batch_size=12, verbose=0)
     unseen = np.arange(60, 80)[labels[60:] == 1]
-    found = gradcam.heat_maps(predictor(model), photos[unseen], 1)
-    for heat, (top, left) in zip(found, corners[unseen], strict=True):
+    heat_maps = gradcam.heat_maps(predictor(model), photos[unseen], 1)
+    for heat, (top, left) in zip(heat_maps, corners[unseen], strict=True):
         y, x = np.unravel_index(heat.argmax(), heat.shape)
         assert top - 2 <= y < top + 12 and left - 2 <= x < left + 12

@@ -54,20 +54,22 @@ def key(make):
 @pytest.fixture
 def started(monkeypatch):
     """The folders of the runs that would have been started."""
-    found = []
-    monkeypatch.setattr(runs, "start_run", lambda folder, follow=False: found.append(folder.name))
-    return found
+    folder_names = []
+    monkeypatch.setattr(
+        runs, "start_run", lambda folder, follow=False: folder_names.append(folder.name)
+    )
+    return folder_names
 
 
 @pytest.fixture
 def spawned(monkeypatch):
     """The commands that would have been started."""
-    found = []
+    commands = []
     monkeypatch.setattr(
-        subprocess_jobs, "start_detached", lambda arguments, log: found.append(arguments) or 1
+        subprocess_jobs, "start_detached", lambda arguments, log: commands.append(arguments) or 1
     )
     monkeypatch.setattr(ray_session, "is_installed", lambda: True)
-    return found
+    return commands
 
 
 def trained(folder, epochs, word="stopped"):
@@ -201,11 +203,11 @@ def test_trials_follow_from_their_runs_and_what_is_remembered(key):
     trained(failed, 1, "failed")
     groups.record_pruned(group.folder, pruned.name, 2, 0.5)
     groups.write_trial_state(group.folder, done.name, TrialState("d", 2, 2, 10.0, 2.0, "here"))
-    found = groups.load_group(key)
+    reloaded_group = groups.load_group(key)
     assert statuses(key) == ["done", "pruned", "failed", "waiting"]
-    assert (found.core_seconds, found.trials[done.name].tries) == (20.0, 2)
-    assert [run.folder for run in found.left] == [failed, waiting]
-    assert [run.folder for run in found.waiting] == [waiting]
+    assert (reloaded_group.core_seconds, reloaded_group.trials[done.name].tries) == (20.0, 2)
+    assert [run.folder for run in reloaded_group.left] == [failed, waiting]
+    assert [run.folder for run in reloaded_group.waiting] == [waiting]
 
 
 @pytest.mark.parametrize(
@@ -235,12 +237,12 @@ def test_a_group_with_a_driver_has_its_status(key, state, locked, wanted):
     folder = groups.sweeps_folder() / key
     if state:
         error = {"message": "Because of {why}.", "params": {"why": "rain"}}
-        told = {"status": state, "time": time.time(), "beat": 3, "error": error}
-        files.write_json(folder / "state.json", told)
+        record = {"status": state, "time": time.time(), "beat": 3, "error": error}
+        files.write_json(folder / "state.json", record)
     with FileLock(folder / "lock") if locked else open(os.devnull):
-        found = groups.load_group(key)
-    assert (found.status, found.is_active) == (wanted, locked)
-    assert bool(found.error) == (wanted == "failed")
+        group = groups.load_group(key)
+    assert (group.status, group.is_active) == (wanted, locked)
+    assert bool(group.error) == (wanted == "failed")
 
 
 def test_damaged_files_of_a_group_lose_no_runs(key):
@@ -347,9 +349,9 @@ def test_a_twin_differs_in_augmentation_alone(make, dataset):
 @pytest.mark.parametrize(("budget", "steps"), [("steps", [6, 6]), ("epochs", [2, 6])])
 def test_small_data_runs_have_changes_of_weights_or_epochs_in_common(dataset, budget, steps):
     plan = plans.plan_small_data(dataset, [SMALL], [16, 48], [None], budget)
-    made = groups.load_group(groups.create_group(plan)).runs
-    assert [run.train_photos for run in made] == [16, 48]
-    assert [run.training.steps_per_epoch for run in made] == steps
+    group_runs = groups.load_group(groups.create_group(plan)).runs
+    assert [run.train_photos for run in group_runs] == [16, 48]
+    assert [run.training.steps_per_epoch for run in group_runs] == steps
 
 
 def test_a_smaller_choice_lies_within_the_larger(dataset):
@@ -393,7 +395,7 @@ def test_the_notes_twins_differ_in_their_gap_and_not_in_accuracy(workspace):
 
 def test_twins_are_not_compared_before_both_have_five_epochs(workspace):
     plain, other = (runs.load_run(fakes.make_run(str(n), epochs=n)) for n in (9, 4))
-    assert [said.id for said in group_comparison.compare_pair(plain, other)] == ["wait"]
+    assert [message.id for message in group_comparison.compare_pair(plain, other)] == ["wait"]
 
 
 def test_points_of_the_curve_have_wilson_intervals(workspace):
@@ -403,11 +405,11 @@ def test_points_of_the_curve_have_wilson_intervals(workspace):
 
 
 def test_lines_are_compared_where_both_are_done(workspace):
-    found = group_comparison.learning_curve_points(
+    points = group_comparison.learning_curve_points(
         [runs.load_run(fakes.make_run()), runs.load_run(fakes.make_run(model="notes-deep"))]
     )
-    (said,) = [str(said) for _, _, said in group_comparison.compare_lines(found)]
-    assert said.startswith("notes-deep, plain against notes, plain at 200 photos: +0.0")
+    (message,) = [str(message) for _, _, message in group_comparison.compare_lines(points)]
+    assert message.startswith("notes-deep, plain against notes, plain at 200 photos: +0.0")
 
 
 @pytest.mark.parametrize(

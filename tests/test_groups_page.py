@@ -45,12 +45,12 @@ def dataset(demo, workspace, monkeypatch):
 @pytest.fixture
 def started(monkeypatch):
     """What was started: by a driver or one after another."""
-    found = []
-    monkeypatch.setattr(groups, "start_driver", lambda key, **more: found.append(("ray", key)))
+    starts = []
+    monkeypatch.setattr(groups, "start_driver", lambda key, **more: starts.append(("ray", key)))
     monkeypatch.setattr(
-        runs, "start_run", lambda folder, follow=False: found.append(("turn", folder.name))
+        runs, "start_run", lambda folder, follow=False: starts.append(("turn", folder.name))
     )
-    return found
+    return starts
 
 
 def page(**query):
@@ -215,9 +215,9 @@ def test_the_runs_of_each_kind_are_those_of_the_form(dataset, started):
     assert [run.augmentation for run in twin.runs] == [None, PRESETS["notes"]]
     app = form("small-data", dataset=dataset.id)
     app.button("experiment_start").click().run()
-    found = next(group for group in groups.list_groups() if group.kind == "small-data").runs
-    assert [run.train_photos for run in found] == [12, 12, 24, 24, 48, 48]
-    assert {run.training.steps_per_epoch for run in found} == {3}
+    group_runs = next(group for group in groups.list_groups() if group.kind == "small-data").runs
+    assert [run.train_photos for run in group_runs] == [12, 12, 24, 24, 48, 48]
+    assert {run.training.steps_per_epoch for run in group_runs} == {3}
 
 
 def test_a_dataset_too_small_for_parts_says_so(demo, monkeypatch):
@@ -255,11 +255,11 @@ def test_trials_are_counted_and_what_they_cost_and_try_is_told(halfway):
     app = page(group=halfway)
     assert not app.exception
     assert "6 runs · waiting: 3 · done: 1 · ended early: 1 · stopped: 1" in progress(app)
-    said = fakes.joined_text(app.caption)
-    assert "Cost so far: 3.0 core-minutes" in said
-    assert "All combinations of Learning rate: 0.0001, 0.001, 0.01; Batch size: 10, 20" in said
-    assert "Trials are judged after so many epochs: 2, 6" in said
-    assert "2 of 3 results are of runs that have not trained to their end" in said
+    captions = fakes.joined_text(app.caption)
+    assert "Cost so far: 3.0 core-minutes" in captions
+    assert "All combinations of Learning rate: 0.0001, 0.001, 0.01; Batch size: 10, 20" in captions
+    assert "Trials are judged after so many epochs: 2, 6" in captions
+    assert "2 of 3 results are of runs that have not trained to their end" in captions
     table = app.dataframe[0].value
     assert (table["Status"].iloc[0], table["Tries"].iloc[0]) == ("done", 2)
     assert "ended early" in set(table["Status"])
@@ -307,8 +307,8 @@ def test_a_range_is_drawn_from_at_random(dataset, started):
     app.number_input("sweep_samples").set_value(5).run()
     app.button("experiment_start").click().run()
     (group,) = groups.list_groups()
-    found = {run.training.learning_rate for run in group.runs}
-    assert len(found) == 5 and all(1e-5 <= rate <= 1e-3 for rate in found)
+    learning_rates = {run.training.learning_rate for run in group.runs}
+    assert len(learning_rates) == 5 and all(1e-5 <= rate <= 1e-3 for rate in learning_rates)
 
 
 def test_a_value_out_of_range_is_told_by_its_setting(dataset):
@@ -357,8 +357,8 @@ def test_a_training_too_short_to_judge_trials_is_told():
 
 
 def chart(members, chosen=()):
-    found = sweep_table.build_sweep_table([runs.load_run(key) for key in members])
-    figure = group_charts.parallel_figure(found, found.columns, chosen)
+    table = sweep_table.build_sweep_table([runs.load_run(key) for key in members])
+    figure = group_charts.parallel_figure(table, table.columns, chosen)
     return {trace.customdata[0]: trace for trace in figure.data}
 
 
@@ -397,8 +397,8 @@ def test_runs_of_the_same_value_stand_beside_each_other_and_keep_their_order():
 
 def test_the_axis_of_a_rate_is_logarithmic():
     trials = rates()
-    places = [chart(trials)[key].x[0] for key in trials]
-    assert places[2] - places[0] == pytest.approx(places[4] - places[2])
+    positions = [chart(trials)[key].x[0] for key in trials]
+    assert positions[2] - positions[0] == pytest.approx(positions[4] - positions[2])
 
 
 def test_what_is_picked_on_the_chart_is_drawn_strongly_and_fills_the_table():

@@ -36,8 +36,8 @@ def test_json_is_read_as_lists_or_as_rows(tmp_path):
     rows = [
         dict(zip(HISTORY, values, strict=True)) for values in zip(*HISTORY.values(), strict=True)
     ]
-    for found in (HISTORY, {"history": HISTORY}, rows):
-        path = stored(tmp_path / "h.json", json.dumps(found).encode())
+    for content in (HISTORY, {"history": HISTORY}, rows):
+        path = stored(tmp_path / "h.json", json.dumps(content).encode())
         assert [row["loss"] for row in history_import.read_history(path)] == HISTORY["loss"]
 
 
@@ -139,8 +139,8 @@ def test_it_becomes_a_run_with_a_verdict_and_a_report(workspace, tmp_path):
     verdict = histories.diagnose_run(run)
     assert (verdict.kind, verdict.since) == ("overfitting", 20)
     report.html(folder, tmp_path / "r.html")
-    told = (tmp_path / "r.html").read_text(encoding="utf-8")
-    assert "the settings of this training are not known" in told and "from the class" in told
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "the settings of this training are not known" in text and "from the class" in text
 
 
 def test_it_cannot_be_resumed_or_asked_about_photos_and_says_why(workspace):
@@ -158,8 +158,8 @@ def test_numbers_out_of_range_are_refused_before_anything_is_written(workspace):
 
 
 def test_the_command_brings_it_in_and_diagnose_judges_every_kind(workspace, tmp_path, capsys):
-    status, told, _ = fakes.run_cli(capsys, "history", RECORDED, "--name", "from the class")
-    assert status == 0 and told.startswith("Run ")
+    status, output, _ = fakes.run_cli(capsys, "history", RECORDED, "--name", "from the class")
+    assert status == 0 and output.startswith("Run ")
     assert runs.list_runs()[0].name == "from the class"
     path = stored(tmp_path / "h.json", json.dumps(HISTORY).encode())
     assert fakes.run_cli(capsys, "diagnose", path)[1].startswith("too_short")
@@ -209,5 +209,5 @@ def test_the_train_page_tells_what_it_is_and_takes_no_speed_from_it(workspace, d
     folder = history_import.import_history(RECORDED)
     page = fakes.open_page("3_Train", run=folder.name)
     assert not page.exception and "A history from a file" in fakes.joined_text(page.info)
-    told = fakes.joined_text([*page.markdown, *page.caption])
-    assert "its settings are not known" in told and "at the speed of" not in told
+    text = fakes.joined_text([*page.markdown, *page.caption])
+    assert "its settings are not known" in text and "at the speed of" not in text

@@ -26,9 +26,9 @@ def foreign(tmp_path_factory):
 
     path = tmp_path_factory.mktemp("foreign") / "model.h5"
     layers = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1, "sigmoid")]
-    made = keras.Sequential([keras.Input((32, 32, 3)), *layers])
-    made.set_weights([np.full((3, 1), 10.0), np.array([-15.0])])
-    made.save(path)
+    model = keras.Sequential([keras.Input((32, 32, 3)), *layers])
+    model.set_weights([np.full((3, 1), 10.0), np.array([-15.0])])
+    model.save(path)
     return path.read_bytes()
 
 

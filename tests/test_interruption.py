@@ -150,9 +150,9 @@ def test_a_signal_at_any_moment_ends_a_command_in_order(started, tmp_path, momen
     until_held(process)
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(getattr(signal, name))
-    _, said = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=60)
     assert process.returncode == 128 + getattr(signal, name)
-    assert said.startswith("Error: Interrupted") and said.count("\n") == 1
+    assert stderr.startswith("Error: Interrupted") and stderr.count("\n") == 1
     assert left(tmp_path) == []
     wait_until(lambda: not any(ends(child) for child in children), 20)
 
@@ -188,9 +188,9 @@ def test_a_signal_during_the_imports_is_no_traceback(name):
     )
     until_held(process)
     process.send_signal(getattr(signal, name))
-    _, said = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=60)
     assert process.returncode == 128 + getattr(signal, name)
-    assert said.startswith("Error: Interrupted") and said.count("\n") == 1
+    assert stderr.startswith("Error: Interrupted") and stderr.count("\n") == 1
 
 
 @pytest.mark.long
@@ -199,8 +199,8 @@ def test_a_signal_sent_twice_is_one_wish_and_cleaning_goes_on(started, tmp_path)
     until_held(process)
     for _ in range(3):
         process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 143 and said.count("\n") == 1
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 143 and stderr.count("\n") == 1
     assert left(tmp_path) == []
 
 
@@ -227,8 +227,8 @@ def test_a_signal_that_is_lost_in_foreign_code_ends_the_process_all_the_same():
     )
     until_held(process)
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=60)
-    assert (process.returncode, said) == (143, "Error: Interrupted by SIGTERM.\n")
+    _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (143, "Error: Interrupted by SIGTERM.\n")
 
 
 def test_what_is_ignored_stays_ignored(started):
@@ -260,8 +260,8 @@ def test_a_child_ends_when_its_parent_is_killed():
     parent = subprocess.Popen(
         [sys.executable, "-c", code], cwd=files.PROJECT, stdout=subprocess.PIPE, text=True
     )
-    told = {parent.stdout.readline().strip(), parent.stdout.readline().strip()}
-    child = psutil.Process(int((told - {"HELD"}).pop()))
+    lines = {parent.stdout.readline().strip(), parent.stdout.readline().strip()}
+    child = psutil.Process(int((lines - {"HELD"}).pop()))
     parent.kill()
     parent.wait()
     wait_until(lambda: not ends(child), 20)
@@ -369,8 +369,8 @@ def test_a_question_without_a_terminal_names_the_flag(workspace, given):
     )
     with process:
         process.wait(60)  # an input that stays open is not waited for
-        said = process.stderr.read()
-    assert process.returncode == 1 and "--yes" in said and said.count("\n") == 1
+        stderr = process.stderr.read()
+    assert process.returncode == 1 and "--yes" in stderr and stderr.count("\n") == 1
 
 
 def test_temporary_files_of_this_process_go_with_it(tmp_path, monkeypatch):

@@ -67,17 +67,19 @@ def test_a_process_apart_answers_as_this_one_does(file, photos, ended):
     assert np.allclose(
         gradcam.heat_maps(apart, photos, labels), gradcam.heat_maps(own, photos, labels)
     )
-    found = activations.list_map_layers(apart)
-    assert found == activations.list_map_layers(own) and len(found) == 4
-    place = found[2].place
+    map_layers = activations.list_map_layers(apart)
+    assert map_layers == activations.list_map_layers(own) and len(map_layers) == 4
+    layer_index = map_layers[2].place
     assert np.allclose(
-        activations.compute_activations(apart, photos, place),
-        activations.compute_activations(own, photos, place),
+        activations.compute_activations(apart, photos, layer_index),
+        activations.compute_activations(own, photos, layer_index),
     )
-    assert activations.pooling_of_layer(apart, place) == activations.pooling_of_layer(own, place)
+    assert activations.pooling_of_layer(apart, layer_index) == activations.pooling_of_layer(
+        own, layer_index
+    )
     assert activations.receptive_field(apart, 3, 1, 2) == activations.receptive_field(own, 3, 1, 2)
     assert np.allclose(activations.first_layer_filters(apart), activations.first_layer_filters(own))
-    best = [activations.top_activations(model, photos, place, 1) for model in (apart, own)]
+    best = [activations.top_activations(model, photos, layer_index, 1) for model in (apart, own)]
     assert [one.photo for one in best[0]] == [one.photo for one in best[1]]
     watch = EmbeddingRecorder(apart, list("abcde"))
     watch.predictor.predict(photos)
@@ -92,9 +94,9 @@ def test_a_process_apart_answers_as_this_one_does(file, photos, ended):
 
 
 def test_pages_of_a_shared_lab_ask_models_from_elsewhere_apart(file, workspace, monkeypatch):
-    asked = []
+    isolated_paths = []
     monkeypatch.setattr(
-        isolated_models, "load_isolated", lambda path: asked.append(path) or "apart"
+        isolated_models, "load_isolated", lambda path: isolated_paths.append(path) or "apart"
     )
     monkeypatch.setattr(predict, "load_predictor", lambda path: "here")
     own = workspace / "runs" / "first" / "best.keras"
@@ -103,7 +105,7 @@ def test_pages_of_a_shared_lab_ask_models_from_elsewhere_apart(file, workspace, 
     assert loaders._open_model(file) == "here"
     monkeypatch.setenv("CATDOG_ACCESS", json.dumps({"shared": True}))
     assert loaders._open_model(file) == "apart" and loaders._open_model(own) == "here"
-    assert asked == [file]
+    assert isolated_paths == [file]
     files.write_json(own.parent / "about.json", {"format": 1, "imported": True})
     assert loaders._open_model(own) == "apart"  # it came in as a bundle
 
@@ -221,17 +223,19 @@ sys.stdin.read()
 
 
 def test_one_model_is_checked_at_a_time_and_the_next_is_told(workspace, file, apart, monkeypatch):
-    at_work, most, told = [], [], []
+    at_work, most, waiting_flags = [], [], []
 
     def check(*_):
         at_work.append(1)
         most.append(len(at_work))
-        until(lambda: told or len(most) > 1)
+        until(lambda: waiting_flags or len(most) > 1)
         at_work.pop()
 
     monkeypatch.setattr(model_sandbox, "_run_check", check)
     monkeypatch.setattr(
-        model_sandbox, "_wait_callback", lambda: told.append(model_sandbox.is_check_running())
+        model_sandbox,
+        "_wait_callback",
+        lambda: waiting_flags.append(model_sandbox.is_check_running()),
     )
     threads = [
         threading.Thread(target=model_sandbox.check_model, args=(file, "a", name * 64))
@@ -241,7 +245,7 @@ def test_one_model_is_checked_at_a_time_and_the_next_is_told(workspace, file, ap
         thread.start()
     for thread in threads:
         thread.join()
-    assert most == [1, 1, 1] and all(told) and not model_sandbox.is_check_running()
+    assert most == [1, 1, 1] and all(waiting_flags) and not model_sandbox.is_check_running()
 
 
 def test_a_queue_that_does_not_move_is_told_in_a_sentence(workspace, file, apart, monkeypatch):

@@ -45,16 +45,16 @@ class Import(NamedTuple):
 
 def modules(root, package):
     """The modules of a package of the checkout at `root`: paths by dotted name."""
-    found = {}
+    module_paths = {}
     for path in sorted((root / package).rglob("*.py")):
         name = ".".join(path.relative_to(root).with_suffix("").parts)
-        found[name.removesuffix(".__init__")] = path
-    return found
+        module_paths[name.removesuffix(".__init__")] = path
+    return module_paths
 
 
-def own_imports(found):
-    """Every import between the modules `found`, those inside functions too."""
-    for name, path in found.items():
+def own_imports(module_paths):
+    """Every import between the modules `module_paths`, those inside functions too."""
+    for name, path in module_paths.items():
         text = path.read_text(encoding="utf-8")
         tree, lines = ast.parse(text), text.splitlines()
         inside = {
@@ -74,9 +74,9 @@ def own_imports(found):
                     above = package[: len(package) - node.level + 1]
                     base = ".".join([*above, *([node.module] if node.module else [])])
                 full = [f"{base}.{alias.name}" for alias in node.names]
-                targets = [each if each in found else base for each in full]
+                targets = [each if each in module_paths else base for each in full]
             for target in targets:
-                if target in found and target != name:
+                if target in module_paths and target != name:
                     yield Import(name, target, id(node) in inside, lines[node.lineno - 1])
 
 
@@ -116,21 +116,21 @@ def may_be_lazy(each, path):
 def problems(root):
     """What is wrong with the imports of the checkout at `root`, a line each."""
     core, ui = modules(root, "catdog_core"), modules(root, "catdog_ui")
-    found = {**core, **ui}
-    imports = list(own_imports(found))
-    told = [
+    module_paths = {**core, **ui}
+    imports = list(own_imports(module_paths))
+    messages = [
         f"upward: {each.importer} imports {each.imported}"
         for each in imports
         if each.importer in core
         and (each.imported in ui or layer(each.imported) > layer(each.importer) > -1)
     ]
-    told += [f"in a circle: {name}" for name in circles(imports)]
-    told += [
+    messages += [f"in a circle: {name}" for name in circles(imports)]
+    messages += [
         f"inside a function: {each.importer} imports {each.imported}"
         for each in imports
-        if each.in_function and not may_be_lazy(each, found[each.importer])
+        if each.in_function and not may_be_lazy(each, module_paths[each.importer])
     ]
-    return told
+    return messages
 
 
 def test_each_package_imports_only_from_the_layers_before_it_and_in_no_circle():
@@ -174,19 +174,19 @@ def test_a_planted_import_is_found(tmp_path, file, text, problem):
 def imported_packages(path):
     """The top packages a file imports anywhere, relative imports by their own package."""
     own = path.relative_to(PROJECT).parts[0]
-    found = set()
+    packages = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
+            packages |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found.add(own if node.level else (node.module or "").split(".")[0])
-    return found
+            packages.add(own if node.level else (node.module or "").split(".")[0])
+    return packages
 
 
 def files_in(folder):
-    found = sorted((PROJECT / folder).rglob("*.py"))
-    assert len(found) > 5
-    return found
+    paths = sorted((PROJECT / folder).rglob("*.py"))
+    assert len(paths) > 5
+    return paths
 
 
 def test_the_core_imports_nothing_of_the_pages():

@@ -113,8 +113,8 @@ def test_numbers_are_the_runs_own_and_else_the_notes(workspace, demo):
     )
     assert (own["steps"], own["updates"], own["shown"]) == (5, 10, 200)
     assert own["val_accuracy"] == fakes.METRIC_ROWS[1]["val_accuracy"]
-    mine = run_facts.collect_run_facts(datasets.open_folder(demo), None)
-    assert (mine["photos"], mine["validation_photos"]) == (48, 24)
+    dataset_facts = run_facts.collect_run_facts(datasets.open_folder(demo), None)
+    assert (dataset_facts["photos"], dataset_facts["validation_photos"]) == (48, 24)
 
 
 def test_a_diverged_run_gives_numbers_all_the_same(workspace):
@@ -175,9 +175,9 @@ def test_batches_of_an_epoch_show_each_photo_once_and_never_end():
 
 
 def test_terms_that_pages_explain_are_in_the_glossary():
-    asked = set()
+    used_terms = set()
     for path in (Path(__file__).parents[1] / "catdog_ui").rglob("*.py"):
         for call in re.findall(r"\bshow_terms\((\"[^)]*)\)", path.read_text("utf-8")):
-            asked |= set(re.findall(r'(?<!=)"([\w-]+)"', call))
-    assert len(asked) > 20
-    assert asked <= set(TERMS)
+            used_terms |= set(re.findall(r'(?<!=)"([\w-]+)"', call))
+    assert len(used_terms) > 20
+    assert used_terms <= set(TERMS)

@@ -15,9 +15,9 @@ def is_open(app):
 def test_the_tour_is_there_at_a_first_visit_and_goes_step_by_step():
     app = fakes.open_page(lang="en")
     assert is_open(app) and "1 of 4" in fakes.joined_text(app.markdown)
-    for place in ("2 of 4", "3 of 4", "4 of 4"):
+    for step in ("2 of 4", "3 of 4", "4 of 4"):
         app.button("tour_next").click().run()
-        assert place in fakes.joined_text(app.markdown)
+        assert step in fakes.joined_text(app.markdown)
     app.button("tour_next").click().run()
     assert not is_open(app)
 

@@ -54,13 +54,13 @@ def test_what_a_killed_process_made_goes_and_what_a_living_one_made_stays(
     command = [sys.executable, "-c", MAKES, str(workspace / area / "name")]
     process = subprocess.Popen(command, cwd=files.PROJECT, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "HELD\n"
-    made = [*temporary.iterdir(), *(workspace / area).iterdir()]
-    assert len(made) == 3 and stale_files.remove_leftovers() == 0
+    created_paths = [*temporary.iterdir(), *(workspace / area).iterdir()]
+    assert len(created_paths) == 3 and stale_files.remove_leftovers() == 0
     process.kill()
     process.wait()
     process.stdout.close()
     assert stale_files.remove_leftovers() == 3
-    assert not any(path.exists() for path in made)
+    assert not any(path.exists() for path in created_paths)
 
 
 def test_a_command_sweeps_at_its_start(temporary, workspace):
@@ -83,8 +83,8 @@ def test_a_folder_with_a_short_name_tells_its_maker_inside(temporary, workspace)
 
 
 def test_a_number_that_is_used_again_does_not_save_what_was_left(temporary, workspace):
-    mine = processes.maker_tag().rsplit("-", 1)[0]
-    left = temporary / f"catdog-model-{mine}-000000-0123abcd"  # this process's number, no start
+    prefix = processes.maker_tag().rsplit("-", 1)[0]
+    left = temporary / f"catdog-model-{prefix}-000000-0123abcd"  # this process's number, no start
     left.mkdir()
     assert processes.maker_state(left.name) == "dead" and stale_files.remove_leftovers() == 1
 

@@ -19,15 +19,15 @@ def by_key(lanes):
     return {lane.key: lane for lane in lanes}
 
 
-def folder_of(place, kind, count=8):
+def folder_of(folder, kind, count=8):
     """A dataset of two classes, noise of 40 pixels."""
     rng = np.random.default_rng(0)
     for name in ("cats", "dogs"):
-        (place / "train" / name).mkdir(parents=True)
+        (folder / "train" / name).mkdir(parents=True)
         for number in range(count):
             pixels = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(place / "train" / name / f"{number}.{kind}")
-    return place
+            Image.fromarray(pixels).save(folder / "train" / name / f"{number}.{kind}")
+    return folder
 
 
 @on_linux

@@ -16,27 +16,27 @@ from catdog_core.training.speed_probe import Speed
 def losses(fall, rise, depth=0.2, noise=0.02, seed=0):
     """A search as networks show it: falls around one rate, rises around another."""
     rng = np.random.default_rng(seed)
-    found = []
+    points = []
     for step in range(lr_finder.STEPS):
         rate = lr_finder.rate_at(step)
-        place = math.log10(rate)
-        loss = 0.69 - depth / (1 + math.exp(-4 * (place - math.log10(fall))))
-        loss += 2 / (1 + math.exp(-6 * (place - math.log10(rise))))
-        found.append((rate, loss + rng.normal(0, noise)))
-    return found
+        log_rate = math.log10(rate)
+        loss = 0.69 - depth / (1 + math.exp(-4 * (log_rate - math.log10(fall))))
+        loss += 2 / (1 + math.exp(-6 * (log_rate - math.log10(rise))))
+        points.append((rate, loss + rng.normal(0, noise)))
+    return points
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_rate_lies_where_the_loss_falls_and_well_below_where_it_rises(seed):
-    found = lr_finder.suggest_rate(losses(1e-3, 0.1, seed=seed))
-    assert found.falls
-    assert 2e-4 <= found.rate <= 5e-3
+    suggestion = lr_finder.suggest_rate(losses(1e-3, 0.1, seed=seed))
+    assert suggestion.falls
+    assert 2e-4 <= suggestion.rate <= 5e-3
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_where_no_fall_stands_out_the_rate_keeps_away_from_the_rise(seed):
-    found = lr_finder.suggest_rate(losses(1e-3, 0.03, depth=0.0, noise=0.05, seed=seed))
-    assert 3e-4 <= found.rate <= 1e-2
+    suggestion = lr_finder.suggest_rate(losses(1e-3, 0.03, depth=0.0, noise=0.05, seed=seed))
+    assert 3e-4 <= suggestion.rate <= 1e-2
 
 
 def test_losses_after_a_network_broke_do_not_count():

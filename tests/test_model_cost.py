@@ -54,7 +54,7 @@ def test_a_wide_model_gets_fewer_photos_at_once_everywhere(set_limits, kind):
     last = [layer.place for layer in activations.list_map_layers(model)][
         -1:
     ]  # attention keeps no map
-    assert all(activations.photos_at_once(model, place) < 32 for place in last)
+    assert all(activations.photos_at_once(model, layer_index) < 32 for layer_index in last)
 
 
 def test_photos_reach_the_network_in_parts_that_fit(set_limits):

@@ -72,21 +72,25 @@ QUICK = ("int8", "int4", "float8", "float16", "mixed_float16", "lora", "map")
 def test_a_model_of_any_number_format_of_keras_predicts(tmp_path, name):
     path = tmp_path / "model.keras"
     MADE[name]().save(path)
-    found = predict.load_predictor(path).predict(np.full((2, 16, 16, 3), 90, np.uint8))
-    assert np.isfinite(found).all() and np.allclose(found.sum(axis=1), 1)
+    probabilities = predict.load_predictor(path).predict(np.full((2, 16, 16, 3), 90, np.uint8))
+    assert np.isfinite(probabilities).all() and np.allclose(probabilities.sum(axis=1), 1)
 
 
 def test_the_list_of_number_formats_is_that_of_the_keras_installed():
-    found = set()
+    precision_classes = set()
     for module in (keras.dtype_policies, keras.quantizers):
         name = f"keras.{module.__name__.rsplit('.', 1)[-1]}"
-        found |= {(name, kind) for kind in dir(module) if isinstance(getattr(module, kind), type)}
+        precision_classes |= {
+            (name, kind) for kind in dir(module) if isinstance(getattr(module, kind), type)
+        }
     abstract = {"Quantizer", "QuantizationConfig"}
-    found = {(module, kind) for module, kind in found if kind not in abstract}
+    precision_classes = {
+        (module, kind) for module, kind in precision_classes if kind not in abstract
+    }
     old = {"keras", "keras.mixed_precision"}
     assert {
         pair for pair in untrusted_models.ALLOWED_PRECISION_CLASSES if pair[0] not in old
-    } == found
+    } == precision_classes
 
 
 @pytest.mark.parametrize(
@@ -158,6 +162,6 @@ def test_training_settings_of_a_model_within_are_still_looked_at(tmp_path):
     "name", ["files/int8.keras", "models/customloss.h5", "models/notes_k2.tf215.h5"]
 )
 def test_models_that_people_sent_predict(field, name):
-    found = predict.load_predictor(field / name)
-    photos = np.zeros((2, found.size, found.size, 3), np.uint8)
-    assert found.predict(photos).shape == (2, len(found.classes))
+    predictor = predict.load_predictor(field / name)
+    photos = np.zeros((2, predictor.size, predictor.size, 3), np.uint8)
+    assert predictor.predict(photos).shape == (2, len(predictor.classes))

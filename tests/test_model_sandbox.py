@@ -45,18 +45,18 @@ def test_a_real_process_sees_neither_secrets_nor_files_nor_our_folder(
 ):
     monkeypatch.setenv("GITHUB_TOKEN", "hush")
     (tmp_path / "secret").write_text("hush")
-    told = (
+    code = (
         "import json, os; links = [os.path.realpath(f'/proc/self/fd/{n}') for n in range(3, 99)];"
         " seen = [*os.environ.values(), *links, os.getcwd(), str(os.listdir())];"
         " os.write(1, json.dumps({'message': '{x}', 'params': {'x': ' '.join(seen)}}).encode())"
     )
-    monkeypatch.setattr(model_sandbox, "_START", told.replace("{", "{{").replace("}", "}}"))
-    with open(tmp_path / "secret") as file, pytest.raises(ModelError) as found:
+    monkeypatch.setattr(model_sandbox, "_START", code.replace("{", "{{").replace("}", "}}"))
+    with open(tmp_path / "secret") as file, pytest.raises(ModelError) as caught:
         os.set_inheritable(file.fileno(), True)
         model_sandbox._run_check(model, "a.h5", Limits())
-    assert "catdog-check-" in str(found.value) and "[]" in str(found.value)
+    assert "catdog-check-" in str(caught.value) and "[]" in str(caught.value)
     for private in ("hush", str(tmp_path / "secret"), str(Path.cwd())):
-        assert private not in str(found.value).replace(str(Path(sys.executable).parent), "")
+        assert private not in str(caught.value).replace(str(Path(sys.executable).parent), "")
 
 
 def prisoner(tmp_path, code):

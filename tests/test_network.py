@@ -125,28 +125,31 @@ SMALL = Training(
 def test_a_run_keeps_its_network_trains_predicts_and_is_gone_on_from(dataset):
     from catdog_core.analysis import predict
 
-    whole = runs.create_run(dataset, SMALL, None)
-    assert files.read_json(whole / "settings.json")["training"]["network"]["filters"] == [4, 8]
-    execute_run(whole)
+    parent_folder = runs.create_run(dataset, SMALL, None)
+    assert files.read_json(parent_folder / "settings.json")["training"]["network"]["filters"] == [
+        4,
+        8,
+    ]
+    execute_run(parent_folder)
     photo = dataset.items("validation")[0].path
-    model = predict.load_predictor(whole / "best.keras")
+    model = predict.load_predictor(parent_folder / "best.keras")
     assert predict.predict_photos(model, [("cat", photo.read_bytes())])[0].label in ("cats", "dogs")
 
-    parent = runs.load_run(whole)
+    parent = runs.load_run(parent_folder)
     child = runs.create_run(
         dataset, SMALL.model_copy(update={"learning_rate": 1e-6}), None, parent=parent
     )
     assert runs.load_run(child).parent == {
-        "id": whole.name,
+        "id": parent_folder.name,
         "name": parent.name,
         "epoch": parent.best_epoch,
     }
     start = keras_models.build_initialized(
         SMALL, start=child / lifecycle.INITIAL_WEIGHTS_FILE
     ).get_weights()
-    best = keras_models.load_model(whole / "best.keras").get_weights()
+    best = keras_models.load_model(parent_folder / "best.keras").get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(start, best, strict=True))
-    runs.remove_run(whole)  # what becomes of the parent does not matter
+    runs.remove_run(parent_folder)  # what becomes of the parent does not matter
     execute_run(child)
     assert runs.load_run(child).status == "done"
 
@@ -175,7 +178,7 @@ def test_the_command_line_takes_a_network_from_a_file(dataset, demo, tmp_path, m
     path.write_text(json.dumps({"filters": [4, 4], "head": "average"}))
     status, out, _ = fakes.run_cli(capsys, "train", demo, "--network", path)
     assert status == 0
-    made = runs.load_run(out.split()[-1]).training
-    assert made.model == "custom" and made.network.filters == (4, 4)
+    training = runs.load_run(out.split()[-1]).training
+    assert training.model == "custom" and training.network.filters == (4, 4)
     status, _, error = fakes.run_cli(capsys, "train", demo, "--network", "nowhere.json")
     assert status == 1 and "no network 'nowhere.json'" in error

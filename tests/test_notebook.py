@@ -124,8 +124,8 @@ def test_names_cannot_become_code_or_markup(demo, workspace, tmp_path):
     path, _ = written(made(demo, *CASES["plain"], name=name), tmp_path / "code")
     tree = ast.parse(path.read_text(encoding="utf-8"))
     assert not any(isinstance(n, ast.Import) and n.names[0].name == "os" for n in ast.walk(tree))
-    told = json.loads((tmp_path / "code" / "run.ipynb").read_text(encoding="utf-8"))["cells"][0]
-    text = "".join(told["source"])
+    cell = json.loads((tmp_path / "code" / "run.ipynb").read_text(encoding="utf-8"))["cells"][0]
+    text = "".join(cell["source"])
     assert "<script>" not in text.replace("\\<", "") and "**b**" not in text
 
 
@@ -166,10 +166,10 @@ def test_the_command_line_writes_both(demo, workspace, tmp_path, capsys):
 @pytest.mark.long
 def test_the_script_trains_the_very_network_without_a_warning(demo, workspace, tmp_path):
     path, _ = written(made(demo, *CASES["augmented"]), tmp_path / "code")
-    told, history = executed(path, tmp_path / "out")
-    assert parameters(CASES["augmented"][0]) in told and len(history) == 2
-    found = {file.name for file in (tmp_path / "out").iterdir()}
-    assert {"batch.png", "augmented.png", "overfitting.png", "model.keras"} <= found
+    output, history = executed(path, tmp_path / "out")
+    assert parameters(CASES["augmented"][0]) in output and len(history) == 2
+    file_names = {file.name for file in (tmp_path / "out").iterdir()}
+    assert {"batch.png", "augmented.png", "overfitting.png", "model.keras"} <= file_names
 
 
 @pytest.mark.long
@@ -177,8 +177,8 @@ def test_the_script_trains_the_very_network_without_a_warning(demo, workspace, t
 def test_every_kind_of_run_trains_from_its_notebook(demo, workspace, tmp_path, case):
     training, augmentation = CASES[case]
     _, cells = written(made(demo, training, augmentation), tmp_path / "code")
-    told, history = executed(cells, tmp_path / "out")
-    assert parameters(training) in told and len(history) == training.epochs
+    output, history = executed(cells, tmp_path / "out")
+    assert parameters(training) in output and len(history) == training.epochs
 
 
 @pytest.mark.long
@@ -208,5 +208,5 @@ def test_a_transfer_run_takes_its_pretrained_network_along(demo, workspace, tmp_
     run = made(demo, training, Augmentation(vertical_flip=False))
     execute_run(run)
     path, _ = written(run, tmp_path / "code")
-    told, history = executed(path, tmp_path / "out")
-    assert parameters(training) in told and len(history) == 3
+    output, history = executed(path, tmp_path / "out")
+    assert parameters(training) in output and len(history) == 3

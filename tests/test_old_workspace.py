@@ -67,8 +67,10 @@ def test_every_page_opens_it(old, page):
 
 def test_its_table_of_predictions_is_taken_as_it_is(old):
     run = named("Old finished run")
-    found = predictions.read_predictions(run.folder, datasets.list_datasets()[0], "validation")
-    assert found.problem == "" and len(found.table) == 8
+    stored_predictions = predictions.read_predictions(
+        run.folder, datasets.list_datasets()[0], "validation"
+    )
+    assert stored_predictions.problem == "" and len(stored_predictions.table) == 8
 
 
 def test_what_was_deleted_comes_back(old):
@@ -128,8 +130,8 @@ def test_what_a_newer_program_made_is_told_and_left_alone(old, place, act):
 
 def test_a_folder_whose_record_a_newer_program_wrote_keeps_its_history(old, tmp_path):
     datasets.make_demo(tmp_path / "pets", train=4, validation=4, size=32)
-    made = datasets.open_folder(tmp_path / "pets")
-    path = datasets.datasets_folder() / made.id / "dataset.json"
+    dataset = datasets.open_folder(tmp_path / "pets")
+    path = datasets.datasets_folder() / dataset.id / "dataset.json"
     newer(path)
     before = path.read_bytes()
     with pytest.raises(CatDogError, match="newer program"):
@@ -154,8 +156,10 @@ def _few(to):
 def test_a_table_of_predictions_of_a_newer_program_is_told(old):
     run = named("Old finished run")
     newer(next((run.folder / "predictions").glob("*.json")))
-    found = predictions.read_predictions(run.folder, datasets.list_datasets()[0], "validation")
-    assert found.table is None and found.problem == predictions.NEWER
+    stored_predictions = predictions.read_predictions(
+        run.folder, datasets.list_datasets()[0], "validation"
+    )
+    assert stored_predictions.table is None and stored_predictions.problem == predictions.NEWER
 
 
 @pytest.mark.slow

@@ -31,9 +31,9 @@ def scene():
 
 
 def exif(value):
-    found = Image.Exif()
-    found[0x112] = value
-    return found.tobytes()
+    tags = Image.Exif()
+    tags[0x112] = value
+    return tags.tobytes()
 
 
 def xmp(value):
@@ -99,9 +99,9 @@ EXACT += ("tiff", "tiff lzw", "tiff xmp")
 def sizes(data, path):
     """As decoded, whole and small; as told by each reader of heads: widths and heights."""
     path.write_bytes(data)
-    whole, small = decode.decode_photo(data), decode.decode_photo(data, 150)
-    told = decode.read_dimensions(path), image_header.read_image_header(data).shown_size
-    return [photo.shape[1::-1] for photo in (whole, small)] + list(told)
+    full, small = decode.decode_photo(data), decode.decode_photo(data, 150)
+    reported = decode.read_dimensions(path), image_header.read_image_header(data).shown_size
+    return [photo.shape[1::-1] for photo in (full, small)] + list(reported)
 
 
 @pytest.mark.parametrize("way", WAYS)

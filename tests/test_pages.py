@@ -33,8 +33,8 @@ def test_every_page_of_an_empty_lab_opens_and_says_what_to_do(path):
     app = page(path, lang="en")
     assert app.title
     assert not app.error
-    ways = [button for button in app.main.button if not button.disabled]
-    assert ways or app.main.get("page_link")
+    enabled_buttons = [button for button in app.main.button if not button.disabled]
+    assert enabled_buttons or app.main.get("page_link")
     assert (
         app.info or "Make the demo dataset" in fakes.joined_text(app.markdown) or path[:1] in "67"
     )

@@ -122,9 +122,9 @@ def test_colours_are_written_in_one_place_only():
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     files.append(ROOT / "streamlit_app.py")
     written = {
-        str(path.relative_to(ROOT)): found
+        str(path.relative_to(ROOT)): colours
         for path in files
         if path.name not in ("palette.py", *SHEETS)
-        and (found := HEX.findall(path.read_text("utf-8")))
+        and (colours := HEX.findall(path.read_text("utf-8")))
     }
     assert written == {}

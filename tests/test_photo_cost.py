@@ -102,15 +102,15 @@ TAKEN = {
 
 @pytest.mark.long
 def test_no_kind_costs_more_than_is_promised(tmp_path):
-    made = {name: make() for name, make in (TAKEN | REFUSED).items()}
+    photos = {name: make() for name, make in (TAKEN | REFUSED).items()}
     plain = Image.fromarray(np.zeros((LARGE, LARGE, 3), np.uint8))
     mark = Image.Exif()
     mark[0x112] = 6
     for kind in ("JPEG", "PNG"):
         plain.save(tmp_path / f"turned {kind}", kind, exif=mark)
-    found = measure_costs(store_files(made, tmp_path))
-    assert too_costly(found) == {}
-    assert sum(cost.shape is not None for cost in found.values()) == len(TAKEN) + 2
+    costs = measure_costs(store_files(photos, tmp_path))
+    assert too_costly(costs) == {}
+    assert sum(cost.shape is not None for cost in costs.values()) == len(TAKEN) + 2
 
 
 def test_the_collected_photo_of_many_scans_is_refused(photos):

@@ -58,14 +58,14 @@ NAMED = {
 @pytest.mark.parametrize("kind", NAMED)
 def test_the_kind_is_named_by_every_reader(kind, tmp_path):
     (tmp_path / "photo.jpg").write_bytes(NAMED[kind])
-    for read, given in (
+    for read, source in (
         (decode.decode_photo, NAMED[kind]),
         (decode.read_dimensions, tmp_path / "photo.jpg"),
     ):
         if read is decode.decode_photo or kind not in ("hierarchical", "16 bits"):
-            with pytest.raises(PhotoError, match=kind) as told:
-                read(given)
-            assert "no photo" not in str(told.value) and "\n" not in str(told.value)
+            with pytest.raises(PhotoError, match=kind) as caught:
+                read(source)
+            assert "no photo" not in str(caught.value) and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", [name for name in NAMED if "bits" not in name])

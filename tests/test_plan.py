@@ -94,29 +94,29 @@ def test_a_preview_counts_what_is_stored(workspace, name, pack):
 )
 def test_copies_and_empty_files_are_counted_alike(workspace, pack, same):
     data = pack([*TWO, "cats/e.jpg", "dogs/e.jpg"], ["cats/e.jpg", "dogs/e.jpg"], same)
-    found = agree(data, "x.zip" if pack is zipped else "x.tar")
-    assert "2 empty files are left out: cats/e.jpg, dogs/e.jpg." in told(found)
-    assert ("The same photo" in told(found)) == ("dogs/0.jpg" in same)
+    dataset = agree(data, "x.zip" if pack is zipped else "x.tar")
+    assert "2 empty files are left out: cats/e.jpg, dogs/e.jpg." in told(dataset)
+    assert ("The same photo" in told(dataset)) == ("dogs/0.jpg" in same)
 
 
 def agree(data, name):
     """Hold preview, record, stored files, health and the folder itself against each other."""
     seen = archives.inspect_archive(io.BytesIO(data), name)
-    found = imports.import_archive(io.BytesIO(data), name)
-    assert seen.counts == found.counts() and seen.warnings == found.note["warnings"]
-    again = datasets.load_dataset(found.id)
-    assert again == found and set(seen.counts["train"]) == set(again.classes)
-    stored = {path for path in found.root.rglob("*") if path.is_file()}
-    assert stored == {item.path for item in found.items()}
-    folders = [path for path in found.root.rglob("*") if path.is_dir()]
+    dataset = imports.import_archive(io.BytesIO(data), name)
+    assert seen.counts == dataset.counts() and seen.warnings == dataset.note["warnings"]
+    again = datasets.load_dataset(dataset.id)
+    assert again == dataset and set(seen.counts["train"]) == set(again.classes)
+    stored = {path for path in dataset.root.rglob("*") if path.is_file()}
+    assert stored == {item.path for item in dataset.items()}
+    folders = [path for path in dataset.root.rglob("*") if path.is_dir()]
     assert all(any(path.is_file() for path in folder.rglob("*")) for folder in folders)
-    kinds = {finding.kind for finding in audit.audit_dataset(found)}
+    kinds = {finding.kind for finding in audit.audit_dataset(dataset)}
     assert not kinds & {"unreadable", "truncated"}
-    return found
+    return dataset
 
 
-def told(found):
-    return " ".join(text.format(**values) for text, values in found.note["warnings"])
+def told(dataset):
+    return " ".join(text.format(**values) for text, values in dataset.note["warnings"])
 
 
 @pytest.mark.parametrize("name", [*GENERATED])
@@ -134,11 +134,13 @@ def test_copies_and_empty_files_of_a_folder_are_counted_alike(workspace, tmp_pat
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         archive.extractall(tmp_path / "set")
     seen = preview.preview_folder(tmp_path / "set")
-    found = datasets.open_folder(tmp_path / "set")
+    dataset = datasets.open_folder(tmp_path / "set")
     assert (
-        seen.counts == found.counts() == archives.inspect_archive(io.BytesIO(data), "x.zip").counts
+        seen.counts
+        == dataset.counts()
+        == archives.inspect_archive(io.BytesIO(data), "x.zip").counts
     )
-    kinds = {finding.kind: finding.files for finding in audit.audit_dataset(found)}
+    kinds = {finding.kind: finding.files for finding in audit.audit_dataset(dataset)}
     assert kinds["unreadable"] == ("cats/e.jpg",)
     assert kinds["two_labels"] == ("cats/0.jpg", "cats/1.jpg", "dogs/2.jpg")
 
@@ -154,8 +156,8 @@ def test_the_command_prints_what_is_stored_and_a_training_packs(workspace, tmp_p
     looked = capsys.readouterr().out
     assert cli.main(["import", str(path)]) == 0
     assert capsys.readouterr().out.startswith(looked)
-    (found,) = datasets.list_datasets()
-    packed = tfrecord.pack_to_cache(found, 16)
+    (dataset,) = datasets.list_datasets()
+    packed = tfrecord.pack_to_cache(dataset, 16)
     assert packed.counts == {"train": 8, "validation": 4} and packed.unreadable == []
     assert "train: 4 Cat, 4 Dog" in looked
 
@@ -207,19 +209,19 @@ def test_the_names_of_splits(name, split):
 
 def test_only_folders_that_receive_photos_are_made(workspace):
     names = [*TWO, *(f"cats/{i}/" for i in range(3000)), "cats/deep/a/b/c/d/e/f/g/h/"]
-    found = agree(zipped(names), "x.zip")
-    assert len([path for path in found.root.rglob("*") if path.is_dir()]) == 2
+    dataset = agree(zipped(names), "x.zip")
+    assert len([path for path in dataset.root.rglob("*") if path.is_dir()]) == 2
     with pytest.raises(DatasetError, match="Class empty holds no photo"):
         imports.import_archive(io.BytesIO(zipped([*TWO, "empty/"])), "x.zip")
 
 
 def test_true_names_are_in_the_record(workspace):
-    found = agree(zipped([*of("고양이", "CON"), "CON/my cat.jpg"]), "x.zip")
-    assert set(found.classes) == {"고양이", "CON"}
-    item = next(item for item in found.items() if item.file in found.names)
-    assert found.names[item.file] == "my cat.jpg"
-    assert found.names[item.file.split("/")[0]] == "CON"
-    assert all(each.file.isascii() for each in found.items())
+    dataset = agree(zipped([*of("고양이", "CON"), "CON/my cat.jpg"]), "x.zip")
+    assert set(dataset.classes) == {"고양이", "CON"}
+    item = next(item for item in dataset.items() if item.file in dataset.names)
+    assert dataset.names[item.file] == "my cat.jpg"
+    assert dataset.names[item.file.split("/")[0]] == "CON"
+    assert all(each.file.isascii() for each in dataset.items())
 
 
 def test_every_collected_archive_is_stored_as_it_was_previewed(workspace, bad_inputs):

@@ -25,9 +25,9 @@ EVERYTHING = Augmentation(
 @pytest.fixture
 def drawn(monkeypatch):
     """The figures that were about to be written, in place of files."""
-    kept = []
-    monkeypatch.setattr(plots, "_save_figures", lambda sheets, out, kind: kept.extend(sheets))
-    return kept
+    figures = []
+    monkeypatch.setattr(plots, "_save_figures", lambda sheets, out, kind: figures.extend(sheets))
+    return figures
 
 
 def sheet(kind="png", count=3, **more):
@@ -88,7 +88,7 @@ def test_a_head_shows_the_originals_and_a_title_of_any_length(drawn, tmp_path):
 
 
 def test_a_caption_tells_every_drawn_value():
-    told = plots.format_transform(
+    caption = plots.format_transform(
         Transform(
             theta=-12,
             shift_x=3,
@@ -108,7 +108,7 @@ def test_a_caption_tells_every_drawn_value():
         "-12°|x +3 px|y +0 px|zoom 1.00 × 1.00  ↕|shear +4°|light × 1.20|shift -9|contrast × 0.80"
         "|saturation × 1.30|hue +7°|blur 1.2 px|noise 14|erased 30 × 40 px"
     )
-    assert [part for part in parts.split("|") if part not in told] == []
+    assert [part for part in parts.split("|") if part not in caption] == []
 
 
 def test_a_caption_leaves_out_what_changes_no_value():
@@ -119,8 +119,10 @@ def test_mixed_variants_tell_the_shares_of_both_photos(drawn, tmp_path):
     mixes = [Mix(0.7), Mix(0.25, (0, 0, 130, 130))]
     variants = augment.make_variants(PHOTO, NO_AUGMENTATION, 2)
     plots.write_contact_sheet(variants, tmp_path / "sheet.png", mixes=mixes)
-    told = [text.get_text().splitlines()[-1] for text in drawn[0].axes[0].texts if text.get_text()]
-    assert told == ["MixUp 70 : 30 %", "CutMix 25 : 75 %"]
+    captions = [
+        text.get_text().splitlines()[-1] for text in drawn[0].axes[0].texts if text.get_text()
+    ]
+    assert captions == ["MixUp 70 : 30 %", "CutMix 25 : 75 %"]
 
 
 def test_a_settings_line_tells_what_changes_something():

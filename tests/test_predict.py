@@ -54,19 +54,23 @@ def photo():
 
 
 def test_a_lab_model_knows_its_classes_size_and_scale(own):
-    found = predict.load_predictor(own)
-    assert (found.classes, found.size, found.input_scale) == (("cats", "dogs"), 32, "0..255")
-    assert found.names_known
-    assert found.warnings == ()
+    predictor = predict.load_predictor(own)
+    assert (predictor.classes, predictor.size, predictor.input_scale) == (
+        ("cats", "dogs"),
+        32,
+        "0..255",
+    )
+    assert predictor.names_known
+    assert predictor.warnings == ()
 
 
 def test_the_notes_own_model_is_fed_values_of_0_to_1(foreign, photo):
-    found = predict.load_predictor(foreign)
-    assert (found.classes, found.size, found.input_scale) == (("p_0", "p_1"), 40, None)
+    predictor = predict.load_predictor(foreign)
+    assert (predictor.classes, predictor.size, predictor.input_scale) == (("p_0", "p_1"), 40, None)
     fitted = decode.resize_photo(photo, 40)[None]
     direct = float(keras.models.load_model(foreign, compile=False)(fitted / 255.0)[0, 0])
-    assert found.predict(fitted)[0] == pytest.approx([1 - direct, direct], abs=1e-6)
-    assert not np.allclose(found.with_scale("0..255").predict(fitted)[0, 1], direct)
+    assert predictor.predict(fitted)[0] == pytest.approx([1 - direct, direct], abs=1e-6)
+    assert not np.allclose(predictor.with_scale("0..255").predict(fitted)[0, 1], direct)
 
 
 def test_probabilities_equal_kerass_own(own, photo):
@@ -107,20 +111,20 @@ def test_csv_has_a_row_a_photo_and_is_safe_in_a_spreadsheet():
 
 
 def test_class_names_can_be_given_to_a_foreign_model(foreign):
-    found = predict.load_predictor(foreign).with_classes(["Katze", "Hund"])
-    assert found.classes == ("Katze", "Hund")
+    predictor = predict.load_predictor(foreign).with_classes(["Katze", "Hund"])
+    assert predictor.classes == ("Katze", "Hund")
     for names in (["one"], ["same", "same"]):
         with pytest.raises(ModelError, match="Expected 2 different names"):
-            found.with_classes(names)
+            predictor.with_classes(names)
 
 
 def test_raw_scores_are_turned_into_probabilities_and_it_is_said(tmp_path):
     stack = [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(3)]
     keras.Sequential(stack).save(tmp_path / "logits.keras")
-    found = predict.load_predictor(tmp_path / "logits.keras")
-    rows = found.predict(np.full((1, 32, 32, 3), 200, np.uint8))
+    predictor = predict.load_predictor(tmp_path / "logits.keras")
+    rows = predictor.predict(np.full((1, 32, 32, 3), 200, np.uint8))
     assert rows.sum() == pytest.approx(1)
-    assert "raw scores" in found.warnings[0]
+    assert "raw scores" in predictor.warnings[0]
 
 
 def test_weights_that_are_no_numbers_are_refused(own, tmp_path):
@@ -146,17 +150,17 @@ def test_a_missing_model_is_told(name):
 
 def test_evaluation_counts_what_the_model_says(own, demo):
     dataset = datasets.scan_folder(demo)
-    found = evaluate.evaluate(own, dataset, "validation")
+    evaluation = evaluate.evaluate(own, dataset, "validation")
     direct = predict.load_predictor(own).predict(
         np.stack(
             [decode.decode_and_fit(i.path.read_bytes(), 32) for i in dataset.items("validation")]
         )
     )
     truth = np.array([item.label for item in dataset.items("validation")])
-    assert found.n == 24 == sum(map(sum, found.confusion))
-    assert found.accuracy == np.mean(direct.argmax(1) == truth)
+    assert evaluation.n == 24 == sum(map(sum, evaluation.confusion))
+    assert evaluation.accuracy == np.mean(direct.argmax(1) == truth)
     loss = -np.mean(np.log(direct[np.arange(24), truth]))
-    assert found.loss == pytest.approx(loss, abs=1e-5)
+    assert evaluation.loss == pytest.approx(loss, abs=1e-5)
 
 
 def test_classes_are_matched_by_name_not_by_order(own, demo):
@@ -185,8 +189,8 @@ def test_every_collected_model_ends_as_its_manifest_says(bad_inputs):
     assert len(rows) > 20
     for row in rows:
         try:
-            found = predict.load_predictor(bad_inputs / "files" / row["file"])
-            outcome = "accept with warning" if found.warnings else "accept"
+            predictor = predict.load_predictor(bad_inputs / "files" / row["file"])
+            outcome = "accept with warning" if predictor.warnings else "accept"
         except CatDogError:
             outcome = "reject"
         assert outcome in row["expectation"], (row["file"], outcome)

@@ -65,12 +65,12 @@ def settled(app):
 
 def test_each_closer_look_says_how_to_read_it_and_what_it_shows(notes):
     app = opened(notes)
-    said = fakes.joined_text(app.caption)
-    assert "channels that answer most" in said
-    assert "sees 3 × 3 px of 48 × 48" in said and "Now the frame holds 0.39% of the photo" in said
+    text = fakes.joined_text(app.caption)
+    assert "channels that answer most" in text
+    assert "sees 3 × 3 px of 48 × 48" in text and "Now the frame holds 0.39% of the photo" in text
     assert "Filters of the first convolution" in look(app, "filters")
-    said = look(app, "pooling")
-    assert "2 × 2 values the largest goes on" in said and "529 of 2,116 values go on" in said
+    text = look(app, "pooling")
+    assert "2 × 2 values the largest goes on" in text and "529 of 2,116 values go on" in text
     assert "Of 2 photos (the photos above)" in look(app, "strongest")
     assert [x for x in app.segmented_control if x.key == "predict_xray_look_4"]  # no epochs
 
@@ -79,15 +79,15 @@ def test_the_strongest_photos_come_from_the_validation_set(notes, demo):
     from catdog_core.data import datasets
 
     app = opened(notes, dataset=datasets.open_folder(demo).id)
-    said = look(app, "strongest")
-    assert "Of 24 photos" in said and "of these 8 are" in said
+    text = look(app, "strongest")
+    assert "Of 24 photos" in text and "of these 8 are" in text
 
 
 def test_an_earlier_epoch_shows_what_the_network_was_then(notes):
     last = notes.get_weights()
     app = opened(notes, [[0 * one for one in last], last])
-    said = fakes.joined_text(app.caption)
-    assert "with 0, the strongest with 0" not in said
+    text = fakes.joined_text(app.caption)
+    assert "with 0, the strongest with 0" not in text
     slider = next(x for x in app.select_slider if x.key.startswith("predict_xray_epoch"))
     slider.set_value(0).run()
     assert not app.exception

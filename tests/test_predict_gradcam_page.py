@@ -45,8 +45,8 @@ def opened(model, count=2):
 def pictures(app, size=(40, 50)):
     """The pictures of this height and width on the page, (N, H, W, 3)."""
     text = " ".join(str(html.proto.body) for html in app.get("html"))
-    found = re.findall(r"data:image/jpeg;base64,([^\"]+)", text)
-    decoded = [decode.decode_photo(base64.b64decode(one)) for one in found]
+    encoded = re.findall(r"data:image/jpeg;base64,([^\"]+)", text)
+    decoded = [decode.decode_photo(base64.b64decode(one)) for one in encoded]
     return np.stack([one for one in decoded if one.shape[:2] == size]).astype(int)
 
 
@@ -149,10 +149,10 @@ def test_votes_are_those_of_the_preview_and_the_model():
 
     photo = np.full((8, 8, 3), 204, np.uint8)
     dim = Augmentation(brightness_range=(0.1, 1.0))
-    made = predict_panels.predict_variants(Model(), photo, dim)
-    assert made.original == pytest.approx([0.2, 0.8])
-    assert len(made.labels) == 20 and set(made.labels) == {0, 1}
-    assert made.probabilities[:, 1].std() > 0.1
+    variants = predict_panels.predict_variants(Model(), photo, dim)
+    assert variants.original == pytest.approx([0.2, 0.8])
+    assert len(variants.labels) == 20 and set(variants.labels) == {0, 1}
+    assert variants.probabilities[:, 1].std() > 0.1
 
 
 def test_pictures_of_no_pets_can_be_tried_and_put_away_by_photos(notes):

@@ -80,5 +80,5 @@ def _has_tensorflow(process):
 
 def test_pandas_is_complete_before_a_page_draws_and_tensorflow_is_loaded_beside_it():
     code = "import sys, catdog_ui.startup; print('Series' in vars(sys.modules['pandas']))"
-    told = subprocess.run([sys.executable, "-c", code], cwd=server.PROJECT, capture_output=True)
-    assert told.stdout.strip().endswith(b"True"), told.stderr
+    result = subprocess.run([sys.executable, "-c", code], cwd=server.PROJECT, capture_output=True)
+    assert result.stdout.strip().endswith(b"True"), result.stderr

@@ -188,9 +188,9 @@ def envelope(**changes):
 def test_a_file_from_elsewhere_is_refused_by_name(data, parts):
     with pytest.raises(SettingsError) as caught:
         presets.parse_preset(data, "from\nelsewhere.json")
-    told = str(caught.value)
-    assert "\n" not in told and len(told) < 700
-    assert [part for part in parts if part not in told] == []
+    message = str(caught.value)
+    assert "\n" not in message and len(message) < 700
+    assert [part for part in parts if part not in message] == []
 
 
 def test_errors_about_a_file_name_it(workspace, tmp_path):
@@ -202,9 +202,9 @@ def test_errors_about_a_file_name_it(workspace, tmp_path):
 
 def test_whatever_is_made_of_a_preset_s_file_is_read_or_refused():
     rng = random.Random(0)
-    whole = presets.dump_preset("mine", MINE).encode()
+    original = presets.dump_preset("mine", MINE).encode()
     for _ in range(500):
-        data = bytearray(whole)
+        data = bytearray(original)
         for _ in range(rng.randint(1, 4)):
             data[rng.randrange(len(data))] = rng.randrange(256)
         try:

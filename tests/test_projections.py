@@ -12,20 +12,20 @@ from catdog_core.base.errors import CatDogError
 
 def clusters(n, parts=10):
     rng = np.random.default_rng(0)
-    found = rng.normal(size=(n, parts)).astype(np.float32)
-    found[::2, 0] += 30
-    return found
+    features = rng.normal(size=(n, parts)).astype(np.float32)
+    features[::2, 0] += 30
+    return features
 
 
 def at_work():
     """The processes of this one that lay photos out."""
-    found = []
+    workers = []
     for process in psutil.Process().children(recursive=True):
         try:
-            found += [process] * ("catdog_core.analysis.projections" in process.cmdline())
+            workers += [process] * ("catdog_core.analysis.projections" in process.cmdline())
         except psutil.NoSuchProcess:
             continue
-    return found
+    return workers
 
 
 @pytest.mark.parametrize("method", projections.available_methods())

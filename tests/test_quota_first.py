@@ -41,8 +41,8 @@ class Untouched(io.BytesIO):
 def shared(workspace, monkeypatch):
     """A class's lab in which Ada has the one run she may have."""
     workspace.mkdir()
-    told = {"format": 1, "shared": True, "runs_each": 1}
-    (workspace / access.FILE).write_text(json.dumps(told))
+    settings = {"format": 1, "shared": True, "runs_each": 1}
+    (workspace / access.FILE).write_text(json.dumps(settings))
     folder = fakes.make_run("adas")
     about = files.read_json(folder / "about.json")
     files.write_json(folder / "about.json", {**about, "owner": "ada"})
@@ -95,14 +95,14 @@ def test_photos_and_presets_are_not_looked_at_for_the_audience(read, tmp_path, m
 def test_a_bundle_that_would_pass_the_quota_of_the_disk_is_not_unpacked(
     exported_run, workspace, monkeypatch
 ):
-    told = {"format": 1, "shared": True, "runs_each": 9, "megabytes_each": 1}
-    (workspace / access.FILE).write_text(json.dumps(told))
+    settings = {"format": 1, "shared": True, "runs_each": 9, "megabytes_each": 1}
+    (workspace / access.FILE).write_text(json.dumps(settings))
     monkeypatch.setattr(access, "_visitor_provider", lambda: Visitor("bob", "student"))
     with pytest.raises(AccessError, match="This run takes"):
         bundle_import.import_bundle(exported_run[1])
     assert len(runs.list_runs()) == 1 and not list(runs.runs_folder().glob(".*"))
-    told["megabytes_each"] = 1000
-    (workspace / access.FILE).write_text(json.dumps(told))
+    settings["megabytes_each"] = 1000
+    (workspace / access.FILE).write_text(json.dumps(settings))
     assert bundle_import.import_bundle(exported_run[1]).run.owner == "bob"
 
 
@@ -134,8 +134,8 @@ def test_a_history_that_is_sent_all_the_same_is_not_read(monkeypatch):
 
 def test_the_code_that_is_tried_has_a_length(workspace):
     code = "meow" * 20
-    told = {"format": 1, "shared": True, "student_code": access.hash_code(code)}
-    (workspace / access.FILE).write_text(json.dumps(told))
+    settings = {"format": 1, "shared": True, "student_code": access.hash_code(code)}
+    (workspace / access.FILE).write_text(json.dumps(settings))
     assert access.role_by_code(code) == "student"
     assert access.role_by_code(code + " " * 50_000_000) is None
 

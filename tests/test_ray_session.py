@@ -39,20 +39,20 @@ def test_a_ray_of_ones_own_listens_on_this_machine_asks_for_a_token_and_leaves_n
     command = [sys.executable, "-c", OWN]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=files.PROJECT, env=environment, **pipes) as own:
-        told = []
+        messages = []
         for line in own.stdout:
-            told.append(line.split())
-            if told[-1][0] == "head":
+            messages.append(line.split())
+            if messages[-1][0] == "head":
                 break
-        found = {line[1] for line in told if line[0] == "listens"}
+        addresses = {line[1] for line in messages if line[0] == "listens"}
         outsider = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", OTHER, told[-1][1]],
+            [sys.executable, "-W", "ignore", "-c", OTHER, messages[-1][1]],
             env=environment,
             capture_output=True,
             timeout=120,
         )
         own.communicate("\n", timeout=240)
     assert own.returncode == 0
-    assert found and found <= {"127.0.0.1", "::ffff:127.0.0.1"}
+    assert addresses and addresses <= {"127.0.0.1", "::ffff:127.0.0.1"}
     assert outsider.returncode != 0 and b"oken" in outsider.stderr, outsider.stderr
     assert not list((tmp_path / "home").glob(".ray*"))

@@ -38,8 +38,8 @@ SENTENCES = [
 )
 def test_what_was_removed_names_its_replacement(workspace, capsys, line, sentence):
     assert main(line) == 1
-    said = capsys.readouterr()
-    assert (said.out, said.err) == ("", f"Error: {sentence}\n")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", f"Error: {sentence}\n")
     assert sentence.count(". ") <= 1 and max(map(len, map(str.split, sentence.split(". ")))) <= 20
 
 
@@ -65,10 +65,10 @@ def at_url(workspace, demo):
 
 def test_a_dataset_opened_at_a_url_says_what_to_do_and_others_are_not_touched(at_url):
     assert [each.name for each in datasets.list_datasets()] == ["cartoons"]
-    said = dict(datasets.list_damaged_datasets())
-    assert sorted(said) == sorted(at_url)
+    errors = dict(datasets.list_damaged_datasets())
+    assert sorted(errors) == sorted(at_url)
     for name in at_url:
-        assert "import URL" in str(said[name]) and f"s3://bucket/{name[:6]}" in str(said[name])
+        assert "import URL" in str(errors[name]) and f"s3://bucket/{name[:6]}" in str(errors[name])
         for use in (
             datasets.load_dataset,
             datasets.undo_last_edit,
@@ -98,8 +98,8 @@ def test_a_run_trained_at_a_url_goes_on_once_its_photos_are_imported(at_url, dem
     record = datasets.datasets_folder() / here.id / "dataset.json"
     files.write_json(record, {**files.read_json(record), "root": "memory://gone"})
     assert main(["resume", str(run)]) == 1
-    said = capsys.readouterr().err
-    assert "import URL" in said and said.count("\n") == 1
+    stderr = capsys.readouterr().err
+    assert "import URL" in stderr and stderr.count("\n") == 1
     pytest.importorskip("fsspec", reason="URLs are an option of the lab")
     assert main(["import", demo.as_uri()]) == 0
     assert main(["resume", str(run)]) == 0

@@ -59,32 +59,32 @@ def trained(demo, tmp_path_factory):
 
 @pytest.mark.slow
 def test_a_report_tells_verdict_curves_matrix_mistakes_and_settings(trained, tmp_path):
-    _, found = page(trained, tmp_path)
-    for said in ("The verdict", "Curves", "Confusion matrix", "Worst mistakes", "Settings"):
-        assert said in found.text
+    _, parsed = page(trained, tmp_path)
+    for heading in ("The verdict", "Curves", "Confusion matrix", "Worst mistakes", "Settings"):
+        assert heading in parsed.text
     right = report_text.gather_report_data(trained).result.right
-    assert f"{right} of 24 photos are right" in found.text
-    assert len([tag for tag, _ in found.tags if tag == "svg"]) == 2
-    pictures = [a for tag, a in found.tags if tag == "img"]
+    assert f"{right} of 24 photos are right" in parsed.text
+    assert len([tag for tag, _ in parsed.tags if tag == "svg"]) == 2
+    pictures = [a for tag, a in parsed.tags if tag == "img"]
     assert len(pictures) == 2 * min(24 - right, 12)
     assert all(a["alt"] and a["src"].startswith("data:image/jpeg;base64,") for a in pictures)
 
 
 @pytest.mark.slow
 def test_a_report_loads_nothing_and_no_name_becomes_markup(trained, tmp_path):
-    text, found = page(trained, tmp_path)
-    assert not {"script", "link", "iframe"} & {tag for tag, _ in found.tags}
-    assert HOSTILE not in text and "<b>cats" not in text and "<b>cats & co" in found.text
-    assert all(not key.startswith("on") for _, a in found.tags for key in a)
-    addresses = [v for _, a in found.tags for k, v in a.items() if k.endswith(("src", "href"))]
+    text, parsed = page(trained, tmp_path)
+    assert not {"script", "link", "iframe"} & {tag for tag, _ in parsed.tags}
+    assert HOSTILE not in text and "<b>cats" not in text and "<b>cats & co" in parsed.text
+    assert all(not key.startswith("on") for _, a in parsed.tags for key in a)
+    addresses = [v for _, a in parsed.tags for k, v in a.items() if k.endswith(("src", "href"))]
     assert all(v.startswith(("data:", "#")) for v in addresses)
     assert "default-src 'none'" in text
 
 
 @pytest.mark.slow
 def test_live_curves_bring_their_script_along_and_end_in_no_name(trained, tmp_path):
-    text, found = page(trained, tmp_path, report.live)
-    scripts = [a for tag, a in found.tags if tag == "script"]
+    text, parsed = page(trained, tmp_path, report.live)
+    scripts = [a for tag, a in parsed.tags if tag == "script"]
     assert len(scripts) == 3 and not any("src" in a for a in scripts)
     assert 3_000_000 < len(text) < 8_000_000 and HOSTILE not in text
 
@@ -93,15 +93,15 @@ def test_a_report_is_in_the_readers_language(workspace, tmp_path):
     def say(message, **values):
         return f"«{message.format(**values)}»" if values else f"«{message}»"
 
-    _, found = page(fakes.make_run(), tmp_path, say=say)
-    assert "«Settings»" in found.text and "«The verdict»" in found.text
+    _, parsed = page(fakes.make_run(), tmp_path, say=say)
+    assert "«Settings»" in parsed.text and "«The verdict»" in parsed.text
 
 
 def test_a_run_whose_photos_are_gone_still_has_its_curves(workspace, tmp_path):
     folder = fakes.make_run()
     (folder / "best.keras").write_bytes(b"PK\x05\x06" + b"\0" * 18)
-    _, found = page(folder, tmp_path)
-    assert "There is no dataset 'cartoons'" in found.text and "66.0%" in found.text
+    _, parsed = page(folder, tmp_path)
+    assert "There is no dataset 'cartoons'" in parsed.text and "66.0%" in parsed.text
 
 
 def test_many_classes_get_their_mistakes_named_and_no_huge_table(workspace, tmp_path):
@@ -113,9 +113,9 @@ def test_many_classes_get_their_mistakes_named_and_no_huge_table(workspace, tmp_
     facts = report_text.ReportData(
         run, histories.diagnose_run(run), table, metrics.metrics_at_threshold(table)
     )
-    found = Tags(report.render_page(facts, report_language.format_english, "en", live=False))
-    assert "kind 0 called kind 59: 1 of 1" in found.text
-    assert len([tag for tag, _ in found.tags if tag == "td"]) < 500
+    parsed = Tags(report.render_page(facts, report_language.format_english, "en", live=False))
+    assert "kind 0 called kind 59: 1 of 1" in parsed.text
+    assert len([tag for tag, _ in parsed.tags if tag == "td"]) < 500
 
 
 def test_a_run_without_an_epoch_has_no_report(workspace, tmp_path):
@@ -127,9 +127,9 @@ def test_a_loss_that_broke_is_told_as_a_dash(workspace, tmp_path):
     folder = fakes.make_run()
     row = {"epoch": 3, "loss": None, "accuracy": 0.5, "val_loss": None, "val_accuracy": 0.5}
     files.append_json_line(folder / "metrics.jsonl", row)
-    text, found = page(folder, tmp_path)
+    text, parsed = page(folder, tmp_path)
     assert "nan" not in re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL).lower()
-    assert "–" in found.text
+    assert "–" in parsed.text
 
 
 def test_the_command_line_writes_a_report(workspace, tmp_path, capsys):

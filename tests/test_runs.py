@@ -55,9 +55,9 @@ def test_a_run_stopped_in_mid_epoch_and_resumed_equals_one_never_stopped(dataset
 
     augmentation = Augmentation(mixup_alpha=0.4, noise_range=9)
 
-    whole = runs.create_run(dataset, SMALL, augmentation)
+    uninterrupted = runs.create_run(dataset, SMALL, augmentation)
     broken = runs.create_run(dataset, SMALL, augmentation)
-    execute_run(whole)
+    execute_run(uninterrupted)
 
     def stop_in_second_epoch(state):
         if (state.get("phase"), state.get("epoch"), state.get("batch")) == ("train", 1, 3):
@@ -68,9 +68,9 @@ def test_a_run_stopped_in_mid_epoch_and_resumed_equals_one_never_stopped(dataset
     assert [row["epoch"] for row in runs.load_run(broken).epochs] == [0]
     execute_run(broken)
     assert runs.load_run(broken).status == "done"
-    assert without_seconds(broken) == without_seconds(whole)
+    assert without_seconds(broken) == without_seconds(uninterrupted)
 
-    one, two = (keras.models.load_model(run / "backup.keras") for run in (whole, broken))
+    one, two = (keras.models.load_model(run / "backup.keras") for run in (uninterrupted, broken))
     assert int(one.optimizer.iterations) == int(two.optimizer.iterations) == 18
     pairs = zip(
         one.weights + one.optimizer.variables, two.weights + two.optimizer.variables, strict=True
@@ -78,7 +78,7 @@ def test_a_run_stopped_in_mid_epoch_and_resumed_equals_one_never_stopped(dataset
     for first, second in pairs:
         if "seed_generator" not in first.path:  # set anew at every epoch, never saved
             assert np.array_equal(first, second), first.path
-    with zipfile.ZipFile(whole / "best.keras") as archive:  # opens where there is no lab
+    with zipfile.ZipFile(uninterrupted / "best.keras") as archive:  # opens where there is no lab
         assert b"catdog" not in archive.read("config.json")
 
 
@@ -112,9 +112,9 @@ def test_a_second_run_waits_its_turn_and_a_killed_one_is_lost_then_resumed(datas
     psutil.Process(runs.load_run(first).state["pid"]).kill()
     wait_until(lambda: runs.load_run(first).status == "lost", 90)
     wait_until(lambda: runs.load_run(second).status == "done")
-    kept = len(runs.load_run(first).epochs)
+    epoch_count = len(runs.load_run(first).epochs)
     runs.start_run(first)
-    wait_until(lambda: len(runs.load_run(first).epochs) > kept)
+    wait_until(lambda: len(runs.load_run(first).epochs) > epoch_count)
     runs.stop_run(first)
     wait_until(lambda: runs.load_run(first).status == "stopped", 90)
 
@@ -130,9 +130,9 @@ def test_early_stopping_ends_the_run_so_many_epochs_after_its_best(dataset, monk
         dataset, SMALL.model_copy(update={"epochs": 30, "early_stopping": 2}), None
     )
     execute_run(run)
-    found = runs.load_run(run)
-    assert found.status == "done"
-    assert [row["epoch"] for row in found.epochs] == [0, 1, 2, 3]
+    loaded_run = runs.load_run(run)
+    assert loaded_run.status == "done"
+    assert [row["epoch"] for row in loaded_run.epochs] == [0, 1, 2, 3]
 
 
 @pytest.mark.slow
@@ -148,9 +148,9 @@ def test_a_diverging_training_fails_with_its_remedy(dataset):
         patch.setattr(callbacks.ProgressLogger, "on_train_batch_end", infinite)
         with pytest.raises(RunError, match="diverged"):
             execute_run(run)
-    found = runs.load_run(run)
-    assert found.status == "failed"
-    assert "lower learning rate" in found.state["error"]["message"]
+    loaded_run = runs.load_run(run)
+    assert loaded_run.status == "failed"
+    assert "lower learning rate" in loaded_run.state["error"]["message"]
 
 
 def test_changed_photos_are_noticed_before_training(dataset, monkeypatch):
@@ -167,18 +167,18 @@ def test_a_run_that_ended_lets_go_of_its_lock_at_once(dataset):
     run = runs.create_run(dataset, SMALL, None)
     record = datasets.datasets_folder() / dataset.id / "dataset.json"
     files.write_json(record, {**files.read_json(record), "fingerprint": "another"})
-    with pytest.raises(CatDogError) as kept:  # its traceback keeps the lock object alive
+    with pytest.raises(CatDogError) as caught:  # its traceback keeps the lock object alive
         execute_run(run)
     assert not locks.is_locked(run / "lock")
-    assert "have changed" in str(kept.value)
+    assert "have changed" in str(caught.value)
 
 
 def test_a_damaged_run_is_listed_beside_the_others(dataset):
     good = runs.create_run(dataset, SMALL, None)
     bad = runs.create_run(dataset, SMALL, None)
     (bad / "settings.json").write_text("{")
-    found = {run.id: run.status for run in runs.list_runs()}
-    assert found == {good.name: "stopped", bad.name: "damaged"}
+    statuses = {run.id: run.status for run in runs.list_runs()}
+    assert statuses == {good.name: "stopped", bad.name: "damaged"}
     with pytest.raises(RunError, match="damaged"):
         runs.start_run(bad)
 
@@ -188,9 +188,9 @@ def test_the_last_line_of_an_epoch_counts(dataset):
     for epoch, accuracy in ((0, 0.5), (1, 0.6), (1, 0.7)):
         row = {"epoch": epoch, "val_accuracy": accuracy, "val_loss": 0.6, "seconds": 1}
         files.append_json_line(run / "metrics.jsonl", row)
-    found = runs.load_run(run)
-    assert [row["val_accuracy"] for row in found.epochs] == [0.5, 0.7]
-    assert (found.best_epoch, found.duration) == (1, 2)
+    loaded_run = runs.load_run(run)
+    assert [row["val_accuracy"] for row in loaded_run.epochs] == [0.5, 0.7]
+    assert (loaded_run.best_epoch, loaded_run.duration) == (1, 2)
 
 
 def test_the_best_epoch_is_the_earliest_of_equals_with_the_lower_loss():

@@ -28,25 +28,25 @@ def test_constant_stays_and_needs_no_steering():
 
 
 def test_step_falls_to_a_tenth_after_a_half_and_again_after_three_quarters():
-    found = rates(epochs=8, schedule="step")
-    assert found[15] == 0.01
-    assert found[16] == pytest.approx(0.001)
-    assert found[24] == found[-1] == pytest.approx(0.0001)
+    learning_rates = rates(epochs=8, schedule="step")
+    assert learning_rates[15] == 0.01
+    assert learning_rates[16] == pytest.approx(0.001)
+    assert learning_rates[24] == learning_rates[-1] == pytest.approx(0.0001)
 
 
 def test_cosine_falls_all_the_way_after_its_warm_up():
-    found = rates(epochs=10, schedule="cosine", warmup_epochs=2)
-    assert found[:8] == pytest.approx(np.linspace(0.00125, 0.01, 8))
-    assert found[8] == 0.01
-    assert all(a > b for a, b in pairwise(found[8:]))
-    assert 0 < found[-1] < 0.0001
+    learning_rates = rates(epochs=10, schedule="cosine", warmup_epochs=2)
+    assert learning_rates[:8] == pytest.approx(np.linspace(0.00125, 0.01, 8))
+    assert learning_rates[8] == 0.01
+    assert all(a > b for a, b in pairwise(learning_rates[8:]))
+    assert 0 < learning_rates[-1] < 0.0001
 
 
 def test_a_plateau_halves_the_rate_after_its_patience_and_only_by_earlier_epochs():
     losses = [0.7, 0.6, 0.6, 0.61, 0.5, 0.5, 0.5]
     rows = [{"epoch": epoch, "val_loss": loss} for epoch, loss in enumerate(losses)]
-    found = rates(epochs=8, rows=rows, schedule="plateau", plateau_patience=2)[::4]
-    assert found == [0.01] * 4 + [0.005] * 3 + [0.0025]
+    learning_rates = rates(epochs=8, rows=rows, schedule="plateau", plateau_patience=2)[::4]
+    assert learning_rates == [0.01] * 4 + [0.005] * 3 + [0.0025]
 
 
 @pytest.mark.parametrize("schedule", ["constant", "step", "cosine", "plateau"])
@@ -71,8 +71,8 @@ def weights(run):
     import keras
 
     model = keras.models.load_model(run / "backup.keras")
-    kept = [*model.weights, *model.optimizer.variables]
-    return [weight.numpy() for weight in kept if "seed_generator" not in weight.path]
+    variables = [*model.weights, *model.optimizer.variables]
+    return [weight.numpy() for weight in variables if "seed_generator" not in weight.path]
 
 
 def numbers(run):
@@ -112,15 +112,17 @@ def stopping(run, epoch):
 )
 def test_with_everything_on_a_resumed_run_equals_one_never_stopped(dataset, settings, augmentation):
     training = SMALL.model_copy(update=settings)
-    whole, broken = (runs.create_run(dataset, training, augmentation) for _ in range(2))
-    execute_run(whole)
+    unbroken, broken = (runs.create_run(dataset, training, augmentation) for _ in range(2))
+    execute_run(unbroken)
     for epoch in (1, 2):
         execute_run(broken, stopping(broken, epoch))
         assert len(runs.load_run(broken).epochs) == epoch
     execute_run(broken)
-    assert numbers(broken) == numbers(whole)
-    assert all(np.array_equal(a, b) for a, b in zip(weights(whole), weights(broken), strict=True))
-    one, two = (_best(run / "best.keras") for run in (whole, broken))
+    assert numbers(broken) == numbers(unbroken)
+    assert all(
+        np.array_equal(a, b) for a, b in zip(weights(unbroken), weights(broken), strict=True)
+    )
+    one, two = (_best(run / "best.keras") for run in (unbroken, broken))
     assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
 
 

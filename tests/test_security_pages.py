@@ -50,11 +50,11 @@ def hostile(workspace, tmp_path):
 
 def rendered(app):
     """Whatever a page shows that is read as Markdown or HTML."""
-    found = [str(each.value) for kind in RENDERED for each in getattr(app, kind)]
+    texts = [str(each.value) for kind in RENDERED for each in getattr(app, kind)]
     for kind in LABELS:
         for each in app.get(kind):
-            found.append(str(getattr(each, "label", "") or getattr(each.proto, "label", "")))
-    return found
+            texts.append(str(getattr(each, "label", "") or getattr(each.proto, "label", "")))
+    return texts
 
 
 def harmless(text):

@@ -16,8 +16,8 @@ HOSTILE = "http://evil.example"
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
     """The lab on a free port; its address and process id."""
-    with server.process(tmp_path_factory.mktemp("lab")) as found:
-        yield found
+    with server.process(tmp_path_factory.mktemp("lab")) as address_and_pid:
+        yield address_and_pid
 
 
 @pytest.fixture(scope="module")
@@ -135,16 +135,16 @@ def test_no_path_leads_to_a_file_of_the_machine(address, path):
 
 def test_the_server_tells_nobody_of_its_use(address):
     with wire.visitor(address) as one:
-        told = [each.message for each in one.open("")]
-    news = next(each.new_session for each in told if each.WhichOneof("type") == "new_session")
+        messages = [each.message for each in one.open("")]
+    news = next(each.new_session for each in messages if each.WhichOneof("type") == "new_session")
     assert not news.config.gather_usage_stats
 
 
 def test_a_session_is_told_no_path_of_the_machine(address):
     with wire.visitor(address) as one:
-        told = b"".join(each.message.SerializeToString() for each in one.open("Data"))
-    assert json.dumps(str(server.PROJECT / "catdog_core")).encode() not in told
-    assert b"Traceback" not in told
+        payload = b"".join(each.message.SerializeToString() for each in one.open("Data"))
+    assert json.dumps(str(server.PROJECT / "catdog_core")).encode() not in payload
+    assert b"Traceback" not in payload
 
 
 def test_a_fault_on_a_page_is_told_without_its_details(tmp_path):
@@ -153,6 +153,6 @@ def test_a_fault_on_a_page_is_told_without_its_details(tmp_path):
         "import streamlit as st\nst.title('Before')\nraise RuntimeError('secret-4711')"
     )
     with server.process(tmp_path, script) as (address, _), wire.visitor(address) as one:
-        told = b"".join(each.message.SerializeToString() for each in one.open(""))
-    assert one.faults and b"Before" in told
-    assert b"secret-4711" not in told and b"faulty.py" not in told.split(b"Before")[1]
+        payload = b"".join(each.message.SerializeToString() for each in one.open(""))
+    assert one.faults and b"Before" in payload
+    assert b"secret-4711" not in payload and b"faulty.py" not in payload.split(b"Before")[1]

@@ -56,9 +56,9 @@ def written(monkeypatch):
     return names
 
 
-def flip(path, place=5000):
+def flip(path, position=5000):
     data = bytearray(path.read_bytes())
-    data[place] ^= 255
+    data[position] ^= 255
     path.write_bytes(data)
 
 
@@ -85,10 +85,10 @@ def test_a_killed_packing_goes_on_from_its_whole_shards(demo, packed, tmp_path, 
     assert len(list(building.glob(".*.tfrecord"))) > 0  # half written, under another name
 
     names = written(monkeypatch)
-    found = tfrecord.pack_dataset(datasets.scan_folder(demo), tmp_path / "killed", SIZE)
+    resumed = tfrecord.pack_dataset(datasets.scan_folder(demo), tmp_path / "killed", SIZE)
     assert 1 <= len(names) <= 4
     for path in packed.path.iterdir():
-        assert (found.path / path.name).read_bytes() == path.read_bytes()
+        assert (resumed.path / path.name).read_bytes() == path.read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["killed", "out"]
 
 
@@ -270,16 +270,16 @@ def test_a_name_that_is_no_utf8_is_packed(tmp_path):
 
 def test_threads_packing_the_same_cache_pack_it_once(demo, workspace, small_shards, monkeypatch):
     dataset = datasets.open_folder(demo)
-    names, found = written(monkeypatch), []
+    names, results = written(monkeypatch), []
     threads = [
-        threading.Thread(target=lambda: found.append(tfrecord.pack_to_cache(dataset, SIZE)))
+        threading.Thread(target=lambda: results.append(tfrecord.pack_to_cache(dataset, SIZE)))
         for _ in range(3)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found[0] == found[1] == found[2]
+    assert results[0] == results[1] == results[2]
     assert len(names) == len(set(names)) == 6
 
 

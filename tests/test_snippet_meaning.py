@@ -33,15 +33,15 @@ def moved(library, settings, x, y):
     settings = settings.model_copy(update={"fill_mode": "constant"})
     weights = np.asarray(run_snippet(library, settings, photo)["variants"], np.float64)[..., 0]
     weights = weights.reshape(20, -1)
-    places = np.mgrid[:150, :150][::-1].reshape(2, -1)
-    return weights @ places.T / weights.sum(axis=1, keepdims=True) - 75
+    coordinates = np.mgrid[:150, :150][::-1].reshape(2, -1)
+    return weights @ coordinates.T / weights.sum(axis=1, keepdims=True) - 75
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize(("across", "down"), [(0.2, 0.0), (0.0, 0.2), (0.1, 0.3)])
 def test_width_shift_moves_columns_and_height_shift_rows(library, across, down):
-    places = moved(library, only_settings(width_shift_range=across, height_shift_range=down), 0, 0)
-    reach = np.abs(places).max(axis=0)
+    offsets = moved(library, only_settings(width_shift_range=across, height_shift_range=down), 0, 0)
+    reach = np.abs(offsets).max(axis=0)
     limits = np.array([across, down]) * 150
     assert (reach <= limits + 1).all()
     assert (reach >= 0.6 * limits).all()
@@ -79,8 +79,8 @@ def test_shear_slants_upright_lines_by_the_same_slope(library):
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_two_flips_are_drawn_apart(library):
-    places = moved(library, only_settings(horizontal_flip=True, vertical_flip=True), 30, 20)
-    assert {tuple(place) for place in np.sign(places)} == {(1, 1), (1, -1), (-1, 1), (-1, -1)}
+    offsets = moved(library, only_settings(horizontal_flip=True, vertical_flip=True), 30, 20)
+    assert {tuple(signs) for signs in np.sign(offsets)} == {(1, 1), (1, -1), (-1, 1), (-1, -1)}
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -186,7 +186,7 @@ def test_keras_still_does_what_the_comments_say():
     spots = np.zeros((40, 9, 9, 3), np.float32)
     spots[:, 1, 1] = 255
     flipped = np.asarray(layers.RandomFlip(seed=1)(spots, training=True))
-    assert {tuple(place) for place in np.argwhere(flipped[..., 0])[:, 1:]} == {(1, 1), (7, 7)}
+    assert {tuple(position) for position in np.argwhere(flipped[..., 0])[:, 1:]} == {(1, 1), (7, 7)}
     middle = np.zeros((40, 9, 9, 3), np.float32)
     middle[:, 4, 4] = 255
     slanted = np.asarray(layers.RandomShear(0.9, seed=1)(middle, training=True))

@@ -165,15 +165,15 @@ def test_the_labs_own_text_gives_the_variants_of_the_page(settings):
 
 def test_the_labs_own_text_holds_exactly_the_settings():
     rng = np.random.default_rng(7)
-    given = [
+    cases = [
         *PRESETS.values(),
         EVERYTHING,
         only_settings(brightness_range=(1.0, 1.0), fill_mode="wrap"),
     ]
     for _ in range(30):
         chosen = {name: value for name, value in OTHERS.items() if rng.random() < 0.5}
-        given.append(only_settings(**{**chosen, "rotation_range": float(rng.uniform(0, 180))}))
-    for settings in given:
+        cases.append(only_settings(**{**chosen, "rotation_range": float(rng.uniform(0, 180))}))
+    for settings in cases:
         code = make_snippets(settings)["CatDog Lab"].code
         call = re.search(r"settings = (Augmentation\(.*?\n?\))\n", code, re.DOTALL)[1]
         assert eval(call, {"Augmentation": Augmentation}) == settings

@@ -122,9 +122,13 @@ def test_photos_dropped_class_by_class_become_a_dataset():
     app.text_input("pile_title").set_value("Mine").run()
     app.button("pile_make").click().run()
     assert not app.exception
-    found = datasets.load_dataset(chosen(app))
-    assert (found.name, found.source, found.classes) == ("Mine", "photos", ("cats", "dogs *x*"))
-    assert len(found.items()) == 6
+    dataset = datasets.load_dataset(chosen(app))
+    assert (dataset.name, dataset.source, dataset.classes) == (
+        "Mine",
+        "photos",
+        ("cats", "dogs *x*"),
+    )
+    assert len(dataset.items()) == 6
 
 
 def test_a_class_of_one_photo_is_told_and_can_be_taken_away():
@@ -201,11 +205,11 @@ def test_a_download_is_stopped_and_can_go_on(monkeypatch):
 
 
 def test_a_class_dataset_that_is_here_is_chosen_not_fetched(monkeypatch, demo):
-    found = datasets.open_folder(demo)
-    monkeypatch.setattr(cats_vs_dogs, "ID", found.id)
+    dataset = datasets.open_folder(demo)
+    monkeypatch.setattr(cats_vs_dogs, "ID", dataset.id)
     app = page("class")
     app.button("source_class").click().run()
-    assert chosen(app) == found.id
+    assert chosen(app) == dataset.id
 
 
 def test_tensorflow_datasets_that_is_not_installed_is_a_sentence(monkeypatch):
@@ -216,9 +220,9 @@ def test_tensorflow_datasets_that_is_not_installed_is_a_sentence(monkeypatch):
 
 
 def test_a_name_of_tensorflow_datasets_is_looked_up_then_fetched(monkeypatch, demo):
-    found = TfdsInfo("beans", ("a", "b"), {"train": 1034}, 180_000_000, "image", "label", None)
+    info = TfdsInfo("beans", ("a", "b"), {"train": 1034}, 180_000_000, "image", "label", None)
     monkeypatch.setattr(tfds, "is_tfds_installed", lambda: True)
-    monkeypatch.setattr(tfds, "inspect_tfds_dataset", lambda name: found)
+    monkeypatch.setattr(tfds, "inspect_tfds_dataset", lambda name: info)
     monkeypatch.setattr(tfds, "import_tfds_dataset", lambda name, tell: datasets.open_folder(demo))
     app = page("tfds")
     app.text_input("tfds_name").set_value("beans")

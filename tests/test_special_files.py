@@ -75,30 +75,30 @@ KINDS = {
 
 def make(kind, folder):
     """Something that is no regular file under names of several endings."""
-    made = {}
+    paths = {}
     for name in ("it", "it.zip", "it.csv", "it.json", "it.tfrecord"):
-        made[name.removeprefix("it.") or name] = folder / name
+        paths[name.removeprefix("it.") or name] = folder / name
         KINDS[kind](folder / name)
-    if not made["it"].exists():
+    if not paths["it"].exists():
         pytest.skip("this system has no such file")
-    return made
+    return paths
 
 
 def ended(call, seconds=60):
     """What a call gives or raises; fails where it goes on for longer."""
-    found = []
+    outcomes = []
 
     def run():
         try:
-            found.append(call())
+            outcomes.append(call())
         except BaseException as error:
-            found.append(error)
+            outcomes.append(error)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(seconds)
-    assert found, "it waits"
-    return found[0]
+    assert outcomes, "it waits"
+    return outcomes[0]
 
 
 FEW = ("augment", "import a zip", "import-run", "history", "history of csv")
@@ -111,9 +111,9 @@ def test_every_command_refuses_it_at_once(kind, command, demo, photo, workspace,
     values = {"photo": photo, "folder": demo, "out": tmp_path / "out", **make(kind, tmp_path)}
     words = [word.format(**values) for word in COMMANDS[command].split()]
     status = ended(lambda: cli.main(words))
-    said = capsys.readouterr().err.strip()
-    assert status in (1, 2), said
-    assert said.startswith("Error: ") and "\n" not in said
+    message = capsys.readouterr().err.strip()
+    assert status in (1, 2), message
+    assert message.startswith("Error: ") and "\n" not in message
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -14,8 +14,8 @@ NAMES = ("cats", "dogs")
 
 
 def photos(*per_class, split="train"):
-    found = [(f"{x}/{i}.jpg", x, split) for x, count in enumerate(per_class) for i in range(count)]
-    return sorted(found)
+    rows = [(f"{x}/{i}.jpg", x, split) for x, count in enumerate(per_class) for i in range(count)]
+    return sorted(rows)
 
 
 def counts(rows):
@@ -27,8 +27,8 @@ def sides(rows):
 
 
 def test_each_class_gives_its_part_to_validation_and_test():
-    found = splits.stratified_split(photos(40, 80), NAMES, 0, 0.25, 0.1)
-    assert counts(found) == {
+    split_rows = splits.stratified_split(photos(40, 80), NAMES, 0, 0.25, 0.1)
+    assert counts(split_rows) == {
         (0, "train"): 26,
         (0, "validation"): 10,
         (0, "test"): 4,
@@ -54,9 +54,9 @@ def test_another_seed_divides_otherwise_and_the_same_alike():
 
 def test_an_earlier_validation_is_divided_anew_and_a_test_folder_stays():
     rows = [*photos(20, 20, split="validation"), ("t/0.jpg", 0, "test"), ("t/1.jpg", 1, "test")]
-    found = splits.stratified_split(rows, NAMES, 0, 0.25)
-    assert counts(found)[0, "train"] == 15
-    assert [file for file, _, split in found if split == "test"] == ["t/0.jpg", "t/1.jpg"]
+    split_rows = splits.stratified_split(rows, NAMES, 0, 0.25)
+    assert counts(split_rows)[0, "train"] == 15
+    assert [file for file, _, split in split_rows if split == "test"] == ["t/0.jpg", "t/1.jpg"]
 
 
 @given(st.integers(0, 50), st.lists(st.integers(2, 6), max_size=6), st.sampled_from([0.0, 0.2]))
@@ -64,24 +64,26 @@ def test_like_photos_stay_on_one_side_and_no_side_is_empty(seed, sizes, test):
     rows = photos(40, 40)
     names = iter([file for pair in zip(rows[:40], rows[40:], strict=True) for file, _, _ in pair])
     together = [[next(names) for _ in range(size)] for size in sizes]  # of both classes
-    found = sides(splits.stratified_split(rows, NAMES, seed, 0.25, test, together))
-    assert all(len({found[file] for file in group}) == 1 for group in together)
+    split_by_file = sides(splits.stratified_split(rows, NAMES, seed, 0.25, test, together))
+    assert all(len({split_by_file[file] for file in group}) == 1 for group in together)
     wanted = {"train", "validation"} | ({"test"} if test else set())
-    assert {found[f"{x}/{i}.jpg"] for x in range(2) for i in range(40)} == wanted
+    assert {split_by_file[f"{x}/{i}.jpg"] for x in range(2) for i in range(40)} == wanted
 
 
 def test_a_class_of_like_photos_only_is_divided_all_the_same():
     rows = photos(4, 8)
     alike = [file for file, label, _ in rows if label == 0]
-    found = counts(splits.stratified_split(rows, NAMES, 0, 0.25, together=[alike]))
-    assert (found[0, "train"], found[0, "validation"]) == (3, 1)
+    split_counts = counts(splits.stratified_split(rows, NAMES, 0, 0.25, together=[alike]))
+    assert (split_counts[0, "train"], split_counts[0, "validation"]) == (3, 1)
 
 
 def test_a_group_larger_than_the_part_is_placed_when_there_is_nothing_else():
     rows = photos(8, 8)
     cats = [file for file, label, _ in rows if label == 0]
-    found = sides(splits.stratified_split(rows, NAMES, 0, 0.25, together=[cats[:4], cats[4:]]))
-    assert {found[file] for file in cats} == {"train", "validation"}
+    split_by_file = sides(
+        splits.stratified_split(rows, NAMES, 0, 0.25, together=[cats[:4], cats[4:]])
+    )
+    assert {split_by_file[file] for file in cats} == {"train", "validation"}
 
 
 @pytest.mark.parametrize("parts", [(0.5, 0.5), (1.0, 0.0), (-0.1, 0.0), (0.3, -0.1), (0.2, 1.0)])

@@ -29,10 +29,10 @@ from catdog_core.runs import status
 def test_every_status_follows_from_state_lock_and_time(
     stored, locked, since_asked, since_beat, expected
 ):
-    found = status.derive_status(
+    result = status.derive_status(
         stored, locked=locked, since_asked=since_asked, since_beat=since_beat
     )
-    assert found == expected
+    assert result == expected
 
 
 def test_a_lock_is_seen_while_held_and_free_after(tmp_path):

@@ -27,20 +27,20 @@ def columns(*members):
 
 
 def test_only_settings_that_differ_become_columns_each_on_its_scale():
-    found = columns(
+    columns_by_name = columns(
         trained("a", 0.6, learning_rate=1e-4, batch_size=20, optimizer="adam"),
         trained("b", 0.7, learning_rate=1e-3, batch_size=40, optimizer="sgd"),
     )
-    assert list(found) == ["batch_size", "learning_rate", "optimizer"]
-    assert [column.scale for column in found.values()] == ["linear", "log", "named"]
-    assert found["learning_rate"].values == (1e-4, 1e-3)
+    assert list(columns_by_name) == ["batch_size", "learning_rate", "optimizer"]
+    assert [column.scale for column in columns_by_name.values()] == ["linear", "log", "named"]
+    assert columns_by_name["learning_rate"].values == (1e-4, 1e-3)
 
 
 def test_an_axis_that_spans_much_is_logarithmic_and_unset_photos_are_all_of_them():
     few = replace(trained("a", 0.6), train_photos=4)
-    found = columns(few, trained("b", 0.7))
-    assert found["train_photos"].values == (4, 200)
-    assert found["train_photos"].scale == "log"
+    columns_by_name = columns(few, trained("b", 0.7))
+    assert columns_by_name["train_photos"].values == (4, 200)
+    assert columns_by_name["train_photos"].scale == "log"
 
 
 def test_steps_that_follow_from_the_batch_size_are_no_setting():
@@ -48,31 +48,31 @@ def test_steps_that_follow_from_the_batch_size_are_no_setting():
 
 
 def test_parts_of_networks_of_ones_own_are_settings_too():
-    found = columns(
+    columns_by_name = columns(
         trained("a", 0.6, model="custom", network=Network(dropout=0.2)),
         trained("b", 0.7, model="custom"),
     )
-    assert found["dropout"].values == (0.2, 0.5)
+    assert columns_by_name["dropout"].values == (0.2, 0.5)
 
 
 def test_names_keep_the_order_of_their_choices_and_numbers_come_before_unset():
-    found = columns(
+    columns_by_name = columns(
         trained("a", 0.6, optimizer="sgd", steps_per_epoch=None),
         trained("b", 0.7, optimizer="adam", steps_per_epoch=9),
         trained("c", 0.7, optimizer="adamw", steps_per_epoch=3),
     )
-    assert found["optimizer"].order == ("adam", "adamw", "sgd")
-    assert found["steps_per_epoch"].order == (3, 9, None)
-    assert found["optimizer"].ranked is None
+    assert columns_by_name["optimizer"].order == ("adam", "adamw", "sgd")
+    assert columns_by_name["steps_per_epoch"].order == (3, 9, None)
+    assert columns_by_name["optimizer"].ranked is None
 
 
 def test_with_and_without_augmentation_is_one_column_and_its_parts_are_columns_where_they_vary():
     plain, augmented = trained("a", 0.6), trained("b", 0.7, PRESETS["notes"])
     assert list(columns(plain, augmented)) == ["augmentation"]
     gentle = Augmentation(rotation_range=5, zoom_range=0.3)
-    found = columns(plain, augmented, trained("c", 0.7, gentle))
-    assert found["augmentation.rotation_range"].values[2] == 5
-    assert "augmentation" not in found
+    columns_by_name = columns(plain, augmented, trained("c", 0.7, gentle))
+    assert columns_by_name["augmentation.rotation_range"].values[2] == 5
+    assert "augmentation" not in columns_by_name
 
 
 def test_off_and_none_are_the_same_augmentation():
@@ -80,12 +80,12 @@ def test_off_and_none_are_the_same_augmentation():
 
 
 def test_runs_without_an_epoch_have_no_result_and_stand_last():
-    found = sweep_table.build_sweep_table(
+    table = sweep_table.build_sweep_table(
         [trained("a", None), trained("b", 0.6), trained("c", 0.9)]
     )
-    assert found.results == (None, 0.6, 0.9)
-    assert sweep_table.rank_runs(found) == [2, 1, 0]
-    assert found.measured == 2
+    assert table.results == (None, 0.6, 0.9)
+    assert sweep_table.rank_runs(table) == [2, 1, 0]
+    assert table.measured == 2
 
 
 def test_a_result_that_is_no_number_is_none():
@@ -120,10 +120,10 @@ def test_many_settings_of_no_meaning_make_none_look_sure():
         )
         for number in range(12)
     ]
-    found = sweep_table.rank_correlations(sweep_table.build_sweep_table(members))
-    assert len(found) == 5
-    assert found[0].chance > 0.05
-    assert abs(found[0].rho) >= abs(found[-1].rho)
+    correlations = sweep_table.rank_correlations(sweep_table.build_sweep_table(members))
+    assert len(correlations) == 5
+    assert correlations[0].chance > 0.05
+    assert abs(correlations[0].rho) >= abs(correlations[-1].rho)
 
 
 def test_too_few_runs_and_equal_results_have_no_correlation():

@@ -32,12 +32,14 @@ def test_nothing_is_drawn_into_a_folder_with_something_in_it(tmp_path):
 
 
 def test_counts_are_totals_and_names_are_those_of_the_notes(tmp_path):
-    told = []
-    datasets.make_demo(tmp_path, train=6, validation=4, size=48, progress=lambda *n: told.append(n))
+    reports = []
+    datasets.make_demo(
+        tmp_path, train=6, validation=4, size=48, progress=lambda *n: reports.append(n)
+    )
     names = [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*.jpg"))]
     assert names[:3] == [f"train/cats/cat.000{i}.jpg" for i in range(3)]
     assert len(names) == 10
-    assert told[-1] == (10, 10)
+    assert reports[-1] == (10, 10)
 
 
 def test_photos_have_the_size_asked_for(tmp_path):

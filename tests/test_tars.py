@@ -51,10 +51,10 @@ def special(kind, name="cats/odd.jpg", target="/etc/passwd"):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_compression_becomes_a_dataset(workspace, kind):
-    found = bring(KINDS[kind](packed()), f"my pets.{kind}")
-    assert (found.name, found.source, found.classes) == ("my pets", "tar", ("cats", "dogs"))
-    assert len(found.items()) == 8 and found.root.is_relative_to(workspace)
-    assert datasets.load_dataset(found.id) == found
+    dataset = bring(KINDS[kind](packed()), f"my pets.{kind}")
+    assert (dataset.name, dataset.source, dataset.classes) == ("my pets", "tar", ("cats", "dogs"))
+    assert len(dataset.items()) == 8 and dataset.root.is_relative_to(workspace)
+    assert datasets.load_dataset(dataset.id) == dataset
 
 
 @pytest.mark.parametrize("name", ["x.tar", "x.tgz", "X.TAR.GZ"])
@@ -188,11 +188,11 @@ def test_an_archive_cut_anywhere_is_refused(workspace, kind):
 @pytest.mark.parametrize("at", [512 * 3, 512 * 6 + 100])
 def test_a_damaged_header_is_no_end_of_the_archive(at):
     data = bytearray(packed())
-    whole = archives.inspect_archive(io.BytesIO(data), "x.tar")
+    preview = archives.inspect_archive(io.BytesIO(data), "x.tar")
     data[at] ^= 0xFF
     try:
         assert (
-            archives.inspect_archive(io.BytesIO(data), "x.tar") == whole
+            archives.inspect_archive(io.BytesIO(data), "x.tar") == preview
         )  # it was a byte of a photo
     except DatasetError as error:
         assert "damaged" in str(error)
@@ -227,11 +227,11 @@ def test_a_zip_named_tar_and_a_tar_named_zip_are_told_apart(workspace):
 
 def test_windows_devices_and_korean_names_become_safe_folders(workspace):
     names = ["Cats", "dogs", "CON", "고양이", "ab:c", "dot."]
-    found = bring(packed([f"./{c}/{i}.jpg" for c in names for i in range(2)]))
-    assert set(found.classes) == set(names)
-    places = {item.file.split("/")[0] for item in found.items()}
-    assert len({place.lower() for place in places}) == 6
-    assert all(place.isascii() and ":" not in place for place in places)
+    dataset = bring(packed([f"./{c}/{i}.jpg" for c in names for i in range(2)]))
+    assert set(dataset.classes) == set(names)
+    folders = {item.file.split("/")[0] for item in dataset.items()}
+    assert len({folder.lower() for folder in folders}) == 6
+    assert all(folder.isascii() and ":" not in folder for folder in folders)
 
 
 def test_names_packed_on_korean_windows_are_read_as_meant(workspace):
@@ -242,8 +242,8 @@ def test_names_packed_on_korean_windows_are_read_as_meant(workspace):
 
 def test_plain_file_names_are_kept_others_are_numbered(workspace):
     odd = ["CON.jpg", "a b.jpg", "-rf.jpg", "1.JPG", "개.jpg", "x" * 90 + ".jpg"]
-    found = bring(packed([*PLAIN, *(f"cats/{name}" for name in odd)]))
-    names = [item.path.name for item in found.items() if item.label == 0]
+    dataset = bring(packed([*PLAIN, *(f"cats/{name}" for name in odd)]))
+    names = [item.path.name for item in dataset.items() if item.label == 0]
     assert {"0.jpg", "1.jpg", "2.jpg", "3.jpg"} < set(names)
     assert len({name.lower() for name in names}) == 10
     assert sum(name[:4] == "0000" for name in names) == 6
@@ -253,24 +253,29 @@ def test_what_is_understood_is_told_before_anything_is_written(workspace):
     junk = ["__MACOSX/x/._0.jpg", "x/Train/.DS_Store", "x/read.me", "x/Train/cats/film.mp4"]
     names = [f"x/{part}/{name}" for part in ("Train", "val") for name in PLAIN]
     data = packed([*names, *junk])
-    told = archives.inspect_archive(io.BytesIO(data), "pets.tar")
-    assert told.counts == {
+    preview = archives.inspect_archive(io.BytesIO(data), "pets.tar")
+    assert preview.counts == {
         "train": {"cats": 4, "dogs": 4},
         "validation": {"cats": 4, "dogs": 4},
     }
-    assert (told.wrapper, told.layout, told.ignored, told.name) == ("x", "split", 2, "pets")
+    assert (preview.wrapper, preview.layout, preview.ignored, preview.name) == (
+        "x",
+        "split",
+        2,
+        "pets",
+    )
     assert left_behind(workspace) == []
-    words = " ".join(message.format(**values) for message, values in told.sentences())
+    words = " ".join(message.format(**values) for message, values in preview.sentences())
     assert "16 photos in 2 classes" in words and "folder x around them is skipped" in words
-    found = bring(data, "pets.tar")
-    assert found.counts() == told.counts and found.note["ignored"] == told.ignored
+    dataset = bring(data, "pets.tar")
+    assert dataset.counts() == preview.counts and dataset.note["ignored"] == preview.ignored
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_is_made_of_an_archive_is_read_or_refused_in_a_sentence(kind):
-    rng, whole = random.Random(0), KINDS[kind](packed())
+    rng, original = random.Random(0), KINDS[kind](packed())
     for _ in range(150):
-        data = bytearray(whole)
+        data = bytearray(original)
         for _ in range(rng.randint(1, 4)):
             data[rng.randrange(len(data))] = rng.randrange(256)
         with suppress(DatasetError):

@@ -17,9 +17,9 @@ from tests import fakes
 
 def read(folder):
     """All of a folder's events, as TensorBoard itself reads them."""
-    found = EventAccumulator(str(folder), size_guidance={"tensors": 0})
-    found.Reload()
-    return found
+    accumulator = EventAccumulator(str(folder), size_guidance={"tensors": 0})
+    accumulator.Reload()
+    return accumulator
 
 
 def scalars(folder, tag):
@@ -57,9 +57,9 @@ def test_event_files_hold_the_epochs_and_the_settings(run):
             if name in run.epochs[0]:
                 assert scalars(folder / part, tag) == rows(run, name)
     content = read(folder).SummaryMetadata(metadata.SESSION_START_INFO_TAG).plugin_data.content
-    told = metadata.parse_session_start_info_plugin_data(content).hparams
-    assert told["model"].string_value == run.training.model
-    assert told["learning_rate"].number_value == run.training.learning_rate
+    hparams = metadata.parse_session_start_info_plugin_data(content).hparams
+    assert hparams["model"].string_value == run.training.model
+    assert hparams["learning_rate"].number_value == run.training.learning_rate
 
 
 @pytest.mark.slow
@@ -67,8 +67,8 @@ def test_an_epoch_that_a_resume_trained_again_stands_once(run):
     tensorboard_export.write_event_files(run, tensorboard_export.default_logdir())
     again = add(run, epoch=2, loss=0.123)
     folder = tensorboard_export.write_event_files(again, tensorboard_export.default_logdir())
-    found = scalars(folder / "train", "epoch_loss")
-    assert [step for step, _ in found] == [1, 2, 3] and found[-1] == (3, 0.123)
+    points = scalars(folder / "train", "epoch_loss")
+    assert [step for step, _ in points] == [1, 2, 3] and points[-1] == (3, 0.123)
     assert len(list((folder / "train").iterdir())) == 1
 
 

@@ -39,8 +39,8 @@ from catdog_core.data.text_encoding import guess_encoding
 )
 def test_the_encoding_follows_from_all_names(encoding, names):
     data = [f"{name}/0.jpg".encode(encoding) for name in names]
-    found = guess_encoding(data).encoding
-    assert [name.decode(found) for name in data] == [f"{name}/0.jpg" for name in names]
+    guessed_encoding = guess_encoding(data).encoding
+    assert [name.decode(guessed_encoding) for name in data] == [f"{name}/0.jpg" for name in names]
 
 
 def test_one_encoding_is_chosen_though_a_name_alone_would_be_another():
@@ -77,9 +77,9 @@ def test_declared_and_other_names_of_a_folder_are_one_class(workspace, encoding)
     names = [(f"{c}/{i}.jpg", (None, encoding)[i % 2]) for c in ("고양이", "개") for i in range(4)]
     data = zipped(names)
     seen = archives.inspect_archive(io.BytesIO(data), "x.zip")
-    found = imports.import_archive(io.BytesIO(data), "x.zip")
-    assert found.classes == ("개", "고양이") and seen.counts == found.counts()
-    assert seen.warnings == [] and len(found.items()) == 8
+    dataset = imports.import_archive(io.BytesIO(data), "x.zip")
+    assert dataset.classes == ("개", "고양이") and seen.counts == dataset.counts()
+    assert seen.warnings == [] and len(dataset.items()) == 8
 
 
 def test_an_extra_field_declares_a_name():
@@ -105,13 +105,13 @@ def test_names_of_a_tar_are_read_in_one_encoding(workspace, format, encoding):
             member = tarfile.TarInfo(name)
             member.size = 5
             archive.addfile(member, io.BytesIO(b"abcd%d" % number))
-    found = imports.import_archive(io.BytesIO(buffer.getvalue()), "x.tar")
-    assert set(found.classes) == set(classes) and len(found.items()) == 6
+    dataset = imports.import_archive(io.BytesIO(buffer.getvalue()), "x.tar")
+    assert set(dataset.classes) == set(classes) and len(dataset.items()) == 6
 
 
 def test_an_unsure_encoding_is_told_with_the_names(workspace):
     data = zipped([(f"{c}/{i}.jpg", "cp1250") for c in ("kočky", "psi") for i in range(2)])
     seen = archives.inspect_archive(io.BytesIO(data), "x.zip")
-    (told,) = [text.format(**values) for text, values in seen.warnings]
-    assert "does not say how its names are encoded" in told
+    (warning,) = [text.format(**values) for text, values in seen.warnings]
+    assert "does not say how its names are encoded" in warning
     assert len(seen.counts["train"]) == 2

@@ -77,13 +77,15 @@ def package(monkeypatch, workspace):
 
 def test_splits_and_labels_become_a_dataset(package):
     package["pets"] = Builder({"train": rows(8), "test": rows(4)}, FEATURES)
-    told = []
-    found = tfds.import_tfds_dataset("pets", lambda *now: told.append(now))
-    assert (found.name, found.source, found.classes) == ("pets", "tfds", ("cat", "dog-wolf"))
-    assert found.counts()["test"] == {"cat": 2, "dog-wolf": 2}
-    assert sum(found.counts()["train"].values()) + sum(found.counts()["validation"].values()) == 8
-    assert told[0][0] == tfds.PREPARING and told[-1][1] == told[-1][2] > 0
-    decode.decode_and_fit(found.items()[0].path.read_bytes(), 20)
+    reports = []
+    dataset = tfds.import_tfds_dataset("pets", lambda *now: reports.append(now))
+    assert (dataset.name, dataset.source, dataset.classes) == ("pets", "tfds", ("cat", "dog-wolf"))
+    assert dataset.counts()["test"] == {"cat": 2, "dog-wolf": 2}
+    assert (
+        sum(dataset.counts()["train"].values()) + sum(dataset.counts()["validation"].values()) == 8
+    )
+    assert reports[0][0] == tfds.PREPARING and reports[-1][1] == reports[-1][2] > 0
+    decode.decode_and_fit(dataset.items()[0].path.read_bytes(), 20)
 
 
 def test_what_was_fetched_goes_after_the_import_and_stays_when_it_fails(package):
@@ -100,8 +102,8 @@ def test_what_was_fetched_goes_after_the_import_and_stays_when_it_fails(package)
 
 def test_splits_of_other_names_are_divided_by_the_lab(package):
     package["pets"] = Builder({"all": rows(8)}, FEATURES)
-    found = tfds.import_tfds_dataset("pets")
-    assert found.note["layout"] == "seeded" and len(found.items()) == 8
+    dataset = tfds.import_tfds_dataset("pets")
+    assert dataset.note["layout"] == "seeded" and len(dataset.items()) == 8
 
 
 def test_splits_known_only_after_the_fetch_are_all_taken(package):
@@ -117,8 +119,8 @@ def test_photos_without_a_label_are_left_out(package):
 
 def test_a_look_tells_classes_counts_and_size_and_fetches_nothing(package, workspace):
     package["pets"] = Builder({"train": rows(8)}, FEATURES, prepare=AssertionError())
-    found = tfds.inspect_tfds_dataset("pets")
-    assert (found.classes, found.counts, found.size) == (
+    info = tfds.inspect_tfds_dataset("pets")
+    assert (info.classes, info.counts, info.size) == (
         ("cat", "dog-wolf"),
         {"train": 8},
         2_000_000,

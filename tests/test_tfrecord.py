@@ -75,11 +75,13 @@ def test_an_unreadable_photo_is_named_and_left_out(demo, tmp_path):
 
     shutil.copytree(demo, tmp_path / "set")
     (tmp_path / "set/train/cats/cat.0003.jpg").write_bytes(b"no")
-    found = tfrecord.pack_dataset(datasets.scan_folder(tmp_path / "set"), tmp_path / "out", size=32)
-    assert [file for file, _ in found.unreadable] == ["train/cats/cat.0003.jpg"]
-    assert found.counts["train"] == 47
-    assert [file for file, _ in tfrecord.open_packed(found.path).unreadable] == [
-        found.unreadable[0][0]
+    packed_dataset = tfrecord.pack_dataset(
+        datasets.scan_folder(tmp_path / "set"), tmp_path / "out", size=32
+    )
+    assert [file for file, _ in packed_dataset.unreadable] == ["train/cats/cat.0003.jpg"]
+    assert packed_dataset.counts["train"] == 47
+    assert [file for file, _ in tfrecord.open_packed(packed_dataset.path).unreadable] == [
+        packed_dataset.unreadable[0][0]
     ]
 
 
@@ -114,10 +116,10 @@ def test_batches_are_the_same_from_memory_and_from_shards(packed, photos):
 
 
 def batches(photos, augmentation=None, first=0, last=6, seed=0):
-    found = pipeline.training_batches(
+    dataset = pipeline.training_batches(
         photos, augmentation, batch_size=8, seed=seed, first_step=first, last_step=last
     )
-    return [(x.numpy(), y.numpy()) for x, y in found]
+    return [(x.numpy(), y.numpy()) for x, y in dataset]
 
 
 def test_a_pass_shows_every_photo_once(photos):
@@ -135,9 +137,9 @@ def test_batches_are_floats_of_0_to_255_with_their_labels(photos):
 
 
 def test_a_later_start_meets_the_same_batches(photos):
-    whole = batches(photos, Augmentation(), 0, 12)
+    all_batches = batches(photos, Augmentation(), 0, 12)
     later = batches(photos, Augmentation(), 7, 12)
-    assert all(np.array_equal(a[0], b[0]) for a, b in zip(whole[7:], later, strict=True))
+    assert all(np.array_equal(a[0], b[0]) for a, b in zip(all_batches[7:], later, strict=True))
 
 
 def test_passes_and_seeds_differ(photos):

@@ -65,24 +65,28 @@ def flowers(tmp_path):
 
 def test_a_set_of_the_common_schema_becomes_a_dataset(workspace, flowers):
     before = sorted(flowers.iterdir())
-    found = tfrecord_import.import_tfrecords(flowers)
-    assert (found.name, found.source, found.classes) == ("flowers", "tfrecord", ("tulip", "daisy"))
-    assert found.counts() == {
+    dataset = tfrecord_import.import_tfrecords(flowers)
+    assert (dataset.name, dataset.source, dataset.classes) == (
+        "flowers",
+        "tfrecord",
+        ("tulip", "daisy"),
+    )
+    assert dataset.counts() == {
         "train": {"tulip": 8, "daisy": 8},
         "validation": {"tulip": 4, "daisy": 4},
     }
-    item = next(item for item in found.items() if item.file.endswith("IMG_17.jpg"))
+    item = next(item for item in dataset.items() if item.file.endswith("IMG_17.jpg"))
     assert (item.split, item.label) == ("validation", 1)
     assert item.path.read_bytes() == picture(17)
-    assert datasets.load_dataset(found.id).fingerprint == found.fingerprint
+    assert datasets.load_dataset(dataset.id).fingerprint == dataset.fingerprint
     assert sorted(flowers.iterdir()) == before
 
 
 def test_a_look_tells_the_same_and_writes_nothing(workspace, flowers):
     seen = tfrecord_import.preview_tfrecords(flowers)
     assert not workspace.exists()
-    found = tfrecord_import.import_tfrecords(flowers)
-    assert (seen.name, seen.counts) == (found.name, found.counts())
+    dataset = tfrecord_import.import_tfrecords(flowers)
+    assert (seen.name, seen.counts) == (dataset.name, dataset.counts())
 
 
 def test_the_command_line_brings_them(workspace, flowers, capsys):
@@ -105,24 +109,24 @@ def test_it_is_packed_as_any_other(workspace, flowers):
 
 def test_what_was_assumed_of_the_labels_is_told(workspace, flowers):
     warnings = tfrecord_import.import_tfrecords(flowers).note["warnings"]
-    told = [message.format(**params) for message, params in warnings]
-    assert "The records count their labels from 1, not from 0: 1 is tulip." in told
+    messages = [message.format(**params) for message, params in warnings]
+    assert "The records count their labels from 1, not from 0: 1 is tulip." in messages
 
 
 def test_without_names_the_labels_are_called_by_their_numbers(workspace, tmp_path):
     path = write(tmp_path / "a.tfrecord", [example(n, n % 2 * 5) for n in range(8)])
-    found = tfrecord_import.import_tfrecords(path)
-    assert found.classes == ("class 000", "class 005")
-    assert found.note["layout"] == "seeded"
-    assert any("do not name" in message for message, _ in found.note["warnings"])
+    dataset = tfrecord_import.import_tfrecords(path)
+    assert dataset.classes == ("class 000", "class 005")
+    assert dataset.note["layout"] == "seeded"
+    assert any("do not name" in message for message, _ in dataset.note["warnings"])
 
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_names_come_from_a_list_beside_or_from_the_caller(workspace, tmp_path, first):
     path = write(tmp_path / "a.tfrecord", [example(n, n % 2 + first) for n in range(8)])
-    given = tfrecord_import.import_tfrecords(path, classes=["cats", "dogs"])
+    dataset = tfrecord_import.import_tfrecords(path, classes=["cats", "dogs"])
     (tmp_path / "labels.txt").write_text(f"{first}:cats\n{first + 1}:dogs\n")
-    assert tfrecord_import.import_tfrecords(path).classes == given.classes == ("cats", "dogs")
+    assert tfrecord_import.import_tfrecords(path).classes == dataset.classes == ("cats", "dogs")
 
 
 def test_labels_without_a_given_name_are_refused(workspace, tmp_path):
@@ -133,8 +137,8 @@ def test_labels_without_a_given_name_are_refused(workspace, tmp_path):
 
 def test_two_labels_of_one_name_stay_two_classes(workspace, tmp_path):
     rows = [example(n, 134 + n % 2, b"crane") for n in range(8)]
-    found = tfrecord_import.import_tfrecords(write(tmp_path / "a.tfrecord", rows))
-    assert found.classes == ("crane (134)", "crane (135)")
+    dataset = tfrecord_import.import_tfrecords(write(tmp_path / "a.tfrecord", rows))
+    assert dataset.classes == ("crane (134)", "crane (135)")
 
 
 def test_one_label_of_two_names_is_refused(workspace, tmp_path):
@@ -145,9 +149,11 @@ def test_one_label_of_two_names_is_refused(workspace, tmp_path):
 
 def test_names_never_lead_out_of_the_dataset(workspace, tmp_path):
     rows = [example(n, n % 2, (b"../../a", b"/etc")[n % 2], b"../../../evil.jpg") for n in range(8)]
-    found = tfrecord_import.import_tfrecords(write(tmp_path / "a.tfrecord", rows))
-    assert found.classes == ("../../a", "/etc")
-    assert all(item.path.resolve().is_relative_to(found.root.resolve()) for item in found.items())
+    dataset = tfrecord_import.import_tfrecords(write(tmp_path / "a.tfrecord", rows))
+    assert dataset.classes == ("../../a", "/etc")
+    assert all(
+        item.path.resolve().is_relative_to(dataset.root.resolve()) for item in dataset.items()
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tfrecord", "workspace"]
 
 
@@ -175,8 +181,8 @@ def with_length(length):
     return head + masked(head) + b"x" * 100
 
 
-def flipped(data, place):
-    data[place] ^= 255
+def flipped(data, position):
+    data[position] ^= 255
     return data
 
 

@@ -64,10 +64,10 @@ def test_tensors_are_read_by_their_offset_shape_and_strides(tmp_path):
     numbers = np.arange(6, dtype="<f4")
     table = OrderedDict(a=tensor("7", 0, (2, 3), (3, 1)), b=tensor("7", 0, (3, 2), (1, 3)))
     table["c"] = tensor("8", 0, (), (), "LongStorage")
-    found = read(written(tmp_path, table, {"7": numbers, "8": np.array([5], "<i8")}))
-    assert np.array_equal(found["a"], numbers.reshape(2, 3))
-    assert np.array_equal(found["b"], found["a"].T)
-    assert found["c"] == 5 and found["c"].dtype == np.int64
+    tensors = read(written(tmp_path, table, {"7": numbers, "8": np.array([5], "<i8")}))
+    assert np.array_equal(tensors["a"], numbers.reshape(2, 3))
+    assert np.array_equal(tensors["b"], tensors["a"].T)
+    assert tensors["c"] == 5 and tensors["c"].dtype == np.int64
 
 
 def test_a_tensor_beyond_its_storage_is_refused(tmp_path):

@@ -43,8 +43,8 @@ def test_the_form_shows_the_network_and_its_130241_parameters(demo):
 def test_the_loss_that_fits_the_labels_is_told(demo, augmentation, why):
     state = {"train_augmentation": augmentation}
     app = page(state=state, dataset=datasets.open_folder(demo).id)
-    said = fakes.joined_text(app.caption)
-    assert "binary_crossentropy" in said and why in said
+    caption = fakes.joined_text(app.caption)
+    assert "binary_crossentropy" in caption and why in caption
 
 
 def test_a_start_makes_the_run_that_was_set(demo, monkeypatch):
@@ -105,8 +105,8 @@ def test_a_waiting_run_says_who_is_first_and_for_how_long():
     files.write_json(first / "about.json", {"format": 1, "name": "hers", "owner": "*Ada*"})
     folder = fakes.make_run(status="queued", epochs=0, state={"ahead": 1, "queued": 2.0})
     with FileLock(first / "lock"), FileLock(folder / "lock"):
-        told = fakes.joined_text(page(run=folder.name).info)
-    assert "“hers” of \\*Ada\\*" in told and "1 min 15 s" in told
+        info = fakes.joined_text(page(run=folder.name).info)
+    assert "“hers” of \\*Ada\\*" in info and "1 min 15 s" in info
 
 
 def test_a_lost_run_offers_to_go_on():

@@ -19,9 +19,9 @@ def app(demo):
 
 @pytest.fixture
 def started(monkeypatch):
-    found = []
-    monkeypatch.setattr(runs, "start_run", found.append)
-    return found
+    folders = []
+    monkeypatch.setattr(runs, "start_run", folders.append)
+    return folders
 
 
 def test_a_built_network_changes_its_table_live_and_is_trained(app, started):

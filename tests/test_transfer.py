@@ -119,15 +119,15 @@ def test_what_is_told_of_a_downloaded_network_is_true(name, tmp_path, monkeypatc
     untrained = lambda **given: make(**{**given, "weights": None})  # noqa: E731
     monkeypatch.setattr(keras.applications, BACKBONES[name].keras_name, untrained)
     model = transfer.build_backbone(name, 64)
-    made = BACKBONES[name]
-    assert (model.output_shape[1], model.count_params()) == (made.features, made.parameters)
-    whole = transfer.attach_head(model, transfer.build_head(made.features, 2))
-    transfer.unfreeze_blocks(whole, name, made.blocks)
-    assert len(whole.trainable_weights) > made.blocks
+    backbone = BACKBONES[name]
+    assert (model.output_shape[1], model.count_params()) == (backbone.features, backbone.parameters)
+    full_model = transfer.attach_head(model, transfer.build_head(backbone.features, 2))
+    transfer.unfreeze_blocks(full_model, name, backbone.blocks)
+    assert len(full_model.trainable_weights) > backbone.blocks
     keras_models.save_model(
-        whole, tmp_path / "m.keras", {"classes": ["cats", "dogs"]}, optimizer=False
+        full_model, tmp_path / "m.keras", {"classes": ["cats", "dogs"]}, optimizer=False
     )
-    assert keras_models.load_model(tmp_path / "m.keras").count_params() == whole.count_params()
+    assert keras_models.load_model(tmp_path / "m.keras").count_params() == full_model.count_params()
 
 
 def test_without_a_net_a_sentence_points_to_the_bundled_network(monkeypatch):
@@ -180,9 +180,9 @@ def test_what_was_validated_on_features_is_what_the_kept_model_says_of_photos(tr
     folder, dataset, _ = trained
     run = runs.load_run(folder)
     row = run.epochs[run.best_epoch]
-    found = evaluate(folder, dataset, "validation")
-    assert found.accuracy == pytest.approx(row["val_accuracy"])
-    assert found.loss == pytest.approx(row["val_loss"], rel=1e-3)
+    evaluation = evaluate(folder, dataset, "validation")
+    assert evaluation.accuracy == pytest.approx(row["val_accuracy"])
+    assert evaluation.loss == pytest.approx(row["val_loss"], rel=1e-3)
 
 
 @pytest.mark.long
@@ -192,8 +192,8 @@ def test_what_was_validated_on_features_is_what_the_kept_model_says_of_photos(tr
 )
 def test_a_stopped_run_resumed_equals_one_never_stopped(dataset, epoch):
     training = SMALL.model_copy(update={"epochs": 4, "unfreeze": 1, "unfreeze_epochs": 2})
-    whole, broken = (runs.create_run(dataset, training, PRESETS["notes"]) for _ in range(2))
-    execute_run(whole)
+    unbroken, broken = (runs.create_run(dataset, training, PRESETS["notes"]) for _ in range(2))
+    execute_run(unbroken)
 
     def stop(state):
         if (state.get("phase"), state.get("epoch"), state.get("batch")) == ("train", epoch, 2):
@@ -202,7 +202,7 @@ def test_a_stopped_run_resumed_equals_one_never_stopped(dataset, epoch):
     execute_run(broken, stop)
     assert len(runs.load_run(broken).epochs) == epoch
     execute_run(broken)
-    one, two = runs.load_run(whole), runs.load_run(broken)
+    one, two = runs.load_run(unbroken), runs.load_run(broken)
     assert [row["val_loss"] for row in one.epochs] == [row["val_loss"] for row in two.epochs]
     rates = [row["learning_rate"] for row in one.epochs]
     assert rates[1] == pytest.approx(0.01) and rates[2] <= training.unfreeze_rate
@@ -219,12 +219,12 @@ def test_a_stop_among_the_features_keeps_those_done_and_the_cache_clears_them(da
     execute_run(folder, stop)
     run = runs.load_run(folder)
     assert (run.status, run.epochs) == ("stopped", [])
-    kept = list(shard_cache.cache_root().glob("*/features-*.npz"))
-    assert len(kept) == 2
+    feature_files = list(shard_cache.cache_root().glob("*/features-*.npz"))
+    assert len(feature_files) == 2
     before = sum(entry.bytes for entry in shard_cache.list_cache_entries())
-    assert before > sum(path.stat().st_size for path in kept)
+    assert before > sum(path.stat().st_size for path in feature_files)
     shard_cache.clear_cache()
-    assert not any(path.exists() for path in kept)
+    assert not any(path.exists() for path in feature_files)
     execute_run(folder)  # what was cleared is made again
     assert runs.load_run(folder).status == "done"
 
@@ -232,37 +232,39 @@ def test_a_stop_among_the_features_keeps_those_done_and_the_cache_clears_them(da
 def test_features_known_are_not_computed_again_and_damaged_ones_are(tmp_path):
     from catdog_core.storage.tfrecord import PhotoSplit
 
-    asked = []
+    batch_sizes = []
 
     def run(batch):
-        asked.append(len(batch))
+        batch_sizes.append(len(batch))
         return np.asarray(batch).mean(axis=(1, 2))
 
     images = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
     photos = PhotoSplit(images, np.zeros(5, np.int64), list("abcde"))
-    place = tmp_path / "features.npz"
+    path = tmp_path / "features.npz"
     part = PhotoSplit(images[1:3], photos.labels[1:3], ["b", "c"])
-    features.compute_features(part, place, run, features.FeaturePass(), lambda done: None)
-    found = features.compute_features(photos, place, run, features.FeaturePass(), lambda done: None)
-    assert np.array_equal(found.images[:, 0], np.arange(5)) and len(asked) == 2
-    features.compute_features(photos, place, run, features.FeaturePass(), lambda done: None)
-    assert len(asked) == 2
-    place.write_bytes(place.read_bytes()[:100])
+    features.compute_features(part, path, run, features.FeaturePass(), lambda done: None)
+    computed = features.compute_features(
+        photos, path, run, features.FeaturePass(), lambda done: None
+    )
+    assert np.array_equal(computed.images[:, 0], np.arange(5)) and len(batch_sizes) == 2
+    features.compute_features(photos, path, run, features.FeaturePass(), lambda done: None)
+    assert len(batch_sizes) == 2
+    path.write_bytes(path.read_bytes()[:100])
     assert np.array_equal(
         features.compute_features(
-            photos, place, run, features.FeaturePass(), lambda done: None
+            photos, path, run, features.FeaturePass(), lambda done: None
         ).images,
-        found.images,
+        computed.images,
     )
 
 
 def test_a_changed_look_follows_from_seed_pass_and_name_alone():
     image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    look = features.FeaturePass(Augmentation(), 1, 0)
-    assert np.array_equal(look.change(image, "a"), look.change(image, "a"))
+    feature_pass = features.FeaturePass(Augmentation(), 1, 0)
+    assert np.array_equal(feature_pass.change(image, "a"), feature_pass.change(image, "a"))
     other = features.FeaturePass(Augmentation(), 1, 1)
-    assert not np.array_equal(look.change(image, "a"), other.change(image, "a"))
-    assert look.key != other.key and features.FeaturePass().key == ""
+    assert not np.array_equal(feature_pass.change(image, "a"), other.change(image, "a"))
+    assert feature_pass.key != other.key and features.FeaturePass().key == ""
 
 
 def test_settings_that_do_not_go_together_are_refused_before_the_start(dataset):

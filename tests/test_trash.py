@@ -38,8 +38,13 @@ def test_a_run_goes_to_the_trash_and_comes_back_as_it_was(workspace):
 
 def test_the_entry_tells_what_when_and_from_where(workspace):
     key = runs.remove_run(fakes.make_run("mine"))
-    told = json.loads((trash.trash_folder() / key / "entry.json").read_text())
-    assert (told["format"], told["kind"], told["name"], told["from"]) == (1, "run", "mine", "runs")
+    entry = json.loads((trash.trash_folder() / key / "entry.json").read_text())
+    assert (entry["format"], entry["kind"], entry["name"], entry["from"]) == (
+        1,
+        "run",
+        "mine",
+        "runs",
+    )
 
 
 def test_a_dataset_comes_back_with_what_was_decided(pets):
@@ -52,10 +57,10 @@ def test_a_dataset_comes_back_with_what_was_decided(pets):
 
 
 def test_imported_photos_come_back_too(workspace):
-    made = datasets.register_dataset(
+    dataset = datasets.register_dataset(
         "drawn", "Drawn", "demo", lambda to: datasets.make_demo(to, 4, 4, 32)
     )
-    trash.restore_from_trash(runs.remove_dataset(made.id))
+    trash.restore_from_trash(runs.remove_dataset(dataset.id))
     assert all(item.path.is_file() for item in datasets.load_dataset("drawn").items())
 
 
@@ -120,11 +125,11 @@ def test_what_an_earlier_version_put_there_is_known_by_what_it_holds(workspace):
 
 def test_an_entry_of_a_newer_program_is_told_and_one_that_is_damaged_left_alone(workspace):
     key = runs.remove_run(fakes.make_run("mine"))
-    place = trash.trash_folder() / key / "entry.json"
-    place.write_text(json.dumps({**json.loads(place.read_text()), "format": 99}))
+    entry_path = trash.trash_folder() / key / "entry.json"
+    entry_path.write_text(json.dumps({**json.loads(entry_path.read_text()), "format": 99}))
     with pytest.raises(CatDogError, match="made by a newer program"):
         trash.restore_from_trash(key)
-    place.write_text("{")
+    entry_path.write_text("{")
     assert trash.list_trash() == []
     with pytest.raises(CatDogError, match=r"no '.*' in the trash"):
         trash.restore_from_trash(key)

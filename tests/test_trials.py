@@ -31,7 +31,7 @@ def trial(sweep, monkeypatch):
     """A trial of the first run whose worker would be started."""
     started = []
     monkeypatch.setattr(runs, "start_run", lambda folder: started.append(folder.name))
-    made = trials.RunTrial.__new__(trials.RunTrial)
+    run_trial = trials.RunTrial.__new__(trials.RunTrial)
     first = sweep.runs[0]
     config = {
         "run": first.id,
@@ -45,9 +45,9 @@ def trial(sweep, monkeypatch):
         "threads": None,
         "workspace": str(files.workspace_folder()),
     }
-    made.setup(config)
-    made.started_runs = started
-    return made
+    run_trial.setup(config)
+    run_trial.started_runs = started
+    return run_trial
 
 
 def left(folder, word, message=""):

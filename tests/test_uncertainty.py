@@ -51,14 +51,14 @@ def test_files_of_one_name_are_all_kept():
 
 
 def test_a_class_called_unsure_has_a_folder_of_its_own():
-    found = names([("a.jpg", "unsure", b""), ("a.jpg", None, b"")], ["unsure", "dogs"])
-    assert found == ["unsure (2)/a.jpg", "unsure/a.jpg"]
+    paths = names([("a.jpg", "unsure", b""), ("a.jpg", None, b"")], ["unsure", "dogs"])
+    assert paths == ["unsure (2)/a.jpg", "unsure/a.jpg"]
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "..\\..\\evil.jpg", "..", "a\x00.jpg", ""])
 def test_no_name_leads_out_of_its_folder(name):
-    (found,) = names([(name, "../cats", b"")], ["../cats", "CON"])
-    folder, file = found.split("/")
+    (path,) = names([(name, "../cats", b"")], ["../cats", "CON"])
+    folder, file = path.split("/")
     assert folder == "-cats" and file not in ("", ".", "..") and "\\" not in file
 
 

@@ -27,10 +27,10 @@ def pets(tmp_path):
 
 def agreed(root):
     """What preview, check and opening say of a folder, which is the same."""
-    seen, found = preview.preview_folder(root), datasets.open_folder(root)
-    assert seen.counts == found.counts() == datasets.scan_folder(root).counts()
-    assert seen.warnings == found.note["warnings"]
-    return found, " ".join(text.format(**values) for text, values in seen.warnings)
+    seen, dataset = preview.preview_folder(root), datasets.open_folder(root)
+    assert seen.counts == dataset.counts() == datasets.scan_folder(root).counts()
+    assert seen.warnings == dataset.note["warnings"]
+    return dataset, " ".join(text.format(**values) for text, values in seen.warnings)
 
 
 DENIED, BROKEN = PermissionError(13, "Permission denied"), OSError(5, "Input/output error")
@@ -50,9 +50,9 @@ def refuse(monkeypatch, module, name, *paths, error=DENIED):
 
 def test_a_folder_below_a_class_that_may_not_be_listed_is_named(workspace, pets, monkeypatch):
     refuse(monkeypatch, os, "scandir", "cats/more")
-    found, told = agreed(pets)
-    assert len(found.items()) == 10
-    assert "1 files or folders cannot be read and are left out: cats/more." in told
+    dataset, warning_text = agreed(pets)
+    assert len(dataset.items()) == 10
+    assert "1 files or folders cannot be read and are left out: cats/more." in warning_text
 
 
 def test_an_error_amid_a_folder_keeps_what_came_before(workspace, pets, monkeypatch):
@@ -76,22 +76,25 @@ def test_an_error_amid_a_folder_keeps_what_came_before(workspace, pets, monkeypa
     monkeypatch.setattr(
         os, "scandir", lambda path: Broken(scandir(path)) if path == broken else scandir(path)
     )
-    found, told = agreed(pets)
-    assert found.counts()["train"]["dogs"] >= 1 and "left out: dogs." in told
+    dataset, warning_text = agreed(pets)
+    assert dataset.counts()["train"]["dogs"] >= 1 and "left out: dogs." in warning_text
 
 
 def test_files_that_may_not_be_opened_are_named_and_in_the_check(
     workspace, pets, monkeypatch, capsys
 ):
     refuse(monkeypatch, os, "open", "/5.jpg", "11.jpg", "6.jpg", "/0.jpg")
-    found, told = agreed(pets)
-    assert len(found.items()) == 8
-    assert "4 files or folders cannot be read and are left out: cats/11.jpg, cats/5.jpg" in told
+    dataset, warning_text = agreed(pets)
+    assert len(dataset.items()) == 8
+    assert (
+        "4 files or folders cannot be read and are left out: cats/11.jpg, cats/5.jpg"
+        in warning_text
+    )
     left_out = ["cats/11.jpg", "cats/5.jpg", "dogs/6.jpg", "dogs/more/0.jpg"]
-    assert found.note["unusable"] == left_out
+    assert dataset.note["unusable"] == left_out
     assert cli.main(["check", str(pets)]) == 0
-    again = audit.audit_dataset(datasets.load_dataset(found.id))
-    assert [(f.kind, f.files) for f in audit.audit_dataset(found)] == [
+    again = audit.audit_dataset(datasets.load_dataset(dataset.id))
+    assert [(f.kind, f.files) for f in audit.audit_dataset(dataset)] == [
         (f.kind, f.files) for f in again
     ]
     out = capsys.readouterr().out
@@ -104,10 +107,13 @@ def test_broken_links_circles_and_links_that_lead_out_are_named(workspace, pets,
     (pets / "cats" / "circle").symlink_to(pets)
     (tmp_path / "secret").mkdir()
     (pets / "private").symlink_to(tmp_path / "secret")
-    found, told = agreed(pets)
-    assert found.classes == ("cats", "dogs") and len(found.items()) == 12
-    assert "2 files or folders cannot be read and are left out: cats/circle, cats/gone.jpg" in told
-    assert "1 links lead out of the folder and are left out: private." in told
+    dataset, warning_text = agreed(pets)
+    assert dataset.classes == ("cats", "dogs") and len(dataset.items()) == 12
+    assert (
+        "2 files or folders cannot be read and are left out: cats/circle, cats/gone.jpg"
+        in warning_text
+    )
+    assert "1 links lead out of the folder and are left out: private." in warning_text
 
 
 def test_a_class_that_cannot_be_listed_is_no_empty_class(workspace, pets, monkeypatch):

@@ -41,12 +41,14 @@ def marker(tmp_path):
 
 
 def test_the_list_of_classes_is_that_of_the_keras_installed():
-    found = {name for name in dir(keras.layers) if isinstance(getattr(keras.layers, name), type)}
-    assert found - untrusted_models.ALLOWED_LAYERS - untrusted_models.REFUSED_LAYERS == {
+    class_names = {
+        name for name in dir(keras.layers) if isinstance(getattr(keras.layers, name), type)
+    }
+    assert class_names - untrusted_models.ALLOWED_LAYERS - untrusted_models.REFUSED_LAYERS == {
         "InputSpec",
         "Layer",
     }
-    assert found >= untrusted_models.ALLOWED_LAYERS
+    assert class_names >= untrusted_models.ALLOWED_LAYERS
 
 
 NAMES = sorted(hostile_models.code_execution_models(files.PROJECT))
@@ -142,13 +144,13 @@ def test_a_good_model_passes_within_seconds_and_is_checked_once(
 
 
 def test_other_limits_have_a_model_checked_anew(plain, workspace, apart, set_limits, monkeypatch):
-    asked = []
-    monkeypatch.setattr(model_sandbox, "_run_check", lambda *args: asked.append(args))
+    calls = []
+    monkeypatch.setattr(model_sandbox, "_run_check", lambda *args: calls.append(args))
     model_sandbox.check_model(plain / "plain.h5", "a", "d" * 64)
     model_sandbox.check_model(plain / "plain.h5", "a", "d" * 64)
     set_limits(model_seconds=5)
     model_sandbox.check_model(plain / "plain.h5", "a", "d" * 64)
-    assert len(asked) == 2
+    assert len(calls) == 2
 
 
 def test_the_labs_own_models_are_looked_at_but_not_opened_apart(
@@ -170,14 +172,14 @@ def test_what_this_process_wrote_is_its_own_until_it_changes(plain, workspace, t
 
 
 def test_a_model_uploaded_to_the_page_is_checked_apart(plain, workspace, apart, monkeypatch):
-    asked = []
-    monkeypatch.setattr(model_sandbox, "_run_check", lambda *args: asked.append(args))
+    calls = []
+    monkeypatch.setattr(model_sandbox, "_run_check", lambda *args: calls.append(args))
     app = fakes.open_page("6_Predict")
     app.segmented_control("predict_kind").set_value("file").run()
     upload = ("plain.h5", (plain / "plain.h5").read_bytes(), "")
     app.file_uploader("predict_model").set_value([upload]).run()
     assert not app.exception and not app.error
-    assert "32 × 32" in fakes.joined_text(app.caption) and len(asked) == 1
+    assert "32 × 32" in fakes.joined_text(app.caption) and len(calls) == 1
 
 
 def test_a_link_among_the_runs_to_a_strangers_model_is_a_strangers(plain, workspace):
@@ -206,8 +208,8 @@ def test_every_collected_model_is_judged_apart_as_its_manifest_says(bad_inputs, 
     for row in rows:
         before = cpu()
         try:
-            found = predict.load_predictor(bad_inputs / "files" / row["file"])
-            outcome = "accept with warning" if found.warnings else "accept"
+            predictor = predict.load_predictor(bad_inputs / "files" / row["file"])
+            outcome = "accept with warning" if predictor.warnings else "accept"
         except ModelError:
             outcome = "reject"
         assert outcome in row["expectation"], (row["file"], outcome)

@@ -44,8 +44,8 @@ def visitor(running):
 
 def held(address):
     """The bytes of uploads in the server's memory, as its own metrics say."""
-    found = re.findall(r"\{[^}]*UploadedFileManager[^}]*\} ([\d.e+]+)", metrics(address))
-    return sum(map(float, found))
+    sizes = re.findall(r"\{[^}]*UploadedFileManager[^}]*\} ([\d.e+]+)", metrics(address))
+    return sum(map(float, sizes))
 
 
 def metrics(address):
@@ -56,9 +56,9 @@ def metrics(address):
 def until(condition, seconds=45):
     """Wait for a state; the last answer."""
     end = time.monotonic() + seconds
-    while not (found := condition()) and time.monotonic() < end:
+    while not (result := condition()) and time.monotonic() < end:
         time.sleep(0.1)
-    return found
+    return result
 
 
 def request(address, path, length, method="PUT", **headers):
@@ -79,28 +79,33 @@ def request(address, path, length, method="PUT", **headers):
 
 def status(address, path, body=b"1", method="PUT", length=None, **headers):
     """The status of an upload; only its head is sent where the length is told apart."""
-    whole = HEAD.encode() + body + TAIL.encode() if length is None else b""
+    payload = HEAD.encode() + body + TAIL.encode() if length is None else b""
     ip, port = address.split(":")
     with socket.create_connection((ip, int(port)), timeout=60) as line:
-        line.sendall(request(address, path, length or len(whole), method, **headers) + whole)
+        line.sendall(request(address, path, length or len(payload), method, **headers) + payload)
         answer = http.client.HTTPResponse(line)
         answer.begin()
         return answer.status
 
 
 def test_a_file_an_uploader_asked_for_is_taken(running, visitor):
-    place = visitor._places(["a.zip"])[0]
-    assert status(running[0], place.upload_url, b"x" * MB) == 204
+    url_info = visitor._places(["a.zip"])[0]
+    assert status(running[0], url_info.upload_url, b"x" * MB) == 204
     assert until(lambda: held(running[0]) >= MB)
-    assert status(running[0], place.upload_url, method="DELETE") == 204
+    assert status(running[0], url_info.upload_url, method="DELETE") == 204
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 def test_a_file_no_uploader_asked_for_is_refused(running, visitor, method):
-    address, asked = running[0], visitor._places(["a.zip"])[0]
+    address, url_info = running[0], visitor._places(["a.zip"])[0]
     own = f"_stcore/upload_file/{visitor._session}/"
-    other = f"_stcore/upload_file/another-session/{asked.file_id}"
-    for path in (own + "made-up", other, own + asked.file_id.upper(), own + "../" + asked.file_id):
+    other = f"_stcore/upload_file/another-session/{url_info.file_id}"
+    for path in (
+        own + "made-up",
+        other,
+        own + url_info.file_id.upper(),
+        own + "../" + url_info.file_id,
+    ):
         assert status(address, path, method=method) in (400, 403)
     visitor.open("Learn")  # a page without an uploader
     late = visitor._places(["a.zip"])[0]
@@ -110,24 +115,25 @@ def test_a_file_no_uploader_asked_for_is_refused(running, visitor, method):
 @pytest.mark.parametrize("origin", ["http://127.0.0.1:9999", "http://evil.example", "null"])
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 def test_another_page_uploads_and_deletes_nothing(running, visitor, origin, method):
-    place = visitor._places(["a.zip"])[0]
-    assert status(running[0], place.upload_url, method=method, Origin=origin) == 403
+    url_info = visitor._places(["a.zip"])[0]
+    assert status(running[0], url_info.upload_url, method=method, Origin=origin) == 403
     quiet = {"Origin": "", "Sec-Fetch-Site": "same-site"}
-    assert status(running[0], place.upload_url, method=method, **quiet) == 403
+    assert status(running[0], url_info.upload_url, method=method, **quiet) == 403
 
 
 def test_a_file_larger_than_its_uploader_takes_is_refused_before_it_is_sent(running, visitor):
     visitor.open("Predict")  # 50 MB a photo
-    place = visitor._places(["a.jpg"])[0]
-    assert status(running[0], place.upload_url, length=51 * MB) == 413
-    assert status(running[0], place.upload_url, b"x" * (50 * MB + 1)) == 413
-    assert status(running[0], place.upload_url, b"x" * (50 * MB)) == 204
+    url_info = visitor._places(["a.jpg"])[0]
+    assert status(running[0], url_info.upload_url, length=51 * MB) == 413
+    assert status(running[0], url_info.upload_url, b"x" * (50 * MB + 1)) == 413
+    assert status(running[0], url_info.upload_url, b"x" * (50 * MB)) == 204
 
 
 def test_a_session_has_no_endless_room(running, visitor):
     body = b"x" * (50 * MB)
     answers = [
-        status(running[0], place.upload_url, body) for place in visitor._places(["1", "2", "3"])
+        status(running[0], url_info.upload_url, body)
+        for url_info in visitor._places(["1", "2", "3"])
     ]
     assert answers == [204, 204, 413]
 
@@ -136,27 +142,27 @@ def test_a_session_has_no_endless_room(running, visitor):
 @pytest.mark.parametrize("abrupt", [False, True])
 def test_an_upload_that_is_cut_leaves_nothing(running, visitor, abrupt):
     address, process = running
-    place = visitor._places(["a.zip"])[0]
+    url_info = visitor._places(["a.zip"])[0]
     ip, port = address.split(":")
     with socket.create_connection((ip, int(port)), timeout=60) as line:
-        line.sendall(request(address, place.upload_url, 50 * MB) + HEAD.encode())
+        line.sendall(request(address, url_info.upload_url, 50 * MB) + HEAD.encode())
         line.sendall(b"x" * (20 * MB))
         assert until(lambda: temporary(process.pid))
         if abrupt:  # a reset instead of an orderly end
             line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     assert until(lambda: not temporary(process.pid))
-    assert status(address, place.upload_url, b"again") == 204
+    assert status(address, url_info.upload_url, b"again") == 204
 
 
 def temporary(pid):
     """Files without a name that a process has open: what of an upload is on the disk."""
-    found = []
+    link_targets = []
     for each in Path(f"/proc/{pid}/fd").iterdir():
         try:
-            found.append(str(each.readlink()))
+            link_targets.append(str(each.readlink()))
         except OSError:
             continue
-    return [path for path in found if path.endswith("(deleted)")]
+    return [path for path in link_targets if path.endswith("(deleted)")]
 
 
 def test_an_upload_that_ends_after_its_session_is_not_kept(running):
@@ -165,11 +171,11 @@ def test_an_upload_that_ends_after_its_session_is_not_kept(running):
     with socket.create_connection((ip, int(port)), timeout=60) as line:
         with wire.visitor(address) as one:
             one.open("Export")
-            place = one._places(["a.zip"])[0]
-            whole = HEAD.encode() + b"x" * MB + TAIL.encode()
-            line.sendall(request(address, place.upload_url, len(whole)) + whole[:-100])
+            url_info = one._places(["a.zip"])[0]
+            payload = HEAD.encode() + b"x" * MB + TAIL.encode()
+            line.sendall(request(address, url_info.upload_url, len(payload)) + payload[:-100])
         assert until(lambda: "active_sessions 0" in metrics(address))
-        line.sendall(whole[-100:])
+        line.sendall(payload[-100:])
         answer = http.client.HTTPResponse(line)
         answer.begin()
     assert answer.status == 403
@@ -189,9 +195,9 @@ def test_uploads_of_a_closed_session_are_freed(running):
 
 def test_an_upload_that_stops_coming_is_given_up(monkeypatch):
     monkeypatch.setattr(uploads, "SILENCE", 0.05)
-    with pytest.raises(HTTPException) as told:
+    with pytest.raises(HTTPException) as caught:
         asyncio.run(uploads._LimitedBody(asyncio.Event().wait, MB).read())
-    assert told.value.status_code == 408
+    assert caught.value.status_code == 408
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a signal there ends a process at once")
@@ -211,8 +217,8 @@ def test_a_signal_ends_a_server_with_open_pages_and_a_stalled_upload(tmp_path, n
         assert until(lambda: answers(address), 90)
         with wire.visitor(address) as one, socket.create_connection(("127.0.0.1", port)) as line:
             one.open("Export")
-            place = one._places(["a.zip"])[0]
-            line.sendall(request(address, place.upload_url, MB) + HEAD.encode())
+            url_info = one._places(["a.zip"])[0]
+            line.sendall(request(address, url_info.upload_url, MB) + HEAD.encode())
             process.send_signal(getattr(signal, name))
             assert process.wait(30) == 0
     finally:

@@ -111,17 +111,23 @@ def test_what_is_at_a_url_is_the_dataset_that_it_is_here(
     assert left(workspace) in ([], ["datasets"])
     status, out, err = fakes.run_cli(capsys, "import", url)
     assert (status, err) == (0, "")
-    (made,) = datasets.list_datasets()
-    assert f"{len(made.photos)} photos in {made.root}" in out
-    assert [path.name for path in made.root.parent.parent.iterdir()] == [made.id]
+    (dataset,) = datasets.list_datasets()
+    assert f"{len(dataset.photos)} photos in {dataset.root}" in out
+    assert [path.name for path in dataset.root.parent.parent.iterdir()] == [dataset.id]
     here = imports.import_archive(shared / "pets.zip", "pets.zip")
-    assert (made.name, made.classes, made.counts()) == (here.name, here.classes, here.counts())
-    assert sorted(made.names.values()) == sorted(here.names.values())
-    assert {"1 #%.jpg", "con.jpg"} <= set(made.names.values())
-    assert held(made) == held(here)
-    said = [[message for message, _ in each.note["warnings"]] for each in (made, here)]
-    assert said[0] == said[1]
-    loaded = decode.load_photos([item.path for item in datasets.load_dataset(made.id).items()], 16)
+    assert (dataset.name, dataset.classes, dataset.counts()) == (
+        here.name,
+        here.classes,
+        here.counts(),
+    )
+    assert sorted(dataset.names.values()) == sorted(here.names.values())
+    assert {"1 #%.jpg", "con.jpg"} <= set(dataset.names.values())
+    assert held(dataset) == held(here)
+    warnings = [[message for message, _ in each.note["warnings"]] for each in (dataset, here)]
+    assert warnings[0] == warnings[1]
+    loaded = decode.load_photos(
+        [item.path for item in datasets.load_dataset(dataset.id).items()], 16
+    )
     assert sum(isinstance(photo, Exception) for photo in loaded) == 1
 
 
@@ -131,11 +137,11 @@ def test_a_folder_of_plain_names_has_the_fingerprint_it_has_here(demo):
 
 
 def test_progress_is_told_in_bytes_by_phase(bases):
-    told = []
-    imports.import_url(f"{bases['memory']}/pets", lambda *now: told.append(now))
+    reports = []
+    imports.import_url(f"{bases['memory']}/pets", lambda *now: reports.append(now))
     for phase in ("Downloading", "Unpacking"):
-        done = [row[1] for row in told if row[0] == phase]
-        assert done == sorted(done) and done[-1] == told[-1][2] > 0
+        done = [row[1] for row in reports if row[0] == phase]
+        assert done == sorted(done) and done[-1] == reports[-1][2] > 0
 
 
 def refused(capsys, workspace, url, words, *flags):
@@ -246,30 +252,30 @@ class Odd(http.server.BaseHTTPRequestHandler):
     """Answers by the path that is asked for."""
 
     def do_GET(self):
-        whole, body, length = self.path.strip("/"), b"<html>", None
-        first = whole.split("/")[0]
+        path, body, length = self.path.strip("/"), b"<html>", None
+        first = path.split("/")[0]
         links = {
             "up": ["cats/..%2F..%2F..%2Fevil.jpg"],
             "deep": [f"{'a/' * 40}1.jpg"],
             "elsewhere": ["http://127.0.0.2/pets/1.jpg", "/other/1.jpg", "../1.jpg", "?C=N"],
             "half": ["cats/1.jpg"],
             "lost": ["cats/1.jpg"],
-        }.get(whole)
+        }.get(path)
         if links:
             body = "".join(f'<a href="{link}">' for link in links).encode()
         if first == "loop":
             self.send_response(302)
             self.send_header("Location", "/loop/again")
-        elif whole == "inside/out.zip":
+        elif path == "inside/out.zip":
             self.send_response(302)
             self.send_header("Location", "/secret.zip")
         elif first in AWAY:
             self.send_response(302)
             self.send_header("Location", AWAY[first])
-        elif first.isdigit() or whole == "lost/cats/1.jpg":
+        elif first.isdigit() or path == "lost/cats/1.jpg":
             self.send_response(int(first) if first.isdigit() else 404)
         else:
-            length = 900 if whole in ("cut", "half/cats/1.jpg", "cut.zip") else len(body)
+            length = 900 if path in ("cut", "half/cats/1.jpg", "cut.zip") else len(body)
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
             self.send_header("Content-Length", str(length))
@@ -360,8 +366,8 @@ def test_a_photo_that_breaks_off_once_is_downloaded_again(bases, monkeypatch):
         return true_open(self, path, *more, **options)
 
     monkeypatch.setattr(fsspec.get_filesystem_class("memory"), "open", failing)
-    made = imports.import_url(f"{bases['memory']}/pets")
-    assert len(failed) == len(made.photos)
+    dataset = imports.import_url(f"{bases['memory']}/pets")
+    assert len(failed) == len(dataset.photos)
 
 
 def test_a_photo_that_shrank_since_it_was_listed_ends_the_import(workspace, capsys, monkeypatch):
@@ -419,9 +425,9 @@ def test_who_may_not_change_data_asks_for_nothing(workspace, class_lab, bases, m
     class_lab()
     monkeypatch.setattr(access, "_visitor_provider", lambda: Visitor("", "audience"))
     monkeypatch.setattr(url_import, "download_url", lambda *_: pytest.fail("was asked for"))
-    for look in (imports.import_url, lambda url: imports.preview_url(url, lambda *_: None)):
+    for action in (imports.import_url, lambda url: imports.preview_url(url, lambda *_: None)):
         with pytest.raises(AccessError):
-            look(f"{bases['memory']}/pets")
+            action(f"{bases['memory']}/pets")
     assert left(workspace) == ["access.json"]
 
 
@@ -465,9 +471,9 @@ def test_a_file_by_its_url_is_confined_as_by_its_path(class_lab, tmp_path):
     class_lab(roots=[str(inside)], urls=["file:///tmp"])
     assert allowed_roots.confine_url(f"file://{inside}") == f"file://{inside}"
     (inside / "link").symlink_to(outside)
-    for place in (outside, inside / "link", inside):
+    for folder in (outside, inside / "link", inside):
         with pytest.raises(DatasetError, match="may not be opened here"):
-            allowed_roots.confine_url(f"file://{place}")
+            allowed_roots.confine_url(f"file://{folder}")
 
 
 def asked(url):
@@ -487,8 +493,8 @@ def test_the_page_imports_a_url_and_chooses_the_dataset(bases):
         thread.join(60)
     app.run()
     assert not app.exception and not app.error
-    (made,) = datasets.list_datasets()
-    assert made.source == "zip" and app.query_params["dataset"] in (made.id, [made.id])
+    (dataset,) = datasets.list_datasets()
+    assert dataset.source == "zip" and app.query_params["dataset"] in (dataset.id, [dataset.id])
 
 
 @pytest.mark.parametrize(

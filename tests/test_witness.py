@@ -51,28 +51,28 @@ CHANGED: dict[str, Any] = {
 # ------------------------------------------------------------------------------------------------
 
 
-def wanted(place: str) -> Any:
+def wanted(path: str) -> Any:
     """What is expected now at a place such as "histories/pickle"."""
-    return _changed(_at(place), place)
+    return _changed(_at(path), path)
 
 
-def _at(place: str) -> Any:
+def _at(path: str) -> Any:
     value: Any = EXPECTED
-    for part in place.split("/"):
+    for part in path.split("/"):
         value = value[part]
     return value
 
 
-def _changed(value: Any, place: str) -> Any:
-    if place in CHANGED:
-        return CHANGED[place]
+def _changed(value: Any, path: str) -> Any:
+    if path in CHANGED:
+        return CHANGED[path]
     if isinstance(value, dict):
-        return {key: _changed(each, f"{place}/{key}") for key, each in value.items()}
+        return {key: _changed(each, f"{path}/{key}") for key, each in value.items()}
     return value
 
 
-def assert_same(got: Any, place: str, tolerance: float = TOLERANCE) -> None:
-    assert facts.differences(facts.rounded(got), wanted(place), tolerance, place) == []
+def assert_same(got: Any, path: str, tolerance: float = TOLERANCE) -> None:
+    assert facts.differences(facts.rounded(got), wanted(path), tolerance, path) == []
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +102,9 @@ def test_commands_say_what_they_said(lab, name):
 def test_photos_opened_at_a_url_are_imported_and_evaluate_as_they_did(lab):
     pytest.importorskip("fsspec", reason="URLs are an option of the lab")
     assert facts.command("import", facts.URL)[0] == 0
-    (made,) = (each for each in datasets.list_datasets() if each.name == "afar")
-    assert made.fingerprint == runs.load_run(lab.run("by-url")).dataset_fingerprint
-    status, out, _ = facts.command("evaluate", lab.run("by-url"), made.root, "--json")
+    (dataset,) = (each for each in datasets.list_datasets() if each.name == "afar")
+    assert dataset.fingerprint == runs.load_run(lab.run("by-url")).dataset_fingerprint
+    status, out, _ = facts.command("evaluate", lab.run("by-url"), dataset.root, "--json")
     then = EXPECTED["by url"]["evaluate"]
     got = {name: value for name, value in json.loads(out).items() if name in then}
     assert status == 0 and facts.differences(facts.rounded(got), then, TOLERANCE, "by url") == []

@@ -41,9 +41,9 @@ def test_a_process_and_its_children_elsewhere_have_one_workspace(tmp_path, named
         folder.mkdir()
     (start / "link").symlink_to(start)
     variables = {"HOME": str(home), "USERPROFILE": str(home), "ELSEWHERE": str(elsewhere)}
-    places = run(CHAIN, start, CATDOG_WORKSPACE=named, **variables)
+    workspaces = run(CHAIN, start, CATDOG_WORKSPACE=named, **variables)
     wanted = {"~": home, "~/rel": home / "rel"}.get(named, start / "rel")
-    assert places == [str(wanted.resolve())] * 3
+    assert workspaces == [str(wanted.resolve())] * 3
 
 
 def test_the_first_look_settles_where_a_relative_workspace_is(tmp_path, monkeypatch):
@@ -69,8 +69,8 @@ def test_what_cannot_be_a_workspace_is_told_in_a_sentence(tmp_path, monkeypatch,
         monkeypatch.setenv(files.WORKSPACE, named)
         with pytest.raises(SettingsError, match="CATDOG_WORKSPACE is"):
             files.resolve_workspace()
-        status, _, told = fakes.run_cli(capsys, "runs")
-        assert status == 1 and len(told.splitlines()) == 1, named
+        status, _, error = fakes.run_cli(capsys, "runs")
+        assert status == 1 and len(error.splitlines()) == 1, named
         assert os.environ[files.WORKSPACE] == named and not (tmp_path / "gone").exists()
 
 

@@ -72,23 +72,23 @@ WATCH_SHIFTS_JS = """() => {
 
 def low_contrast_texts(page: Any) -> list[dict[str, Any]]:
     """Words on a page that are too faint, with their contrast."""
-    found: list[dict[str, Any]] = page.evaluate(LOW_CONTRAST_JS)
-    return found
+    texts: list[dict[str, Any]] = page.evaluate(LOW_CONTRAST_JS)
+    return texts
 
 
 def settled_low_contrast_texts(page: Any, tries: int = 40) -> list[dict[str, Any]]:
     """As `low_contrast_texts`, once nothing fades any more that a script draws anew."""
-    found = low_contrast_texts(page)
-    while found and tries:
+    texts = low_contrast_texts(page)
+    while texts and tries:
         page.wait_for_timeout(250)
-        found, tries = low_contrast_texts(page), tries - 1
-    return found
+        texts, tries = low_contrast_texts(page), tries - 1
+    return texts
 
 
 def unnamed_elements(page: Any) -> list[str]:
     """What on a page has no name for those who do not see it."""
-    found: list[str] = page.evaluate(UNNAMED_JS)
-    return found
+    elements: list[str] = page.evaluate(UNNAMED_JS)
+    return elements
 
 
 def layout_shift(page: Any) -> float:

@@ -126,10 +126,10 @@ def pictures() -> Path:
 
 
 def _browser() -> str:
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
+    browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser_path is None:
         reason = f"no browser: none of {', '.join(BROWSERS)} is installed"
         if os.environ.get("CATDOG_REQUIRE_BROWSER") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
-    return found
+    return browser_path

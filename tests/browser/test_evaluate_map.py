@@ -46,14 +46,14 @@ def answered(lab):
         photos = [
             decode.make_thumbnail(decode.decode_photo(item.path.read_bytes()), 64) for item in items
         ]
-        found = embedding.build_embedding(
+        photo_embedding = embedding.build_embedding(
             [item.file for item in items],
             features.astype(np.float32),
             [decode.encode_photo(photo) for photo in photos],
             8,
         )
         embedding.write_embedding(
-            model_registry.default_model_folder(), dataset, "validation", found, model
+            model_registry.default_model_folder(), dataset, "validation", photo_embedding, model
         )
     lab.choice = {"dataset": dataset.id, "run": "default"}
     return lab

@@ -30,11 +30,11 @@ def names(lab, tmp_path_factory):
     rng = np.random.default_rng(0)
     for split in ("train", "validation"):
         for name in ("a", "b"):
-            place = folder / split / f"{name} {HOSTILE}".replace("/", "")
-            place.mkdir(parents=True)
+            class_folder = folder / split / f"{name} {HOSTILE}".replace("/", "")
+            class_folder.mkdir(parents=True)
             for number in range(4):
                 photo = rng.integers(0, 255, (48, 48, 3), dtype=np.uint8)
-                (place / f"{number} {HOSTILE}.jpg".replace("/", "")).write_bytes(
+                (class_folder / f"{number} {HOSTILE}.jpg".replace("/", "")).write_bytes(
                     decode.encode_photo(photo)
                 )
     page = lab.visit(lab.page(), "Data")
@@ -64,9 +64,9 @@ def test_no_page_takes_a_name_for_more_than_text(lab, page, names, path):
 
 @pytest.mark.parametrize("path", PAGES)
 def test_no_page_asks_anyone_else_for_anything(lab, page, names, path):
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("websocket", lambda socket: asked.append(socket.url.replace("ws://", "http://")))
+    urls = []
+    page.on("request", lambda request: urls.append(request.url))
+    page.on("websocket", lambda socket: urls.append(socket.url.replace("ws://", "http://")))
     lab.visit(page, path, dataset=names["dataset"], run=names["run"])
-    assert len(asked) > 5
-    assert {url for url in asked if not url.startswith((lab.url, "data:", "blob:"))} == set()
+    assert len(urls) > 5
+    assert {url for url in urls if not url.startswith((lab.url, "data:", "blob:"))} == set()

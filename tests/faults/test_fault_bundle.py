@@ -37,8 +37,11 @@ def test_a_change_of_the_disk_that_fails_leaves_nothing_and_a_retry_works(
             pytest.raises(CatDogError) as caught,
         ):
             bundle_import.import_bundle(exported_run[1])
-        said = str(caught.value)
-        assert counter.hit and "could not be" in said and "\n" not in said, (counter.hit, said)
+        message = str(caught.value)
+        assert counter.hit and "could not be" in message and "\n" not in message, (
+            counter.hit,
+            message,
+        )
         assert [path.name for path in runs.runs_folder().iterdir()] == [earlier.name], counter.hit
         assert not find_leftovers(workspace), counter.hit
         assert snapshot_folder(earlier) == before

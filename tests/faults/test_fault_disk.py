@@ -113,10 +113,10 @@ def test_a_disk_that_fills_up_in_training_fails_it_with_its_best_model_whole(dis
 
     with pytest.raises(CatDogError, match="No space left on device"):
         execute_run(run, full_after_two_epochs)
-    found = runs.load_run(run)
-    assert found.status == "failed"  # its last word is told though nothing fits on the disk
-    assert found.state["error"]["params"]["reason"] == "No space left on device"
-    assert len(found.epochs) == 2
+    loaded_run = runs.load_run(run)
+    assert loaded_run.status == "failed"  # its last word is told though nothing fits on the disk
+    assert loaded_run.state["error"]["params"]["reason"] == "No space left on device"
+    assert len(loaded_run.epochs) == 2
     keras.models.load_model(run / "best.keras")
     for name in ("best.keras", "backup.keras", "metrics.jsonl"):
         assert (run / name).read_bytes() == seen[0][name]
@@ -173,7 +173,7 @@ def test_a_read_only_workspace_is_told(workspace, tmp_path, monkeypatch, name):
     dataset, run = stocked(tmp_path)
     before = snapshot_folder(workspace)
     with read_only_folder(workspace):
-        assert [found.name for found in runs.list_runs()] == ["mine"]
+        assert [loaded_run.name for loaded_run in runs.list_runs()] == ["mine"]
         with pytest.raises(CatDogError, match="Read-only file system"):
             OPERATIONS[name](dataset, run)
         with pytest.raises(CatDogError, match="Read-only file system"):

@@ -48,18 +48,20 @@ def broken_at(dataset, workspace, expected, number, code):
             error = caught
     if not counter.hit:
         return False
-    told = f"write {number}, {counter.hit}"
-    found = runs.load_run(run)
+    failed_write = f"write {number}, {counter.hit}"
+    loaded_run = runs.load_run(run)
     if error is None:
-        assert any(way in counter.hit for way in OTHERWISE), f"{told}: nothing was said"
-        assert found.status == "done", told
+        assert any(fragment in counter.hit for fragment in OTHERWISE), (
+            f"{failed_write}: nothing was said"
+        )
+        assert loaded_run.status == "done", failed_write
         return True
-    assert "could not be" in str(error), f"{told}: {error}"
-    assert found.status in ("failed", "stopped"), told  # stopped: it never began
-    assert whole(run) == expected[: len(found.epochs)], told
-    assert find_leftovers(run) == [], told
+    assert "could not be" in str(error), f"{failed_write}: {error}"
+    assert loaded_run.status in ("failed", "stopped"), failed_write  # stopped: it never began
+    assert whole(run) == expected[: len(loaded_run.epochs)], failed_write
+    assert find_leftovers(run) == [], failed_write
     execute_run(run)
-    assert runs.load_run(run).status == "done" and whole(run) == expected, told
+    assert runs.load_run(run).status == "done" and whole(run) == expected, failed_write
     return True
 
 

@@ -63,13 +63,13 @@ def whole(name):
 def test_a_file_that_came_to_harm_is_told_and_spares_the_others(workspace, capsys, name, how):
     good, bad = whole("good"), whole("bad")
     harm(bad / name, how)
-    found = {run.id: run for run in runs.list_runs()}
-    assert found[good.name].status == "stopped" and not found[good.name].problem
-    told = found[bad.name]
-    assert (told.status == "damaged") == (how in NEEDED.get(name, ())), told.problem
-    if told.status == "damaged":
-        assert str(told.problem).split(" ")[0] == "its" or str(bad) in str(told.problem)
-    histories.diagnose_run(told)
+    runs_by_id = {run.id: run for run in runs.list_runs()}
+    assert runs_by_id[good.name].status == "stopped" and not runs_by_id[good.name].problem
+    bad_run = runs_by_id[bad.name]
+    assert (bad_run.status == "damaged") == (how in NEEDED.get(name, ())), bad_run.problem
+    if bad_run.status == "damaged":
+        assert str(bad_run.problem).split(" ")[0] == "its" or str(bad) in str(bad_run.problem)
+    histories.diagnose_run(bad_run)
     runs.read_batches(bad)
     assert groups.list_groups() == []
     assert cli.main(["runs"]) == 0
@@ -131,10 +131,10 @@ def test_a_run_of_a_newer_program_is_told_and_not_touched(workspace, name):
     run = whole("tomorrow")
     files.write_json(run / name, {**files.read_json(run / name), "format": 99})
     before = (run / name).read_bytes()
-    found = runs.load_run(run)
-    assert found.status == "damaged"
-    assert "made by a newer program" in str(found.problem)
-    assert not found.can_resume
+    loaded_run = runs.load_run(run)
+    assert loaded_run.status == "damaged"
+    assert "made by a newer program" in str(loaded_run.problem)
+    assert not loaded_run.can_resume
     if name == "about.json":
         with pytest.raises(Exception, match="newer program"):
             runs.rename_run(run, "mine")
@@ -152,7 +152,7 @@ def test_a_run_whose_resume_point_is_damaged_refuses_to_start(workspace):
 def test_a_copy_of_a_run_made_by_hand_stands_beside_it(workspace):
     run = whole("one")
     shutil.copytree(run, runs.runs_folder() / "copy")
-    assert sorted(found.id for found in runs.list_runs()) == sorted([run.name, "copy"])
+    assert sorted(loaded_run.id for loaded_run in runs.list_runs()) == sorted([run.name, "copy"])
 
 
 def test_what_is_wrong_with_a_run_is_told_in_the_pages_language(workspace):
@@ -160,5 +160,5 @@ def test_what_is_wrong_with_a_run_is_told_in_the_pages_language(workspace):
     (run / "state.json").write_text("[]", encoding="utf-8")
     app = fakes.open_page("3_Train", run=run.name, lang="ko")
     assert not app.exception
-    told = fakes.joined_text(app.error)
-    assert "state.json" in told and "missing or damaged" not in told
+    error_text = fakes.joined_text(app.error)
+    assert "state.json" in error_text and "missing or damaged" not in error_text

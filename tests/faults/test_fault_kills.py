@@ -35,14 +35,16 @@ def check(run: Path, before: int) -> int:
     """What must hold after each kill; gives the last epoch that is safe."""
     import keras
 
-    found = runs.load_run(run)
-    told = found.epochs[-1]["epoch"] if found.epochs else -1
+    loaded_run = runs.load_run(run)
+    reported_epoch = loaded_run.epochs[-1]["epoch"] if loaded_run.epochs else -1
     safe, best = kept(run / "backup.keras"), kept(run / "best.keras")
     assert safe >= before, "a whole epoch was lost"
-    assert safe >= told, "an epoch was told that is not safe"
-    assert [row["epoch"] for row in found.epochs] == list(range(told + 1))
-    if told >= 0:
-        assert best in (found.best_epoch, told + 1), "the best model is of another epoch"
+    assert safe >= reported_epoch, "an epoch was told that is not safe"
+    assert [row["epoch"] for row in loaded_run.epochs] == list(range(reported_epoch + 1))
+    if reported_epoch >= 0:
+        assert best in (loaded_run.best_epoch, reported_epoch + 1), (
+            "the best model is of another epoch"
+        )
         keras.models.load_model(run / "best.keras")
     return safe
 
@@ -78,11 +80,11 @@ def survive(new_run, kills: int, seed: int, training=TINY, augmentation=None) ->
     last = max(safe, 0) + 2
     execute_run(run, stopping(run, last))
     safe = check(run, safe)
-    whole = new_run(training, augmentation)
-    execute_run(whole, stopping(whole, safe))
-    rows = [numbers(run), numbers(whole)]
+    reference_run = new_run(training, augmentation)
+    execute_run(reference_run, stopping(reference_run, safe))
+    rows = [numbers(run), numbers(reference_run)]
     assert len(rows[0]) > kills and rows[0] == rows[1][: len(rows[0])]
-    files.remove_tree(whole)
+    files.remove_tree(reference_run)
     return {"kills": kills, "epochs": len(rows[0]), "lost_after": max(times), "safe": safe}
 
 

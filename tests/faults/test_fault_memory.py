@@ -42,16 +42,16 @@ def test_a_worker_without_memory_has_failed_with_a_remedy(new_run, megabytes):
             timeout=280,
         )
     assert ended.returncode != 0
-    found = runs.load_run(run)
-    assert found.status == "failed", (run / "log.txt").read_text()[-1500:]
-    told = found.state["error"]["message"]
-    assert told in (
+    loaded_run = runs.load_run(run)
+    assert loaded_run.status == "failed", (run / "log.txt").read_text()[-1500:]
+    message = loaded_run.state["error"]["message"]
+    assert message in (
         failure_messages.OUT_OF_MEMORY,
         failure_messages.LIKELY_OUT_OF_MEMORY,
         CRASHED,
-    ), found.state["error"]
-    assert "smaller batch size" in found.state["error"]["message"]
-    assert found.can_resume
+    ), loaded_run.state["error"]
+    assert "smaller batch size" in loaded_run.state["error"]["message"]
+    assert loaded_run.can_resume
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_a_crash_is_told_until_the_run_goes_on(new_run):
     assert runs.load_run(run).status == "lost"
     (run / "crash.txt").write_text("Fatal Python error: Aborted\n")
     files.write_json(run / "state.json", {"format": 1, "status": "running", "beat": 5})
-    found = runs.load_run(run)
-    assert (found.status, found.can_resume) == ("failed", True)
-    assert "memory ran out" in found.state["error"]["message"]
+    loaded_run = runs.load_run(run)
+    assert (loaded_run.status, loaded_run.can_resume) == ("failed", True)
+    assert "memory ran out" in loaded_run.state["error"]["message"]
 
 
 def test_a_trial_whose_process_ends_at_once_is_told(monkeypatch, pets):

@@ -62,11 +62,11 @@ def slowly(pets, monkeypatch):
         real = decode.decode_and_fit
         victim = pets.root / VICTIM
 
-        def load(*given):
+        def load(*args):
             with one:  # the other writer waits, so that it does not pass the photo by
                 if how:
                     CHANGES[how.pop()](victim)
-            return real(*given)
+            return real(*args)
 
         monkeypatch.setattr(decode, "decode_and_fit", load)
 
@@ -77,16 +77,16 @@ def slowly(pets, monkeypatch):
 
 def in_order(plan, last):
     def planned(dataset, size):
-        found = []
+        shards = []
         for shard in plan(dataset, size):
             order = last(shard.items)
             marks = dict(zip((item.file for item in shard.items), shard.marks, strict=True))
-            found.append(
+            shards.append(
                 shard_writer.Shard(
                     shard.name, order, shard.plan, [marks[item.file] for item in order]
                 )
             )
-        return found
+        return shards
 
     return planned
 
@@ -103,16 +103,16 @@ def test_a_photo_that_changes_while_it_is_packed_is_told(pets, slowly, how):
 @pytest.mark.parametrize("how", ["another photo", "garbage", "a folder"])
 def test_a_folder_that_is_not_remembered_is_watched_as_well(pets, slowly, tmp_path, how):
     shutil.copytree(pets.root, tmp_path / "other")
-    found = datasets.scan_folder(tmp_path / "other")
+    dataset = datasets.scan_folder(tmp_path / "other")
     slowly([])
     marks = {
-        item.file: mark for s in shard_writer.plan_shards(found, 32) for item, mark in zip_of(s)
+        item.file: mark for s in shard_writer.plan_shards(dataset, 32) for item, mark in zip_of(s)
     }
     assert all(isinstance(mark, tuple) for mark in marks.values())
     CHANGES[how](tmp_path / "other" / VICTIM)
     if how == "another photo":  # here only what the disk tells is known
         os.utime(tmp_path / "other" / VICTIM)
-    item = next(item for item in found.items("train") if item.file == VICTIM)
+    item = next(item for item in dataset.items("train") if item.file == VICTIM)
     with pytest.raises(DatasetError, match="changed"):
         shard_writer._read_unchanged(item, marks[VICTIM])
 
@@ -133,19 +133,19 @@ def test_a_photo_that_was_damaged_from_the_start_is_left_out_as_ever(pets):
 def test_a_training_whose_photos_change_before_it_has_them_fails_and_can_be_resumed(
     pets, slowly, how
 ):
-    kept = (pets.root / VICTIM).read_bytes()
+    original = (pets.root / VICTIM).read_bytes()
     run = runs.create_run(pets, TINY_TRAINING, None)
     changes = [how]
     slowly(changes)
     with pytest.raises(CatDogError, match="changed"):
         execute_run(run)
-    found = runs.load_run(run)
+    loaded_run = runs.load_run(run)
     assert (
-        found.status == "failed"
-        and found.can_resume
-        and "changed" in found.state["error"]["message"]
+        loaded_run.status == "failed"
+        and loaded_run.can_resume
+        and "changed" in loaded_run.state["error"]["message"]
     )
-    files_back(pets.root / VICTIM, kept)
+    files_back(pets.root / VICTIM, original)
     execute_run(run)
     assert runs.load_run(run).status == "done"
 
@@ -171,10 +171,10 @@ def test_photos_that_change_in_mid_epoch_change_nothing_in_the_training(pets):
 
     quiet = train(lambda: None)
     paths = sorted((pets.root / "train" / "cats").iterdir())
-    ways = [how for how in CHANGES if how not in ("a neighbour's", "a pipe")]
+    changes = [how for how in CHANGES if how not in ("a neighbour's", "a pipe")]
 
     def all_of_them():
-        for path, how in zip(paths, ways, strict=False):
+        for path, how in zip(paths, changes, strict=False):
             CHANGES[how](path)
 
     assert train(all_of_them) == quiet

@@ -36,8 +36,8 @@ def browser():
 def opened(browser, address, path="", **query):
     page = browser.new_context(locale="en-GB").new_page()
     page.set_default_timeout(PATIENCE)
-    asked = "&".join(f"{key}={value}" for key, value in query.items())
-    page.goto(f"http://{address}/{path}?{asked}")
+    query_string = "&".join(f"{key}={value}" for key, value in query.items())
+    page.goto(f"http://{address}/{path}?{query_string}")
     page.locator("h1").first.wait_for()
     return page
 

@@ -150,8 +150,8 @@ def test_trainings_and_pages_survive_a_server_that_is_halted(new_run, light, tmp
         assert runs.load_run(run).status == "running"
         psutil.Process(pid).resume()
         with wire.visitor(address) as other:
-            said = b"".join(m.message.SerializeToString() for m in other.open("Train"))
-            assert said and not other.faults
+            page_bytes = b"".join(m.message.SerializeToString() for m in other.open("Train"))
+            assert page_bytes and not other.faults
         assert not one.faults
     assert worker.is_running() and runs.load_run(run).status == "running"
 
@@ -171,16 +171,16 @@ def test_no_stranger_is_ever_signalled(new_run):
     run = new_run()
     decoy = subprocess.Popen([sys.executable, "-c", SLEEP])
     try:
-        mine = processes.process_identity(decoy.pid)
-        assert mine and mine == processes.process_identity(decoy.pid)
-        for started_at in (mine + "9", "", None, 17, processes.process_identity(os.getpid())):
+        identity = processes.process_identity(decoy.pid)
+        assert identity and identity == processes.process_identity(decoy.pid)
+        for started_at in (identity + "9", "", None, 17, processes.process_identity(os.getpid())):
             state = {"pid": decoy.pid, "started": started_at, "beat": 3, "status": "running"}
             files.write_json(run / "state.json", {"format": 1, **state})
             assert not run_process.kill_worker(state)
         for pid in (0, -1, 1, "x", None, 2**22 + 1):
-            assert not run_process.kill_worker({"pid": pid, "started": mine})
+            assert not run_process.kill_worker({"pid": pid, "started": identity})
         assert decoy.poll() is None
-        assert run_process.kill_worker({"pid": decoy.pid, "started": mine})
+        assert run_process.kill_worker({"pid": decoy.pid, "started": identity})
         assert decoy.wait(60) != 0
     finally:
         decoy.kill()

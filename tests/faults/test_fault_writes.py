@@ -37,12 +37,12 @@ def photos(folder: Path) -> Path:
     return folder
 
 
-def archive(place: Path) -> Path:
-    made = place / "pets.zip"
-    with zipfile.ZipFile(made, "w") as file:
-        for path in sorted((place / "pets").rglob("*.jpg")):
-            file.write(path, path.relative_to(place / "pets"))
-    return made
+def archive(folder: Path) -> Path:
+    archive_path = folder / "pets.zip"
+    with zipfile.ZipFile(archive_path, "w") as file:
+        for path in sorted((folder / "pets").rglob("*.jpg")):
+            file.write(path, path.relative_to(folder / "pets"))
+    return archive_path
 
 
 def first() -> datasets.Dataset:
@@ -50,7 +50,7 @@ def first() -> datasets.Dataset:
 
 
 def run() -> runs.Run:
-    return next(found for found in runs.list_runs() if found.name == "mine")
+    return next(loaded_run for loaded_run in runs.list_runs() if loaded_run.name == "mine")
 
 
 def answered(_: Path) -> None:
@@ -113,20 +113,20 @@ QUICK = (
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     """A workspace with one of everything, to be copied."""
-    place = tmp_path_factory.mktemp("writes")
-    photos(place / "pets")
-    archive(place)
+    folder = tmp_path_factory.mktemp("writes")
+    photos(folder / "pets")
+    archive(folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CATDOG_WORKSPACE", str(place / "workspace"))
-        dataset = datasets.open_folder(place / "pets")
+        patch.setenv("CATDOG_WORKSPACE", str(folder / "workspace"))
+        dataset = datasets.open_folder(folder / "pets")
         datasets.edit_photos(dataset.id, [PhotoEdit(dataset.photos[0][0], "exclude")])
-        mine = fakes.make_run("mine", status="stopped", image_size=32, batch_size=4)
-        fakes.add_fake_model(mine, "best.keras")
-        fakes.add_fake_model(mine, "backup.keras")
+        run_folder = fakes.make_run("mine", status="stopped", image_size=32, batch_size=4)
+        fakes.add_fake_model(run_folder, "best.keras")
+        fakes.add_fake_model(run_folder, "backup.keras")
         runs.remove_run(fakes.make_run("gone"))
         presets.save_preset("kept", Augmentation(rotation_range=9))
         groups.create_group(plans.plan_paired_experiment(dataset, SMALL, Augmentation()), "one")
-    return place
+    return folder
 
 
 @pytest.fixture
@@ -136,37 +136,39 @@ def place(prepared, tmp_path, monkeypatch):
     return tmp_path
 
 
-def fresh(prepared: Path, place: Path) -> None:
+def fresh(prepared: Path, folder: Path) -> None:
     for name in ("pets", "workspace"):
-        shutil.rmtree(place / name, ignore_errors=True)
-        shutil.copytree(prepared / name, place / name)
-    shutil.copy(prepared / "pets.zip", place)
+        shutil.rmtree(folder / name, ignore_errors=True)
+        shutil.copytree(prepared / name, folder / name)
+    shutil.copy(prepared / "pets.zip", folder)
 
 
-def inject(prepared: Path, place: Path, operation: Callable[[Path], Any], number: int, code: int):
+def inject(prepared: Path, folder: Path, operation: Callable[[Path], Any], number: int, code: int):
     """Let one write of an operation fail; whether there was such a write."""
-    fresh(prepared, place)
-    before = snapshot_folder(place)
+    fresh(prepared, folder)
+    before = snapshot_folder(folder)
     error = None
-    with fail_disk_call(place / "workspace", number, code) as counter:
+    with fail_disk_call(folder / "workspace", number, code) as counter:
         try:
-            operation(place)
+            operation(folder)
         except CatDogError as caught:
             error = caught
     if not counter.hit:
         assert error is None
         return False
-    told = f"write {number}, {counter.hit}"
-    if error is None and any(way in counter.hit for way in OTHERWISE):
+    failed_write = f"write {number}, {counter.hit}"
+    if error is None and any(fragment in counter.hit for fragment in OTHERWISE):
         return True  # it came about in another way
-    assert error is not None, f"{told}: nothing was said"
-    assert "could not be" in str(error) or "cannot" in str(error), f"{told}: {error}"
-    after = snapshot_folder(place)
+    assert error is not None, f"{failed_write}: nothing was said"
+    assert "could not be" in str(error) or "cannot" in str(error), f"{failed_write}: {error}"
+    after = snapshot_folder(folder)
     changed = [name for name in before if after.get(name) != before[name]]
-    assert changed == [], f"{told}: earlier files are not intact"
-    assert find_leftovers(place) == [], f"{told}: something was left behind"
-    assert [found.status for found in runs.list_runs()].count("damaged") == 0, told
-    operation(place)  # the disk has room again
+    assert changed == [], f"{failed_write}: earlier files are not intact"
+    assert find_leftovers(folder) == [], f"{failed_write}: something was left behind"
+    assert [loaded_run.status for loaded_run in runs.list_runs()].count("damaged") == 0, (
+        failed_write
+    )
+    operation(folder)  # the disk has room again
     return True
 
 

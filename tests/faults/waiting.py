@@ -35,8 +35,8 @@ def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
 
 def is_training(run: Path) -> bool:
     """Whether a run's worker has begun to train."""
-    found = runs.load_run(run)
-    return found.status == "running" and found.state.get("phase") == "train"
+    loaded_run = runs.load_run(run)
+    return loaded_run.status == "running" and loaded_run.state.get("phase") == "train"
 
 
 def start_and_wait(run: Path) -> psutil.Process:

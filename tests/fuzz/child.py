@@ -24,10 +24,10 @@ def main() -> None:
     job = json.loads(sys.argv[1])
     kind, home = job["kind"], Path(job["home"])
     os.environ["CATDOG_WORKSPACE"] = str(home / "workspace")
-    made, take, allowed = _KINDS[kind](home)
+    make_case, take, allowed = _KINDS[kind](home)
     _limit()
     for number in range(job["first"], job["first"] + job["count"]):
-        name, data = made(job["seed"], number)
+        name, data = make_case(job["seed"], number)
         _say({"case": number, "file": name, "bytes": len(data)})
         _one_more(CPU_LIMIT)
         before, start = _memory("VmRSS"), time.process_time()
@@ -37,9 +37,9 @@ def main() -> None:
             outcome = "accepted"
         except allowed as error:
             outcome = "refused"
-            told = str(error)
-            if "\n" in told or len(told) > 600:
-                outcome = f"HIT: no clear sentence: {told[:200]!r}"
+            message = str(error)
+            if "\n" in message or len(message) > 600:
+                outcome = f"HIT: no clear sentence: {message[:200]!r}"
         except BaseException as error:
             outcome = f"HIT: {type(error).__name__}: {str(error)[:200]}"
         seconds, memory = time.process_time() - start, _memory("VmHWM") - before
@@ -70,10 +70,10 @@ def _photos(home: Path) -> _Made:
             lambda data: decode.decode_and_fit(data, 150),
             decode.decode_photo,
         ):
-            found = read(data)
-            if isinstance(found, image_header.ImageHeader):
+            result = read(data)
+            if isinstance(result, image_header.ImageHeader):
                 continue
-            assert found.ndim == 3 and found.shape[2] == 3 and str(found.dtype) == "uint8"
+            assert result.ndim == 3 and result.shape[2] == 3 and str(result.dtype) == "uint8"
 
     return lambda seed, n: mutations.mutate_photo(good, seed, n), take, (PhotoError,)
 

@@ -37,24 +37,24 @@ def run_cases(kind: str, first: int, count: int, home: Path, seed: int = SEED) -
         home: an empty folder; only `home/workspace` may change.
         seed: of all chance.
     """
-    told, end = FuzzResult(kind), first + count
+    result, end = FuzzResult(kind), first + count
     sentinel = home / "sentinel"
     sentinel.mkdir(parents=True)
     (sentinel / "note.txt").write_text("untouched")
     (home / "cwd").mkdir()
     while first < end:
         job = {"kind": kind, "seed": seed, "first": first, "count": min(BATCH, end - first)}
-        first = _run_batch({**job, "home": str(home)}, home / "cwd", told)
+        first = _run_batch({**job, "home": str(home)}, home / "cwd", result)
     seen = sorted(str(path.relative_to(home)) for path in home.rglob("*"))
-    outside = [place for place in seen if not place.startswith("workspace")]
+    outside = [relative_path for relative_path in seen if not relative_path.startswith("workspace")]
     if outside != ["cwd", "sentinel", os.path.join("sentinel", "note.txt")]:  # noqa: PTH118
-        told.hits.append((-1, "", f"HIT: written outside of the workspace: {outside}"))
+        result.hits.append((-1, "", f"HIT: written outside of the workspace: {outside}"))
     if (sentinel / "note.txt").read_text() != "untouched":
-        told.hits.append((-1, "", "HIT: a file outside of the workspace was changed"))
-    return told
+        result.hits.append((-1, "", "HIT: a file outside of the workspace was changed"))
+    return result
 
 
-def _run_batch(job: dict[str, object], cwd: Path, told: FuzzResult) -> int:
+def _run_batch(job: dict[str, object], cwd: Path, result: FuzzResult) -> int:
     """Run one process; the number of the first case it did not come to."""
     known = {**os.environ, "PYTHONPATH": os.pathsep.join((str(PROJECT), str(PROJECT / "tests")))}
     temporary = Path(str(job["home"])) / "workspace-tmp"
@@ -71,29 +71,29 @@ def _run_batch(job: dict[str, object], cwd: Path, told: FuzzResult) -> int:
     for line in done.stdout.splitlines():
         row = json.loads(line)
         if "alarm" in row:
-            told.hits.append((open_case or -1, file, f"HIT: reached for {row['alarm']}"))
+            result.hits.append((open_case or -1, file, f"HIT: reached for {row['alarm']}"))
         elif "file" in row:
             open_case, file = row["case"], row["file"]
         else:
-            _count_result(told, row, file)
+            _count_result(result, row, file)
             open_case = None
     if done.returncode == 0:
         return int(str(job["first"])) + int(str(job["count"]))
     if open_case is None:
         raise RuntimeError(f"the process did not start: {done.stderr.decode()[-2000:]}")
-    if not told.hits or told.hits[-1][0] != open_case:
+    if not result.hits or result.hits[-1][0] != open_case:
         note = done.stderr.decode(errors="replace")[-300:]
-        told.hits.append((open_case, file, f"HIT: ended by status {done.returncode}: {note}"))
-    told.cases += 1
+        result.hits.append((open_case, file, f"HIT: ended by status {done.returncode}: {note}"))
+    result.cases += 1
     return open_case + 1
 
 
-def _count_result(told: FuzzResult, row: dict[str, object], file: str) -> None:
+def _count_result(result: FuzzResult, row: dict[str, object], file: str) -> None:
     case, outcome = int(str(row["case"])), str(row["outcome"])
-    told.cases += 1
-    told.accepted += outcome == "accepted"
-    told.refused += outcome == "refused"
+    result.cases += 1
+    result.accepted += outcome == "accepted"
+    result.refused += outcome == "refused"
     if outcome.startswith("HIT"):
-        told.hits.append((case, file, outcome))
-    told.slowest = max(told.slowest, (float(str(row["seconds"])), case, file))
-    told.largest = max(told.largest, (float(str(row["megabytes"])), case, file))
+        result.hits.append((case, file, outcome))
+    result.slowest = max(result.slowest, (float(str(row["seconds"])), case, file))
+    result.largest = max(result.largest, (float(str(row["megabytes"])), case, file))

@@ -75,8 +75,8 @@ def mutate_archive(seeds: Mapping[str, bytes], seed: int, number: int) -> tuple[
     if name.endswith(".tar") and rng.random() < 0.7:
         return name, _checked_tar(_mutate_bytes(rng, data, data))
     if name.endswith(".zip") and rng.random() < 0.6:  # the table at the end
-        place = data.find(b"PK\x01\x02")
-        return name, data[:place] + _mutate_bytes(rng, data[place:], data[place:])
+        offset = data.find(b"PK\x01\x02")
+        return name, data[:offset] + _mutate_bytes(rng, data[offset:], data[offset:])
     return name, _mutate_bytes(rng, data, data)
 
 
@@ -126,14 +126,14 @@ def _flip(rng: random.Random, out: bytearray, _: bytes) -> None:
 
 
 def _number(rng: random.Random, out: bytearray, _: bytes) -> None:
-    place, size = _random_offset(rng, len(out)), rng.choice((1, 2, 4))
+    offset, size = _random_offset(rng, len(out)), rng.choice((1, 2, 4))
     value = rng.choice(EDGES) & (256**size - 1)
-    out[place : place + size] = value.to_bytes(size, rng.choice(("little", "big")))
+    out[offset : offset + size] = value.to_bytes(size, rng.choice(("little", "big")))
 
 
 def _noise(rng: random.Random, out: bytearray, _: bytes) -> None:
-    place, size = _random_offset(rng, len(out)), rng.choice((4, 16, 200))
-    out[place : place + size] = rng.randbytes(size)
+    offset, size = _random_offset(rng, len(out)), rng.choice((4, 16, 200))
+    out[offset : offset + size] = rng.randbytes(size)
 
 
 def _cut(rng: random.Random, out: bytearray, _: bytes) -> None:
@@ -141,19 +141,19 @@ def _cut(rng: random.Random, out: bytearray, _: bytes) -> None:
 
 
 def _drop(rng: random.Random, out: bytearray, _: bytes) -> None:
-    place = _random_offset(rng, len(out))
-    del out[place : place + rng.choice((1, 4, 100))]
+    offset = _random_offset(rng, len(out))
+    del out[offset : offset + rng.choice((1, 4, 100))]
 
 
 def _repeat(rng: random.Random, out: bytearray, _: bytes) -> None:
-    place, size = _random_offset(rng, len(out)), rng.choice((1, 8, 100, 1000))
-    out[place:place] = bytes(out[place : place + size]) * rng.choice((1, 3, 50))
+    offset, size = _random_offset(rng, len(out)), rng.choice((1, 8, 100, 1000))
+    out[offset:offset] = bytes(out[offset : offset + size]) * rng.choice((1, 3, 50))
 
 
 def _graft(rng: random.Random, out: bytearray, other: bytes) -> None:
-    start, place = rng.randrange(len(other)), _random_offset(rng, len(out))
+    start, offset = rng.randrange(len(other)), _random_offset(rng, len(out))
     part = other[start : start + rng.choice((10, 100, 2000))]
-    out[place : place + (len(part) if rng.random() < 0.5 else 0)] = part
+    out[offset : offset + (len(part) if rng.random() < 0.5 else 0)] = part
 
 
 _CHANGES: tuple[Callable[[random.Random, bytearray, bytes], None], ...]
@@ -162,12 +162,12 @@ _CHANGES = (_flip, _flip, _number, _number, _noise, _cut, _drop, _repeat, _graft
 
 def _checked_png(data: bytes) -> bytes:
     """The same with right checksums, so that a change is read and not refused at once."""
-    out, place = data[:8], 8
-    while place + 8 <= len(data):
-        (size,) = struct.unpack(">I", data[place : place + 4])
-        body = data[place + 4 : place + 8 + size]
-        out += data[place : place + 4] + body + struct.pack(">I", zlib.crc32(body))
-        place += 12 + size
+    out, offset = data[:8], 8
+    while offset + 8 <= len(data):
+        (size,) = struct.unpack(">I", data[offset : offset + 4])
+        body = data[offset + 4 : offset + 8 + size]
+        out += data[offset : offset + 4] + body + struct.pack(">I", zlib.crc32(body))
+        offset += 12 + size
     return out
 
 
@@ -185,10 +185,10 @@ def _odd_zip(rng: random.Random, data: bytes) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(buffer, "w") as new:
         for info in old.infolist():
-            made = zipfile.ZipInfo("plain")
-            made.filename = rng.choice(NAMES) if rng.random() < 0.3 else info.filename
-            made.external_attr = rng.choice((0, 0, 0o120777 << 16, 0o60666 << 16, 0o100644 << 16))
-            new.writestr(made, old.read(info))
+            member = zipfile.ZipInfo("plain")
+            member.filename = rng.choice(NAMES) if rng.random() < 0.3 else info.filename
+            member.external_attr = rng.choice((0, 0, 0o120777 << 16, 0o60666 << 16, 0o100644 << 16))
+            new.writestr(member, old.read(info))
     return buffer.getvalue()
 
 

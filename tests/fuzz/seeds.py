@@ -24,12 +24,12 @@ def seed_photos() -> dict[str, bytes]:
     pixels[10:30, 20:40] = rng.integers(0, 255, (20, 20, 3))
     rgb = Image.fromarray(pixels)
     deep = (ramp * 600).astype(np.uint16)
-    made: dict[str, bytes] = {}
+    photos: dict[str, bytes] = {}
 
     def keep(name: str, image: Image.Image, kind: str, **options: Any) -> None:
         buffer = io.BytesIO()
         image.save(buffer, kind, **options)
-        made[name] = buffer.getvalue()
+        photos[name] = buffer.getvalue()
 
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "camera"
@@ -44,13 +44,13 @@ def seed_photos() -> dict[str, bytes]:
     keep("bits.png", rgb.convert("1"), "PNG")
     keep("deep.png", Image.fromarray(deep), "PNG")
     keep("moving.png", rgb, "PNG", save_all=True, append_images=[rgb.rotate(90)], duration=50)
-    made["interlaced.png"] = _interlaced(pixels)
+    photos["interlaced.png"] = _interlaced(pixels)
     keep("lossy.webp", rgb, "WEBP")
     keep("lossless.webp", rgb.convert("RGBA"), "WEBP", lossless=True)
     keep("moving.webp", rgb, "WEBP", save_all=True, append_images=[rgb.rotate(180)])
     keep("rgb.bmp", rgb, "BMP")
     keep("palette.bmp", rgb.convert("P"), "BMP")
-    made["rle.bmp"] = _run_lengths(60, 45)
+    photos["rle.bmp"] = _run_lengths(60, 45)
     keep("moving.gif", rgb.convert("P"), "GIF", save_all=True, append_images=[rgb.rotate(180)])
     for packing in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
         keep(f"{packing}.tif", rgb, "TIFF", compression=packing)
@@ -60,7 +60,7 @@ def seed_photos() -> dict[str, bytes]:
     keep("lab.tif", rgb.convert("LAB"), "TIFF")
     keep("exif.tif", rgb, "TIFF", exif=exif)
     keep("phone.mpo", rgb, "MPO", save_all=True, append_images=[rgb])
-    return made
+    return photos
 
 
 def seed_archives() -> dict[str, bytes]:
@@ -68,14 +68,14 @@ def seed_archives() -> dict[str, bytes]:
     some = list(seed_photos().items())
     names = [f"{c}/{n}-{name}" for c in ("cats", "dogs") for n, (name, _) in enumerate(some[:4])]
     members = [(name, some[n % 4][1]) for n, name in enumerate(names)]
-    made: dict[str, bytes] = {}
+    archives: dict[str, bytes] = {}
     for name, packing in (("stored.zip", zipfile.ZIP_STORED), ("packed.zip", zipfile.ZIP_DEFLATED)):
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", packing) as archive:
             for member, data in members:
                 archive.writestr(member, data)
             archive.comment = b"photos"
-        made[name] = buffer.getvalue()
+        archives[name] = buffer.getvalue()
     for name, mode, form in (
         ("plain.tar", "w", tarfile.PAX_FORMAT),
         ("gnu.tar.gz", "w:gz", tarfile.GNU_FORMAT),
@@ -88,8 +88,8 @@ def seed_archives() -> dict[str, bytes]:
                 info = tarfile.TarInfo(member)
                 info.size = len(data)
                 archive.addfile(info, io.BytesIO(data))
-        made[name] = buffer.getvalue()
-    return made
+        archives[name] = buffer.getvalue()
+    return archives
 
 
 def seed_models(folder: Path) -> dict[str, bytes]:
@@ -98,7 +98,7 @@ def seed_models(folder: Path) -> dict[str, bytes]:
 
     keras.utils.set_random_seed(0)
     layers = keras.layers
-    made = {}
+    models = {}
     plain = keras.Sequential(
         [
             *(keras.Input((24, 24, 3)), layers.Rescaling(1 / 255), layers.Conv2D(4, 3)),
@@ -116,8 +116,8 @@ def seed_models(folder: Path) -> dict[str, bytes]:
         for kind in ("keras", "h5"):
             path = folder / f"{name}.{kind}"
             model.save(path)
-            made[path.name] = path.read_bytes()
-    return made
+            models[path.name] = path.read_bytes()
+    return models
 
 
 def png_chunk(kind: bytes, data: bytes) -> bytes:

@@ -13,7 +13,7 @@ from ..base.errors import CatDogError, RunError
 from ..base.files import open_regular, truncate_for_display
 from ..config import Training
 from ..models import architecture
-from ..runs import Run
+from ..runs import ImportedHistory, Run, RunRecord
 from .diagnose import RunContext, Verdict, diagnose
 
 _COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")
@@ -25,19 +25,19 @@ MAX_COLUMNS = 1000
 _MAX_EPOCH_NUMBER = 10**6  # a number beyond it counts no epochs
 
 
-def diagnose_run(run: Run) -> Verdict:
+def diagnose_run(run: RunRecord) -> Verdict:
     """What happened in a run, or has so far."""
     return diagnose(run.epochs, build_run_context(run))
 
 
-def build_run_context(run: Run) -> RunContext:
+def build_run_context(run: RunRecord) -> RunContext:
     """What is known of a run besides its numbers."""
-    training = run.training
-    if training is None:
-        return RunContext()
-    if run.is_history:
+    if isinstance(run, ImportedHistory):
         photos = run.validation_photos or None
         return RunContext(classes=max(len(run.classes), 2), validation_photos=photos)
+    if not isinstance(run, Run):
+        return RunContext()
+    training = run.training
     error = run.state.get("error") or {}
     params = error.get("params") or {}
     # Only a loss that became no number ends a training with these two values.

@@ -83,7 +83,7 @@ def print_counts(counts_by_split: dict[str, dict[str, int]]) -> None:
         )
 
 
-def train_with_progress(folder: Path) -> runs.Run:
+def train_with_progress(folder: Path) -> runs.RunRecord:
     """Train a run in this process: a bar an epoch on a terminal, a line an epoch on stdout.
 
     Raises:
@@ -109,8 +109,9 @@ class _ProgressPrinter:
 
     def __init__(self, folder: Path, progress: Progress) -> None:
         run = runs.load_run(folder)
-        self.folder, self.progress, self.workers = folder, progress, run.workers
-        self.total = run.training.epochs if run.training else 0
+        self.folder, self.progress = folder, progress
+        self.workers = run.workers if isinstance(run, runs.Run) else 1
+        self.total = run.planned_epochs or 0
         self.told = {row["epoch"] for row in run.epochs}
         self.where: tuple[Any, ...] = ()
         self.task = progress.add_task("starting", total=None)

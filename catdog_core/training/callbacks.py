@@ -81,7 +81,7 @@ class ProgressLogger(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(self, run: runs.Run, state: ProgressReporter) -> None:
         super().__init__()
-        assert run.training is not None and run.training.steps_per_epoch is not None
+        assert run.training.steps_per_epoch is not None
         self.training, self.state, self.folder = run.training, state, run.folder
         self.steps = run.training.steps_per_epoch
         self.every = max(1, self.steps // _POINTS_PER_EPOCH)
@@ -172,7 +172,7 @@ class CheckpointSaver(keras.callbacks.Callback):  # type: ignore[misc]
         """
         super().__init__()
         self.training, self.epochs = training, epochs
-        self.averaged, self.whole = averaged, build_full_model
+        self.averaged, self.build_full_model = averaged, build_full_model
         self.folder: Path = run.folder
         self.about = {"format": runs.FORMAT, "classes": list(run.classes), "model": training.model}
 
@@ -200,10 +200,10 @@ class CheckpointSaver(keras.callbacks.Callback):  # type: ignore[misc]
         # Epoch and numbers are inside the archive: they and the model cannot come apart.
         about = {**self.about, "epoch": epoch, "row": row}
         members = {ema.AVERAGES_MEMBER: self.averaged.as_bytes()} if self.averaged else None
-        is_copy = not self.averaged and not self.whole
+        is_copy = not self.averaged and not self.build_full_model
         if is_best and not is_copy:
             with self.averaged.in_place() if self.averaged else nullcontext():
-                model = self.whole(self.model) if self.whole else self.model
+                model = self.build_full_model(self.model) if self.build_full_model else self.model
                 keras_models.save_model(model, best, about, optimizer=False)
         if is_best and is_copy:
             keras_models.save_model(self.model, best, about)
@@ -228,14 +228,14 @@ class EpochWeightsSaver(keras.callbacks.Callback):  # type: ignore[misc]
         """Keep in a run's folder; the other arguments are those of `CheckpointSaver`."""
         super().__init__()
         self.folder, self.training = folder, training
-        self.averaged, self.whole = averaged, build_full_model
+        self.averaged, self.build_full_model = averaged, build_full_model
         self.most: int | None = None  # how many are kept; not known before the first epoch
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         if self.most == 0:
             return  # putting a whole model together takes longer than an epoch of its head alone
         with self.averaged.in_place() if self.averaged else nullcontext():
-            model = self.whole(self.model) if self.whole else self.model
+            model = self.build_full_model(self.model) if self.build_full_model else self.model
             weights = model.get_weights()
         if self.most is None:
             size = sum(one.nbytes for one in weights)

@@ -26,8 +26,7 @@ def execute_run(run_dir: Path, on_progress: Callable[[dict[str, Any]], None] | N
     Raises:
         RunError: it cannot be started, another process has it, or it failed; the state says so.
     """
-    run = runs.load_run(run_dir)
-    runs.check_not_finished(run)
+    run = runs.check_not_finished(runs.load_run(run_dir))
     busy = RunError(
         "Run '{name}' is already being trained by another process. Wait for it, or stop it first.",
         name=run.name,

@@ -32,7 +32,6 @@ def train_model(run: runs.Run, state: ProgressReporter) -> None:
         CatDogError: the dataset is gone or changed, the disk is full, the training diverged.
     """
     training = run.training
-    assert training is not None
 
     # 1. The photos, decoded and fitted once, kept as uint8.
     dataset = _load_dataset(run)
@@ -130,8 +129,12 @@ def _build_callbacks(
     if training.weight_averaging:
         averaged = ema.AveragedWeights(training.weight_averaging, backup)
         steering.append(averaged)
-    checkpoint_saver = callbacks.CheckpointSaver(run, training, rows, averaged, phase.whole)
-    epoch_weights_saver = callbacks.EpochWeightsSaver(run.folder, training, averaged, phase.whole)
+    checkpoint_saver = callbacks.CheckpointSaver(
+        run, training, rows, averaged, phase.build_full_model
+    )
+    epoch_weights_saver = callbacks.EpochWeightsSaver(
+        run.folder, training, averaged, phase.build_full_model
+    )
     progress = callbacks.ProgressLogger(run, state)
     return [*steering, progress, checkpoint_saver, epoch_weights_saver]
 

@@ -177,7 +177,7 @@ class Group:
         """How much of it is behind it, 0..1: a trial that has ended early is done."""
         parts = []
         for run in self.runs:
-            trial, planned = self.trials[run.id], run.training.epochs if run.training else 1
+            trial, planned = self.trials[run.id], run.training.epochs
             parts.append(1.0 if trial.status in ENDED_STATUSES else min(trial.epoch / planned, 1))
         return mean(parts)
 
@@ -258,7 +258,7 @@ def list_groups() -> list[Group]:
     """The groups of the workspace, the newest first."""
     runs_by_group: dict[str, list[Run]] = {}
     for run in runs.list_runs():
-        if run.group:
+        if isinstance(run, Run) and run.group:
             runs_by_group.setdefault(run.group["id"], []).append(run)
     return [_build_group(key, members) for key, members in runs_by_group.items()]
 

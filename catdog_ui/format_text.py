@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from catdog_core.base.field_specs import FieldSpec, describe_fields
+from catdog_core.base.metric_rows import EpochRow
 from catdog_core.config import PRESETS, Augmentation, Network, Training
 from catdog_core.runs import ImportedHistory, Run, RunRecord
 
@@ -183,12 +184,13 @@ def accuracy_gap(run: RunRecord) -> float | None:
     if not run.epochs:
         return None
     last = run.epochs[-1]
-    if last.get("accuracy") is None or last.get("val_accuracy") is None:
+    training, validation = last.get("accuracy"), last.get("val_accuracy")
+    if training is None or validation is None:
         return None
-    return float(last["accuracy"]) - float(last["val_accuracy"])
+    return float(training) - float(validation)
 
 
-def best_epoch_row(run: RunRecord) -> dict[str, Any] | None:
+def best_epoch_row(run: RunRecord) -> EpochRow | None:
     """The metrics of the best epoch."""
     return next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
 

@@ -128,8 +128,8 @@ def build_sweep_table(members: Sequence[RunRecord]) -> SweepTable:
 
 def best_accuracy(run: RunRecord) -> float | None:
     """The validation accuracy of a run's best epoch, None before it has one."""
-    row = next((row for row in run.epochs if row["epoch"] == run.best_epoch), {})
-    value = row.get("val_accuracy")
+    row = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
+    value = row.get("val_accuracy") if row else None
     return float(value) if isinstance(value, (int, float)) and isfinite(value) else None
 
 

@@ -186,13 +186,17 @@ def format_name(text: str) -> str:
 def list_tiles(facts: ReportData, say: Translator) -> list[tuple[str, str]]:
     """The numbers at the top: label and value."""
     run = facts.run
-    best = next((row for row in run.epochs if row["epoch"] == run.best_epoch), {})
+    best = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
     last = run.epochs[-1]
+    training, validation = last.get("accuracy"), last.get("val_accuracy")
     gap = None
-    if last.get("accuracy") is not None and last.get("val_accuracy") is not None:
-        gap = 100 * (last["accuracy"] - last["val_accuracy"])
+    if training is not None and validation is not None:
+        gap = 100 * (training - validation)
     tiles = [
-        (say("Best validation accuracy"), format_percent(best.get("val_accuracy"))),
+        (
+            say("Best validation accuracy"),
+            format_percent(best.get("val_accuracy") if best else None),
+        ),
         (say("Best epoch"), str(best["epoch"] + 1) if best else "–"),
         (say("Epochs"), f"{len(run.epochs)} / {run.planned_epochs}"),
         (say("Gap"), "–" if gap is None else say("{n:.1f} points", n=gap)),

@@ -38,7 +38,9 @@ def collect_run_facts(dataset: Dataset | None, run: RunRecord | None) -> dict[st
     training = run.training if isinstance(run, Run) else Training()
     photos, validation = _count_photos(dataset, run)
     last: Mapping[str, Any] = run.epochs[-1] if run and run.epochs else {}
-    scores = {name: _finite_number(last.get(name), NOTES_METRICS[name]) for name in METRICS}
+    scores: dict[str, float] = {
+        name: _finite_number(last.get(name), NOTES_METRICS[name]) for name in METRICS
+    }
     steps = training.steps_per_epoch or training.steps(photos)
     epochs = len(run.epochs) if run and run.epochs else training.epochs
     names = (run.classes if run else dataset.classes if dataset else ()) or _CLASSES

@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import NoneType
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from ..base import files
 from ..base.errors import N_, CatDogError, RunError
 from ..base.field_specs import parse_settings
 from ..base.file_cache import FileCache
+from ..base.metric_rows import BatchRow, EpochRow
 from ..config import Augmentation, Training
 from . import status
 
@@ -81,7 +82,7 @@ class RunRecord:
     train_photos: int = 0
     validation_photos: int = 0
     group: dict[str, str] = field(default_factory=dict)
-    epochs: list[dict[str, Any]] = field(default_factory=list)
+    epochs: list[EpochRow] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
     problem: CatDogError | None = None
     start_requested_at: float = 0.0
@@ -383,20 +384,20 @@ CRASHED = N_(
 )
 
 
-def read_epochs(folder: Path) -> list[dict[str, Any]]:
+def read_epochs(folder: Path) -> list[EpochRow]:
     """The metrics by epoch; of an epoch trained twice, after a resume, the last line counts."""
-    rows = {
-        row["epoch"]: row
+    rows: dict[int, EpochRow] = {
+        row["epoch"]: cast(EpochRow, row)
         for row in files.read_json_lines(folder / "metrics.jsonl")
         if _has_counts(row, "epoch") and _has_numbers(row, _METRIC_NAMES)
     }
     return [rows[epoch] for epoch in sorted(rows)]
 
 
-def read_batches(run_dir: Path) -> list[dict[str, Any]]:
+def read_batches(run_dir: Path) -> list[BatchRow]:
     """Points inside the epochs: epoch (from 0), batch, steps, loss, accuracy; last word counts."""
-    rows = {
-        (row["epoch"], row["batch"]): row
+    rows: dict[tuple[int, int], BatchRow] = {
+        (row["epoch"], row["batch"]): cast(BatchRow, row)
         for row in files.read_json_lines(Path(run_dir) / "batches.jsonl")
         if _has_counts(row, "epoch", "batch") and _has_numbers(row, ("loss", "accuracy", "steps"))
     }
@@ -413,23 +414,21 @@ def _has_numbers(row: dict[str, Any], names: Sequence[str]) -> bool:
     return all(type(row.get(name)) in (int, float, NoneType) for name in names)
 
 
-def best_epoch(epochs: list[dict[str, Any]], monitor: str) -> int | None:
+def best_epoch(epochs: list[EpochRow], monitor: str) -> int | None:
     """The best epoch so far by `Training.monitor`; of equals, the earliest."""
     if not epochs:
         return None
     return int(min(epochs, key=lambda row: _ranking_key(row, monitor))["epoch"])
 
 
-def _ranking_key(row: dict[str, Any], monitor: str) -> tuple[float, float]:
+def _ranking_key(row: EpochRow, monitor: str) -> tuple[float, float]:
     loss = row.get("val_loss")
     loss = float("inf") if loss is None or loss != loss else float(loss)
     accuracy = -float(row.get("val_accuracy") or 0.0)
     return (accuracy, loss) if monitor == "val_accuracy" else (loss, accuracy)
 
 
-def find_integrity_issue(
-    folder: Path, epochs: list[dict[str, Any]], known: int
-) -> IntegrityIssue | None:
+def find_integrity_issue(folder: Path, epochs: list[EpochRow], known: int) -> IntegrityIssue | None:
     """The first thing wrong with a run whose settings are sound; None where all is well.
 
     Args:
@@ -454,7 +453,7 @@ def find_integrity_issue(
     return None
 
 
-def _check_json_files(folder: Path, epochs: list[dict[str, Any]]) -> None:
+def _check_json_files(folder: Path, epochs: list[EpochRow]) -> None:
     for name, needed in (
         ("about.json", True),
         ("state.json", bool(epochs) or (folder / "backup.keras").exists()),
@@ -472,7 +471,7 @@ def _check_json_files(folder: Path, epochs: list[dict[str, Any]]) -> None:
             raise _damaged_file_error(name)
 
 
-def _check_metrics(folder: Path, epochs: list[dict[str, Any]]) -> None:
+def _check_metrics(folder: Path, epochs: list[EpochRow]) -> None:
     backup_epoch = files.read_json_object(folder / "backup.json").get("epoch")
     there = {row["epoch"] for row in epochs}
     if isinstance(backup_epoch, int) and not there.issuperset(

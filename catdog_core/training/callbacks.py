@@ -15,6 +15,7 @@ import keras
 from .. import runs
 from ..base import files
 from ..base.errors import RunError
+from ..base.metric_rows import EpochRow
 from ..config import Training, schedules
 from ..models import keras_models
 from ..runs import failure_messages
@@ -58,7 +59,7 @@ class LearningRateSchedule(keras.callbacks.Callback):  # type: ignore[misc]
     """Sets the learning rate of every step by the training's schedule."""
 
     def __init__(
-        self, training: Training, steps: int, epochs: list[dict[str, Any]], first: int = 0
+        self, training: Training, steps: int, epochs: list[EpochRow], first: int = 0
     ) -> None:
         """Take the rows of completed epochs and where the schedule begins."""
         super().__init__()
@@ -156,7 +157,7 @@ class CheckpointSaver(keras.callbacks.Callback):  # type: ignore[misc]
         self,
         run: runs.Run,
         training: Training,
-        epochs: list[dict[str, Any]],
+        epochs: list[EpochRow],
         averaged: AveragedWeights | None = None,
         build_full_model: Callable[[keras.Model], keras.Model] | None = None,
     ) -> None:
@@ -180,11 +181,16 @@ class CheckpointSaver(keras.callbacks.Callback):  # type: ignore[misc]
         self.start = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        row: dict[str, Any] = {"epoch": epoch}
-        names = ("loss", "accuracy", "val_loss", "val_accuracy")
-        row |= {name: float((logs or {})[name]) for name in names}
-        row["learning_rate"] = float(self.model.optimizer.learning_rate)
-        row["seconds"] = round(time.monotonic() - self.start, 3)
+        values = logs or {}
+        row: EpochRow = {
+            "epoch": epoch,
+            "loss": float(values["loss"]),
+            "accuracy": float(values["accuracy"]),
+            "val_loss": float(values["val_loss"]),
+            "val_accuracy": float(values["val_accuracy"]),
+            "learning_rate": float(self.model.optimizer.learning_rate),
+            "seconds": round(time.monotonic() - self.start, 3),
+        }
         self.epochs.append(row)
         best = runs.best_epoch(self.epochs, self.training.monitor)
         self.keep(epoch, row, is_best=best == epoch)
@@ -192,7 +198,7 @@ class CheckpointSaver(keras.callbacks.Callback):  # type: ignore[misc]
         if patience and best is not None and epoch - best >= patience:
             self.model.stop_training = True
 
-    def keep(self, epoch: int, row: dict[str, Any], is_best: bool) -> None:
+    def keep(self, epoch: int, row: EpochRow, is_best: bool) -> None:
         """Write the models and the numbers of an epoch."""
         if not self.folder.is_dir():
             raise Stopped  # deleted under us: nothing is to be made of it again

@@ -84,9 +84,9 @@ def write_event_files(run: RunRecord, logdir: Path) -> Path:
             for row in run.epochs:
                 time += files.float_or_default(row.get("seconds"))
                 events += [
-                    Event(wall_time=time, step=row["epoch"] + 1, summary=scalar_pb(tag, row[name]))
+                    Event(wall_time=time, step=row["epoch"] + 1, summary=scalar_pb(tag, value))
                     for name, tag in tags.items()
-                    if row.get(name) is not None
+                    if (value := row.get(name)) is not None
                 ]
             _write_events(building / part, events)
         files.remove_tree(folder)

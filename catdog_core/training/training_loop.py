@@ -10,6 +10,7 @@ import keras
 from .. import runs
 from ..base import files
 from ..base.errors import RunError
+from ..base.metric_rows import EpochRow
 from ..config import schedules
 from ..data import datasets, edit_log
 from ..models import keras_models, untrusted_models
@@ -59,7 +60,7 @@ def _train_phase(
     run: runs.Run,
     state: ProgressReporter,
     phase: TrainingPhase,
-    rows: list[dict[str, Any]],
+    rows: list[EpochRow],
     next_epoch: int,
 ) -> None:
     """Train one phase to its end; `rows` are the completed epochs, and grow."""
@@ -115,7 +116,7 @@ def _build_callbacks(
     run: runs.Run,
     state: ProgressReporter,
     phase: TrainingPhase,
-    rows: list[dict[str, Any]],
+    rows: list[EpochRow],
     backup: Path | None,
 ) -> list[keras.callbacks.Callback]:
     """What steers the training, tells of it and keeps its results."""
@@ -139,7 +140,7 @@ def _build_callbacks(
     return [*steering, progress, checkpoint_saver, epoch_weights_saver]
 
 
-def _completed_epochs(run: runs.Run) -> tuple[int, list[dict[str, Any]]]:
+def _completed_epochs(run: runs.Run) -> tuple[int, list[EpochRow]]:
     """The epoch after the last whole one, and the rows of those that are.
 
     A row that was not written before a kill is added to the metrics.

@@ -24,6 +24,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from .. import runs
 from ..base import files
 from ..base.errors import CatDogError, ClusterError, RunError
+from ..base.metric_rows import EpochRow
 from ..runs import Run, failure_messages
 from . import groups
 from .grid import Asha
@@ -235,7 +236,7 @@ def _build_scheduler(group: Group) -> ResumableASHAScheduler | None:
     return scheduler
 
 
-def epoch_result(run: Run, row: dict[str, Any]) -> dict[str, Any]:
+def epoch_result(run: Run, row: EpochRow) -> dict[str, Any]:
     """What a trial reports of an epoch."""
     monitor = run.training.monitor
     value = row.get(monitor)

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from catdog_core.analysis import histories, sweep_table
+from catdog_core.base.metric_rows import EpochRow
 from catdog_core.base.palette import NEUTRAL
 from catdog_core.runs import DamagedRun, Run, RunRecord
 
@@ -242,9 +243,9 @@ def _best_epoch(run: RunRecord) -> int | None:
     return None if run.best_epoch is None else run.best_epoch + 1
 
 
-def _last_row(run: RunRecord) -> dict[str, Any] | None:
+def _last_row(run: RunRecord) -> EpochRow | None:
     return run.epochs[-1] if run.epochs else None
 
 
-def _format_accuracy(row: dict[str, Any] | None) -> str:
+def _format_accuracy(row: EpochRow | None) -> str:
     return format_text.format_percent(row.get("val_accuracy") if row else None)

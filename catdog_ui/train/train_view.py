@@ -12,6 +12,7 @@ from catdog_core.analysis import histories
 from catdog_core.analysis.diagnose import Verdict
 from catdog_core.base.errors import RunError
 from catdog_core.base.files import truncate_for_display
+from catdog_core.base.metric_rows import BatchRow
 from catdog_core.models import backbones
 from catdog_core.runs import DamagedRun, ImportedHistory, Run, RunRecord
 from catdog_core.training import tensorboard_export, time_estimate
@@ -110,11 +111,19 @@ def _show_resume_button(run: RunRecord) -> None:
 
 
 def _show_numbers(run: RunRecord) -> None:
-    best, last = format_text.best_epoch_row(run), run.epochs[-1] if run.epochs else {}
+    best = format_text.best_epoch_row(run)
+    training = run.epochs[-1].get("accuracy") if run.epochs else None
+    validation = run.epochs[-1].get("val_accuracy") if run.epochs else None
     best_label = t("Best, epoch {n}", n=best["epoch"] + 1) if best else t("Best epoch")
     accuracies = [
-        (t("Training accuracy"), format_text.format_percent(last.get("accuracy"))),
-        (t("Validation accuracy"), format_text.format_percent(last.get("val_accuracy"))),
+        (
+            t("Training accuracy"),
+            format_text.format_percent(training),
+        ),
+        (
+            t("Validation accuracy"),
+            format_text.format_percent(validation),
+        ),
         (best_label, format_text.format_percent(best.get("val_accuracy") if best else None)),
     ]
     if run.is_active:
@@ -180,7 +189,7 @@ def _mark_early_stop(figure: Any, epoch: int) -> None:
     )
 
 
-def _read_recent_batches(run: RunRecord) -> list[dict[str, Any]]:
+def _read_recent_batches(run: RunRecord) -> list[BatchRow]:
     """The points inside the latest epochs; those of all epochs would hide the curves.
 
     An epoch that a resume trains again still has its old points; the ones ahead are left out.
@@ -189,10 +198,10 @@ def _read_recent_batches(run: RunRecord) -> list[dict[str, Any]]:
     newest = max((row["epoch"] for row in rows), default=0)
     if not run.is_active and newest >= RECENT_EPOCHS:
         return []
-    at = (run.state.get("epoch"), run.state.get("batch"))
-    if run.status == "running" and all(isinstance(number, int) for number in at):
-        newest = at[0]
-        rows = [row for row in rows if (row["epoch"], row["batch"]) <= at]
+    epoch, batch = run.state.get("epoch"), run.state.get("batch")
+    if run.status == "running" and isinstance(epoch, int) and isinstance(batch, int):
+        newest = epoch
+        rows = [row for row in rows if (row["epoch"], row["batch"]) <= (epoch, batch)]
     return [row for row in rows if row["epoch"] > newest - RECENT_EPOCHS]
 
 

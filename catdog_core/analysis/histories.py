@@ -39,7 +39,7 @@ def build_run_context(run: RunRecord) -> RunContext:
     if not isinstance(run, Run):
         return RunContext()
     training = run.training
-    error = run.state.get("error") or {}
+    error: Mapping[str, Any] = run.state.get("error") or {}
     params = error.get("params") or {}
     # Only a loss that became no number ends a training with these two values.
     broke = run.status == "failed" and isinstance(params, dict) and {"loss", "epoch"} <= {*params}

@@ -22,6 +22,7 @@ from ..base.file_cache import FileCache
 from ..base.metric_rows import BatchRow, EpochRow
 from ..config import Augmentation, Training
 from . import status
+from .status import RunState
 
 FORMAT = 1
 _DATASET_FIELDS = ("id", "name", "folder", "fingerprint")
@@ -83,7 +84,7 @@ class RunRecord:
     validation_photos: int = 0
     group: dict[str, str] = field(default_factory=dict)
     epochs: list[EpochRow] = field(default_factory=list)
-    state: dict[str, Any] = field(default_factory=dict)
+    state: RunState = field(default_factory=RunState)
     problem: CatDogError | None = None
     start_requested_at: float = 0.0
     beat_before_start: int | None = None
@@ -260,7 +261,7 @@ def _load_current(folder: Path) -> RunRecord:
             folder, run.state, run.start_requested_at, run.beat_before_start
         ),
         epochs=list(run.epochs),
-        state=dict(run.state),
+        state=run.state.copy(),
     )
     # What lives writes its files anew, and tells itself when it cannot.
     return replace(now, status="damaged") if run.problem and not now.is_active else now
@@ -273,7 +274,7 @@ def _read_run(folder: Path) -> RunRecord:
     except CatDogError as error:
         return DamagedRun(id=folder.name, folder=folder, status="damaged", problem=error)
     about = files.read_json_object(folder / "about.json")
-    state = files.read_json_object(folder / "state.json")
+    state = cast(RunState, files.read_json_object(folder / "state.json"))
     dataset, training = settings["dataset"], settings["training"]
     epochs = read_epochs(folder)
     issue = find_integrity_issue(folder, epochs, FORMAT)
@@ -314,7 +315,7 @@ def _read_run(folder: Path) -> RunRecord:
     )
 
 
-def _add_crash_error(folder: Path, state: dict[str, Any]) -> dict[str, Any]:
+def _add_crash_error(folder: Path, state: RunState) -> RunState:
     """A state with the reason why its worker crashed, which could not say so itself."""
     if state.get("status") in ("queued", "running") and status.has_crashed(folder):
         return {**state, "error": {"message": CRASHED, "params": {}}}

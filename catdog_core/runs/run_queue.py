@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from filelock import FileLock, Timeout
 
@@ -22,6 +22,7 @@ from ..base import files, interruption, locks, processes
 from ..base.errors import CatDogError, RunError
 from . import failure_messages, run_folder, status
 from .run_folder import Run, RunRecord
+from .status import RunState
 
 HEARTBEAT_SECONDS = 2.0
 """Seconds between two beats of a living worker."""
@@ -53,7 +54,7 @@ class RunHandle(Protocol):
         """Where the state lies."""
 
     @property
-    def state(self) -> Mapping[str, Any]:
+    def state(self) -> Mapping[str, object]:
         """What was told last."""
 
 
@@ -64,7 +65,7 @@ class WorkerState:
     """The file without which there is nothing any more to tell of."""
 
     def __init__(
-        self, run: RunHandle, on_progress: Callable[[dict[str, Any]], None] | None = None
+        self, run: RunHandle, on_progress: Callable[[RunState], None] | None = None
     ) -> None:
         self.folder = run.folder
         self.values: dict[str, Any] = {
@@ -103,7 +104,7 @@ class WorkerState:
         with self._lock:
             self.values.update(values)
         if self._on_progress:
-            self._on_progress(dict(self.values))
+            self._on_progress(cast(RunState, dict(self.values)))
 
     def write(self, **values: Any) -> None:
         """Change what is told and write it now, unless the run is gone."""
@@ -135,7 +136,7 @@ class WorkerState:
 def queue_and_train(
     run: Run,
     train: Callable[[WorkerState], None],
-    on_progress: Callable[[dict[str, Any]], None] | None = None,
+    on_progress: Callable[[RunState], None] | None = None,
 ) -> None:
     """Train a run once it is the first of those that wait.
 

@@ -65,7 +65,7 @@ class DriverState(run_queue.WorkerState):
         super().write(**values)
 
 
-def drive_group(key: str) -> None:
+def run_driver(key: str) -> None:
     """Train what is left of a group, to its end or a stop.
 
     Raises:
@@ -158,7 +158,7 @@ def main(arguments: list[str]) -> int:
     """Drive the group named by the first argument; 0, or 1 after a line on stderr."""
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # a stop is the driver's own matter
     try:
-        drive_group(arguments[0])
+        run_driver(arguments[0])
     except CatDogError as error:
         if error.__cause__ is not None:
             traceback.print_exception(error.__cause__)

@@ -56,7 +56,7 @@ class Cluster:
     """Where and how Ray trains a group.
 
     Attributes:
-        address: of the cluster; see `ray_session.parse_address`.
+        address: of the cluster; see `ray_session.parse_cluster_address`.
         at_once: trials at one time, None for one for each two processors.
         tries: how often a trial's training may be started by one driver.
     """
@@ -441,7 +441,7 @@ def record_pruned(folder: Path, run: str, epoch: int, score: float) -> None:
 def _check_address(address: str) -> str:
     """An address the visitor may use: who answers at one can run code on this machine, so where
     several share a lab only a teacher names one other than this machine or its own Ray."""
-    parsed_address = ray_session.parse_address(address)
+    parsed_address = ray_session.parse_cluster_address(address)
     if parsed_address not in (ray_session.LOCAL, "auto"):
         access.check_permission("choose a cluster")
     return parsed_address

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -355,7 +356,7 @@ def _done_text(run: RunRecord) -> str:
 
 
 def _show_failure(run: RunRecord) -> None:
-    error = run.state.get("error") or {}
+    error: Mapping[str, Any] = run.state.get("error") or {}
     message = str(error.get("message") or N_("The training ended without saying why."))
     try:
         text = say(RunError(message, **dict(error.get("params") or {})))

@@ -16,13 +16,14 @@ from typing import Any, Literal
 
 import plotly.graph_objects as go
 
+from catdog_core.base.metric_rows import BatchRow, EpochRow
 from catdog_core.base.palette import BEST, RUN_COLORS, TRAIN, VALIDATION
 
 from .i18n import t
 
 Metric = Literal["accuracy", "loss"]
 METRICS: tuple[Metric, ...] = ("accuracy", "loss")
-Row = dict[str, Any]
+Row = EpochRow
 
 HEIGHT = 340
 """Pixels; fixed, so that a page does not move while a chart grows."""
@@ -59,7 +60,7 @@ class LearningCurve:
     planned: int
     classes: int = 2
     best: int | None = None
-    batches: Sequence[Row] = field(default=())
+    batches: Sequence[BatchRow] = field(default=())
     name: str = ""
 
 
@@ -246,7 +247,7 @@ def _epoch_points(key: str, epochs: Iterable[Row]) -> tuple[list[float | None], 
 
 
 def _batch_points(
-    metric: Metric, batches: Iterable[Row]
+    metric: Metric, batches: Iterable[BatchRow]
 ) -> tuple[list[float | None], list[float | None]]:
     x: list[float | None] = []
     y: list[float | None] = []

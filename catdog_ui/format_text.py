@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from catdog_core.base.field_specs import FieldSpec, describe_fields
+from catdog_core.base.metric_rows import EpochRow
 from catdog_core.config import PRESETS, Augmentation, Network, Training
-from catdog_core.runs import Run
+from catdog_core.runs import ImportedHistory, Run, RunRecord
 
 from .i18n import N_, t
 
@@ -33,7 +34,7 @@ OFF_AT_ZERO = ("early_stopping", "weight_averaging", "label_smoothing", "weight_
 """Settings of a training whose 0 means that they do nothing."""
 
 
-def format_status(run: Run) -> str:
+def format_status(run: RunRecord) -> str:
     """The status of a run as one word."""
     return t(STATUS_BADGES[run.status][0])
 
@@ -118,9 +119,9 @@ def format_setting(control: FieldSpec, value: Any) -> str:
     return f"{text} {t(control.unit)}" if control.unit else text
 
 
-def differing_settings(runs: Sequence[Run]) -> list[FieldSpec]:
+def differing_settings(runs: Sequence[RunRecord]) -> list[FieldSpec]:
     """The settings in which the trainings of some runs differ, model aside."""
-    trainings = [run.training for run in runs if run.training and not run.is_history]
+    trainings = [run.training for run in runs if isinstance(run, Run)]
     return [
         control
         for control in describe_fields(Training)
@@ -129,23 +130,23 @@ def differing_settings(runs: Sequence[Run]) -> list[FieldSpec]:
     ]
 
 
-def differs_in_augmentation(runs: Sequence[Run]) -> bool:
+def differs_in_augmentation(runs: Sequence[RunRecord]) -> bool:
     """Whether some runs were trained with different augmentations; off and none are one."""
     kinds = {
         None if r.augmentation is None or r.augmentation.is_off else r.augmentation
         for r in runs
-        if r.training and not r.is_history
+        if isinstance(r, Run)
     }
     return len(kinds) > 1
 
 
-def settings_line(run: Run) -> str:
+def settings_line(run: RunRecord) -> str:
     """The settings of a run in one line."""
-    training = run.training
-    if training is None:
-        return ""
-    if run.is_history:
+    if isinstance(run, ImportedHistory):
         return t("a history from a file: it has no model, and its settings are not known")
+    if not isinstance(run, Run):
+        return ""
+    training = run.training
     parts = [
         describe_network(training),
         t("{n} epochs", n=training.epochs),
@@ -173,26 +174,27 @@ def describe_network(training: Training) -> str:
     return f"{training.model} ({blocks}; {', '.join(parts)})"
 
 
-def format_epochs(run: Run) -> str:
+def format_epochs(run: RunRecord) -> str:
     """Epochs trained of epochs planned."""
-    return f"{len(run.epochs)} / {run.training.epochs if run.training else '–'}"
+    return f"{len(run.epochs)} / {'–' if run.planned_epochs is None else run.planned_epochs}"
 
 
-def accuracy_gap(run: Run) -> float | None:
+def accuracy_gap(run: RunRecord) -> float | None:
     """Training minus validation accuracy of the last epoch: large when a model overfits."""
     if not run.epochs:
         return None
     last = run.epochs[-1]
-    if last.get("accuracy") is None or last.get("val_accuracy") is None:
+    training, validation = last.get("accuracy"), last.get("val_accuracy")
+    if training is None or validation is None:
         return None
-    return float(last["accuracy"]) - float(last["val_accuracy"])
+    return float(training) - float(validation)
 
 
-def best_epoch_row(run: Run) -> dict[str, Any] | None:
+def best_epoch_row(run: RunRecord) -> EpochRow | None:
     """The metrics of the best epoch."""
     return next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
 
 
-def run_label(run: Run) -> str:
+def run_label(run: RunRecord) -> str:
     """A run in a list of runs: its name, its time and what it is doing."""
     return f"{run.name or run.id} · {format_timestamp(run.created)} · {format_status(run)}"

@@ -8,7 +8,7 @@ from catdog_core.base.errors import PhotoError
 from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset
 from catdog_core.imaging import decode
-from catdog_core.runs import Run, model_registry
+from catdog_core.runs import RunRecord, model_registry
 
 from . import format_text, gallery, state
 from .data import download_source, source_widgets
@@ -70,7 +70,7 @@ _PAGES = (
 )
 
 
-def show_steps(available_datasets: list[Dataset], trained: list[Run]) -> None:
+def show_steps(available_datasets: list[Dataset], trained: list[RunRecord]) -> None:
     """The way from nothing to an own prediction, one button a step."""
     with st.grid(3, min_column_width=180, gap="medium"):
         with _step_card("1", t("Get photos"), done=bool(available_datasets)):
@@ -81,7 +81,7 @@ def show_steps(available_datasets: list[Dataset], trained: list[Run]) -> None:
             _predict_step(trained)
 
 
-def show_datasets_and_runs(available_datasets: list[Dataset], trained: list[Run]) -> None:
+def show_datasets_and_runs(available_datasets: list[Dataset], trained: list[RunRecord]) -> None:
     """The datasets and runs of this lab, each with a way to it."""
     left, right = st.columns(2, gap="large")
     with left:
@@ -133,7 +133,7 @@ def _photos_step(available_datasets: list[Dataset]) -> None:
     )
 
 
-def _train_step(available_datasets: list[Dataset], trained: list[Run]) -> None:
+def _train_step(available_datasets: list[Dataset], trained: list[RunRecord]) -> None:
     st.caption(
         t(
             "The network of the class notes, {n} epochs: about a minute. Watch its curves grow.",
@@ -148,7 +148,7 @@ def _train_step(available_datasets: list[Dataset], trained: list[Run]) -> None:
     page_link("pages/3_Train.py", t("My own settings"))
 
 
-def _predict_step(trained: list[Run]) -> None:
+def _predict_step(trained: list[RunRecord]) -> None:
     own = next((run for run in trained if run.best_model), None)
     caption = t("Drop in a photo and see which class the network takes it for, and how surely.")
     if own is None and model_registry.load_default_run() is not None:
@@ -204,7 +204,7 @@ def _photo_preview(dataset: Dataset) -> None:
     )
 
 
-def _run_line(run: Run) -> None:
+def _run_line(run: RunRecord) -> None:
     word, color, icon = format_text.STATUS_BADGES[run.status]
     best = format_text.best_epoch_row(run)
     with st.container(gap=None):

@@ -26,7 +26,7 @@ from catdog_core.base.jobs import Job
 from catdog_core.data.datasets import Dataset
 from catdog_core.imaging.decode import Photo
 from catdog_core.models import model_sandbox
-from catdog_core.runs import Run, model_registry
+from catdog_core.runs import RunRecord, model_registry
 from catdog_core.storage import shard_cache
 
 from .i18n import t
@@ -206,7 +206,7 @@ def _load_run_model(path: Path) -> Predictor:
     return model.with_scale(imported.scale).with_classes(imported.classes)  # type: ignore[arg-type]
 
 
-def download_stem(run: Run) -> str:
+def download_stem(run: RunRecord) -> str:
     """The name a run's files are downloaded by, without extension."""
     return files.slugify(run.name or run.id)
 

@@ -141,7 +141,7 @@ def _show_active_runs() -> None:
     runs.reap_children()
     active = [run for run in runs.list_runs() if run.is_active]
     for run in active[:3]:
-        epochs = run.training.epochs if run.training else 0
+        epochs = run.planned_epochs or 0
         with st.container(border=True, gap="xsmall"):
             st.page_link(
                 "pages/3_Train.py",

@@ -10,7 +10,7 @@ from catdog_core import runs
 from catdog_core.base.files import truncate_for_display
 from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset
-from catdog_core.runs import Run
+from catdog_core.runs import RunRecord
 
 from .i18n import t
 
@@ -65,7 +65,9 @@ def show_no_dataset() -> None:
     )
 
 
-def choose_run(label: str = "", others: Sequence[Run] = (), with_model: bool = False) -> Run | None:
+def choose_run(
+    label: str = "", others: Sequence[RunRecord] = (), with_model: bool = False
+) -> RunRecord | None:
     """Let the user choose a run; None where there is none yet.
 
     Args:

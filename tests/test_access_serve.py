@@ -201,7 +201,7 @@ def test_an_address_this_machine_does_not_have_is_told_in_a_sentence(started, ca
     ],
 )
 def test_an_address_is_understood_as_it_is_usually_written(typed, meant):
-    assert serve.parse_address(typed) == meant
+    assert serve.parse_listen_address(typed) == meant
 
 
 @pytest.mark.parametrize("name", ["", "*", "*.org", "http://lab", "lab:80", "a b", "-a", "a..b"])

@@ -66,7 +66,7 @@ def test_what_no_dataset_refers_to_goes(referred):
 
 def test_a_run_that_may_go_on_keeps_its_entry(dataset, referred):
     run = runs.create_run(dataset, Training(), None)
-    runs.remove_dataset(dataset.id)
+    runs.remove_unused_dataset(dataset.id)
     assert referred.exists()
     runs.remove_run(run)
     assert shard_cache.remove_unreferenced(runs.fingerprints_in_use()) == 1002
@@ -75,7 +75,7 @@ def test_a_run_that_may_go_on_keeps_its_entry(dataset, referred):
 
 def test_a_dataset_that_is_deleted_takes_its_entries_along(dataset, referred):
     other = entry(shard_cache.packed_folder(dataset.fingerprint, 64).name)
-    runs.remove_dataset(dataset.id)
+    runs.remove_unused_dataset(dataset.id)
     assert not referred.exists() and not other.exists()
 
 

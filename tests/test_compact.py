@@ -105,6 +105,18 @@ def test_muon_goes_on_from_a_file_as_if_nothing_had_happened(tmp_path):
         assert np.array_equal(a, b), a.path
 
 
+def test_keras_still_keeps_the_momentum_where_muon_looks_for_it():
+    import keras
+
+    model = keras.Sequential([keras.layers.Input((4, 4, 3)), keras.layers.Conv2D(2, 3)])
+    optimizer = muon.make(0.01, 0.1)
+    optimizer.build(model.trainable_variables)
+    for variable in model.trainable_variables:
+        momentum = muon._get_momentum(optimizer, variable)
+        assert momentum.shape == variable.shape
+        assert sum(momentum is kept for kept in optimizer.variables) == 1
+
+
 def test_muon_makes_all_directions_of_a_step_about_equally_strong():
     kernel = np.random.default_rng(1).normal(size=(288, 32)).astype("float32")
     kernel[:, 0] *= 50  # one direction Adam would follow alone

@@ -130,7 +130,7 @@ def test_an_opened_folder_is_remembered_and_untouched(workspace, demo):
 
 def test_deleting_a_dataset_keeps_the_users_photos_and_a_copy_of_the_record(workspace, demo):
     dataset = datasets.open_folder(demo)
-    entry = trash.get_trash_entry(runs.remove_dataset(dataset.id))
+    entry = trash.get_trash_entry(runs.remove_unused_dataset(dataset.id))
     assert datasets.list_datasets() == []
     assert demo.is_dir()
     assert (entry.parts[0][0] / "dataset.json").is_file()

@@ -287,17 +287,17 @@ def test_a_run_knows_whether_the_driver_of_its_group_lives(key, monkeypatch, cap
     def later(seconds):
         clock[0] += seconds
 
-    patron = run_queue.DriverMonitor(key)
-    assert not patron.is_there()
+    driver_monitor = run_queue.DriverMonitor(key)
+    assert not driver_monitor.is_there()
     files.write_json(groups.sweeps_folder() / key / "state.json", {"beat": 7})
     later(2)
-    assert patron.is_there()  # on another machine, whose locks are not seen: its beat grows
+    assert driver_monitor.is_there()  # on another machine, whose locks are not seen: its beat grows
     later(status.STALL_TIMEOUT + 2)
-    assert patron.is_gone()
+    assert driver_monitor.is_gone()
     assert "driver of this run's sweep has ended" in capsys.readouterr().err
     monkeypatch.setattr(locks, "is_locked", lambda path: path.name == "lock")
     later(2)
-    assert patron.is_there()
+    assert driver_monitor.is_there()
     assert not run_queue.DriverMonitor("").is_there()
     assert not run_queue.DriverMonitor("../elsewhere").is_there()
 
@@ -305,7 +305,7 @@ def test_a_run_knows_whether_the_driver_of_its_group_lives(key, monkeypatch, cap
 class Impatient:
     """A state that wants to stop after a few looks."""
 
-    patron = None
+    driver_monitor = None
 
     def __init__(self):
         self.looks, self.values = 0, {"queued": time.time()}

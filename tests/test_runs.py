@@ -106,7 +106,7 @@ def test_a_second_run_waits_its_turn_and_a_killed_one_is_lost_then_resumed(datas
     wait_until(lambda: len(runs.load_run(first).epochs) >= 1)
     second = runs.create_run(dataset, SMALL, None)
     runs.start_run(second)
-    wait_until(lambda: runs.load_run(second).ahead == 1)
+    wait_until(lambda: runs.load_run(second).runs_ahead == 1)
     assert runs.load_run(second).status == "queued"
 
     psutil.Process(runs.load_run(first).state["pid"]).kill()

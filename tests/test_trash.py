@@ -50,7 +50,7 @@ def test_the_entry_tells_what_when_and_from_where(workspace):
 def test_a_dataset_comes_back_with_what_was_decided(pets):
     file = pets.items("train")[0].file
     datasets.edit_photos(pets.id, [datasets.PhotoEdit(file, "exclude")])
-    key = runs.remove_dataset(pets.id)
+    key = runs.remove_unused_dataset(pets.id)
     assert datasets.list_datasets() == []
     trash.restore_from_trash(key)
     assert datasets.load_dataset(pets.id).excluded == (file,)
@@ -60,7 +60,7 @@ def test_imported_photos_come_back_too(workspace):
     dataset = datasets.register_dataset(
         "drawn", "Drawn", "demo", lambda to: datasets.make_demo(to, 4, 4, 32)
     )
-    trash.restore_from_trash(runs.remove_dataset(dataset.id))
+    trash.restore_from_trash(runs.remove_unused_dataset(dataset.id))
     assert all(item.path.is_file() for item in datasets.load_dataset("drawn").items())
 
 
@@ -87,7 +87,7 @@ def test_an_experiment_that_trains_is_not_deleted(pets, monkeypatch):
 
 
 def test_what_is_taken_meanwhile_is_told_and_nothing_moves(pets, demo):
-    key = runs.remove_dataset(pets.id)
+    key = runs.remove_unused_dataset(pets.id)
     datasets.open_folder(demo)
     with pytest.raises(CatDogError, match=r"there is a dataset at .* already"):
         trash.restore_from_trash(key)

@@ -13,12 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite, log, sqrt
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypedDict, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import N_
+from ..base.metric_rows import EpochRow, MetricName
 
 VerdictKind = Literal["overfitting", "underfitting", "healthy", "diverged", "too_short"]
 
@@ -231,22 +232,43 @@ def to_array(values: Sequence[float]) -> Values:
     return np.asarray(values, dtype=np.float64)
 
 
-METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
+METRICS: tuple[MetricName, ...] = ("loss", "accuracy", "val_loss", "val_accuracy")
 MIN_STANDARD_ERRORS = 3.0
 """Standard errors a change must have: epochs are looked at one by one, so 2 would be too few."""
 _LOSS_SPREAD = 0.25  # of the losses of single photos; cautious, since real ones have 0.4 to 0.9
 
 
-def clean_history(history: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+class CompleteRow(TypedDict):
+    """An epoch of which all four metrics are numbers; a loss may be infinite or NaN."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+
+
+def clean_history(history: Iterable[EpochRow]) -> list[CompleteRow]:
     """The rows that hold all four metrics, by epoch; of an epoch told twice the last counts."""
-    rows_by_epoch: dict[int, dict[str, Any]] = {}
+    rows_by_epoch: dict[int, CompleteRow] = {}
     for row in history:
-        values = [row.get(name) for name in ("epoch", *METRICS)]
-        if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
-            rows_by_epoch[int(row["epoch"])] = {"epoch": int(row["epoch"])} | {
-                name: float(row[name]) for name in METRICS
+        epoch = row.get("epoch")
+        values: list[object] = [row.get(name) for name in METRICS]
+        numbers = [float(value) for value in values if _is_number(value)]
+        if _is_number(epoch) and len(numbers) == len(METRICS):
+            loss, accuracy, val_loss, val_accuracy = numbers
+            rows_by_epoch[int(epoch)] = {
+                "epoch": int(epoch),
+                "loss": loss,
+                "accuracy": accuracy,
+                "val_loss": val_loss,
+                "val_accuracy": val_accuracy,
             }
     return [rows_by_epoch[epoch] for epoch in sorted(rows_by_epoch)]
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -273,7 +295,7 @@ class HistoryCurves:
     easier: int
 
     @classmethod
-    def of(cls, rows: list[dict[str, Any]], facts: RunContext) -> HistoryCurves:
+    def of(cls, rows: list[CompleteRow], facts: RunContext) -> HistoryCurves:
         loss, accuracy, val_loss, val_accuracy = (
             to_array([row[name] for row in rows]) for name in METRICS
         )
@@ -521,7 +543,7 @@ _UNDERFITTING_ERROR = (
 )
 
 
-def diagnose(history: Iterable[Mapping[str, Any]], facts: RunContext | None = None) -> Verdict:
+def diagnose(history: Iterable[EpochRow], facts: RunContext | None = None) -> Verdict:
     """Judge a training by the numbers of its epochs.
 
     Args:

@@ -49,7 +49,7 @@ def learning_curve_points(members: Sequence[Run]) -> list[LearningCurvePoint]:
         best = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
         if best is None or not run.validation_photos:
             continue
-        accuracy, n = float(best["val_accuracy"]), run.validation_photos
+        accuracy, n = float(best["val_accuracy"] or 0.0), run.validation_photos
         low, high = metrics.wilson_interval(round(accuracy * n), n)
         is_augmented = run.augmentation is not None and not run.augmentation.is_off
         line = (run.model, is_augmented)

@@ -11,12 +11,13 @@ from typing import Any
 from ..base import bounded_readers
 from ..base.errors import CatDogError, RunError
 from ..base.files import open_regular, truncate_for_display
+from ..base.metric_rows import EpochRow, MetricName
 from ..config import Training
 from ..models import architecture
-from ..runs import Run
+from ..runs import ImportedHistory, Run, RunRecord
 from .diagnose import RunContext, Verdict, diagnose
 
-_COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")
+_COLUMNS: tuple[MetricName, ...] = ("loss", "accuracy", "val_loss", "val_accuracy")
 _OLD_NAMES = {"acc": "accuracy", "val_acc": "val_accuracy"}  # Keras's names before version 2.3
 MAX_BYTES = 5_000_000
 """Bytes of a history's file; 10,000 epochs take one million."""
@@ -25,20 +26,20 @@ MAX_COLUMNS = 1000
 _MAX_EPOCH_NUMBER = 10**6  # a number beyond it counts no epochs
 
 
-def diagnose_run(run: Run) -> Verdict:
+def diagnose_run(run: RunRecord) -> Verdict:
     """What happened in a run, or has so far."""
     return diagnose(run.epochs, build_run_context(run))
 
 
-def build_run_context(run: Run) -> RunContext:
+def build_run_context(run: RunRecord) -> RunContext:
     """What is known of a run besides its numbers."""
-    training = run.training
-    if training is None:
-        return RunContext()
-    if run.is_history:
+    if isinstance(run, ImportedHistory):
         photos = run.validation_photos or None
         return RunContext(classes=max(len(run.classes), 2), validation_photos=photos)
-    error = run.state.get("error") or {}
+    if not isinstance(run, Run):
+        return RunContext()
+    training = run.training
+    error: Mapping[str, Any] = run.state.get("error") or {}
     params = error.get("params") or {}
     # Only a loss that became no number ends a training with these two values.
     broke = run.status == "failed" and isinstance(params, dict) and {"loss", "epoch"} <= {*params}
@@ -66,7 +67,7 @@ def _uses_dropout(training: Training) -> bool | None:
     return any("Dropout" in row.kind for row in rows)
 
 
-def read_history_csv(path: Path) -> list[dict[str, Any]]:
+def read_history_csv(path: Path) -> list[EpochRow]:
     """Read a history as Keras's `CSVLogger` writes it: a header, then a row an epoch from 0.
 
     Without a column epoch, rows are counted. What is no number becomes infinity: a loss that broke.
@@ -81,7 +82,7 @@ def read_history_csv(path: Path) -> list[dict[str, Any]]:
         raise _csv_error(path, error.strerror or str(error)) from error
 
 
-def parse_history_csv(path: Path, data: bytes) -> list[dict[str, Any]]:
+def parse_history_csv(path: Path, data: bytes) -> list[EpochRow]:
     """Parse a CSV file's content as `read_history_csv` does. Raises RunError, naming `path`."""
     try:
         if len(data) > MAX_BYTES:
@@ -107,7 +108,7 @@ def _csv_error(path: Path, reason: object) -> RunError:
 
 def validate_rows(
     path: Path, names: Sequence[Any], rows: Sequence[Mapping[Any, Any]]
-) -> list[dict[str, Any]]:
+) -> list[EpochRow]:
     """Rows of an untrusted table of epochs as the lab's own.
 
     Args:
@@ -132,12 +133,13 @@ def validate_rows(
     return [_parse_row(number, row) for number, row in enumerate(rows)]
 
 
-def _parse_row(number: int, row: Mapping[Any, Any]) -> dict[str, Any]:
+def _parse_row(number: int, row: Mapping[Any, Any]) -> EpochRow:
     named = {_OLD_NAMES.get(name, name): value for name, value in row.items()}
     epoch = _parse_number(named.get("epoch"))
-    return {"epoch": int(epoch) if 0 <= epoch <= _MAX_EPOCH_NUMBER else number} | {
-        name: _parse_number(named.get(name)) for name in _COLUMNS
-    }
+    parsed: EpochRow = {"epoch": int(epoch) if 0 <= epoch <= _MAX_EPOCH_NUMBER else number}
+    for name in _COLUMNS:
+        parsed[name] = _parse_number(named.get(name))
+    return parsed
 
 
 def _parse_number(text: Any) -> float:

@@ -19,6 +19,7 @@ from uuid import uuid4
 from .. import runs
 from ..base import access, bounded_readers, files
 from ..base.errors import RunError
+from ..base.metric_rows import EpochRow
 from ..config import Training
 from . import histories
 from .histories import MAX_BYTES, MAX_EPOCHS
@@ -38,7 +39,7 @@ _PICKLE_START_BYTES = b"(])}cVSIFNKJMGXU"  # instructions that an old pickle can
 _PICKLE_OPCODES_READ = 50  # instructions of a pickle
 
 
-def read_history(path: Path) -> list[dict[str, Any]]:
+def read_history(path: Path) -> list[EpochRow]:
     """The rows of a history, an epoch each, in their order.
 
     Raises:
@@ -185,7 +186,7 @@ def _history_error(path: Path, kind: str, reason: object) -> RunError:
     )
 
 
-def _rows_from_columns(path: Path, history: Any) -> list[dict[str, Any]]:
+def _rows_from_columns(path: Path, history: Any) -> list[EpochRow]:
     """The rows of a dict of lists, or of a list of dicts."""
     if isinstance(history, Mapping) and isinstance(history.get("history"), Mapping):
         history = history["history"]  # a History object written down whole

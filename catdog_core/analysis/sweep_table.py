@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from ..base.errors import N_
 from ..base.field_specs import FieldSpec, describe_fields
 from ..config import NO_AUGMENTATION, Augmentation, Network, Training
-from ..runs.run_folder import Run
+from ..runs.run_folder import Run, RunRecord
 
 AxisScale = Literal["linear", "log", "named"]
 MIN_RESULTS = 5
@@ -109,13 +109,13 @@ class Correlation:
     n: int
 
 
-def build_sweep_table(members: Sequence[Run]) -> SweepTable:
+def build_sweep_table(members: Sequence[RunRecord]) -> SweepTable:
     """What differs between runs, and what came of it.
 
     A setting that is the same in all of them is left out. Augmentations of which more than one
     part differs, and all parts alike (as with and without), are one column.
     """
-    known = tuple(run for run in members if run.training and not run.is_history)
+    known = tuple(run for run in members if isinstance(run, Run))
     columns = _differing_columns(
         Training, len(known), lambda n, name: _setting_value(known[n], name)
     )
@@ -126,10 +126,10 @@ def build_sweep_table(members: Sequence[Run]) -> SweepTable:
     return SweepTable(known, tuple(columns), tuple(best_accuracy(run) for run in known))
 
 
-def best_accuracy(run: Run) -> float | None:
+def best_accuracy(run: RunRecord) -> float | None:
     """The validation accuracy of a run's best epoch, None before it has one."""
-    row = next((row for row in run.epochs if row["epoch"] == run.best_epoch), {})
-    value = row.get("val_accuracy")
+    row = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
+    value = row.get("val_accuracy") if row else None
     return float(value) if isinstance(value, (int, float)) and isfinite(value) else None
 
 
@@ -192,7 +192,7 @@ def _differing_columns(
 
 def _network_columns(known: Sequence[Run]) -> list[Column]:
     """What differs between networks of one's own, where all runs have one."""
-    trainings = [run.training for run in known if run.training]
+    trainings = [run.training for run in known]
     if any(training.model != "custom" for training in trainings):
         return []
     built = [training.network or Network() for training in trainings]
@@ -202,7 +202,6 @@ def _network_columns(known: Sequence[Run]) -> list[Column]:
 def _setting_value(run: Run, name: str) -> Any:
     """A setting as it was meant: all photos are a number, and steps that follow from these none."""
     training, value = run.training, getattr(run.training, name)
-    assert training is not None
     if name == "train_photos":
         return run.train_photos
     if name in ("steps_per_epoch", "validation_steps"):

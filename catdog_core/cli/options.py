@@ -17,7 +17,7 @@ from ..base.errors import SettingsError
 from ..base.field_specs import FieldSpec, describe_accepted_values, describe_fields, parse_settings
 from ..config import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
 from ..models import architecture
-from ..runs.run_folder import Run
+from ..runs.run_folder import Run, RunRecord
 from . import removed_commands
 
 S = TypeVar("S", bound=BaseModel)
@@ -98,7 +98,7 @@ def resolve_settings(
     flags: dict[str, Any],
     augment: str | None,
     network: str | None = None,
-    parent: Run | None = None,
+    parent: RunRecord | None = None,
 ) -> tuple[Training, Augmentation | None]:
     """The training and augmentation that a command asks for; None where nothing is changed.
 
@@ -113,7 +113,7 @@ def resolve_settings(
     """
     if network is not None:
         flags = {"model": "custom", **flags, "network": load_network(network).model_dump()}
-    if parent is None or parent.training is None:
+    if not isinstance(parent, Run):
         settings = resolve_training(flags)
         changes = resolve_augmentation(augment, settings.model)
         return settings, None if changes.is_off else changes

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from .. import runs
 from ..base.errors import CatDogError
 from ..base.files import truncate_for_display
+from ..runs.status import RunState
 from ..training.execution import execute_run
 
 PROGRESS_INTERVAL = 10.0
@@ -83,7 +84,7 @@ def print_counts(counts_by_split: dict[str, dict[str, int]]) -> None:
         )
 
 
-def train_with_progress(folder: Path) -> runs.Run:
+def train_with_progress(folder: Path) -> runs.RunRecord:
     """Train a run in this process: a bar an epoch on a terminal, a line an epoch on stdout.
 
     Raises:
@@ -109,8 +110,9 @@ class _ProgressPrinter:
 
     def __init__(self, folder: Path, progress: Progress) -> None:
         run = runs.load_run(folder)
-        self.folder, self.progress, self.workers = folder, progress, run.workers
-        self.total = run.training.epochs if run.training else 0
+        self.folder, self.progress = folder, progress
+        self.workers = run.workers if isinstance(run, runs.Run) else 1
+        self.total = run.planned_epochs or 0
         self.told = {row["epoch"] for row in run.epochs}
         self.where: tuple[Any, ...] = ()
         self.task = progress.add_task("starting", total=None)
@@ -121,7 +123,7 @@ class _ProgressPrinter:
         if self.workers > 1:
             self._print(f"This run had {self.workers} workers. It now trains with one.")
 
-    def tell(self, state: dict[str, Any]) -> None:
+    def tell(self, state: RunState) -> None:
         """Take one state of the worker; see `execute_run`."""
         with self.lock:
             where = (state.get("status"), state.get("epoch"), state.get("ahead"))
@@ -146,12 +148,12 @@ class _ProgressPrinter:
                     f" val_accuracy {row['val_accuracy']:.4f}, {row['seconds']:.1f} s"
                 )
 
-    def _tell_change(self, state: dict[str, Any]) -> None:
+    def _tell_change(self, state: RunState) -> None:
         if state.get("status") == "queued" and state.get("ahead"):
             self._print(f"Waiting for {state['ahead']} training(s) started before this one.")
         self.tell_epochs()
 
-    def _title(self, state: dict[str, Any]) -> str:
+    def _title(self, state: RunState) -> str:
         phase = state.get("phase", state.get("status", ""))
         if phase == "train":
             rate = state.get("images_per_second") or 0

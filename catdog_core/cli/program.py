@@ -246,7 +246,7 @@ def list_runs() -> None:
         "id", "name", "status", "model", "dataset", "epochs", "best val_accuracy", box=None
     )
     for run in all_runs:
-        total = run.training.epochs if run.training else "?"
+        total = "?" if run.planned_epochs is None else run.planned_epochs
         best = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
         cells = [
             truncate_for_display(run.id),

@@ -67,7 +67,7 @@ def serve(
                 )
         return _run_streamlit(build_streamlit_options(LOOPBACK, port, ["localhost"]), environment)
     names = [parse_host_name(each) for each in name or []]
-    host = find_lan_address() if address is None else parse_address(address)
+    host = find_lan_address() if address is None else parse_listen_address(address)
     codes = {
         "student_code": generate_code() if code is None else code,
         "teacher_code": generate_code() if teacher_code is None else teacher_code,
@@ -101,7 +101,7 @@ def generate_code() -> str:
     return f"{letters[:4]}-{letters[4:]}"
 
 
-def parse_address(text: str) -> str:
+def parse_listen_address(text: str) -> str:
     """An IP address somebody typed, in its usual spelling; IPv6 also in brackets.
 
     Raises:

@@ -26,7 +26,7 @@ def tensorboard(
     """Write TensorBoard's event files of runs, and print the command that shows them."""
     chosen = [runs.load_run(run) for run in run_folders or ()]
     if not run_folders:
-        chosen = [run for run in runs.list_runs() if run.training is not None and run.epochs]
+        chosen = [run for run in runs.list_runs() if run.epochs]
     tensorboard_export.check_tensorboard_installed()
     library_output.import_tensorflow()
     folder = (logdir or tensorboard_export.default_logdir()).absolute()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from math import ceil, cos, pi
 from typing import Any
 
+from ..base.metric_rows import EpochRow
 from .training import Training
 
 STEP_FACTOR = 0.1
@@ -26,7 +27,7 @@ def is_constant(training: Training) -> bool:
 
 
 def learning_rate_at(
-    training: Training, step: int, steps: int, epochs: Sequence[dict[str, Any]] = ()
+    training: Training, step: int, steps: int, epochs: Sequence[EpochRow] = ()
 ) -> float:
     """The learning rate of a step.
 

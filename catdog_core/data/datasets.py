@@ -189,7 +189,7 @@ def remove_dataset(dataset_id: str) -> str:
     """Move a dataset's record to the trash and return the id of its entry there.
 
     Photos of a user's folder stay where they are; those in the workspace go with the record.
-    `runs.remove_dataset` asks first whether a training uses it.
+    `runs.remove_unused_dataset` asks first whether a training uses it.
 
     Raises:
         DatasetError: there is none.

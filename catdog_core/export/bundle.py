@@ -30,7 +30,7 @@ from ..analysis import predictions
 from ..base import files
 from ..base.errors import RunError
 from ..runs import model_registry, run_folder
-from ..runs.run_folder import Run
+from ..runs.run_folder import DamagedRun, Run, RunRecord
 
 BUNDLE_KIND = "catdog run bundle"
 FORMAT = 1
@@ -68,8 +68,7 @@ def write(source: Path, out: Path) -> None:
     Raises:
         RunError: it is no run, is damaged, has no model yet, or is training just now.
     """
-    run = run_folder.load_run(model_registry.resolve_run_folder(source))
-    _refuse_unexportable(run)
+    run = _check_exportable(run_folder.load_run(model_registry.resolve_run_folder(source)))
     generated_files = {
         "README.txt": _build_readme(run),
         "labels.txt": "".join(f"{name}\n" for name in run.classes),
@@ -94,8 +93,9 @@ def write(source: Path, out: Path) -> None:
         _add_file(archive, "manifest.json", _to_json(manifest).encode())
 
 
-def _refuse_unexportable(run: Run) -> None:
-    if run.training is None:
+def _check_exportable(run: RunRecord) -> Run:
+    """Return a run that can be exported. Raise RunError for any other."""
+    if isinstance(run, DamagedRun):
         raise RunError("Run '{name}' is damaged: {problem}", name=run.id, problem=run.problem)
     if run.is_active:
         raise RunError(
@@ -104,12 +104,13 @@ def _refuse_unexportable(run: Run) -> None:
             name=run.name,
             status=run.status,
         )
-    if run.best_model is None:
+    if not isinstance(run, Run) or run.best_model is None:
         raise RunError(
             "Run '{name}' has no model yet. Expected one with at least one whole epoch. Train it"
             " first.",
             name=run.name,
         )
+    return run
 
 
 def _list_run_files(run: Run) -> list[Path]:
@@ -162,7 +163,6 @@ def _read_shareable_settings(run: Run) -> dict[str, Any]:
 
 
 def _describe_preprocessing(run: Run) -> dict[str, Any]:
-    assert run.training is not None
     size = run.training.image_size
     return {
         "decode": "EXIF orientation applied; 8-bit RGB; transparent pictures laid on white",
@@ -213,7 +213,6 @@ def _is_installed(package: str) -> bool:
 
 
 def _build_readme(run: Run) -> str:
-    assert run.training is not None
     more = (
         " It can also be resumed there, once the lab\nhas the same photos, those whose fingerprint"
         " is in dataset.json. They are not in here."

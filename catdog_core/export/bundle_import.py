@@ -27,7 +27,7 @@ from ..data.archive_safety import ArchiveEntry, read_zip_members
 from ..data.datasets import Dataset
 from ..models import model_sandbox, untrusted_models
 from ..runs import run_folder
-from ..runs.run_folder import Run
+from ..runs.run_folder import RunRecord
 from .bundle import BUNDLE_KIND, FORMAT, GENERATED_FILES, PREDICTIONS_PATTERN, RUN_FILES
 
 _MAX_EPOCHS = 1000  # the most a training may have
@@ -58,7 +58,7 @@ _METRIC_FIELDS = (
 class ImportedBundle:
     """A run that came in, and the dataset here with the very photos it was trained with, if any."""
 
-    run: Run
+    run: RunRecord
     dataset: Dataset | None
 
 
@@ -311,7 +311,7 @@ def _predictions_error(path: Path) -> RunError:
     )
 
 
-def _install_run(staged: Path, manifest: dict[str, Any]) -> Run:
+def _install_run(staged: Path, manifest: dict[str, Any]) -> RunRecord:
     """Put a finished run where its own id or a new one leads to; none that is there is touched."""
     read = run_folder.load_run(staged)
     if read.status == "damaged":

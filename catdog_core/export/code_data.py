@@ -34,7 +34,7 @@ class PhotoListing:
 def list_run_photos(run: Run, dataset: Dataset) -> PhotoListing:
     """How the code of a run comes by its photos."""
     training = run.training
-    assert training is not None and isinstance(dataset.root, Path)
+    assert isinstance(dataset.root, Path)
     chosen = dataset.subset(training.train_photos, training.seed) if training.train_photos else None
     folders = None if chosen or dataset.changes else _find_class_folders(dataset)
     used = chosen or dataset
@@ -110,7 +110,6 @@ def describe_photo_listing(photos: PhotoListing) -> list[str]:
 def generate_setup_code(run: Run, photos: PhotoListing) -> str:
     """Imports and settings."""
     training = run.training
-    assert training is not None
     soft = not photos.generator
     imports = ["from pathlib import Path", "", "import keras", "import matplotlib.pyplot as plt"]
     imports.append("import numpy as np")
@@ -141,7 +140,7 @@ def generate_loading_code(run: Run, photos: PhotoListing) -> str:
 
 
 def _generate_generator_code(run: Run, photos: PhotoListing) -> str:
-    assert photos.folders is not None and run.training is not None
+    assert photos.folders is not None
     mode = "binary" if len(run.classes) == 2 else "sparse"
     changing = ""
     if _list_active_operations(run.augmentation):
@@ -236,7 +235,6 @@ def names(split, folders):
 
 
 def _generate_memory_code(run: Run, photos: PhotoListing) -> str:
-    assert run.training is not None
     if photos.folders:
         find = f"\n\n{_LIST_FILES_CODE}"
         calls = {

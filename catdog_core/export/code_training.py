@@ -33,7 +33,6 @@ def generate_network_code(run: Run) -> tuple[list[Prose], str]:
 
 def _generate_plain_network(run: Run) -> tuple[list[Prose], str]:
     training = run.training
-    assert training is not None
     units = 1 if len(run.classes) <= 2 else len(run.classes)
     rows = architecture.list_training_layers(training, max(len(run.classes), 2))
     prose: list[Prose] = [
@@ -129,7 +128,6 @@ def copy_source(path: str) -> str:
 
 def _generate_transfer_network(run: Run) -> tuple[list[Prose], str]:
     training = run.training
-    assert training is not None
     known = backbones.BACKBONES[training.backbone]
     if known.keras_name:
         backbone_code = f"""\
@@ -171,7 +169,6 @@ backbone = keras.Model(whole.input, whole.layers[-2].output)
 
 
 def _generate_features_code(run: Run) -> str:
-    assert run.training is not None
     extra_passes = backbones.count_feature_passes(run.training, run.augmentation) - 1
     code = """\
 
@@ -340,7 +337,6 @@ def larger_share(truth, said):
 
 def has_soft_labels(run: Run) -> bool:
     """Whether labels are shares of classes: photos are mixed, or labels smoothed."""
-    assert run.training is not None
     mixes = run.augmentation is not None and run.augmentation.mixes
     return mixes or run.training.label_smoothing > 0
 
@@ -348,7 +344,6 @@ def has_soft_labels(run: Run) -> bool:
 def generate_fit_code(run: Run, photos: PhotoListing) -> tuple[list[Prose], str]:
     """What is said of the training of a run, and its code up to the history."""
     training = run.training
-    assert training is not None
     parts = [
         _generate_optimizer_code(training),
         "" if photos.generator else f"\n\n{_generate_batches_code(run)}\n\n",
@@ -419,7 +414,6 @@ model.compile(
 def _generate_batches_code(run: Run) -> str:
     """Endless batches from memory, changed as the run changes them."""
     training, settings = run.training, run.augmentation
-    assert training is not None
     transfer, classes = run.model == backbones.TRANSFER, max(len(run.classes), 2)
     kind = "features" if transfer else "photos"
     lines = [
@@ -458,7 +452,6 @@ def batches():
 
 def _generate_fit_call(run: Run, photos: PhotoListing) -> str:
     training = run.training
-    assert training is not None
     classes = max(len(run.classes), 2)
     if photos.generator:
         total_steps = -(-run.validation_photos // training.batch_size)

@@ -50,7 +50,7 @@ def build_cells(source: Path) -> tuple[Run, list[Cell]]:
         CatDogError: its dataset is gone, so that nobody knows which photos it was trained on.
     """
     run = runs.load_run(model_registry.resolve_run_folder(source))
-    if run.training is None or run.is_history:
+    if not isinstance(run, Run):
         raise RunError(
             "Run '{name}' has no settings the code could be made of. Expected one trained here.",
             name=run.name or run.id,
@@ -88,7 +88,6 @@ def build_cells(source: Path) -> tuple[Run, list[Cell]]:
 
 
 def _build_head_cell(run: Run, photos: code_data.PhotoListing) -> Cell:
-    assert run.training is not None
     parameters = architecture.count_parameters(
         architecture.list_training_layers(run.training, max(len(run.classes), 2))
     )

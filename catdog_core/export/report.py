@@ -23,6 +23,7 @@ from ..base.palette import BLACK, MUTED, TRAIN, VALIDATION
 from ..base.report_language import Translator
 from ..imaging import decode
 from ..imaging.decode import Photo, encode_photo
+from ..runs import Run
 from . import report_text
 from .report_text import Mistake, ReportData, format_name, format_percent
 
@@ -421,7 +422,7 @@ def _render_mistake(mistake: Mistake, classes: Sequence[str], say: Translator) -
 def _render_settings(facts: ReportData, say: Translator) -> str:
     run = facts.run
     parts = [(say("Photos"), report_text.list_dataset_properties(run, say))]
-    if run.is_history:
+    if not isinstance(run, Run):
         note = _render_paragraph(
             say(N_("A history from a file: the settings of this training are not known."))
         )

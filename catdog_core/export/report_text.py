@@ -26,7 +26,7 @@ from ..data.datasets import Dataset
 from ..imaging import decode
 from ..imaging.decode import Photo
 from ..models import architecture, backbones
-from ..runs import Run, model_registry
+from ..runs import DamagedRun, Run, RunRecord, model_registry
 
 SPLIT = "validation"
 _MAX_MISTAKES = 12  # mistakes shown
@@ -50,7 +50,7 @@ class Mistake:
 class ReportData:
     """All of it. Without a table, `problem` says why: a message or an error."""
 
-    run: Run
+    run: RunRecord
     verdict: Verdict
     table: PredictionTable | None = None
     result: ThresholdMetrics | None = None
@@ -68,7 +68,7 @@ def gather_report_data(source: Path) -> ReportData:
         RunError: it is no run, damaged, or has no whole epoch yet.
     """
     run = runs.load_run(model_registry.resolve_run_folder(source))
-    if run.status == "damaged" or run.training is None:
+    if run.status == "damaged" or isinstance(run, DamagedRun):
         raise RunError("Run '{name}' is damaged: {problem}", name=run.id, problem=run.problem)
     if not run.epochs:
         raise RunError(
@@ -91,7 +91,7 @@ def gather_report_data(source: Path) -> ReportData:
     )
 
 
-def _load_predictions(run: Run, dataset: Dataset) -> PredictionTable:
+def _load_predictions(run: RunRecord, dataset: Dataset) -> PredictionTable:
     table = predictions.read_predictions(run.folder, dataset, SPLIT).table
     if table is not None:
         return table
@@ -102,7 +102,7 @@ def _load_predictions(run: Run, dataset: Dataset) -> PredictionTable:
 
 
 def _find_worst_mistakes(
-    run: Run, dataset: Dataset, table: PredictionTable, result: ThresholdMetrics
+    run: RunRecord, dataset: Dataset, table: PredictionTable, result: ThresholdMetrics
 ) -> tuple[Mistake, ...]:
     rows = metrics.rank_photos(table, "wrong")[:_MAX_MISTAKES]
     if not len(rows):
@@ -186,32 +186,35 @@ def format_name(text: str) -> str:
 def list_tiles(facts: ReportData, say: Translator) -> list[tuple[str, str]]:
     """The numbers at the top: label and value."""
     run = facts.run
-    assert run.training is not None
-    best = next((row for row in run.epochs if row["epoch"] == run.best_epoch), {})
+    best = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
     last = run.epochs[-1]
+    training, validation = last.get("accuracy"), last.get("val_accuracy")
     gap = None
-    if last.get("accuracy") is not None and last.get("val_accuracy") is not None:
-        gap = 100 * (last["accuracy"] - last["val_accuracy"])
+    if training is not None and validation is not None:
+        gap = 100 * (training - validation)
     tiles = [
-        (say("Best validation accuracy"), format_percent(best.get("val_accuracy"))),
+        (
+            say("Best validation accuracy"),
+            format_percent(best.get("val_accuracy") if best else None),
+        ),
         (say("Best epoch"), str(best["epoch"] + 1) if best else "–"),
-        (say("Epochs"), f"{len(run.epochs)} / {run.training.epochs}"),
+        (say("Epochs"), f"{len(run.epochs)} / {run.planned_epochs}"),
         (say("Gap"), "–" if gap is None else say("{n:.1f} points", n=gap)),
     ]
-    if not run.is_history:
+    if isinstance(run, Run):
         rows = architecture.list_training_layers(run.training, max(len(run.classes), 2))
         tiles.append((say("Parameters"), f"{architecture.count_parameters(rows):,}"))
     return tiles
 
 
-def format_subtitle(run: Run) -> str:
+def format_subtitle(run: RunRecord) -> str:
     """Network, dataset and day in one line."""
     day = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
-    parts = [run.model if not run.is_history else "", format_name(run.dataset_name), day]
+    parts = [run.model, format_name(run.dataset_name), day]
     return " · ".join(part for part in parts if part)
 
 
-def describe_last_epoch(run: Run, say: Translator) -> str:
+def describe_last_epoch(run: RunRecord, say: Translator) -> str:
     """Where the curves end."""
     last = run.epochs[-1]
     return say(
@@ -266,7 +269,6 @@ def describe_problem(facts: ReportData, say: Translator) -> str:
 
 def list_settings(run: Run, say: Translator) -> list[tuple[str, str, bool]]:
     """The settings of a run: label, value, and whether it is other than usual."""
-    assert run.training is not None
     usual = RECIPES[run.training.model].training
     rows = [
         (
@@ -295,7 +297,7 @@ def list_augmentation(run: Run, say: Translator) -> list[tuple[str, str, bool]]:
     ]
 
 
-def list_dataset_properties(run: Run, say: Translator) -> list[tuple[str, str, bool]]:
+def list_dataset_properties(run: RunRecord, say: Translator) -> list[tuple[str, str, bool]]:
     """The photos of a run: label, value."""
     rows = [
         (say("Dataset"), format_name(run.dataset_name)),

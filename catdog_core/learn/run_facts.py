@@ -10,7 +10,7 @@ from ..analysis.diagnose import METRICS
 from ..config import Training
 from ..data.datasets import Dataset
 from ..models import architecture
-from ..runs import Run
+from ..runs import Run, RunRecord
 
 NOTES_METRICS = {"loss": 0.4929, "accuracy": 0.7521, "val_loss": 0.5377, "val_accuracy": 0.7170}
 """The last epoch of the class notes' run of 50."""
@@ -18,7 +18,7 @@ _PHOTOS, _VALIDATION = 2000, 1000
 _CLASSES = ("cats", "dogs")
 
 
-def collect_run_facts(dataset: Dataset | None, run: Run | None) -> dict[str, Any]:
+def collect_run_facts(dataset: Dataset | None, run: RunRecord | None) -> dict[str, Any]:
     """What explanations may name, each by its field.
 
     Args:
@@ -35,10 +35,12 @@ def collect_run_facts(dataset: Dataset | None, run: Run | None) -> dict[str, Any
         (fractions), gap (points), likely (the probability whose loss that is), best_epoch (from
         1), seconds (of an epoch).
     """
-    training = (run.training if run else None) or Training()
+    training = run.training if isinstance(run, Run) else Training()
     photos, validation = _count_photos(dataset, run)
     last: Mapping[str, Any] = run.epochs[-1] if run and run.epochs else {}
-    scores = {name: _finite_number(last.get(name), NOTES_METRICS[name]) for name in METRICS}
+    scores: dict[str, float] = {
+        name: _finite_number(last.get(name), NOTES_METRICS[name]) for name in METRICS
+    }
     steps = training.steps_per_epoch or training.steps(photos)
     epochs = len(run.epochs) if run and run.epochs else training.epochs
     names = (run.classes if run else dataset.classes if dataset else ()) or _CLASSES
@@ -73,7 +75,7 @@ def collect_run_facts(dataset: Dataset | None, run: Run | None) -> dict[str, Any
     }
 
 
-def _count_photos(dataset: Dataset | None, run: Run | None) -> tuple[int, int]:
+def _count_photos(dataset: Dataset | None, run: RunRecord | None) -> tuple[int, int]:
     if run is not None and run.train_photos:
         return run.train_photos, run.validation_photos
     if dataset is not None:

@@ -3,31 +3,39 @@
 Pages and commands create, start, stop and read runs here; the training itself is handed in.
 """
 
+from ..base.subprocess_jobs import reap_children
 from .lifecycle import (
-    FORMAT,
-    Run,
     add_to_group,
-    best_epoch,
     check_not_finished,
     create_run,
+    remove_run,
+    remove_unused_dataset,
+    rename_run,
+    set_note,
+    start_run,
+    stop_run,
+)
+from .run_folder import (
+    FORMAT,
+    DamagedRun,
+    ImportedHistory,
+    Run,
+    RunRecord,
+    best_epoch,
     fingerprints_in_use,
     list_runs,
     load_run,
     read_batches,
     read_epochs,
-    reap_children,
-    remove_dataset,
-    remove_run,
-    rename_run,
     runs_folder,
-    set_note,
-    start_run,
-    stop_run,
 )
 
 __all__ = [
     "FORMAT",
+    "DamagedRun",
+    "ImportedHistory",
     "Run",
+    "RunRecord",
     "add_to_group",
     "best_epoch",
     "check_not_finished",
@@ -38,8 +46,8 @@ __all__ = [
     "read_batches",
     "read_epochs",
     "reap_children",
-    "remove_dataset",
     "remove_run",
+    "remove_unused_dataset",
     "rename_run",
     "runs_folder",
     "set_note",

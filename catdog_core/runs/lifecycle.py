@@ -31,7 +31,6 @@ from uuid import uuid4
 
 from ..base import access, files, locks, trash
 from ..base.errors import DatasetError, RunError
-from ..base.subprocess_jobs import reap_children
 from ..config import Augmentation, Network, Training
 from ..data import datasets
 from ..data.datasets import Dataset
@@ -40,37 +39,15 @@ from ..storage import shard_cache
 from . import run_process
 from .run_folder import (
     FORMAT,
+    ImportedHistory,
+    ParentRun,
     Run,
-    best_epoch,
+    RunRecord,
     fingerprints_in_use,
     list_runs,
     load_run,
-    read_batches,
-    read_epochs,
     runs_folder,
 )
-
-__all__ = [
-    "FORMAT",
-    "Run",
-    "add_to_group",
-    "best_epoch",
-    "check_not_finished",
-    "create_run",
-    "fingerprints_in_use",
-    "list_runs",
-    "load_run",
-    "read_batches",
-    "read_epochs",
-    "reap_children",
-    "remove_dataset",
-    "remove_run",
-    "rename_run",
-    "runs_folder",
-    "set_note",
-    "start_run",
-    "stop_run",
-]
 
 _RECORDED_PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "pillow")
 
@@ -82,7 +59,7 @@ def create_run(
     *,
     name: str = "",
     folder: Path | None = None,
-    parent: Run | None = None,
+    parent: RunRecord | None = None,
 ) -> Path:
     """Make a run folder with everything resolved; nothing starts yet.
 
@@ -104,8 +81,7 @@ def create_run(
     """
     access.check_quota(list_runs)
     backbones.refuse_transfer_settings(training, augmentation)
-    if parent:
-        check_warm_start(parent, training, dataset.classes)
+    parent_run = check_warm_start(parent, training, dataset.classes) if parent else None
     if training.train_photos:
         photos = dataset.subset(training.train_photos, training.seed)
     else:
@@ -148,15 +124,15 @@ def create_run(
             "fingerprint": dataset.fingerprint,
             **counts,
         },
-        "parent": parent_metadata(parent) if parent else None,
+        "parent": parent_metadata(parent_run) if parent_run else None,
         "versions": {"python": sys.version.split()[0], **_installed_versions()},
     }
     title = (
         name.strip()[:80] or f"{training.model} {time.strftime('%H:%M:%S', time.localtime(now))}"
     )
     with files.atomic_directory(folder) as building:
-        if parent:
-            copy_parent_model(parent, building)
+        if parent_run:
+            copy_parent_model(parent_run, building)
         files.write_json(building / "settings.json", settings)
         write_initial_metadata(building, title)
     return folder.absolute()
@@ -173,9 +149,9 @@ def start_run(run_dir: Path, *, follow: bool = False) -> None:
         RunError: it is running already, or is done.
     """
     with lock_run(run_dir):  # two who start it in the same instant: one does
-        run = load_run(run_dir)
-        access.check_permission("manage run", run.owner)
-        check_not_finished(run)
+        record = load_run(run_dir)
+        access.check_permission("manage run", record.owner)
+        run = check_not_finished(record)
         if run.is_active:
             raise RunError(
                 "Run '{name}' is already {status}. Expected one that has stopped. Wait for it, or"
@@ -188,25 +164,33 @@ def start_run(run_dir: Path, *, follow: bool = False) -> None:
         try:
             run_process.start_worker(run.folder, *(["--follow"] if follow else []))
         except RunError:
-            write_metadata(run.folder, {"asked": run.asked, "after": run.after})
+            before = {"asked": run.start_requested_at, "after": run.beat_before_start}
+            write_metadata(run.folder, before)
             raise
 
 
-def check_not_finished(run: Run) -> None:
-    """Raise RunError with the reason when there is nothing left to train in a run."""
-    if run.status == "damaged" and not run.mends:
-        raise RunError("Run '{name}' is damaged: {problem}", name=run.id, problem=run.problem)
-    if run.is_history:
+def check_not_finished(record: RunRecord) -> Run:
+    """Return the run if there is something left to train in it.
+
+    Raises:
+        RunError: it is damaged beyond that, a history from a file, or done.
+    """
+    if isinstance(record, ImportedHistory):
         raise RunError(
             "Run '{name}' is a history from a file: there is no model to go on with. Start a new"
             " run.",
-            name=run.name,
+            name=record.name,
         )
-    if run.state.get("status") == "done":
+    if not isinstance(record, Run) or (
+        record.status == "damaged" and not record.is_resumable_if_damaged
+    ):
+        raise RunError("Run '{name}' is damaged: {problem}", name=record.id, problem=record.problem)
+    if record.state.get("status") == "done":
         raise RunError(
             "Run '{name}' is done: all its epochs are trained. Start a new run to train more.",
-            name=run.name,
+            name=record.name,
         )
+    return record
 
 
 def stop_run(run_dir: Path) -> None:
@@ -263,7 +247,7 @@ def remove_run(run_dir: Path) -> str:
         return trash.move_to_trash("run", run.name or run.id, [run.folder])
 
 
-def remove_dataset(dataset_id: str) -> str:
+def remove_unused_dataset(dataset_id: str) -> str:
     """Move a dataset that no training uses to the trash and return the id of its entry there.
 
     What the cache holds of it goes, unless a training may go on with it.
@@ -358,9 +342,13 @@ INITIAL_WEIGHTS_FILE = "start.keras"
 """The file of a run folder that holds the weights to begin with."""
 
 
-def check_warm_start(parent: Run, training: Training, classes: Sequence[str]) -> None:
-    """Raise RunError where a training cannot go on from a run's weights, saying what differs."""
-    if parent.training is None or parent.best_model is None:
+def check_warm_start(parent: RunRecord, training: Training, classes: Sequence[str]) -> Run:
+    """Return the run whose weights a training can begin with.
+
+    Raises:
+        RunError: the weights do not fit the training, or there are none; it says what differs.
+    """
+    if not isinstance(parent, Run) or parent.best_model is None:
         raise RunError(
             "Run '{name}' has no model yet. Expected one with a whole epoch to go on from.",
             name=parent.name or parent.id,
@@ -385,6 +373,7 @@ def check_warm_start(parent: Run, training: Training, classes: Sequence[str]) ->
                 now=now,
                 then=then,
             )
+    return parent
 
 
 def _network_json(training: Training) -> str:
@@ -393,7 +382,7 @@ def _network_json(training: Training) -> str:
     return (training.network or Network()).model_dump_json()
 
 
-def parent_metadata(parent: Run) -> dict[str, Any]:
+def parent_metadata(parent: Run) -> ParentRun:
     """What a run remembers of the one it goes on from."""
     return {"id": parent.id, "name": parent.name, "epoch": parent.best_epoch}
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from ..base import access, files, trash
 from ..base.errors import CatDogError, ModelError
 from . import run_folder
-from .run_folder import Run
+from .run_folder import ImportedHistory, Run, RunRecord
 
 DEFAULT_MODEL_NAME = "default"
 """What the command line and the Predict page call it."""
@@ -38,7 +38,8 @@ def load_default_run() -> Run | None:
     """The finished run; None where the assets were left out."""
     if not (default_model_folder() / "best.keras").is_file():
         return None
-    return run_folder.load_run(default_model_folder())
+    record = run_folder.load_run(default_model_folder())
+    return record if isinstance(record, Run) else None
 
 
 def find_model_file(model_or_run: Path) -> Path:
@@ -54,7 +55,7 @@ def find_model_file(model_or_run: Path) -> Path:
     if (path / "best.keras").is_file():
         return path / "best.keras"
     if (path / "settings.json").is_file():
-        if run_folder.load_run(path).is_history:
+        if isinstance(run_folder.load_run(path), ImportedHistory):
             raise ModelError(
                 "Run '{name}' is a history from a file: it has no model. Choose a run that was"
                 " trained here.",
@@ -103,9 +104,9 @@ class ImportedModel:
     created: float
 
     @property
-    def run(self) -> Run:
+    def run(self) -> RunRecord:
         """The model as a run that was never trained here, which is what predictions belong to."""
-        return Run(
+        return RunRecord(
             id=self.folder.name,
             folder=self.folder,
             status="done",

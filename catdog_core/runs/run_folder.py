@@ -13,14 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import NoneType
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from ..base import files
 from ..base.errors import N_, CatDogError, RunError
 from ..base.field_specs import parse_settings
 from ..base.file_cache import FileCache
+from ..base.metric_rows import BatchRow, EpochRow
 from ..config import Augmentation, Training
 from . import status
+from .status import RunState
 
 FORMAT = 1
 _DATASET_FIELDS = ("id", "name", "folder", "fingerprint")
@@ -29,33 +31,41 @@ _CACHE_INPUTS = (
     *("best.keras", "backup.keras", "backup.json"),  # looked at, for `find_integrity_issue`
 )
 _METRIC_NAMES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
-_cache: FileCache[Run] = FileCache(limit=5000)
+_cache: FileCache[RunRecord] = FileCache(limit=5000)
 
 
 @dataclass(frozen=True)
 class IntegrityIssue:
-    """What is wrong, and whether going on with the run mends it or at least can be tried."""
+    """What is wrong with a run folder, and whether the run may be resumed all the same."""
 
     error: CatDogError
-    mends: bool
+    is_resumable: bool
+
+
+class ParentRun(TypedDict, total=False):
+    """The run whose best weights another one began with; `epoch` counts from 0."""
+
+    id: str
+    name: str
+    epoch: int | None
 
 
 @dataclass(frozen=True)
-class Run:
-    """A run folder as read at one moment. Epochs count from 0 here; people see them from 1.
+class RunRecord:
+    """What is known of anything that stands in a list of runs, as read at one moment.
 
-    `train_photos` are those of its dataset it trains on, `validation_photos` those each of its
-    validations measures. `group` holds id, kind and name of the experiment it belongs to, or
-    nothing; `parent` id, name and epoch of the run whose weights it began with, or nothing.
+    It is a `Run`, an `ImportedHistory` or a `DamagedRun`; a plain record stands for a model from
+    elsewhere. What is not known of it is empty. Epochs count from 0 here; people see them from 1.
 
-    `workers` is how many trained it together in earlier versions, which could; now one does.
-
-    `is_history` tells a training from elsewhere of which only the epochs' numbers are known: it has
-    no model, and its `training` means nothing but how many epochs there were.
-
-    `problem` tells what is wrong with a damaged one, `mends` whether it may go on all the same;
-    without `training` nothing can be told of it. `asked` is the unix time its latest start was
-    asked for, `after` the beat of its state at that time.
+    Attributes:
+        train_photos: how many photos of its dataset it trains on.
+        validation_photos: how many photos each of its validations measures.
+        group: id, kind and name of the experiment it belongs to, or nothing.
+        epochs: the rows of its metrics, in the order of the epochs.
+        state: its state.json.
+        problem: what is wrong with a damaged one.
+        start_requested_at: the unix time its latest start was asked for, 0 for never.
+        beat_before_start: the beat of its state at that time; None in runs of earlier versions.
     """
 
     id: str
@@ -64,8 +74,7 @@ class Run:
     name: str = ""
     note: str = ""
     created: float = 0.0
-    training: Training | None = None
-    augmentation: Augmentation | None = None
+    owner: str = ""
     classes: tuple[str, ...] = ()
     dataset_id: str = ""
     dataset_name: str = ""
@@ -74,22 +83,21 @@ class Run:
     train_photos: int = 0
     validation_photos: int = 0
     group: dict[str, str] = field(default_factory=dict)
-    parent: dict[str, Any] = field(default_factory=dict)
-    epochs: list[dict[str, Any]] = field(default_factory=list)
-    state: dict[str, Any] = field(default_factory=dict)
-    ahead: int = 0
-    asked: float = 0.0
-    after: int | None = None
-    owner: str = ""
-    is_history: bool = False
-    workers: int = 1
+    epochs: list[EpochRow] = field(default_factory=list)
+    state: RunState = field(default_factory=RunState)
     problem: CatDogError | None = None
-    mends: bool = False
+    start_requested_at: float = 0.0
+    beat_before_start: int | None = None
 
     @property
     def model(self) -> str:
         """The network's name, empty where it is not known."""
-        return self.training.model if self.training and not self.is_history else ""
+        return ""
+
+    @property
+    def is_history(self) -> bool:
+        """Whether it is an `ImportedHistory`."""
+        return isinstance(self, ImportedHistory)
 
     @property
     def is_active(self) -> bool:
@@ -99,9 +107,12 @@ class Run:
     @property
     def can_resume(self) -> bool:
         """True when `start_run` would go on with it."""
-        return self.status in ("stopped", "lost", "failed") or (
-            self.status == "damaged" and self.mends
-        )
+        return False
+
+    @property
+    def runs_ahead(self) -> int:
+        """How many other runs train before it, while it waits in the queue."""
+        return int(files.float_or_default(self.state.get("ahead")))
 
     @property
     def stop_is_stale(self) -> bool:
@@ -112,24 +123,29 @@ class Run:
         """
         path = self.folder / "stop"
         try:
-            meant, wished = path.read_bytes()[:40], path.stat().st_mtime
+            token, requested_at = path.read_bytes()[:40], path.stat().st_mtime
         except OSError:
             return path.exists()
-        if meant:
-            return meant != self.stop_token
-        return not (
-            self.asked and files.float_or_default(self.state.get("time")) <= self.asked <= wished
-        )
+        if token:
+            return token != self.stop_token
+        last_word = files.float_or_default(self.state.get("time"))
+        start = self.start_requested_at
+        return not (start and last_word <= start <= requested_at)
 
     @property
     def stop_token(self) -> bytes:
-        """What a wish to stop holds that is meant for the latest start."""
-        return repr(self.asked).encode()
+        """The content of a stop file that is meant for the latest start."""
+        return repr(self.start_requested_at).encode()
+
+    @property
+    def planned_epochs(self) -> int | None:
+        """How many epochs it is to have in all, None where that is not known."""
+        return None
 
     @property
     def best_epoch(self) -> int | None:
         """The epoch `best.keras` holds, counted from 0; None before the first has ended."""
-        return best_epoch(self.epochs, self.training.monitor) if self.training else None
+        return None
 
     @property
     def best_model(self) -> Path | None:
@@ -143,15 +159,80 @@ class Run:
         return sum(float(row.get("seconds", 0)) for row in self.epochs)
 
 
+@dataclass(frozen=True)
+class DamagedRun(RunRecord):
+    """A run folder without readable settings; `problem` says why. It can only be deleted."""
+
+
+@dataclass(frozen=True)
+class ImportedHistory(RunRecord):
+    """A training from elsewhere of which only the epochs' numbers are known: it has no model.
+
+    Attributes:
+        imported_epochs: how many epochs the imported file had.
+        monitor: the metric by which its best epoch is found, as `Training.monitor`.
+    """
+
+    imported_epochs: int = 0
+    monitor: str = "val_loss"
+
+    @property
+    def planned_epochs(self) -> int:
+        return self.imported_epochs
+
+    @property
+    def best_epoch(self) -> int | None:
+        return best_epoch(self.epochs, self.monitor)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(RunRecord):
+    """A training with its settings. A damaged one is still a `Run` if its settings can be read.
+
+    Attributes:
+        parent: the run whose weights it began with, or nothing.
+        workers: how many trained it together in earlier versions, which could; now one does.
+        is_resumable_if_damaged: whether it may be resumed in spite of its `problem`.
+    """
+
+    training: Training
+    augmentation: Augmentation | None = None
+    parent: ParentRun = field(default_factory=ParentRun)
+    workers: int = 1
+    is_resumable_if_damaged: bool = False
+
+    @property
+    def model(self) -> str:
+        return str(self.training.model)
+
+    @property
+    def can_resume(self) -> bool:
+        return self.status in ("stopped", "lost", "failed") or (
+            self.status == "damaged" and self.is_resumable_if_damaged
+        )
+
+    @property
+    def planned_epochs(self) -> int:
+        return self.training.epochs
+
+    @property
+    def best_epoch(self) -> int | None:
+        return best_epoch(self.epochs, self.training.monitor)
+
+
 def runs_folder() -> Path:
     """Where the runs of this workspace lie."""
     return files.runs_folder()
 
 
-def load_run(run: Path | str) -> Run:
+def load_run(run: Path | str) -> RunRecord:
     """Read a run by its folder or its id in this workspace.
 
-    A damaged folder is returned with status "damaged" and its problem, so that lists go on.
+    A damaged folder is returned with status "damaged" and its problem, so that one of them does
+    not hide the others of a list.
+
+    Returns:
+        A `Run`, an `ImportedHistory`, or a `DamagedRun` where the settings cannot be read.
 
     Raises:
         RunError: there is no such run.
@@ -168,66 +249,73 @@ def load_run(run: Path | str) -> Run:
     return _load_current(folder.absolute())
 
 
-def _load_current(folder: Path) -> Run:
+def _load_current(folder: Path) -> RunRecord:
     """What is known of a run folder, and what it does at this moment."""
     here = f"{folder}{os.sep}"  # text: thousands of paths a page would cost half of its time
     run = _cache.get(folder, [here + name for name in _CACHE_INPUTS], lambda: _read_run(folder))
-    if run.training is None:
+    if isinstance(run, DamagedRun):
         return run
     now = replace(
         run,
-        status=status.current_status(folder, run.state, run.asked, run.after),
+        status=status.current_status(
+            folder, run.state, run.start_requested_at, run.beat_before_start
+        ),
         epochs=list(run.epochs),
-        state=dict(run.state),
+        state=run.state.copy(),
     )
     # What lives writes its files anew, and tells itself when it cannot.
     return replace(now, status="damaged") if run.problem and not now.is_active else now
 
 
-def _read_run(folder: Path) -> Run:
+def _read_run(folder: Path) -> RunRecord:
     """A run as its files tell it; only lock and time say what it is doing now."""
     try:
         settings = _read_settings(folder)
     except CatDogError as error:
-        return Run(id=folder.name, folder=folder, status="damaged", problem=error)
+        return DamagedRun(id=folder.name, folder=folder, status="damaged", problem=error)
     about = files.read_json_object(folder / "about.json")
-    state = files.read_json_object(folder / "state.json")
-    dataset = settings["dataset"]
+    state = cast(RunState, files.read_json_object(folder / "state.json"))
+    dataset, training = settings["dataset"], settings["training"]
     epochs = read_epochs(folder)
-    flaw = find_integrity_issue(folder, epochs, FORMAT)
-    after = about.get("after")
-    return Run(
+    issue = find_integrity_issue(folder, epochs, FORMAT)
+    beat = about.get("after")
+    record = RunRecord(
         id=folder.name,
         folder=folder,
         status="stopped",
-        asked=files.float_or_default(about.get("asked")),
-        after=after if isinstance(after, int) else None,
         name=str(about.get("name", folder.name)),
-        owner=str(about.get("owner", "")),
         note=str(about.get("note", "")),
-        created=float(settings["created"]),
-        training=settings["training"],
-        augmentation=settings["augmentation"],
+        created=settings["created"],
+        owner=str(about.get("owner", "")),
         classes=tuple(settings["classes"]),
         dataset_id=dataset["id"],
         dataset_name=dataset["name"],
         dataset_folder=dataset["folder"],
         dataset_fingerprint=dataset["fingerprint"],
         train_photos=dataset["train"],
-        validation_photos=_validated_photos(settings["training"], dataset["validation"]),
+        validation_photos=_validated_photos(training, dataset["validation"]),
         group=_parse_group(about),
-        parent=settings["parent"],
-        is_history=settings.get("origin") == "history",
-        workers=_stored_workers(settings, about),
         epochs=epochs,
         state=_add_crash_error(folder, state),
-        ahead=int(files.float_or_default(state.get("ahead"))),
-        problem=flaw.error if flaw else None,
-        mends=flaw is not None and flaw.mends,
+        problem=issue.error if issue else None,
+        start_requested_at=files.float_or_default(about.get("asked")),
+        beat_before_start=beat if isinstance(beat, int) else None,
+    )
+    if settings.get("origin") == "history":
+        return ImportedHistory(
+            **vars(record), imported_epochs=training.epochs, monitor=training.monitor
+        )
+    return Run(
+        **vars(record),
+        training=training,
+        augmentation=settings["augmentation"],
+        parent=settings["parent"],
+        workers=_stored_workers(settings, about),
+        is_resumable_if_damaged=issue is not None and issue.is_resumable,
     )
 
 
-def _add_crash_error(folder: Path, state: dict[str, Any]) -> dict[str, Any]:
+def _add_crash_error(folder: Path, state: RunState) -> RunState:
     """A state with the reason why its worker crashed, which could not say so itself."""
     if state.get("status") in ("queued", "running") and status.has_crashed(folder):
         return {**state, "error": {"message": CRASHED, "params": {}}}
@@ -239,15 +327,15 @@ def fingerprints_in_use() -> set[str]:
     return {run.dataset_fingerprint[:20] for run in list_runs() if run.is_active or run.can_resume}
 
 
-def list_runs() -> list[Run]:
-    """All runs of the workspace, the newest first, damaged ones among them."""
+def list_runs() -> list[RunRecord]:
+    """Return the runs of the workspace, the newest first, with histories and damaged ones."""
     if not runs_folder().is_dir():
         return []
     with os.scandir(runs_folder()) as entries:
         folders = [Path(entry) for entry in entries if entry.is_dir() and entry.name[0] != "."]
     every = map(_load_current, folders)
     # One without settings may be gone since the folder was listed.
-    runs = [run for run in every if run.training is not None or run.folder.is_dir()]
+    runs = [run for run in every if not isinstance(run, DamagedRun) or run.folder.is_dir()]
     return sorted(runs, key=lambda run: (run.created, run.id), reverse=True)
 
 
@@ -297,20 +385,20 @@ CRASHED = N_(
 )
 
 
-def read_epochs(folder: Path) -> list[dict[str, Any]]:
+def read_epochs(folder: Path) -> list[EpochRow]:
     """The metrics by epoch; of an epoch trained twice, after a resume, the last line counts."""
-    rows = {
-        row["epoch"]: row
+    rows: dict[int, EpochRow] = {
+        row["epoch"]: cast(EpochRow, row)
         for row in files.read_json_lines(folder / "metrics.jsonl")
         if _has_counts(row, "epoch") and _has_numbers(row, _METRIC_NAMES)
     }
     return [rows[epoch] for epoch in sorted(rows)]
 
 
-def read_batches(run_dir: Path) -> list[dict[str, Any]]:
+def read_batches(run_dir: Path) -> list[BatchRow]:
     """Points inside the epochs: epoch (from 0), batch, steps, loss, accuracy; last word counts."""
-    rows = {
-        (row["epoch"], row["batch"]): row
+    rows: dict[tuple[int, int], BatchRow] = {
+        (row["epoch"], row["batch"]): cast(BatchRow, row)
         for row in files.read_json_lines(Path(run_dir) / "batches.jsonl")
         if _has_counts(row, "epoch", "batch") and _has_numbers(row, ("loss", "accuracy", "steps"))
     }
@@ -327,23 +415,21 @@ def _has_numbers(row: dict[str, Any], names: Sequence[str]) -> bool:
     return all(type(row.get(name)) in (int, float, NoneType) for name in names)
 
 
-def best_epoch(epochs: list[dict[str, Any]], monitor: str) -> int | None:
+def best_epoch(epochs: list[EpochRow], monitor: str) -> int | None:
     """The best epoch so far by `Training.monitor`; of equals, the earliest."""
     if not epochs:
         return None
     return int(min(epochs, key=lambda row: _ranking_key(row, monitor))["epoch"])
 
 
-def _ranking_key(row: dict[str, Any], monitor: str) -> tuple[float, float]:
+def _ranking_key(row: EpochRow, monitor: str) -> tuple[float, float]:
     loss = row.get("val_loss")
     loss = float("inf") if loss is None or loss != loss else float(loss)
     accuracy = -float(row.get("val_accuracy") or 0.0)
     return (accuracy, loss) if monitor == "val_accuracy" else (loss, accuracy)
 
 
-def find_integrity_issue(
-    folder: Path, epochs: list[dict[str, Any]], known: int
-) -> IntegrityIssue | None:
+def find_integrity_issue(folder: Path, epochs: list[EpochRow], known: int) -> IntegrityIssue | None:
     """The first thing wrong with a run whose settings are sound; None where all is well.
 
     Args:
@@ -356,7 +442,7 @@ def find_integrity_issue(
             files.check_format_version(folder / name, files.read_json_object(folder / name), known)
         _check_archive(folder, "backup.keras")
     except CatDogError as error:
-        return IntegrityIssue(error, mends=False)
+        return IntegrityIssue(error, is_resumable=False)
     try:
         _check_json_files(folder, epochs)
         _check_metrics(folder, epochs)
@@ -364,11 +450,11 @@ def find_integrity_issue(
         if not (folder / "best.keras").exists() and (folder / "backup.keras").exists():
             raise _damaged_file_error("best.keras")
     except CatDogError as error:
-        return IntegrityIssue(error, mends=True)
+        return IntegrityIssue(error, is_resumable=True)
     return None
 
 
-def _check_json_files(folder: Path, epochs: list[dict[str, Any]]) -> None:
+def _check_json_files(folder: Path, epochs: list[EpochRow]) -> None:
     for name, needed in (
         ("about.json", True),
         ("state.json", bool(epochs) or (folder / "backup.keras").exists()),
@@ -386,7 +472,7 @@ def _check_json_files(folder: Path, epochs: list[dict[str, Any]]) -> None:
             raise _damaged_file_error(name)
 
 
-def _check_metrics(folder: Path, epochs: list[dict[str, Any]]) -> None:
+def _check_metrics(folder: Path, epochs: list[EpochRow]) -> None:
     backup_epoch = files.read_json_object(folder / "backup.json").get("epoch")
     there = {row["epoch"] for row in epochs}
     if isinstance(backup_epoch, int) and not there.issuperset(

@@ -14,13 +14,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from filelock import FileLock, Timeout
 
 from ..base import files, interruption, locks, processes
 from ..base.errors import CatDogError, RunError
-from . import failure_messages, lifecycle, status
+from . import failure_messages, run_folder, status
+from .run_folder import Run, RunRecord
+from .status import RunState
 
 HEARTBEAT_SECONDS = 2.0
 """Seconds between two beats of a living worker."""
@@ -52,57 +54,57 @@ class RunHandle(Protocol):
         """Where the state lies."""
 
     @property
-    def state(self) -> Mapping[str, Any]:
+    def state(self) -> Mapping[str, object]:
         """What was told last."""
 
 
 class WorkerState:
     """The worker's state.json: what it is doing, rewritten every two seconds while it lives."""
 
-    proof = "settings.json"
+    required_file = "settings.json"
     """The file without which there is nothing any more to tell of."""
 
     def __init__(
-        self, run: RunHandle, on_progress: Callable[[dict[str, Any]], None] | None = None
+        self, run: RunHandle, on_progress: Callable[[RunState], None] | None = None
     ) -> None:
         self.folder = run.folder
         self.values: dict[str, Any] = {
-            "format": lifecycle.FORMAT,
+            "format": run_folder.FORMAT,
             "status": "queued",
             "queued": time.time(),
             "pid": os.getpid(),
             "started": processes.process_identity(os.getpid()),
             "beat": int(files.float_or_default(run.state.get("beat"))),
         }
-        self.patron: DriverMonitor | None = None
+        self.driver_monitor: DriverMonitor | None = None
         self._on_progress = on_progress
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._asked = threading.Event()
+        self._stop_requested = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     @property
     def stop_wanted(self) -> bool:
         """Whether a page, the shell or a signal asked this worker to stop, or the run is gone."""
-        if self.patron is not None and self.patron.is_gone():
-            self._asked.set()
-        return self._asked.is_set() or (self.folder / "stop").exists() or self.is_gone
+        if self.driver_monitor is not None and self.driver_monitor.is_gone():
+            self._stop_requested.set()
+        return self._stop_requested.is_set() or (self.folder / "stop").exists() or self.is_gone
 
     @property
     def is_gone(self) -> bool:
         """Whether the run was deleted under this worker: then nothing is to be written any more."""
-        return not (self.folder / self.proof).exists()
+        return not (self.folder / self.required_file).exists()
 
-    def want_stop(self, *_signal: object) -> None:
+    def request_stop(self, *_signal: object) -> None:
         """Remember that a stop is wanted; fit to be a signal handler."""
-        self._asked.set()
+        self._stop_requested.set()
 
     def update(self, **values: Any) -> None:
         """Change what is told; the next beat writes it."""
         with self._lock:
             self.values.update(values)
         if self._on_progress:
-            self._on_progress(dict(self.values))
+            self._on_progress(cast(RunState, dict(self.values)))
 
     def write(self, **values: Any) -> None:
         """Change what is told and write it now, unless the run is gone."""
@@ -115,7 +117,7 @@ class WorkerState:
             files.write_json(self.folder / "state.json", self.values)
 
     @contextmanager
-    def beating(self) -> Iterator[None]:
+    def heartbeat(self) -> Iterator[None]:
         """Write the state every `HEARTBEAT_SECONDS` seconds while the block runs."""
         self._thread.start()
         try:
@@ -132,9 +134,9 @@ class WorkerState:
 
 
 def queue_and_train(
-    run: lifecycle.Run,
+    run: Run,
     train: Callable[[WorkerState], None],
-    on_progress: Callable[[dict[str, Any]], None] | None = None,
+    on_progress: Callable[[RunState], None] | None = None,
 ) -> None:
     """Train a run once it is the first of those that wait.
 
@@ -151,7 +153,7 @@ def queue_and_train(
     if run.stop_is_stale:
         files.remove_if_exists(run.folder / "stop")
     state = WorkerState(run, on_progress)
-    state.patron = DriverMonitor(run.group.get("id", ""))
+    state.driver_monitor = DriverMonitor(run.group.get("id", ""))
     state.values["queued"] = max(state.values["queued"], _latest_queue_time(run) + 0.001)
     files.write_bytes(run.folder / _RESERVE_FILE, bytes(_RESERVE_BYTES))
     execute_when_ready(state, lambda: train(state), lambda: _count_ahead(run, state))
@@ -173,7 +175,7 @@ def execute_when_ready(
         CatDogError: as raised by `train`.
     """
     state.write()
-    with stop_on_signals(state), crash_report(state.folder), state.beating():
+    with stop_on_signals(state), crash_report(state.folder), state.heartbeat():
         try:
             with training_lock(state, count_ahead):
                 state.write(status="running", phase="starting", ahead=0)
@@ -231,14 +233,14 @@ def training_lock(
     Raises:
         Stopped: a stop is wanted before.
     """
-    path = lifecycle.runs_folder() / "active.lock"
+    path = run_folder.runs_folder() / "active.lock"
     lock = FileLock(path)
     with files.wrap_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         if state.stop_wanted:
             raise Stopped
-        if state.patron is not None and state.patron.is_there():
+        if state.driver_monitor is not None and state.driver_monitor.is_there():
             yield
             return
         ahead = count_ahead() if count_ahead else 0
@@ -254,7 +256,7 @@ def training_lock(
         lock.release()
 
 
-def _count_ahead(run: lifecycle.Run, state: WorkerState) -> int:
+def _count_ahead(run: Run, state: WorkerState) -> int:
     """How many living runs of the workspace asked before this one.
 
     One that hangs is none: if it trains, it holds the place, and if it waits, nobody is to wait
@@ -266,18 +268,18 @@ def _count_ahead(run: lifecycle.Run, state: WorkerState) -> int:
     )
 
 
-def _latest_queue_time(run: lifecycle.Run) -> float:
+def _latest_queue_time(run: Run) -> float:
     """When the last of those that train or wait came; the clock may have been set back since."""
     return max(
         (_queue_time(o) for o in _other_active_runs(run) if "queued" in o.state), default=0.0
     )
 
 
-def _other_active_runs(run: lifecycle.Run) -> list[lifecycle.Run]:
-    return [other for other in lifecycle.list_runs() if other.id != run.id and other.is_active]
+def _other_active_runs(run: Run) -> list[RunRecord]:
+    return [other for other in run_folder.list_runs() if other.id != run.id and other.is_active]
 
 
-def _queue_time(run: lifecycle.Run) -> float:
+def _queue_time(run: RunRecord) -> float:
     return files.float_or_default(run.state.get("queued"), run.created)
 
 
@@ -289,7 +291,7 @@ def stop_on_signals(state: WorkerState) -> Iterator[None]:
     def handler(number: int, _frame: object) -> None:
         usual = before.get(number)
         signal.signal(number, usual if callable(usual) else signal.default_int_handler)
-        state.want_stop()
+        state.request_stop()
 
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -3,12 +3,66 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from ..base import files, locks
 
 Status = Literal["queued", "running", "stopped", "done", "failed", "lost", "stalled", "damaged"]
+
+
+class Failure(TypedDict):
+    """Why a training failed: an English sentence and the values to put into it."""
+
+    message: str
+    params: dict[str, Any]
+
+
+class RunState(TypedDict, total=False):
+    """The state.json of a run, as its worker writes it; empty before the first start.
+
+    Attributes:
+        format: of the file.
+        status: what the worker does, or how it ended: "queued", "running", "stopped", "done" or
+            "failed".
+        queued: the unix time at which it joined the queue.
+        pid: the worker's process number.
+        started: what tells that process from a later one with the same number.
+        beat: grows with every writing of the file.
+        time: the unix time of the last writing.
+        ahead: how many runs train before it.
+        phase: "starting", "packing", "features", "train", "validation" or "ended".
+        epoch: the current one, counted from 0.
+        batch: how many batches of the epoch are done, of `steps`.
+        loss: the mean of the epoch so far.
+        accuracy: the mean of the epoch so far, 0..1.
+        images_per_second: None until two batches were timed.
+        eta_seconds: about how long the training still takes.
+        packed: photos that are prepared, of `photos`.
+        error: why it failed.
+    """
+
+    format: int
+    status: str
+    queued: float
+    pid: int
+    started: str | None
+    beat: int
+    time: float
+    ahead: int
+    phase: str
+    epoch: int
+    batch: int
+    steps: int
+    loss: float
+    accuracy: float
+    images_per_second: float | None
+    eta_seconds: float | None
+    packed: int
+    photos: int
+    error: Failure
+
 
 START_TIMEOUT = 15.0
 """Seconds a worker may take from being asked for to holding its lock."""
@@ -59,7 +113,10 @@ def derive_status(
 
 
 def current_status(
-    folder: Path, state: dict[str, Any], requested_at: float, after: int | None = None
+    folder: Path,
+    state: Mapping[str, object],
+    requested_at: float,
+    beat_before_start: int | None = None,
 ) -> Status:
     """The status of the run in `folder` now.
 
@@ -67,14 +124,14 @@ def current_status(
         folder: the run folder.
         state: the content of its state.json, empty when there is none.
         requested_at: unix time a start was last asked for, 0 for never.
-        after: the beat of the state at that time; by default the two times are compared, as in
-            runs of earlier versions.
+        beat_before_start: the beat of the state at that time; by default the two times are
+            compared, as in runs of earlier versions.
     """
     beat = int(files.float_or_default(state.get("beat")))
-    if after is None:
+    if beat_before_start is None:
         unanswered = requested_at > files.float_or_default(state.get("time"))
     else:  # no clock, which may be set back, has a say in this
-        unanswered = requested_at > 0 and beat <= after
+        unanswered = requested_at > 0 and beat <= beat_before_start
     stored = state.get("status")
     return derive_status(
         stored if isinstance(stored, str) else None,

@@ -15,6 +15,7 @@ import keras
 from .. import runs
 from ..base import files
 from ..base.errors import RunError
+from ..base.metric_rows import EpochRow
 from ..config import Training, schedules
 from ..models import keras_models
 from ..runs import failure_messages
@@ -58,7 +59,7 @@ class LearningRateSchedule(keras.callbacks.Callback):  # type: ignore[misc]
     """Sets the learning rate of every step by the training's schedule."""
 
     def __init__(
-        self, training: Training, steps: int, epochs: list[dict[str, Any]], first: int = 0
+        self, training: Training, steps: int, epochs: list[EpochRow], first: int = 0
     ) -> None:
         """Take the rows of completed epochs and where the schedule begins."""
         super().__init__()
@@ -81,7 +82,7 @@ class ProgressLogger(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(self, run: runs.Run, state: ProgressReporter) -> None:
         super().__init__()
-        assert run.training is not None and run.training.steps_per_epoch is not None
+        assert run.training.steps_per_epoch is not None
         self.training, self.state, self.folder = run.training, state, run.folder
         self.steps = run.training.steps_per_epoch
         self.every = max(1, self.steps // _POINTS_PER_EPOCH)
@@ -156,7 +157,7 @@ class CheckpointSaver(keras.callbacks.Callback):  # type: ignore[misc]
         self,
         run: runs.Run,
         training: Training,
-        epochs: list[dict[str, Any]],
+        epochs: list[EpochRow],
         averaged: AveragedWeights | None = None,
         build_full_model: Callable[[keras.Model], keras.Model] | None = None,
     ) -> None:
@@ -172,7 +173,7 @@ class CheckpointSaver(keras.callbacks.Callback):  # type: ignore[misc]
         """
         super().__init__()
         self.training, self.epochs = training, epochs
-        self.averaged, self.whole = averaged, build_full_model
+        self.averaged, self.build_full_model = averaged, build_full_model
         self.folder: Path = run.folder
         self.about = {"format": runs.FORMAT, "classes": list(run.classes), "model": training.model}
 
@@ -180,11 +181,16 @@ class CheckpointSaver(keras.callbacks.Callback):  # type: ignore[misc]
         self.start = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        row: dict[str, Any] = {"epoch": epoch}
-        names = ("loss", "accuracy", "val_loss", "val_accuracy")
-        row |= {name: float((logs or {})[name]) for name in names}
-        row["learning_rate"] = float(self.model.optimizer.learning_rate)
-        row["seconds"] = round(time.monotonic() - self.start, 3)
+        values = logs or {}
+        row: EpochRow = {
+            "epoch": epoch,
+            "loss": float(values["loss"]),
+            "accuracy": float(values["accuracy"]),
+            "val_loss": float(values["val_loss"]),
+            "val_accuracy": float(values["val_accuracy"]),
+            "learning_rate": float(self.model.optimizer.learning_rate),
+            "seconds": round(time.monotonic() - self.start, 3),
+        }
         self.epochs.append(row)
         best = runs.best_epoch(self.epochs, self.training.monitor)
         self.keep(epoch, row, is_best=best == epoch)
@@ -192,7 +198,7 @@ class CheckpointSaver(keras.callbacks.Callback):  # type: ignore[misc]
         if patience and best is not None and epoch - best >= patience:
             self.model.stop_training = True
 
-    def keep(self, epoch: int, row: dict[str, Any], is_best: bool) -> None:
+    def keep(self, epoch: int, row: EpochRow, is_best: bool) -> None:
         """Write the models and the numbers of an epoch."""
         if not self.folder.is_dir():
             raise Stopped  # deleted under us: nothing is to be made of it again
@@ -200,10 +206,10 @@ class CheckpointSaver(keras.callbacks.Callback):  # type: ignore[misc]
         # Epoch and numbers are inside the archive: they and the model cannot come apart.
         about = {**self.about, "epoch": epoch, "row": row}
         members = {ema.AVERAGES_MEMBER: self.averaged.as_bytes()} if self.averaged else None
-        is_copy = not self.averaged and not self.whole
+        is_copy = not self.averaged and not self.build_full_model
         if is_best and not is_copy:
             with self.averaged.in_place() if self.averaged else nullcontext():
-                model = self.whole(self.model) if self.whole else self.model
+                model = self.build_full_model(self.model) if self.build_full_model else self.model
                 keras_models.save_model(model, best, about, optimizer=False)
         if is_best and is_copy:
             keras_models.save_model(self.model, best, about)
@@ -228,14 +234,14 @@ class EpochWeightsSaver(keras.callbacks.Callback):  # type: ignore[misc]
         """Keep in a run's folder; the other arguments are those of `CheckpointSaver`."""
         super().__init__()
         self.folder, self.training = folder, training
-        self.averaged, self.whole = averaged, build_full_model
+        self.averaged, self.build_full_model = averaged, build_full_model
         self.most: int | None = None  # how many are kept; not known before the first epoch
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         if self.most == 0:
             return  # putting a whole model together takes longer than an epoch of its head alone
         with self.averaged.in_place() if self.averaged else nullcontext():
-            model = self.whole(self.model) if self.whole else self.model
+            model = self.build_full_model(self.model) if self.build_full_model else self.model
             weights = model.get_weights()
         if self.most is None:
             size = sum(one.nbytes for one in weights)

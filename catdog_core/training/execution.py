@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from .. import runs
 from ..base import library_output, locks
 from ..base.errors import RunError
 from ..runs import run_queue
+from ..runs.status import RunState
 
 _LOCK_TIMEOUT = 3.0  # seconds another process may take to let go of a run
 
 
-def execute_run(run_dir: Path, on_progress: Callable[[dict[str, Any]], None] | None = None) -> None:
+def execute_run(run_dir: Path, on_progress: Callable[[RunState], None] | None = None) -> None:
     """Train a run from its start, or where it stopped, to its end or a stop.
 
     TensorFlow is loaded once it is the run's turn: a process that waits takes little memory.
@@ -26,8 +26,7 @@ def execute_run(run_dir: Path, on_progress: Callable[[dict[str, Any]], None] | N
     Raises:
         RunError: it cannot be started, another process has it, or it failed; the state says so.
     """
-    run = runs.load_run(run_dir)
-    runs.check_not_finished(run)
+    run = runs.check_not_finished(runs.load_run(run_dir))
     busy = RunError(
         "Run '{name}' is already being trained by another process. Wait for it, or stop it first.",
         name=run.name,

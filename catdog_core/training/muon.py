@@ -35,7 +35,7 @@ def make(rate: float, decay: float) -> keras.optimizers.AdamW:
         if len(variable.shape) != 4:
             adam_step(gradient, variable, learning_rate)
             return
-        momentum = optimizer._momentums[optimizer._get_variable_index(variable)]
+        momentum = _get_momentum(optimizer, variable)
         optimizer.assign(momentum, MUON_MOMENTUM * momentum + gradient)
         ahead = gradient + MUON_MOMENTUM * momentum  # Nesterov's
         step = orthogonalize(ops.reshape(ahead, (-1, variable.shape[-1])))
@@ -45,6 +45,15 @@ def make(rate: float, decay: float) -> keras.optimizers.AdamW:
 
     optimizer.update_step = update_step
     return optimizer
+
+
+def _get_momentum(optimizer: keras.optimizers.AdamW, variable: keras.Variable) -> keras.Variable:
+    """Return AdamW's first moment of a variable, which has the variable's shape.
+
+    Keras has no public way to it: `optimizer.variables` is a flat list without names that last,
+    and a subclass with moments of its own would no longer be saved as AdamW.
+    """
+    return optimizer._momentums[optimizer._get_variable_index(variable)]
 
 
 def orthogonalize(matrix: Any) -> Any:

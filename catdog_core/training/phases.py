@@ -27,7 +27,8 @@ class TrainingPhase:
     """Epochs `first` up to `training.epochs` of a run, which goes on counting through them.
 
     `training` holds the settings as they are in this phase, with steps resolved; `build` makes
-    its model, not compiled yet; `whole` makes of it the one that predicts photos and is kept.
+    its model, not compiled yet; `build_full_model` makes of it the one that predicts photos and is
+    kept.
     """
 
     training: Training
@@ -36,7 +37,7 @@ class TrainingPhase:
     validation: PhotoSplit
     augmentation: Augmentation | None
     build: Callable[[], keras.Model]
-    whole: Callable[[keras.Model], keras.Model] | None = None
+    build_full_model: Callable[[keras.Model], keras.Model] | None = None
 
 
 def plan_phases(
@@ -60,7 +61,6 @@ def plan_phases(
         CatDogError: the pretrained weights cannot be had, or the settings do not go together.
     """
     training = run.training
-    assert training is not None
     if training.model == backbones.TRANSFER:
         return _transfer_phases(run, training, packed, train, validation, state)
 

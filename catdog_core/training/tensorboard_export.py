@@ -20,7 +20,7 @@ from typing import Any
 
 from ..base import files
 from ..base.errors import CatDogError, RunError
-from ..runs.run_folder import Run
+from ..runs.run_folder import Run, RunRecord
 
 TAGS: dict[str, dict[str, str]] = {
     "train": {
@@ -50,7 +50,7 @@ def check_tensorboard_installed() -> None:
         raise CatDogError("TensorBoard is not installed. Install it with: pip install tensorboard")
 
 
-def write_event_files(run: Run, logdir: Path) -> Path:
+def write_event_files(run: RunRecord, logdir: Path) -> Path:
     """Write the event files of a run anew, and return their folder.
 
     TensorBoard's writer loads TensorFlow.
@@ -63,7 +63,7 @@ def write_event_files(run: Run, logdir: Path) -> Path:
         RunError: the run has no epoch.
         CatDogError: TensorBoard is not installed, or the files cannot be written.
     """
-    if not run.epochs or run.training is None:
+    if not run.epochs:
         raise RunError(
             "Run '{name}' has no epoch yet. Train it first.",
             name=files.truncate_for_display(run.name or run.id),
@@ -75,7 +75,7 @@ def write_event_files(run: Run, logdir: Path) -> Path:
 
     folder = logdir / run.id
     with files.wrap_os_errors(folder), files.atomic_directory(folder) as building:
-        if not run.is_history:
+        if isinstance(run, Run):
             values = _hyperparameters(run)
             start = api.hparams_pb(values, trial_id=run.id, start_time_secs=run.created)
             _write_events(building, [Event(wall_time=run.created, summary=start)])
@@ -84,9 +84,9 @@ def write_event_files(run: Run, logdir: Path) -> Path:
             for row in run.epochs:
                 time += files.float_or_default(row.get("seconds"))
                 events += [
-                    Event(wall_time=time, step=row["epoch"] + 1, summary=scalar_pb(tag, row[name]))
+                    Event(wall_time=time, step=row["epoch"] + 1, summary=scalar_pb(tag, value))
                     for name, tag in tags.items()
-                    if row.get(name) is not None
+                    if (value := row.get(name)) is not None
                 ]
             _write_events(building / part, events)
         files.remove_tree(folder)
@@ -104,7 +104,6 @@ def _write_events(folder: Path, events: list[Any]) -> None:
 
 def _hyperparameters(run: Run) -> dict[str, bool | float | str]:
     """The settings of a run, those of its network and augmentation by ``network.…`` and so on."""
-    assert run.training is not None
     values: dict[str, Any] = run.training.model_dump(exclude={"network"})
     if run.training.network is not None:
         network = run.training.network.model_dump()

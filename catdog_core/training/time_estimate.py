@@ -17,7 +17,7 @@ from ..base import files
 from ..base.errors import CatDogError
 from ..config import Augmentation, Network, Training
 from ..data.datasets import Dataset
-from ..runs.run_folder import Run
+from ..runs.run_folder import Run, RunRecord
 from .speed_probe import Speed
 
 SPEED_SETTINGS = (
@@ -55,12 +55,12 @@ def estimate_from_runs(
     training: Training,
     augmentation: Augmentation | None,
     counts: Mapping[str, int],
-    runs: Sequence[Run],
+    runs: Sequence[RunRecord],
 ) -> tuple[float, Run] | None:
     """The time that the latest run of the same kind suggests, in seconds, and that run."""
     wanted_key = speed_key(training, augmentation)
     for run in runs:
-        if run.training is None or run.is_history or run.workers > 1 or not run.epochs:
+        if not isinstance(run, Run) or run.workers > 1 or not run.epochs:
             continue
         if speed_key(run.training, run.augmentation) != wanted_key:
             continue
@@ -125,11 +125,11 @@ class QueuePosition:
     `seconds` is about how long they will take, None where nothing tells of one of them.
     """
 
-    ahead: tuple[Run, ...]
+    ahead: tuple[RunRecord, ...]
     seconds: float | None
 
 
-def queue_position(run: Run, every: Sequence[Run]) -> QueuePosition:
+def queue_position(run: RunRecord, every: Sequence[RunRecord]) -> QueuePosition:
     """What is before a run in the line.
 
     Args:
@@ -144,19 +144,19 @@ def queue_position(run: Run, every: Sequence[Run]) -> QueuePosition:
     return QueuePosition(tuple(ahead), sum(known) if len(known) == len(times) else None)
 
 
-def _queue_order(run: Run) -> tuple[bool, float, str]:
+def _queue_order(run: RunRecord) -> tuple[bool, float, str]:
     """Who trains comes first; the others in the order in which they asked, see `run_queue`."""
     queued = run.state.get("queued")
     since = float(queued) if isinstance(queued, (int, float)) else run.created
     return run.state.get("status") != "running", since, run.id
 
 
-def _remaining_seconds(run: Run, every: Sequence[Run]) -> float | None:
+def _remaining_seconds(run: RunRecord, every: Sequence[RunRecord]) -> float | None:
     """Seconds a run has still to train: as it says itself, or as earlier ones suggest."""
     eta_seconds = run.state.get("eta_seconds")
     if run.status == "running" and isinstance(eta_seconds, (int, float)):
         return float(eta_seconds)
-    if run.training is None:
+    if not isinstance(run, Run):
         return None
     counts = {"train": run.train_photos, "validation": run.validation_photos}
     known = estimate_from_runs(run.training, run.augmentation, counts, every)

@@ -10,6 +10,7 @@ import keras
 from .. import runs
 from ..base import files
 from ..base.errors import RunError
+from ..base.metric_rows import EpochRow
 from ..config import schedules
 from ..data import datasets, edit_log
 from ..models import keras_models, untrusted_models
@@ -32,7 +33,6 @@ def train_model(run: runs.Run, state: ProgressReporter) -> None:
         CatDogError: the dataset is gone or changed, the disk is full, the training diverged.
     """
     training = run.training
-    assert training is not None
 
     # 1. The photos, decoded and fitted once, kept as uint8.
     dataset = _load_dataset(run)
@@ -60,7 +60,7 @@ def _train_phase(
     run: runs.Run,
     state: ProgressReporter,
     phase: TrainingPhase,
-    rows: list[dict[str, Any]],
+    rows: list[EpochRow],
     next_epoch: int,
 ) -> None:
     """Train one phase to its end; `rows` are the completed epochs, and grow."""
@@ -116,7 +116,7 @@ def _build_callbacks(
     run: runs.Run,
     state: ProgressReporter,
     phase: TrainingPhase,
-    rows: list[dict[str, Any]],
+    rows: list[EpochRow],
     backup: Path | None,
 ) -> list[keras.callbacks.Callback]:
     """What steers the training, tells of it and keeps its results."""
@@ -130,13 +130,17 @@ def _build_callbacks(
     if training.weight_averaging:
         averaged = ema.AveragedWeights(training.weight_averaging, backup)
         steering.append(averaged)
-    checkpoint_saver = callbacks.CheckpointSaver(run, training, rows, averaged, phase.whole)
-    epoch_weights_saver = callbacks.EpochWeightsSaver(run.folder, training, averaged, phase.whole)
+    checkpoint_saver = callbacks.CheckpointSaver(
+        run, training, rows, averaged, phase.build_full_model
+    )
+    epoch_weights_saver = callbacks.EpochWeightsSaver(
+        run.folder, training, averaged, phase.build_full_model
+    )
     progress = callbacks.ProgressLogger(run, state)
     return [*steering, progress, checkpoint_saver, epoch_weights_saver]
 
 
-def _completed_epochs(run: runs.Run) -> tuple[int, list[dict[str, Any]]]:
+def _completed_epochs(run: runs.Run) -> tuple[int, list[EpochRow]]:
     """The epoch after the last whole one, and the rows of those that are.
 
     A row that was not written before a kill is added to the metrics.

@@ -36,19 +36,19 @@ _RAY_NOT_READY = N_(
 )
 
 
-class SweepState(run_queue.WorkerState):
+class DriverState(run_queue.WorkerState):
     """The driver's state.json: as a worker's, with what its trials do."""
 
-    proof = "sweep.json"
+    required_file = "sweep.json"
 
     def __init__(self, group: Group) -> None:
         super().__init__(group)
         self.values["driver"] = uuid4().hex[:8]
         self.key, self.begun = group.id, time.monotonic()
 
-    def want_stop(self, *_signal: object) -> None:
+    def request_stop(self, *_signal: object) -> None:
         """Remember that a stop is wanted, where trials see it too; fit to be a signal handler."""
-        super().want_stop()
+        super().request_stop()
         with suppress(OSError):
             (self.folder / "stop").touch()
 
@@ -65,7 +65,7 @@ class SweepState(run_queue.WorkerState):
         super().write(**values)
 
 
-def drive_group(key: str) -> None:
+def run_driver(key: str) -> None:
     """Train what is left of a group, to its end or a stop.
 
     Raises:
@@ -74,11 +74,11 @@ def drive_group(key: str) -> None:
     group = groups.load_group(key)
     busy = RunError("'{name}' is running already. Wait for it, or stop it first.", name=group.name)
     with locks.hold_lock_file(group.folder / "lock", busy, timeout=3):
-        state = SweepState(group)
+        state = DriverState(group)
         run_queue.execute_when_ready(state, lambda: _run_tune(groups.load_group(group.id), state))
 
 
-def _run_tune(group: Group, state: SweepState) -> None:
+def _run_tune(group: Group, state: DriverState) -> None:
     """Have Ray Tune train what is left."""
     scratch = group.folder / "ray"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -109,7 +109,7 @@ def _run_tune(group: Group, state: SweepState) -> None:
     _raise_if_all_failed(groups.load_group(group.id), problems)
 
 
-def _exit_if_unresponsive(state: SweepState, connected: threading.Event) -> None:
+def _exit_if_unresponsive(state: DriverState, connected: threading.Event) -> None:
     """End this process where Ray neither answers nor gives up, and hears of no stop meanwhile."""
     end, stop_requested_at = time.monotonic() + _RAY_TIMEOUT, 0.0
     while not connected.wait(_POLL_SECONDS):
@@ -158,7 +158,7 @@ def main(arguments: list[str]) -> int:
     """Drive the group named by the first argument; 0, or 1 after a line on stderr."""
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # a stop is the driver's own matter
     try:
-        drive_group(arguments[0])
+        run_driver(arguments[0])
     except CatDogError as error:
         if error.__cause__ is not None:
             traceback.print_exception(error.__cause__)

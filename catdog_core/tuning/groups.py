@@ -56,7 +56,7 @@ class Cluster:
     """Where and how Ray trains a group.
 
     Attributes:
-        address: of the cluster; see `ray_session.parse_address`.
+        address: of the cluster; see `ray_session.parse_cluster_address`.
         at_once: trials at one time, None for one for each two processors.
         tries: how often a trial's training may be started by one driver.
     """
@@ -177,7 +177,7 @@ class Group:
         """How much of it is behind it, 0..1: a trial that has ended early is done."""
         parts = []
         for run in self.runs:
-            trial, planned = self.trials[run.id], run.training.epochs if run.training else 1
+            trial, planned = self.trials[run.id], run.training.epochs
             parts.append(1.0 if trial.status in ENDED_STATUSES else min(trial.epoch / planned, 1))
         return mean(parts)
 
@@ -258,7 +258,7 @@ def list_groups() -> list[Group]:
     """The groups of the workspace, the newest first."""
     runs_by_group: dict[str, list[Run]] = {}
     for run in runs.list_runs():
-        if run.group:
+        if isinstance(run, Run) and run.group:
             runs_by_group.setdefault(run.group["id"], []).append(run)
     return [_build_group(key, members) for key, members in runs_by_group.items()]
 
@@ -441,7 +441,7 @@ def record_pruned(folder: Path, run: str, epoch: int, score: float) -> None:
 def _check_address(address: str) -> str:
     """An address the visitor may use: who answers at one can run code on this machine, so where
     several share a lab only a teacher names one other than this machine or its own Ray."""
-    parsed_address = ray_session.parse_address(address)
+    parsed_address = ray_session.parse_cluster_address(address)
     if parsed_address not in (ray_session.LOCAL, "auto"):
         access.check_permission("choose a cluster")
     return parsed_address

@@ -11,7 +11,7 @@ from ..base.errors import N_, RunError, SettingsError
 from ..config import NETWORKS, NO_AUGMENTATION, PRESETS, Augmentation, Training
 from ..data.datasets import Dataset
 from ..data.splits import SUBSET_SIZES
-from ..runs.run_folder import Run
+from ..runs.run_folder import RunRecord
 from ..training import time_estimate
 from . import grid as grids
 from .grid import Grid
@@ -138,7 +138,7 @@ def plan_small_data(
     return GroupPlan("small-data", dataset, tuple(run_specs))
 
 
-def estimate_plan_seconds(plan: GroupPlan, known: Sequence[Run]) -> float | None:
+def estimate_plan_seconds(plan: GroupPlan, known: Sequence[RunRecord]) -> float | None:
     """Estimate how long a plan takes, one run after another, if nothing else trains.
 
     Args:
@@ -152,7 +152,9 @@ def estimate_plan_seconds(plan: GroupPlan, known: Sequence[Run]) -> float | None
     return sum(s for s in spent if s is not None) if None not in spent else None
 
 
-def _estimate_run_seconds(run: RunSpec, dataset: Dataset, known: Sequence[Run]) -> float | None:
+def _estimate_run_seconds(
+    run: RunSpec, dataset: Dataset, known: Sequence[RunRecord]
+) -> float | None:
     counts = time_estimate.count_photos(run.training, dataset)
     # Augmentation hardly slows a training: any run of the network tells, those most alike first.
     for augmentation in (run.augmentation, None, PRESETS["notes"]):

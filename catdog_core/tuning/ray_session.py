@@ -69,7 +69,7 @@ def import_ray() -> Any:
     return ray
 
 
-def parse_address(address: str) -> str:
+def parse_cluster_address(address: str) -> str:
     """An address as it is meant, without spaces.
 
     Args:
@@ -94,7 +94,7 @@ def parse_address(address: str) -> str:
 
 def check_reachable(address: str) -> None:
     """Raise ClusterError for an address where nobody listens, before anything is made for it."""
-    address = parse_address(address)
+    address = parse_cluster_address(address)
     if address not in (LOCAL, "auto"):  # these are started, or found, when it comes to it
         _check_port_open(address)
 
@@ -106,7 +106,7 @@ def ray_session(address: str = LOCAL, **options: Any) -> Iterator[Any]:
     Where this process is connected already, that connection is used and stays.
 
     Args:
-        address: as in `parse_address`.
+        address: as in `parse_cluster_address`.
         options: more for `ray.init`, such as ``runtime_env``.
 
     Returns:
@@ -115,7 +115,7 @@ def ray_session(address: str = LOCAL, **options: Any) -> Iterator[Any]:
     Raises:
         ClusterError: Ray is not installed, or nothing answers at the address.
     """
-    address = parse_address(address)
+    address = parse_cluster_address(address)
     if address == LOCAL:
         _enable_token_auth()
     ray = import_ray()
@@ -146,7 +146,8 @@ def _bind_to_loopback() -> None:
     """Have Ray take 127.0.0.1 for this machine's address, in this process.
 
     Told ``_node_ip_address`` alone, it would still listen on all interfaces (Ray 2.60), and run
-    whatever it is sent by one who reaches its ports.
+    whatever it is sent by one who reaches its ports. Ray has no public setting for this, so its
+    function that finds the address is replaced.
     """
     from ray._private import services, worker
 

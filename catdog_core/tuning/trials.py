@@ -24,6 +24,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from .. import runs
 from ..base import files
 from ..base.errors import CatDogError, ClusterError, RunError
+from ..base.metric_rows import EpochRow
 from ..runs import Run, failure_messages
 from . import groups
 from .grid import Asha
@@ -228,16 +229,15 @@ class _EndedTrial:
 def _build_scheduler(group: Group) -> ResumableASHAScheduler | None:
     if group.grid is None or group.grid.asha is None:
         return None
-    most = max(run.training.epochs for run in group.runs if run.training)
+    most = max(run.training.epochs for run in group.runs)
     scheduler = ResumableASHAScheduler(group.folder, group.grid.asha, most)
     left = {run.id for run in group.left}
     scheduler.recall(run for run in group.runs if run.id not in left and run.epochs)
     return scheduler
 
 
-def epoch_result(run: Run, row: dict[str, Any]) -> dict[str, Any]:
+def epoch_result(run: Run, row: EpochRow) -> dict[str, Any]:
     """What a trial reports of an epoch."""
-    assert run.training is not None
     monitor = run.training.monitor
     value = row.get(monitor)
     score = float(value) if isinstance(value, (int, float)) else math.nan
@@ -275,10 +275,10 @@ class RunTrial(tune.Trainable):
         """Wait for the next whole epoch, or the run's end, and report it."""
         while True:
             self._pay()
-            run = runs.load_run(self.folder)
+            run = self._load_run()
             self.was_seen = self.was_seen or run.status == "running"
             row = next((row for row in run.epochs if row["epoch"] > self.reported), None)
-            is_last = row is not None and run.training and row["epoch"] + 1 >= run.training.epochs
+            is_last = row is not None and row["epoch"] + 1 >= run.training.epochs
             # The last epoch is told with the end: the worker still has to close its files.
             if row is not None and not (is_last and run.is_active):
                 self.reported = row["epoch"]
@@ -301,6 +301,12 @@ class RunTrial(tune.Trainable):
     @property
     def _stop_wished(self) -> bool:
         return (self.group_folder / "stop").exists()
+
+    def _load_run(self) -> Run:
+        run = runs.load_run(self.folder)
+        if not isinstance(run, Run):
+            raise RunError("Run '{name}' is damaged: {problem}", name=run.id, problem=run.problem)
+        return run
 
     def _goes_on(self, run: runs.Run) -> bool:
         """Whether a run that does not train is to be waited for; starts its worker where due."""

@@ -144,7 +144,7 @@ def _chosen_run() -> Run | None:
 
 
 def _runs_with_models() -> list[Run]:
-    return [run for run in runs.list_runs() if run.best_model is not None]
+    return [run for run in runs.list_runs() if isinstance(run, Run) and run.best_model]
 
 
 def _model_panel(variants: VariantSet, settings: Augmentation) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import streamlit as st
 
 from catdog_core.analysis import histories, sweep_table
+from catdog_core.base.metric_rows import EpochRow
 from catdog_core.base.palette import NEUTRAL
-from catdog_core.runs import Run
+from catdog_core.runs import DamagedRun, Run, RunRecord
 
 from .. import captions, charts, format_text
 from ..i18n import t
@@ -57,7 +58,7 @@ def show_no_runs() -> None:
     import_history.render_history_import()
 
 
-def render_run_comparison(runs: Sequence[Run]) -> None:
+def render_run_comparison(runs: Sequence[RunRecord]) -> None:
     """The chosen runs with their curves, verdicts and settings, and the care of one run."""
     chosen = choose_runs(runs)
     if chosen:
@@ -73,7 +74,7 @@ def render_run_comparison(runs: Sequence[Run]) -> None:
         run_actions.show_run_actions(runs)
 
 
-def choose_runs(runs: Sequence[Run]) -> list[Run]:
+def choose_runs(runs: Sequence[RunRecord]) -> list[RunRecord]:
     """Let the user choose runs; the choice is kept in the URL as ``runs=id,id``."""
     by_id = {run.id: run for run in runs}
     requested = [key for key in st.query_params.get("runs", "").split(",") if key in by_id]
@@ -97,9 +98,9 @@ def choose_runs(runs: Sequence[Run]) -> list[Run]:
     return [by_id[key] for key in chosen]
 
 
-def show_curves(chosen: Sequence[Run]) -> None:
+def show_curves(chosen: Sequence[RunRecord]) -> None:
     """Accuracy and loss of the chosen runs, overlaid."""
-    shown = [run for run in chosen if run.training and run.epochs]
+    shown = [run for run in chosen if run.epochs]
     if not shown:
         st.info(t("None of the chosen runs has a whole epoch yet; curves appear with the first."))
         return
@@ -129,9 +130,9 @@ def show_curves(chosen: Sequence[Run]) -> None:
     show_terms("overfitting", "gap", "accuracy", "loss", "validation")
 
 
-def show_verdicts(chosen: Sequence[Run]) -> None:
+def show_verdicts(chosen: Sequence[RunRecord]) -> None:
     """What happened in each of the runs, and what to try next."""
-    for number, run in enumerate(run for run in chosen if run.training and run.epochs):
+    for number, run in enumerate(run for run in chosen if run.epochs):
         verdict = histories.diagnose_run(run)
         _, color, icon = captions.VERDICTS[verdict.kind]
         with st.container(gap="xxsmall"):
@@ -144,12 +145,14 @@ def show_verdicts(chosen: Sequence[Run]) -> None:
             st.caption(captions.verdict_sentence(verdict))
 
 
-def show_run_table(chosen: Sequence[Run]) -> None:
+def show_run_table(chosen: Sequence[RunRecord]) -> None:
     """One row a run: what it was, what came of it, and only the settings that differ."""
-    rows = [run for run in chosen if run.training]
+    rows = [run for run in chosen if not isinstance(run, DamagedRun)]
     different = format_text.differing_settings(rows)
     augmented = format_text.differs_in_augmentation(rows)
-    words = ["–" if r.is_history else format_text.augmentation_label(r.augmentation) for r in rows]
+    words = [
+        format_text.augmentation_label(r.augmentation) if isinstance(r, Run) else "–" for r in rows
+    ]
     notes = [run.note for run in rows]
     st.dataframe(
         {
@@ -184,7 +187,7 @@ def show_run_table(chosen: Sequence[Run]) -> None:
         },
         alt=t("The chosen runs with their settings and results"),
     )
-    known = [run for run in rows if not run.is_history]
+    known = [run for run in rows if isinstance(run, Run)]
     alike = not different and not augmented and len(known) == len(rows) > 1
     st.caption(
         t(
@@ -202,7 +205,7 @@ def show_run_table(chosen: Sequence[Run]) -> None:
     )
 
 
-def _show_settings(chosen: Sequence[Run]) -> None:
+def _show_settings(chosen: Sequence[RunRecord]) -> None:
     """Settings against results, where several runs differ in them."""
     if len(chosen) > 2 and sweep_table.build_sweep_table(chosen).columns:
         with st.expander(t("Settings and results of these runs"), icon=":material/tune:"):
@@ -213,11 +216,10 @@ def _show_settings(chosen: Sequence[Run]) -> None:
             )
 
 
-def _learning_curve(run: Run) -> charts.LearningCurve:
-    assert run.training is not None
+def _learning_curve(run: RunRecord) -> charts.LearningCurve:
     return charts.LearningCurve(
         epochs=run.epochs,
-        planned=len(run.epochs) if not run.is_active else run.training.epochs,
+        planned=(run.planned_epochs or 0) if run.is_active else len(run.epochs),
         classes=max(len(run.classes), 2),
         best=run.best_epoch,
         name=run.name,
@@ -231,19 +233,19 @@ def _legend_html(names: Sequence[str]) -> str:
     )
 
 
-def _setting_value(run: Run, control: Any) -> str:
-    if run.is_history:
+def _setting_value(run: RunRecord, control: Any) -> str:
+    if not isinstance(run, Run):
         return "–"
     return format_text.format_setting(control, getattr(run.training, control.name))
 
 
-def _best_epoch(run: Run) -> int | None:
+def _best_epoch(run: RunRecord) -> int | None:
     return None if run.best_epoch is None else run.best_epoch + 1
 
 
-def _last_row(run: Run) -> dict[str, Any] | None:
+def _last_row(run: RunRecord) -> EpochRow | None:
     return run.epochs[-1] if run.epochs else None
 
 
-def _format_accuracy(row: dict[str, Any] | None) -> str:
+def _format_accuracy(row: EpochRow | None) -> str:
     return format_text.format_percent(row.get("val_accuracy") if row else None)

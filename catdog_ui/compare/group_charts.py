@@ -21,7 +21,7 @@ from catdog_core.analysis.group_comparison import LearningCurvePoint
 from catdog_core.analysis.sweep_table import Column, SweepTable
 from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import NEUTRAL, ON_DARK, ON_LIGHT, TRAIN, VALIDATION
-from catdog_core.runs import Run
+from catdog_core.runs import RunRecord
 
 from .. import charts, format_text
 from ..charts import LearningCurve, Metric
@@ -217,7 +217,7 @@ def format_value(column: Column, value: Any) -> str:
     return format_text.format_setting(column.control, value) if value is not None else t("unset")
 
 
-def short_run_name(run: Run) -> str:
+def short_run_name(run: RunRecord) -> str:
     """A run's name, without that of its sweep, which stands above and may be cut off in it."""
     own, dot, sweep = run.name.rpartition(" · ")
     is_swept = run.group.get("kind") == "sweep" and run.group["name"].startswith(sweep)

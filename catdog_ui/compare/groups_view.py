@@ -293,9 +293,8 @@ def _paired_results(group: Group) -> None:
 
 
 def _learning_curve(run: Run) -> charts.LearningCurve:
-    planned = run.training.epochs if run.training else len(run.epochs)
     return charts.LearningCurve(
-        epochs=run.epochs, planned=planned, classes=max(len(run.classes), 2)
+        epochs=run.epochs, planned=run.training.epochs, classes=max(len(run.classes), 2)
     )
 
 

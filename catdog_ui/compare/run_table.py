@@ -11,7 +11,7 @@ import streamlit as st
 from catdog_core.analysis import sweep_table
 from catdog_core.analysis.sweep_table import Column, Correlation, SweepTable
 from catdog_core.base.files import truncate_for_display
-from catdog_core.runs import Run
+from catdog_core.runs import RunRecord
 
 from .. import captions, charts, format_text, state
 from ..i18n import N_, escape, t
@@ -34,7 +34,7 @@ ExtraColumns = Mapping[str, Mapping[str, Any]]
 """More columns of a table, by run id and title."""
 
 
-def show_parallel_coordinates(members: Sequence[Run], key: str, more: ExtraColumns) -> None:
+def show_parallel_coordinates(members: Sequence[RunRecord], key: str, more: ExtraColumns) -> None:
     """The chart of parallel coordinates and the table below it.
 
     Args:
@@ -185,7 +185,7 @@ def _cell_value(column: Column, row: int) -> Any:
     return group_charts.format_value(column, value) if column.scale == "named" else value
 
 
-def _next_steps(chosen: Sequence[Run], first: Sequence[Run], key: str) -> None:
+def _next_steps(chosen: Sequence[RunRecord], first: Sequence[RunRecord], key: str) -> None:
     """Open what is chosen, or the first: their curves side by side, one of them on its page."""
     runs = chosen or first
     if not runs:

@@ -216,7 +216,7 @@ def _confirm_dataset_removal(dataset: Dataset) -> None:
 
 def _remove_dataset(dataset_id: str) -> None:
     with guard():
-        trash_view.remember_deleted(runs.remove_dataset(dataset_id))
+        trash_view.remember_deleted(runs.remove_unused_dataset(dataset_id))
         st.query_params.pop("dataset", None)
 
 

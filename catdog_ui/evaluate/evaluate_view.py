@@ -16,7 +16,7 @@ from catdog_core.analysis.metrics import Calibration, ClassCurve, ThresholdMetri
 from catdog_core.analysis.predictions import PredictionTable
 from catdog_core.base.files import slugify, truncate_for_display
 from catdog_core.export import report_text
-from catdog_core.runs import Run
+from catdog_core.runs import Run, RunRecord
 
 from .. import captions, charts, gallery, loaders, state, widgets
 from ..data import edit_actions
@@ -331,7 +331,7 @@ def show_photos(
     st.caption(caption)
     edit_actions.show_last_edit(subject.dataset)
     evaluate_cards.show_photo_cards(subject, table, result.guesses, rows, f"evaluate_{kind}")
-    if subject.run.training is not None:  # not of a model from elsewhere
+    if isinstance(subject.run, Run):  # not of a model from elsewhere
         _train_again(subject)
 
 
@@ -476,7 +476,7 @@ def show_comparison(subject: EvaluationSubject, table: PredictionTable, threshol
     evaluate_cards.show_photo_cards(subject, table, guesses, rows[kind], f"versus_{kind}")
 
 
-def _choose_other(subject: EvaluationSubject) -> Run | None:
+def _choose_other(subject: EvaluationSubject) -> RunRecord | None:
     runs_by_id = {run.id: run for run in model_picker.comparable_models(subject.run)}
     if not runs_by_id:
         st.caption(
@@ -496,5 +496,5 @@ def _choose_other(subject: EvaluationSubject) -> Run | None:
     return runs_by_id[key]
 
 
-def _short_name(run: Run) -> str:
+def _short_name(run: RunRecord) -> str:
     return truncate_for_display(run.name or run.id, 24)

@@ -18,7 +18,7 @@ from catdog_core.base.files import truncate_for_display
 from catdog_core.base.jobs import Job
 from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset
-from catdog_core.runs import Run, model_registry
+from catdog_core.runs import ImportedHistory, RunRecord, model_registry
 from catdog_core.runs.model_registry import ImportedModel
 
 from .. import (
@@ -40,7 +40,7 @@ from ..startup import guard, guarded_fragment
 class EvaluationSubject:
     """A run's model and the photos it is asked about."""
 
-    run: Run
+    run: RunRecord
     dataset: Dataset
     split: str
 
@@ -99,7 +99,7 @@ def choose_subject() -> EvaluationSubject | None:
     imported = imported_model_of(run)
     if imported is not None:
         imported_model_actions(imported)
-    if run.is_history:
+    if isinstance(run, ImportedHistory):
         st.info(t("This is a history from a file. It has no model to evaluate."))
         return None
     if run.best_model is None:
@@ -113,18 +113,18 @@ def choose_subject() -> EvaluationSubject | None:
         return EvaluationSubject(run, dataset, _choose_split(dataset))
 
 
-def fitting_datasets(run: Run) -> list[Dataset]:
+def fitting_datasets(run: RunRecord) -> list[Dataset]:
     """The datasets whose classes a run's model knows, its own first."""
     every = [d for d in datasets.list_datasets() if set(d.classes) == set(run.classes)]
     return sorted(every, key=lambda dataset: not is_training_dataset(run, dataset))
 
 
-def is_training_dataset(run: Run, dataset: Dataset) -> bool:
+def is_training_dataset(run: RunRecord, dataset: Dataset) -> bool:
     """Whether a run was trained with this dataset, or with one of the very same photos."""
     return dataset.id == run.dataset_id or dataset.fingerprint == run.dataset_fingerprint
 
 
-def comparable_models(run: Run) -> list[Run]:
+def comparable_models(run: RunRecord) -> list[RunRecord]:
     """All other models that tell the same classes apart, the newest runs first."""
     return [
         other
@@ -133,14 +133,14 @@ def comparable_models(run: Run) -> list[Run]:
     ]
 
 
-def other_models() -> list[Run]:
+def other_models() -> list[RunRecord]:
     """The models that were not trained here: the one that comes with the lab, uploaded ones."""
     ready = model_registry.load_default_run()
     own = [replace(ready, name=t("default, comes with the lab"))] if ready else []
     return [*own, *imported_models()]
 
 
-def model_title(run: Run) -> str:
+def model_title(run: RunRecord) -> str:
     """A run's name with its time, or what the model that comes with the lab is called."""
     name = truncate_for_display(run.name or run.id)
     return (
@@ -148,7 +148,7 @@ def model_title(run: Run) -> str:
     )
 
 
-def is_default_model(run: Run) -> bool:
+def is_default_model(run: RunRecord) -> bool:
     """Whether this is the model that comes with the lab."""
     return run.folder == model_registry.default_model_folder()
 
@@ -190,7 +190,7 @@ def show_cautions(subject: EvaluationSubject) -> None:
         )
 
 
-def _choose_dataset(run: Run) -> Dataset | None:
+def _choose_dataset(run: RunRecord) -> Dataset | None:
     datasets_by_id = {dataset.id: dataset for dataset in fitting_datasets(run)}
     if not datasets_by_id:
         st.info(
@@ -275,12 +275,12 @@ def _run_pass(subject: EvaluationSubject, job: Job) -> None:
 _IMPORT_ERROR = "evaluate_guest_said"
 
 
-def imported_models() -> list[Run]:
+def imported_models() -> list[RunRecord]:
     """The models from elsewhere, as the page's choice of models takes them."""
     return [imported.run for imported in model_registry.list_imported_models()]
 
 
-def imported_model_of(run: Run) -> ImportedModel | None:
+def imported_model_of(run: RunRecord) -> ImportedModel | None:
     """The model from elsewhere that stands behind a run, if one does."""
     return model_registry.find_imported_model(run.folder)
 

@@ -16,7 +16,7 @@ from catdog_core.base.jobs import Job
 from catdog_core.export import Exporter, ExportResult, bundle_import, report, usage
 from catdog_core.export.bundle_import import ImportedBundle
 from catdog_core.export.export_cache import ExportCache
-from catdog_core.runs import Run, model_registry
+from catdog_core.runs import ImportedHistory, Run, RunRecord, model_registry
 
 from .. import format_text, gallery, job_fragment, loaders, permissions, state, uploads, widgets
 from ..i18n import N_, escape, language, say, t
@@ -57,10 +57,10 @@ def choose_run() -> Run | None:
     run = state.choose_run(t("Run"), [ready] if ready else [], with_model=True)
     if run is None:
         return None
-    if run.is_history:
+    if isinstance(run, ImportedHistory):
         offer_report(run)
         return None
-    if run.training is None or run.best_model is None:
+    if not isinstance(run, Run) or run.best_model is None:
         widgets.show_no_model(
             t("This run has no model yet: one appears with the first whole epoch.")
         )
@@ -148,7 +148,6 @@ def _made_file(run: Run, exporter: Exporter, result: ExportResult) -> None:
 
 
 def _usage_code(run: Run, exporter: Exporter) -> None:
-    assert run.training is not None
     name = _file_name(run, exporter)
     if exporter.group != "model":
         st.code(exporter.usage.format(file=name), language=exporter.language)
@@ -260,7 +259,7 @@ def _difference_text(value: float) -> str:
     return f"{value:.4f}" if value >= 0.0001 else f"{value:.0e}" if value else "0"
 
 
-def offer_report(run: Run) -> None:
+def offer_report(run: RunRecord) -> None:
     """Say what there is of it, and let the user download the report."""
     st.info(
         t("This is a history from a file: it has no model. Its curves and its verdict can be kept.")
@@ -278,7 +277,7 @@ def offer_report(run: Run) -> None:
     )
 
 
-def _report_bytes(run: Run, code: str) -> bytes:
+def _report_bytes(run: RunRecord, code: str) -> bytes:
     with files.temporary_folder("report") as folder:
         path = folder / "report.html"
         report.html(run.folder, path, report_language.get_translator(code), code)

@@ -366,7 +366,7 @@ def show_saved_model(who: LearnerContext) -> None:
 
 def show_overfitting(who: LearnerContext) -> None:
     """The two plots of the class, of the learner's run, with the verdict."""
-    assert who.run is not None and who.run.training is not None
+    assert who.run is not None
     run = who.run
     curve = charts.LearningCurve(
         epochs=run.epochs,

@@ -18,7 +18,7 @@ from catdog_core.data.datasets import Dataset
 from catdog_core.imaging import decode
 from catdog_core.imaging.decode import Photo
 from catdog_core.learn import numpy_ops
-from catdog_core.runs import Run
+from catdog_core.runs import Run, RunRecord
 
 from .. import charts, format_text, gallery, widgets
 from ..data import batch_view, split_view
@@ -339,7 +339,7 @@ def show_augmentation(who: LearnerContext) -> None:
 def show_validation_photo(who: LearnerContext) -> None:
     """A training photo over five epochs, and a validation photo."""
     assert who.dataset is not None
-    own = who.run.augmentation if who.run else None
+    own = who.run.augmentation if isinstance(who.run, Run) else None
     settings = own if own is not None and not own.is_off else PRESETS["notes"]
     sample = learner_context.current_photo(who.dataset)
     validation_item = next(iter(who.dataset.items("validation")), None)
@@ -395,7 +395,7 @@ def show_paired_runs(who: LearnerContext) -> None:
             if (gap := format_text.accuracy_gap(run)) is not None
         ]
     )
-    if plain is None or augmented is None:
+    if not isinstance(plain, Run) or not isinstance(augmented, Run):
         lacking = t("augmented") if augmented is None else t("plain")
         st.info(
             t("You have no {kind} run of this network yet to lay beside it.", kind=lacking),
@@ -408,13 +408,13 @@ def show_paired_runs(who: LearnerContext) -> None:
             " {first} has {one:g} as learning rate, {second} {two:g}.",
             first=escape(plain.name),
             second=escape(augmented.name),
-            one=plain.training.learning_rate if plain.training else 0,
-            two=augmented.training.learning_rate if augmented.training else 0,
+            one=plain.training.learning_rate,
+            two=augmented.training.learning_rate,
         )
     )
 
 
-def _find_paired_runs(run: Run) -> tuple[Run | None, Run | None]:
+def _find_paired_runs(run: RunRecord) -> tuple[RunRecord | None, RunRecord | None]:
     """The chosen run and the newest of the other kind with its network and classes."""
     is_plain = _is_plain(run)
     other = next(
@@ -431,8 +431,8 @@ def _find_paired_runs(run: Run) -> tuple[Run | None, Run | None]:
     return (run, other) if is_plain else (other, run)
 
 
-def _is_plain(run: Run) -> bool:
-    return run.augmentation is None or run.augmentation.is_off
+def _is_plain(run: RunRecord) -> bool:
+    return not isinstance(run, Run) or run.augmentation is None or run.augmentation.is_off
 
 
 def _show_variants(photo: Photo, settings: Augmentation, count: int) -> None:

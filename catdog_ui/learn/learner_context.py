@@ -16,7 +16,7 @@ from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset, Item
 from catdog_core.imaging.decode import Photo
 from catdog_core.learn import run_facts
-from catdog_core.runs import Run
+from catdog_core.runs import RunRecord
 
 from .. import gallery, state, widgets
 from ..data import source_widgets
@@ -33,7 +33,7 @@ class LearnerContext:
     """The chosen dataset, the chosen run where it has an epoch, and what may be told of both."""
 
     dataset: Dataset | None
-    run: Run | None
+    run: RunRecord | None
     facts: Mapping[str, Any]
 
 
@@ -61,7 +61,7 @@ def choose_context(ask: bool) -> LearnerContext:
                 icon=":material/school:",
             )
             source_widgets.demo_button("learn_demo")
-    if run is not None and (run.training is None or not run.epochs):
+    if run is not None and not run.epochs:
         run = None
     return LearnerContext(dataset, run, run_facts.collect_run_facts(dataset, run))
 

@@ -57,7 +57,7 @@ def choose_model() -> ModelChoice | None:
 
 
 def _choose_run() -> ModelChoice | None:
-    runs_by_id = {run.id: run for run in runs.list_runs() if run.training and run.best_model}
+    runs_by_id = {run.id: run for run in runs.list_runs() if run.best_model}
     ready = model_registry.load_default_run()
     if ready is not None:
         runs_by_id.setdefault(model_registry.DEFAULT_MODEL_NAME, ready)
@@ -98,7 +98,7 @@ def _choose_run() -> ModelChoice | None:
     return ModelChoice(f"{path}:{path.stat().st_mtime_ns}", path=path, dataset_id=run.dataset_id)
 
 
-def _run_title(run: runs.Run) -> str:
+def _run_title(run: runs.RunRecord) -> str:
     if run.folder == model_registry.default_model_folder():
         return t("default, comes with the lab")
     return f"{run.name} · {format_text.format_timestamp(run.created)}"

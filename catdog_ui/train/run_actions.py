@@ -10,7 +10,7 @@ from catdog_core import runs
 from catdog_core.config import Training
 from catdog_core.data.datasets import Dataset
 from catdog_core.models import backbones
-from catdog_core.runs import Run
+from catdog_core.runs import DamagedRun, Run, RunRecord
 
 from .. import format_text, permissions, state, trash_view, widgets
 from ..i18n import N_, escape, say, t
@@ -22,7 +22,7 @@ NOT_CONTINUED = N_(
 )
 
 
-def show_run_actions(available_runs: Sequence[Run]) -> None:
+def show_run_actions(available_runs: Sequence[RunRecord]) -> None:
     """Rename, note, clone or delete one run."""
     trash_view.offer_undo(key_suffix="care")
     by_id = {run.id: run for run in available_runs}
@@ -40,15 +40,11 @@ def show_run_actions(available_runs: Sequence[Run]) -> None:
     st.query_params["run"] = run.id
     if run.status == "damaged" and run.problem:
         st.error(t("This run is damaged: {problem}", problem=escape(say(run.problem))))
-    if run.training:
+    if not isinstance(run, DamagedRun):
         _show_name_form(run)
     with st.container(horizontal=True):
-        if (
-            run.training
-            and not run.is_history
-            and st.button(
-                t("Use its settings for a new run"), icon=":material/content_copy:", key="clone"
-            )
+        if isinstance(run, Run) and st.button(
+            t("Use its settings for a new run"), icon=":material/content_copy:", key="clone"
         ):
             st.session_state["train_clone"] = run.id
             st.switch_page("pages/3_Train.py", query_params=_clone_query(run))
@@ -74,7 +70,7 @@ def show_run_actions(available_runs: Sequence[Run]) -> None:
             st.caption(t("It is training. Stop it on the Train page before you delete it."))
 
 
-def _show_name_form(run: Run) -> None:
+def _show_name_form(run: RunRecord) -> None:
     with st.form(f"names_{run.id}", border=False):
         name = st.text_input(t("Name"), run.name, max_chars=80, key=f"name_{run.id}")
         note = st.text_area(
@@ -96,7 +92,7 @@ def _show_name_form(run: Run) -> None:
             st.rerun()
 
 
-def _confirm_deletion(run: Run) -> None:
+def _confirm_deletion(run: RunRecord) -> None:
     st.write(
         t(
             "“{name}” with {n} trained epochs and its model will be moved to the trash, from"
@@ -108,13 +104,13 @@ def _confirm_deletion(run: Run) -> None:
     widgets.confirm_action("delete", t("Delete"), _delete_run, run)
 
 
-def _delete_run(run: Run) -> None:
+def _delete_run(run: RunRecord) -> None:
     with guard():
         trash_view.remember_deleted(runs.remove_run(run.folder))
         st.query_params.pop("run", None)
 
 
-def _clone_query(run: Run) -> dict[str, str]:
+def _clone_query(run: RunRecord) -> dict[str, str]:
     query_params = {k: v for k, v in st.query_params.to_dict().items() if k not in ("run", "runs")}
     return {**query_params, "dataset": run.dataset_id} if run.dataset_id else query_params
 

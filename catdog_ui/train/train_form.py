@@ -15,7 +15,7 @@ from catdog_core.config.network import MOST_BLOCKS, MOST_FILTERS
 from catdog_core.data import datasets, splits
 from catdog_core.data.datasets import Dataset
 from catdog_core.models import architecture, backbones
-from catdog_core.runs import Run
+from catdog_core.runs import Run, RunRecord
 from catdog_core.training import time_estimate
 
 from .. import format_text, forms, permissions, state, widgets
@@ -120,7 +120,7 @@ def _use_rate(rate: float) -> None:
     st.session_state[f"{FORM_KEY}_learning_rate"] = rate
 
 
-def _show_parent_run() -> Run | None:
+def _show_parent_run() -> RunRecord | None:
     """The run whose weights the new one begins with, if any; it can be let go of."""
     run_id = st.session_state.get("train_parent")
     parent = next((run for run in runs.list_runs() if run.id == run_id), None)
@@ -210,7 +210,7 @@ def _fill_from_clone() -> None:
     if run_id is None:
         return
     run = runs.load_run(run_id)
-    if run.training is None or run.is_history:
+    if not isinstance(run, Run):
         return
     forms.fill_form(
         Training, FORM_KEY, _unset_default_steps(run.training, run.dataset_id).model_dump()
@@ -273,7 +273,10 @@ def _show_augmentation_field() -> Augmentation | None:
 
 
 def _show_start_button(
-    dataset: Dataset, training: Training, augmentation: Augmentation | None, parent: Run | None
+    dataset: Dataset,
+    training: Training,
+    augmentation: Augmentation | None,
+    parent: RunRecord | None,
 ) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input(

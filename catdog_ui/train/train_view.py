@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from catdog_core.analysis import histories
 from catdog_core.analysis.diagnose import Verdict
 from catdog_core.base.errors import RunError
 from catdog_core.base.files import truncate_for_display
+from catdog_core.base.metric_rows import BatchRow
 from catdog_core.models import backbones
-from catdog_core.runs import Run
+from catdog_core.runs import DamagedRun, ImportedHistory, Run, RunRecord
 from catdog_core.training import tensorboard_export, time_estimate
 
 from .. import captions, charts, format_text, gallery, loaders, permissions, widgets
@@ -45,7 +47,7 @@ def _show_panel(run_id: str, drawn_as: str) -> None:
     _show_header(run)
     if run.status == "damaged" and run.problem:
         st.error(t("This run is damaged: {problem}", problem=escape(say(run.problem))))
-    if run.training is None:
+    if isinstance(run, DamagedRun):
         return
     _show_numbers(run)
     _show_status(run)
@@ -64,7 +66,7 @@ _CONTINUE_HELP = N_(
 )
 
 
-def _show_header(run: Run) -> None:
+def _show_header(run: RunRecord) -> None:
     word, color, icon = format_text.STATUS_BADGES[run.status]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(escape(run.name or run.id), anchor=False, width="content")
@@ -85,9 +87,9 @@ def _show_header(run: Run) -> None:
         + " · "
         + format_text.settings_line(run)
     )
-    if run.workers > 1 and run.can_resume:
+    if isinstance(run, Run) and run.workers > 1 and run.can_resume:
         st.caption(t("This run had {n} workers. It resumes with one.", n=run.workers))
-    if run.parent:
+    if isinstance(run, Run) and run.parent:
         st.caption(
             t(
                 "Began with the weights of “{name}”, epoch {n}.",
@@ -99,7 +101,7 @@ def _show_header(run: Run) -> None:
         st.caption(escape(run.note))
 
 
-def _show_resume_button(run: Run) -> None:
+def _show_resume_button(run: RunRecord) -> None:
     started = bool(run.state or run.epochs)
     label = t("Resume") if started else t("Start")
     if permissions.action_button(
@@ -109,13 +111,20 @@ def _show_resume_button(run: Run) -> None:
         st.rerun()
 
 
-def _show_numbers(run: Run) -> None:
-    assert run.training is not None
-    best, last = format_text.best_epoch_row(run), run.epochs[-1] if run.epochs else {}
+def _show_numbers(run: RunRecord) -> None:
+    best = format_text.best_epoch_row(run)
+    training = run.epochs[-1].get("accuracy") if run.epochs else None
+    validation = run.epochs[-1].get("val_accuracy") if run.epochs else None
     best_label = t("Best, epoch {n}", n=best["epoch"] + 1) if best else t("Best epoch")
     accuracies = [
-        (t("Training accuracy"), format_text.format_percent(last.get("accuracy"))),
-        (t("Validation accuracy"), format_text.format_percent(last.get("val_accuracy"))),
+        (
+            t("Training accuracy"),
+            format_text.format_percent(training),
+        ),
+        (
+            t("Validation accuracy"),
+            format_text.format_percent(validation),
+        ),
         (best_label, format_text.format_percent(best.get("val_accuracy") if best else None)),
     ]
     if run.is_active:
@@ -123,7 +132,7 @@ def _show_numbers(run: Run) -> None:
         return
     gallery.metric_row(
         [
-            (t("Epochs"), f"{len(run.epochs)} / {run.training.epochs}"),
+            (t("Epochs"), f"{len(run.epochs)} / {run.planned_epochs}"),
             (t("Duration"), format_text.format_duration(run.duration)),
             *accuracies,
             (t("Gap"), format_text.format_points(format_text.accuracy_gap(run))),
@@ -131,27 +140,25 @@ def _show_numbers(run: Run) -> None:
     )
 
 
-def _progress_numbers(run: Run) -> list[tuple[str, str]]:
-    assert run.training is not None
+def _progress_numbers(run: RunRecord) -> list[tuple[str, str]]:
     state = run.state
     live = run.status != "queued" and "epoch" in state
     epoch = state["epoch"] + 1 if live else len(run.epochs)
-    steps = state.get("steps") or run.training.steps_per_epoch
+    steps = state.get("steps") or (run.training.steps_per_epoch if isinstance(run, Run) else None)
     rate = state.get("images_per_second") if live else None
     eta = state.get("eta_seconds") if live else None
     return [
-        (t("Epoch"), f"{epoch} / {run.training.epochs}"),
+        (t("Epoch"), f"{epoch} / {run.planned_epochs}"),
         (t("Batch"), f"{state.get('batch', 0)} / {steps}" if live else "–"),
         (t("Photos a second"), f"{rate:,.0f}" if rate else "–"),
         (t("Time left"), format_text.format_duration(eta)),
     ]
 
 
-def _show_curves(run: Run, verdict: Verdict) -> None:
-    assert run.training is not None
+def _show_curves(run: RunRecord, verdict: Verdict) -> None:
     curve = charts.LearningCurve(
         epochs=run.epochs,
-        planned=run.training.epochs,
+        planned=run.planned_epochs or 0,
         classes=max(len(run.classes), 2),
         best=run.best_epoch,
         batches=_read_recent_batches(run),
@@ -162,7 +169,7 @@ def _show_curves(run: Run, verdict: Verdict) -> None:
             figure = charts.live_figure(metric, curve)
             charts.draw_gap(figure, metric, run.epochs)
             charts.mark_overfitting(figure, verdict.since)
-            if run.status == "done" and 0 < len(run.epochs) < run.training.epochs:
+            if run.status == "done" and 0 < len(run.epochs) < (run.planned_epochs or 0):
                 _mark_early_stop(figure, run.epochs[-1]["epoch"] + 1)
             widgets.plot_figure(figure, key=f"live_{metric}", alt=captions.chart_alt(metric))
             now = captions.live_caption(metric, curve)
@@ -183,7 +190,7 @@ def _mark_early_stop(figure: Any, epoch: int) -> None:
     )
 
 
-def _read_recent_batches(run: Run) -> list[dict[str, Any]]:
+def _read_recent_batches(run: RunRecord) -> list[BatchRow]:
     """The points inside the latest epochs; those of all epochs would hide the curves.
 
     An epoch that a resume trains again still has its old points; the ones ahead are left out.
@@ -192,10 +199,10 @@ def _read_recent_batches(run: Run) -> list[dict[str, Any]]:
     newest = max((row["epoch"] for row in rows), default=0)
     if not run.is_active and newest >= RECENT_EPOCHS:
         return []
-    at = (run.state.get("epoch"), run.state.get("batch"))
-    if run.status == "running" and all(isinstance(number, int) for number in at):
-        newest = at[0]
-        rows = [row for row in rows if (row["epoch"], row["batch"]) <= at]
+    epoch, batch = run.state.get("epoch"), run.state.get("batch")
+    if run.status == "running" and isinstance(epoch, int) and isinstance(batch, int):
+        newest = epoch
+        rows = [row for row in rows if (row["epoch"], row["batch"]) <= (epoch, batch)]
     return [row for row in rows if row["epoch"] > newest - RECENT_EPOCHS]
 
 
@@ -203,7 +210,7 @@ def _on_continue(run_id: str) -> None:
     st.session_state["train_clone"] = st.session_state["train_parent"] = run_id
 
 
-def _show_results(run: Run) -> None:
+def _show_results(run: RunRecord) -> None:
     st.caption(
         t(
             "The model of the best epoch, to take away: Keras' own format, or the older .h5 of the"
@@ -250,7 +257,7 @@ def _show_results(run: Run) -> None:
         )
 
 
-def _show_status(run: Run) -> None:
+def _show_status(run: RunRecord) -> None:
     """One line, always in this place: progress, or why there is none and what to do."""
     match run.status:
         case "running":
@@ -281,7 +288,7 @@ def _show_status(run: Run) -> None:
             _show_failure(run)
         case "stopped":
             st.info(_stopped_text(run), icon=":material/pause_circle:")
-        case "done" if run.is_history:
+        case "done" if isinstance(run, ImportedHistory):
             st.info(
                 t(
                     "A history from a file: it can be compared and judged, but there is no model to"
@@ -293,9 +300,8 @@ def _show_status(run: Run) -> None:
             st.success(_done_text(run), icon=":material/check_circle:")
 
 
-def _get_progress(run: Run) -> tuple[float, str]:
-    assert run.training is not None
-    state, total = run.state, run.training.epochs
+def _get_progress(run: RunRecord) -> tuple[float, str]:
+    state, total = run.state, run.planned_epochs or 1
     phase, epoch = state.get("phase"), int(state.get("epoch", len(run.epochs)))
     if phase == "packing":
         done, photos = int(state.get("packed", 0)), max(int(state.get("photos", 1)), 1)
@@ -317,13 +323,13 @@ def _get_progress(run: Run) -> tuple[float, str]:
     return len(run.epochs) / total, t("Loading TensorFlow; this takes a few seconds…")
 
 
-def _waiting_text(run: Run) -> str:
-    if not run.ahead:
+def _waiting_text(run: RunRecord) -> str:
+    if not run.runs_ahead:
         return t("Starting the training process…")
     return _queue_text(run)
 
 
-def _stopped_text(run: Run) -> str:
+def _stopped_text(run: RunRecord) -> str:
     if not run.state:
         return t("This run has not been started yet.")
     if not run.epochs:
@@ -331,8 +337,7 @@ def _stopped_text(run: Run) -> str:
     return t("Stopped. Resume goes on after epoch {n}, the last whole one.", n=len(run.epochs))
 
 
-def _done_text(run: Run) -> str:
-    assert run.training is not None
+def _done_text(run: RunRecord) -> str:
     if run.best_model is None:
         return t("Done, but its model is gone from its folder: best.keras is missing.")
     best = format_text.best_epoch_row(run)
@@ -341,16 +346,17 @@ def _done_text(run: Run) -> str:
         n=best["epoch"] + 1 if best else "–",
         accuracy=format_text.format_percent(best.get("val_accuracy") if best else None),
     )
-    if len(run.epochs) < run.training.epochs:
+    planned = run.planned_epochs or 0
+    if len(run.epochs) < planned:
         text += " " + t(
             "Early stopping ended it {n} epochs before the plan.",
-            n=run.training.epochs - len(run.epochs),
+            n=planned - len(run.epochs),
         )
     return text
 
 
-def _show_failure(run: Run) -> None:
-    error = run.state.get("error") or {}
+def _show_failure(run: RunRecord) -> None:
+    error: Mapping[str, Any] = run.state.get("error") or {}
     message = str(error.get("message") or N_("The training ended without saying why."))
     try:
         text = say(RunError(message, **dict(error.get("params") or {})))
@@ -360,7 +366,7 @@ def _show_failure(run: Run) -> None:
     _show_log(run)
 
 
-def _show_log(run: Run) -> None:
+def _show_log(run: RunRecord) -> None:
     log = _read_tail(run.folder / "log.txt")
     if log:
         with st.expander(t("The end of the log")):
@@ -382,7 +388,7 @@ _MAX_NAMED = 3
 """Runs named at most."""
 
 
-def _queue_text(run: Run) -> str:
+def _queue_text(run: RunRecord) -> str:
     """A run that waits, in a sentence or two of Markdown."""
     line = time_estimate.queue_position(run, runs.list_runs())
     if not line.ahead:
@@ -401,14 +407,14 @@ def _queue_text(run: Run) -> str:
     return first + " " + t("It starts by itself; you may leave the page.")
 
 
-def _format_queued_name(run: Run) -> str:
+def _format_queued_name(run: RunRecord) -> str:
     name = escape(truncate_for_display(run.name or run.id))
     if not run.owner:
         return f"“{name}”"
     return t("“{run}” of {owner}", run=name, owner=escape(truncate_for_display(run.owner)))
 
 
-def _show_tensorboard(run: Run) -> None:
+def _show_tensorboard(run: RunRecord) -> None:
     """Render a folded panel; nothing where the run has no epoch."""
     if not run.epochs:
         return

@@ -29,10 +29,10 @@ def test_a_dataset_in_use_is_not_deleted_from_the_lab(new_run, light, pets):
     run = new_run()
     start_and_wait(run)
     with pytest.raises(DatasetError, match="uses the dataset"):
-        runs.remove_dataset(pets.id)
+        runs.remove_unused_dataset(pets.id)
     runs.stop_run(run)
     wait_until(lambda: runs.load_run(run).status == "stopped")
-    runs.remove_dataset(pets.id)
+    runs.remove_unused_dataset(pets.id)
     assert datasets.list_datasets() == []
 
 

@@ -87,7 +87,7 @@ OPERATIONS: dict[str, Callable[[Path], Any]] = {
     "undo": lambda _: datasets.undo_last_edit(first().id),
     "order classes": lambda _: datasets.order_classes(first().id, ["dogs", "cats"]),
     "divide anew": lambda _: datasets.resplit(first().id, seed=3, validation_fraction=0.5),
-    "delete a dataset": lambda _: runs.remove_dataset(first().id),
+    "delete a dataset": lambda _: runs.remove_unused_dataset(first().id),
     "create a run": lambda _: runs.create_run(first(), SMALL, None, name="new"),
     "create a run from another": continued,
     "rename a run": lambda _: runs.rename_run(run().folder, "other"),

@@ -27,7 +27,7 @@ from typing import IO, Any, NamedTuple, NoReturn, Protocol, cast
 
 from ..base import files, limits
 from ..base.errors import N_, DatasetError
-from ..imaging import decode_errors
+from ..base.messages import Message
 from ..imaging.decode import EXTENSIONS
 from . import text_encoding
 from .virtual_tree import File, Tree, is_junk
@@ -103,7 +103,7 @@ class ArchiveSummary:
     """
 
     tree: Tree
-    warnings: decode_errors.Warnings = field(default_factory=list)
+    warnings: list[Message] = field(default_factory=list)
     labelled: list[tuple[File, str, int]] = field(default_factory=list)
     ignored: int = 0
 
@@ -186,9 +186,7 @@ def survey_entries(source: Iterable[ArchiveEntry], name: str) -> ArchiveSummary:
     return summary
 
 
-def _decode_paths(
-    listed: list[_EntryRecord], warnings: decode_errors.Warnings
-) -> list[PurePosixPath]:
+def _decode_paths(listed: list[_EntryRecord], warnings: list[Message]) -> list[PurePosixPath]:
     """The paths of entries, all names without a declared encoding read in one."""
     unknown = [entry.raw for entry in listed if entry.raw is not None]
     if not unknown:
@@ -213,7 +211,8 @@ def _decode_paths(
         }
         if odd:
             names = files.truncate_for_display(", ".join(sorted(odd)[:3]), 120)
-            warnings.append((_UNSURE_ENCODING, {"names": names, "encoding": judged.encoding}))
+            params = {"names": names, "encoding": judged.encoding}
+            warnings.append(Message(_UNSURE_ENCODING, params))
     return paths
 
 

@@ -23,6 +23,7 @@ from typing import IO
 
 from ..base import access, files, limits
 from ..base.errors import N_, DatasetError
+from ..base.messages import Message
 from . import archive_safety, content_hashes, layout, preview
 from .archive_safety import ARCHIVE_MAGIC, ArchiveEntry, TarEntries, ZipEntries
 from .layout import DatasetPlan
@@ -174,7 +175,7 @@ def plan_entries(
         if other is not None:
             both = {"first": str(first.file.path), "second": str(other.file.path)}
             shown = {key: files.truncate_for_display(path) for key, path in both.items()}
-            plan.warnings.append((_SAME_PHOTO, shown))
+            plan.warnings.append(Message(_SAME_PHOTO, shown))
             break
     return plan
 

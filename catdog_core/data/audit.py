@@ -7,12 +7,12 @@ time (`photo_scan`). Nothing is changed: `datasets.edit_photos` is how people de
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
 
 from ..base.errors import N_
 from ..base.files import truncate_for_display
+from ..base.messages import Params
 from ..imaging.image_header import EXTENSIONS_OF
 from . import photo_scan
 from .dataset_record import Dataset, Item, datasets_folder
@@ -52,7 +52,7 @@ class Finding:
     kind: str
     files: tuple[str, ...]
     message: str
-    params: dict[str, Any] = field(default_factory=dict)
+    params: Params
 
     def __str__(self) -> str:
         return self.message.format(**self.params)
@@ -193,7 +193,7 @@ def _imbalance_findings(dataset: Dataset) -> Iterator[Finding]:
     for split, counts in dataset.counts().items():
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
         if counts[most] > IMBALANCE_RATIO * counts[least]:
-            params = {
+            params: dict[str, object] = {
                 "split": split,
                 "most": truncate_for_display(most),
                 "least": truncate_for_display(least),

@@ -13,23 +13,25 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from filelock import FileLock
 
 from ..base import files
 from ..base.errors import CatDogError, DatasetError
 from ..base.file_cache import FileCache
+from ..base.messages import Message
 from . import edits, splits, url_import
-from .edits import DatasetEdit
+from .edits import DatasetEdit, EditEvent
+from .layout import DatasetNote
+from .splits import SplitSettings
 
 FORMAT = 1
-Events = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,7 @@ class Dataset:
     what it was imported from: "zip", "tar", "photos", "download", "tfds",
     "tfrecord", "url".
     `fingerprint` names the content: other photos, labels or split give another one. `note` tells
-    what was understood: "layout" is "split" (folders for train and validation), "seeded" (the lab
-    divided them), "train-divided" (it divided the train folder) or
-    "redivided" (anew, on request), "split" the seed and fractions it did so by,
-    "ignored" counts other files, "warnings" are (message, params) pairs, "unusable" are photo
-    files of an opened folder that are left out since they are empty or cannot be read.
+    how the folders were understood.
 
     `changes` are the choices in force, the oldest first; photos, fingerprint and split follow
     them. `excluded` are the files they leave out, `kept` the kinds of finding to be quiet about,
@@ -68,7 +66,7 @@ class Dataset:
     classes: tuple[str, ...]
     source: str
     fingerprint: str
-    note: dict[str, Any] = field(default_factory=dict)
+    note: DatasetNote = field(default_factory=lambda: DatasetNote())
     photos: tuple[tuple[str, int, str], ...] = ()
     changes: tuple[DatasetEdit, ...] = ()
     excluded: tuple[str, ...] = ()
@@ -134,7 +132,7 @@ def apply_edits(dataset: Dataset, changes: Sequence[DatasetEdit]) -> Dataset:
     note = dataset.note
     if outcome.division:
         division = outcome.division
-        parts = {
+        parts: SplitSettings = {
             "seed": division.seed,
             "validation_fraction": division.validation_fraction,
             "test_fraction": division.test_fraction,
@@ -206,7 +204,7 @@ def _load_with_edits(folder: Path) -> Dataset:
     return apply_edits(dataset, edits.active_edits(events))
 
 
-def read_dataset_record(folder: Path) -> tuple[Dataset, Events]:
+def read_dataset_record(folder: Path) -> tuple[Dataset, list[EditEvent]]:
     """The dataset of a folder's record as its folders say, and the events of its history.
 
     Raises:
@@ -221,7 +219,7 @@ def read_dataset_record(folder: Path) -> tuple[Dataset, Events]:
             classes=tuple(map(str, record["classes"])),
             source=str(record["source"]),
             fingerprint=str(record["fingerprint"]),
-            note=_parse_note(record),
+            note=_parse_note(record["note"]),
             photos=tuple((str(f), int(label), str(s)) for f, label, s in record["photos"]),
             names={str(f): str(name) for f, name in record.get("names", {}).items()},
         )
@@ -236,14 +234,14 @@ def read_dataset_record(folder: Path) -> tuple[Dataset, Events]:
     return dataset, events
 
 
-def _parse_note(record: dict[str, Any]) -> dict[str, Any]:
-    note = dict(record["note"])
+def _parse_note(note: Mapping[str, Any]) -> DatasetNote:
+    parsed = cast(DatasetNote, dict(note))
     if "warnings" in note:
-        note["warnings"] = [(str(message), dict(params)) for message, params in note["warnings"]]
-    return note
+        parsed["warnings"] = [Message(str(text), dict(params)) for text, params in note["warnings"]]
+    return parsed
 
 
-def write_dataset_record(folder: Path, dataset: Dataset, events: Events) -> None:
+def write_dataset_record(folder: Path, dataset: Dataset, events: Sequence[EditEvent]) -> None:
     """Write a record.
 
     Args:
@@ -261,7 +259,7 @@ def write_dataset_record(folder: Path, dataset: Dataset, events: Events) -> None
         "classes": list(dataset.classes),
         "fingerprint": dataset.fingerprint,
         "note": dataset.note,
-        "history": events,
+        "history": list(events),
         "photos": [list(photo) for photo in dataset.photos],
     }
     if dataset.names:
@@ -271,7 +269,7 @@ def write_dataset_record(folder: Path, dataset: Dataset, events: Events) -> None
     files.write_bytes(folder / "dataset.json", text.encode())
 
 
-def read_edit_history(folder: Path) -> Events:
+def read_edit_history(folder: Path) -> list[EditEvent]:
     """The events of a folder's record; none where there is no sound one.
 
     Raises:

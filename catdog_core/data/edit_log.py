@@ -12,7 +12,7 @@ from ..base import access
 from ..base.errors import CatDogError, DatasetError
 from . import dataset_record, edits, photo_scan
 from .dataset_record import Dataset
-from .edits import DatasetEdit, PhotoEdit
+from .edits import DatasetEdit, EditEvent, PhotoEdit
 
 Progress = Callable[[int, int], None]
 
@@ -112,7 +112,11 @@ def undo_last_edit(dataset_id: str) -> Dataset:
                 name=content.name,
             )
         dataset = dataset_record.apply_edits(content, left)
-        event = {"at": time.time(), "fingerprint": dataset.fingerprint, "undo": True}
+        event: EditEvent = {
+            "at": time.time(),
+            "fingerprint": dataset.fingerprint,
+            "undo": True,
+        }
         dataset_record.write_dataset_record(folder, content, [*events, event])
     return dataset
 
@@ -149,14 +153,14 @@ def refuse_second_test(photos: Sequence[tuple[str, int, str]]) -> None:
 
 
 def _append_edit(
-    folder: Path, content: Dataset, events: dataset_record.Events, edit: DatasetEdit
+    folder: Path, content: Dataset, events: Sequence[EditEvent], edit: DatasetEdit
 ) -> Dataset:
     """Add a change to a record; the dataset after it."""
     access.check_permission("change data")
     before = edits.active_edits(events)
     fingerprint = dataset_record.apply_edits(content, (*before, edit)).fingerprint
     edit = replace(edit, fingerprint=fingerprint)
-    dataset_record.write_dataset_record(folder, content, [*events, edit.event()])
+    dataset_record.write_dataset_record(folder, content, [*events, edit.to_event()])
     return dataset_record.apply_edits(content, (*before, edit))
 
 

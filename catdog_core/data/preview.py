@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ..base import files
 from ..base.errors import N_
-from ..imaging import decode_errors
+from ..base.messages import Message
 from . import content_hashes, layout
 from .layout import DatasetPlan
 
@@ -44,26 +43,28 @@ class Preview:
     layout: str
     ignored: int
     size: int | None
-    warnings: decode_errors.Warnings = field(default_factory=list)
+    warnings: list[Message] = field(default_factory=list)
 
     @property
     def total(self) -> int:
         """Photos in all."""
         return sum(sum(row.values()) for row in self.counts.values())
 
-    def sentences(self) -> list[tuple[str, dict[str, Any]]]:
-        """What was understood, as messages of the catalogue with their values."""
+    def sentences(self) -> list[Message]:
+        """Return what was understood, a sentence each."""
         classes = next(iter(self.counts.values()))
-        messages: list[tuple[str, dict[str, Any]]] = [
-            (N_("{n:,} photos in {k} classes."), {"n": self.total, "k": len(classes)})
+        messages = [
+            Message(N_("{n:,} photos in {k} classes."), {"n": self.total, "k": len(classes)})
         ]
         if self.wrapper:
             messages.append(
-                (N_("The folder {wrapper} around them is skipped."), {"wrapper": self.wrapper})
+                Message(
+                    N_("The folder {wrapper} around them is skipped."), {"wrapper": self.wrapper}
+                )
             )
-        messages.append((LAYOUT_MESSAGES[self.layout], {}))
+        messages.append(Message(LAYOUT_MESSAGES[self.layout]))
         if self.ignored:
-            messages.append((N_("{n:,} other files are left out."), {"n": self.ignored}))
+            messages.append(Message(N_("{n:,} other files are left out."), {"n": self.ignored}))
         return messages + self.warnings
 
 

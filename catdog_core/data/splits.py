@@ -9,12 +9,22 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import NotRequired, TypedDict
 
 from ..base.errors import DatasetError
 from ..base.files import truncate_for_display
 
 PhotoRows = list[tuple[str, int, str]]
 """(file relative to the root, label, split) of each photo, sorted by file."""
+
+
+class SplitSettings(TypedDict):
+    """What the lab divided a dataset's photos by: the seed, and the parts of each class, 0..1."""
+
+    seed: int
+    validation_fraction: float
+    test_fraction: NotRequired[float]
+
 
 SUBSET_SIZES = (100, 250, 500, 1000, 2000)
 """Training sizes of the small-data experiments, photos."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import PurePath
-from typing import TypeAlias
 
 from ..base.errors import N_, PhotoError
 from ..base.files import truncate_for_display
+from ..base.messages import Message
 
 
 def not_a_photo_error() -> PhotoError:
@@ -81,8 +81,7 @@ def unsupported_format_error(kind: str) -> PhotoError:
 _MODERN = (".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd")
 _RAW = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2")
 UNSUPPORTED_EXTENSIONS = (*_MODERN, *_RAW)
-Warnings: TypeAlias = list[tuple[str, dict[str, str]]]
-"""Messages of the catalogue with their values."""
+"""Endings of pictures that are counted and named, and not decoded."""
 
 
 def is_unsupported_picture(path: PurePath) -> bool:
@@ -90,8 +89,8 @@ def is_unsupported_picture(path: PurePath) -> bool:
     return path.suffix.lower() in UNSUPPORTED_EXTENSIONS
 
 
-def unsupported_format_warnings(paths: Sequence[PurePath]) -> Warnings:
-    """What to say of such files."""
+def unsupported_format_warnings(paths: Sequence[PurePath]) -> list[Message]:
+    """Return what to say of the pictures of a dataset that are in none of the lab's formats."""
     if not paths:
         return []
     message = N_(
@@ -99,4 +98,4 @@ def unsupported_format_warnings(paths: Sequence[PurePath]) -> Warnings:
         " to JPEG and add them."
     )
     names = ", ".join(sorted({path.name for path in paths})[:3])
-    return [(message, {"n": str(len(paths)), "files": truncate_for_display(names, 120)})]
+    return [Message(message, {"n": str(len(paths)), "files": truncate_for_display(names, 120)})]

@@ -30,7 +30,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import psutil
 import tensorflow as tf
 
@@ -38,7 +37,7 @@ from ..base import files, locks
 from ..base.errors import CatDogError, DatasetError
 from ..data.datasets import Dataset
 from . import shard_cache, shard_index, shard_writer
-from .shard_images import ShardImages
+from .shard_images import ShardImages, concatenate_int64
 from .shard_index import PackedDataset, PhotoSplit
 
 __all__ = [
@@ -134,7 +133,7 @@ def open_packed(path: Path) -> PackedDataset:
     Raises:
         CatDogError: there is no index, it is damaged, or its format is another.
     """
-    return PackedDataset.of_index(path, shard_index.read_index(path))
+    return PackedDataset.from_index(path, shard_index.read_index(path))
 
 
 def verify_shards(path: Path) -> list[str]:
@@ -185,8 +184,8 @@ def load_split(packed: PackedDataset, split: str, in_memory: bool | None = None)
         in_memory = fits_in_memory(stored.nbytes)
     return PhotoSplit(
         images=stored[:] if in_memory else stored,
-        labels=np.concatenate([np.empty(0, np.int64), *(table["labels"] for _, table in tables)]),
-        files=[str(name) for _, table in tables for name in table["files"]],
+        labels=concatenate_int64([table.labels for _, table in tables]),
+        files=[file for _, table in tables for file in table.files],
         hold=None if in_memory else packed.hold,
     )
 

@@ -26,16 +26,16 @@ Value = float | bool | str
 
 @dataclass(frozen=True)
 class SweepStep:
-    """One place of a sweep.
+    """One step of a sweep.
 
     `label` is the value with its unit, or the message id of a word; `image` is (H, W, 3) uint8;
-    `inside` tells whether the settings at hand would ever draw this value.
+    `in_range` tells whether the settings at hand would ever draw this value.
     """
 
     value: Value
     label: str
     image: Photo
-    inside: bool
+    in_range: bool
 
 
 _CORNERS: dict[str, Any] = {"theta": 20.0, "zx": 1.2, "zy": 1.2}
@@ -123,8 +123,8 @@ def _sweep_mix(
     height, width = image.shape[:2]
     for share in np.linspace(1.0, 0.0, count).tolist():
         mixed = mixing.apply_mix(image, other, _MIXES[name](share, height, width))
-        inside = share == 1.0 or getattr(settings, name) > 0  # Beta(α, α) draws any share
-        yield SweepStep(share, f"{100 * share:.0f} %", mixed, inside)
+        in_range = share == 1.0 or getattr(settings, name) > 0  # Beta(α, α) draws any share
+        yield SweepStep(share, f"{100 * share:.0f} %", mixed, in_range)
 
 
 def _sweep_values(control: FieldSpec, count: int) -> list[Any]:

@@ -110,12 +110,12 @@ class Access(Settings):
 
     @field_validator("teacher_code", "student_code")
     @classmethod
-    def _check_code(cls, kept: str) -> str:
-        if kept and not _HASH.fullmatch(kept):
+    def _check_code(cls, code_hash: str) -> str:
+        if code_hash and not _HASH.fullmatch(code_hash):
             raise ValueError("this is no hash of a code, as access.hash_code makes it")
-        if kept and _matches_hash("", kept):
+        if code_hash and _matches_hash("", code_hash):
             raise ValueError("this is the hash of an empty code")
-        return kept
+        return code_hash
 
     @field_validator("teachers", "students")
     @classmethod

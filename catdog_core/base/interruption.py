@@ -201,10 +201,10 @@ def _run_watchdog(since: float) -> None:
             exit_now()
 
 
-def _unraisable_hook(told: Any) -> None:
+def _unraisable_hook(unraisable: Any) -> None:
     """Raise again what came up where nothing can be raised, as while an object is removed."""
-    if not isinstance(told.exc_value, Interrupted):
-        sys.__unraisablehook__(told)
+    if not isinstance(unraisable.exc_value, Interrupted):
+        sys.__unraisablehook__(unraisable)
         return
 
     def again() -> None:

@@ -203,5 +203,5 @@ def _imbalance_findings(dataset: Dataset) -> Iterator[Finding]:
 
 
 def _is_dismissed(dataset: Dataset, finding: Finding) -> bool:
-    dismissed_kinds = (dataset.kept.get(file, frozenset()) for file in finding.files)
+    dismissed_kinds = (dataset.dismissed_findings.get(file, frozenset()) for file in finding.files)
     return bool(finding.files) and all({"", finding.kind} & kinds for kinds in dismissed_kinds)

@@ -47,12 +47,12 @@ PhaseProgress = Callable[[str, int, int], None]
 class Fetch:
     """How the zip is fetched; only tests change more than the two callbacks.
 
-    `tell` learns what is done, `looked` what is inside before it is unpacked, `stopped` is asked
-    now and then whether to give up.
+    `tell` is called with what is being done, `on_preview` with what is inside before it is
+    unpacked; `stopped` is asked now and then whether to give up.
     """
 
     tell: PhaseProgress = lambda phase, done, total: None
-    looked: Callable[[Preview], None] = lambda found: None
+    on_preview: Callable[[Preview], None] = lambda preview: None
     stopped: Callable[[], bool] = lambda: False
     url: str = URL
     counts: Counts = field(default_factory=lambda: COUNTS)
@@ -85,7 +85,7 @@ class Fetch:
                 n=sum(sum(row.values()) for row in self.counts.values()),
                 found=preview if isinstance(preview, DatasetError) else f"{preview.total:,}",
             )
-        self.looked(preview)
+        self.on_preview(preview)
         return path, preview
 
 

@@ -54,10 +54,11 @@ class Dataset:
     `fingerprint` names the content: other photos, labels or split give another one. `note` tells
     how the folders were understood.
 
-    `changes` are the choices in force, the oldest first; photos, fingerprint and split follow
-    them. `excluded` are the files they leave out, `kept` the kinds of finding to be quiet about,
-    by file; the kind "" stands for all. `names` are the true names of what had to be stored under
-    others: by path below the root, the last name of that file or folder in its archive.
+    `changes` are the edits in force, the oldest first; photos, fingerprint and split follow
+    them. `excluded` are the files they leave out. `dismissed_findings` are the kinds of finding
+    that the audit no longer reports, by file; the kind "" stands for all. `names` are the true
+    names of what had to be stored under others: by path below the root, the last name of that
+    file or folder in its archive.
     """
 
     id: str
@@ -70,7 +71,7 @@ class Dataset:
     photos: tuple[tuple[str, int, str], ...] = ()
     changes: tuple[DatasetEdit, ...] = ()
     excluded: tuple[str, ...] = ()
-    kept: dict[str, frozenset[str]] = field(default_factory=dict)
+    dismissed_findings: dict[str, frozenset[str]] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
 
     def items(self, split: str | None = None) -> list[Item]:
@@ -152,7 +153,7 @@ def apply_edits(dataset: Dataset, changes: Sequence[DatasetEdit]) -> Dataset:
         photos=tuple(outcome.photos),
         changes=tuple(changes),
         excluded=outcome.excluded,
-        kept=outcome.kept,
+        dismissed_findings=outcome.dismissed_findings,
     )
 
 

@@ -34,7 +34,7 @@ _CELLS = 2_000_000  # of the table of hash distances that are held at once
 _CHECKED = 50_000  # pairs whose pixels are compared at once
 
 
-def make_thumbnail(photo: Photo) -> Thumbnail:
+def make_grey_thumbnail(photo: Photo) -> Thumbnail:
     """Shrink a photo, (H, W, 3) uint8, to (SIDE, SIDE) uint8 grey, whatever its shape."""
     small = cv2.resize(photo, (2 * THUMB_SIDE, 2 * THUMB_SIDE), interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)

@@ -108,13 +108,20 @@ class DatasetEdit:
 
 @dataclass(frozen=True)
 class EditOutcome:
-    """Photos after some changes, sorted by file, with labels that count in `classes`; the excluded;
-    kinds of finding kept, by file; the last division."""
+    """A dataset after some edits.
+
+    Attributes:
+        photos: sorted by file, with labels that count in `classes`.
+        classes: class names in label order.
+        excluded: the files that were left out.
+        dismissed_findings: kinds of finding that the audit no longer reports, by file.
+        division: the last one, where there is any.
+    """
 
     photos: PhotoRows
     classes: tuple[str, ...]
     excluded: tuple[str, ...] = ()
-    kept: dict[str, frozenset[str]] = field(default_factory=dict)
+    dismissed_findings: dict[str, frozenset[str]] = field(default_factory=dict)
     division: Division | None = None
 
 

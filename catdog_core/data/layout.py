@@ -21,9 +21,9 @@ from ..base.errors import N_, DatasetError
 from ..base.files import truncate_for_display
 from ..base.messages import Message
 from ..imaging import decode_errors
-from . import class_names, virtual_tree
+from . import class_names, folder_tree
+from .folder_tree import File, Folder, Tree
 from .splits import PhotoRows, SplitSettings, stratified_split
-from .virtual_tree import File, Folder, Tree
 
 SPLITS = ("train", "validation", "test")
 SPLIT_NAMES = {
@@ -187,7 +187,7 @@ def read_folder_tree(folder: Path) -> Tree:
             folder=truncate_for_display(str(folder), 200),
         )
     try:
-        return virtual_tree.scan_folder_tree(folder)
+        return folder_tree.scan_folder_tree(folder)
     except OSError as error:
         raise DatasetError(
             "{folder} cannot be read: {reason}. Expected a folder you may read. Check its"

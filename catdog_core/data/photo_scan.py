@@ -140,7 +140,7 @@ def inspect_photo_bytes(data: bytes, digest: str) -> PhotoInfo | UnusablePhoto:
         head = image_header.read_image_header(data)
     except PhotoError as error:
         return UnusablePhoto(error, image_header.is_truncated(data))
-    return PhotoInfo(digest, head, _is_grey(photo), duplicates.make_thumbnail(photo))
+    return PhotoInfo(digest, head, _is_grey(photo), duplicates.make_grey_thumbnail(photo))
 
 
 def _is_grey(photo: decode.Photo) -> bool:

@@ -25,7 +25,7 @@ from ..base import files, limits
 from ..base.errors import N_, CatDogError, DatasetError, DownloadError
 from . import archives
 from .archive_safety import ArchiveEntry
-from .virtual_tree import is_junk
+from .folder_tree import is_junk
 
 FILESYSTEM_PACKAGES = {
     "s3": "s3fs",
@@ -185,7 +185,7 @@ class _UrlDownload:
         stopped: Callable[[], bool],
     ) -> None:
         self._url, self._system, self._folder = url, system, folder
-        self._top = str(system._strip_protocol(url))  # as the file system calls it
+        self._top = _path_in(system, url)
         self._is_http = _is_http(url)
         self._progress, self._stopped = progress, stopped
         self._done = self._total = 0
@@ -324,6 +324,15 @@ class _UrlDownload:
                 raise CatDogError("The download was stopped.")
             _refuse_large(self._url, self._done, limits.current_limits().archive_bytes)
             self._progress(self._done, self._total)
+
+
+def _path_in(system: Any, url: str) -> str:
+    """Return what a file system of fsspec calls a URL in its own methods.
+
+    The public `url_to_fs` would do that too, but takes parts of some names for URLs in the URL.
+    Every file system has this method, since fsspec asks its authors to override it.
+    """
+    return str(system._strip_protocol(url))
 
 
 def _refuse_large(url: str, total: int, most: int) -> None:

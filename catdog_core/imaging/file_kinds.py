@@ -136,11 +136,11 @@ def _jpeg_error(data: bytes | mmap) -> PhotoError | None:
             "This JPEG is lossless, a kind the lab can't read. Save it again as an ordinary JPEG"
             " or PNG."
         )
-    if len(frame.factors) not in (1, 3, 4):
+    if len(frame.sampling_factors) not in (1, 3, 4):
         return PhotoError(
             "This JPEG stores {count} colours for each pixel, and the lab reads 1, 3 or 4. Save it"
             " again as an ordinary JPEG or PNG.",
-            count=len(frame.factors),
+            count=len(frame.sampling_factors),
         )
     return None
 

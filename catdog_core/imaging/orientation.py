@@ -56,7 +56,17 @@ def load_as_stored(image: Image.Image) -> None:
     if ExifTags.Base.Orientation in exif:
         del exif[ExifTags.Base.Orientation]
     image.load()
-    image._size = image.im.size  # as `ImageOps.exif_transpose` sets it
+    _sync_size(image)
+
+
+def _sync_size(image: TiffImagePlugin.TiffImageFile) -> None:
+    """Make the size that an image tells that of its pixels.
+
+    Pillow swaps width and height of a turned TIFF when it opens it, and expects to turn the pixels
+    when it reads them. There is no public way to set the size: `size` cannot be assigned to. This
+    is how Pillow's own `ImageOps.exif_transpose` does it.
+    """
+    image._size = image.im.size
 
 
 def _exif_orientation(image: Image.Image) -> Any:

@@ -37,18 +37,18 @@ class CacheEntry:
 
     `bytes` is what it takes on the disk, `size` the side of the photos in pixels, `datasets` the
     names of the datasets it was made of, empty when none refers to it any more. An entry that is
-    not `whole` is a packing that broke off, or goes on: then it is `in_use`.
+    not `is_complete` is a packing that broke off, or goes on: then it is `in_use`.
 
     Of the `kind` "exports" are files made from runs and models. Of the `kind` "download" or "tfds"
-    (what tensorflow_datasets fetched), `size` is 0; when not `whole`, the next try goes on from
-    what is here, where that can be.
+    (what tensorflow_datasets fetched), `size` is 0; when not `is_complete`, the next try goes on
+    from what is here, where that can be.
     """
 
     path: Path
     bytes: int
     size: int
     datasets: tuple[str, ...]
-    whole: bool
+    is_complete: bool
     in_use: bool
     kind: str = "shards"
 
@@ -75,16 +75,16 @@ def list_cache_entries() -> list[CacheEntry]:
     return sorted(entries, key=lambda entry: (-entry.bytes, entry.path.name))
 
 
-def clear_cache(half_fetched: bool = False) -> int:
+def clear_cache(include_partial: bool = False) -> int:
     """Remove every entry that nobody is using; the bytes set free.
 
     Args:
-        half_fetched: also what a broken download would go on from.
+        include_partial: also what a broken download would go on from.
     """
     access.check_permission("empty")
     freed = sum(_remove_entry(path) for path in _entry_folders())
     for entry in _download_entries():
-        if half_fetched or entry.whole:
+        if include_partial or entry.is_complete:
             freed += (
                 _remove_download(entry) if entry.kind == "download" else _remove_entry(entry.path)
             )
@@ -146,7 +146,7 @@ def _describe_entry(path: Path, names: dict[str, list[str]]) -> CacheEntry:
         bytes=_folder_size(path),
         size=int(match[2]) if match else 0,
         datasets=tuple(names.get(match[1], ())) if match else (),
-        whole=(path / "index.json").is_file() and path.name[0] != ".",
+        is_complete=(path / "index.json").is_file() and path.name[0] != ".",
         in_use=is_entry_used(path) or locks.is_locked(_lock_path(path)),
     )
 

@@ -42,7 +42,7 @@ _BORDERS: dict[FillMode, int] = {
 
 
 def affine_matrix(transform: Transform, size: tuple[int, int]) -> NDArray[np.float64]:
-    """The (2, 3) map from (x, y) of the result to (x, y) of the source, in pixels."""
+    """Return the (2, 3) map from (x, y) of the result to (x, y) of the source, in pixels."""
     height, width = size
     theta, shear = radians(transform.theta), radians(transform.shear)
     # rotation @ shift @ shear @ zoom; the shift is turned with the photo.
@@ -72,7 +72,7 @@ def apply_transform(image: Photo, transform: Transform) -> Photo:
 def make_variants(
     image: Photo, settings: Augmentation, count: int = 20, seed: int = 0
 ) -> list[tuple[Photo, Transform]]:
-    """`count` random variants of one photo, each with the values drawn for it.
+    """Make `count` random variants of one photo, each with the values drawn for it.
 
     Variant i depends on (seed, i) alone, so asking for more keeps the first ones.
     """

@@ -62,7 +62,7 @@ def _lookup_table(target: Photo, transform: Transform) -> NDArray[np.uint8]:
 
 
 def colour_matrix(saturation: float, hue: float) -> NDArray[np.float64]:
-    """The (3, 3) matrix from RGB to RGB that scales saturation and turns the hue.
+    """Return the (3, 3) matrix from RGB to RGB that scales saturation and turns the hue.
 
     Both act on the two colour values of YIQ (NTSC, 1953) and leave its luminance: the saturation
     equals a blend with the grey photo, as in `PIL.ImageEnhance.Color`; the hue is an angle.

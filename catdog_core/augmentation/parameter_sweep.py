@@ -68,7 +68,7 @@ _MIXES: dict[str, Callable[[float, int, int], Mix]] = {
 
 
 def list_sweepable_settings(with_other: bool = True) -> list[str]:
-    """The settings a sweep can show, in their order; MixUp and CutMix only with another photo."""
+    """List the settings a sweep can show, in order; MixUp and CutMix only with another photo."""
     known = {**_TRANSFORMS, **_MIXES} if with_other else _TRANSFORMS
     return [control.name for control in describe_fields(Augmentation) if control.name in known]
 
@@ -76,7 +76,7 @@ def list_sweepable_settings(with_other: bool = True) -> list[str]:
 def sweep_setting(
     image: Photo, name: str, settings: Augmentation, count: int = 9, other: Photo | None = None
 ) -> list[SweepStep]:
-    """One photo under one setting, from the least value it can draw to the greatest.
+    """Draw one photo under one setting, from the least value it can have to the greatest.
 
     A setting that draws either way goes from minus to plus its maximum, an odd `count` having the
     unchanged photo in the middle. The shares of mixed photos go from all to nothing.

@@ -17,7 +17,7 @@ _PAIR = re.compile(rf"({_NUMBER})-({_NUMBER})", re.ASCII)
 
 
 def settings_to_query(settings: Augmentation) -> dict[str, str]:
-    """The settings that differ from `Augmentation()`, as short texts by name.
+    """Return the settings that differ from `Augmentation()`, as short texts by name.
 
     Numbers are "30", truths "true" or "false", factors "0.7-1.3", choices their names.
     """
@@ -29,7 +29,7 @@ def settings_to_query(settings: Augmentation) -> dict[str, str]:
 
 
 def settings_from_query(query: Mapping[str, str]) -> tuple[Augmentation, list[SettingsError]]:
-    """The settings in a link's query; keys that are no setting belong to others.
+    """Return the settings in a link's query; keys that are no setting belong to others.
 
     Returns:
         The settings, and one error for each value that was refused and replaced by the default.

@@ -211,7 +211,7 @@ _RULES: tuple[WarningRule, ...] = (
 def list_setting_warnings(
     settings: Augmentation, classes: Sequence[str] = ()
 ) -> list[SettingWarning]:
-    """What to ask oneself about these settings, in the order of the settings.
+    """Return what to ask oneself about these settings, in the order of the settings.
 
     Args:
         settings: an augmentation.

@@ -6,7 +6,7 @@ _RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def escape_cell(text: str, for_spreadsheet: bool = True) -> str:
-    """A text as a cell of a CSV file, which no spreadsheet takes for a formula.
+    """Return a text as a cell of a CSV file that no spreadsheet takes for a formula.
 
     Args:
         text: any name. An apostrophe is put before one that begins as a formula does; the wide

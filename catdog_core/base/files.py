@@ -38,7 +38,7 @@ MAX_LINES_BYTES = 200_000_000
 
 
 def workspace_folder() -> Path:
-    """The folder everything the lab writes lives under; ``CATDOG_WORKSPACE`` moves it.
+    """Return the folder that everything the lab writes is in; ``CATDOG_WORKSPACE`` moves it.
 
     Raises:
         SettingsError: the variable names no folder.
@@ -51,17 +51,17 @@ def workspace_folder() -> Path:
 
 
 def runs_folder() -> Path:
-    """The folder of this workspace's runs, one folder each."""
+    """Return the folder of this workspace's runs, one folder each."""
     return workspace_folder() / "runs"
 
 
 def cache_folder() -> Path:
-    """The folder of what can be made or downloaded again."""
+    """Return the folder of what can be made or downloaded again."""
     return workspace_folder() / "cache"
 
 
 def resolve_workspace() -> Path:
-    """The workspace, checked; ``CATDOG_WORKSPACE`` gets its absolute path.
+    """Return the workspace, checked; ``CATDOG_WORKSPACE`` gets its absolute path.
 
     Called when a process starts: a relative path counts from the folder the process was started
     in, ``~`` is the home folder, and every process started from here finds the same workspace,
@@ -259,7 +259,7 @@ def wrap_os_errors(path: Path) -> Iterator[None]:
 
 
 def write_error(path: Path | str, error: OSError) -> CatDogError:
-    """The sentence that tells why `path` could not be written, or moved, and what to do."""
+    """Return the error that says why `path` could not be written, or moved, and what to do."""
     return CatDogError(
         "{path} could not be written: {reason}. Earlier files are intact. Free some disk space"
         " or choose a folder you may write to, then try again.",
@@ -328,7 +328,7 @@ def read_json(path: Path, known: int | None = None, most: int | None = None) -> 
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
-    """A JSON object, empty when the file is missing, damaged or something else."""
+    """Read a JSON object; empty where the file is missing, damaged or something else."""
     with suppress(CatDogError):
         content = read_json(path)
         if isinstance(content, dict):
@@ -393,7 +393,7 @@ def read_json_lines(path: Path, most: int | None = None) -> list[dict[str, Any]]
 
 
 def exists_nonempty(folder: Path) -> bool:
-    """Whether a place is no new or empty folder: nothing may be made there."""
+    """Tell whether a path exists and is no empty folder, so that nothing may be made there."""
     return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
 
 
@@ -406,14 +406,14 @@ def remove_if_exists(path: Path) -> None:
 
 
 def float_or_default(value: Any, default: float = 0.0) -> float:
-    """A number out of a file that may hold anything; what is no finite number is the default."""
+    """Return a number read from a file; the default for what is no finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return default
     return float(value) if abs(value) < 1e300 else default  # NaN is not below anything
 
 
 def free_name(path: Path) -> Path:
-    """A path nothing has yet: `path` itself, or with a number after its stem."""
+    """Return a path that does not exist: `path` itself, or with a number after its stem."""
     number, free = 1, path
     while free.exists():
         number += 1
@@ -422,7 +422,7 @@ def free_name(path: Path) -> Path:
 
 
 def disk_usage(path: Path) -> int:
-    """The bytes of a file, or of all files in a folder; what is gone meanwhile counts nothing."""
+    """Return the bytes of a file, or of all files in a folder; vanished ones count nothing."""
     total = 0
     for each in (path, *path.rglob("*")) if path.is_dir() else (path,):
         with suppress(OSError):
@@ -437,13 +437,13 @@ def remove_tree(folder: Path) -> None:
 
 
 def slugify(name: str, limit: int = 40) -> str:
-    """A file name made of lower-case letters, digits and dashes; never empty, never a path."""
+    """Turn a name into a file name of lower-case letters, digits and dashes; never empty."""
     words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     return words[:limit].strip("-") or "untitled"
 
 
 def truncate_for_display(name: str, limit: int = 80) -> str:
-    """An untrusted file name made safe to print: control characters escaped, length bounded.
+    """Make an untrusted name safe to print: control characters escaped, length bounded.
 
     Bidirectional overrides count as control characters, since they turn ``gpj.exe`` around.
     """

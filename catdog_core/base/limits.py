@@ -114,7 +114,7 @@ class Limits(Settings):
 
 
 def current_limits() -> Limits:
-    """The limits in force in this workspace.
+    """Return the limits in force in this workspace.
 
     Raises:
         SettingsError, CatDogError: `limits.json` is damaged, or names what is no limit.

@@ -21,7 +21,7 @@ _POLL_SECONDS = 0.3  # seconds between two looks at whether somebody wants to st
 
 
 def is_locked(path: Path) -> bool:
-    """Whether another process, or another holder in this one, has the lock file locked."""
+    """Tell whether another process, or another holder in this one, has the lock file locked."""
     if fcntl is None:
         return _cannot_be_locked(path)
     try:

@@ -30,5 +30,5 @@ RUN_COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, NEUTRAL)
 
 
 def class_color(label: int) -> str:
-    """The colour of a class by its label number."""
+    """Return the colour of a class by its label number."""
     return CLASS_COLORS[label % len(CLASS_COLORS)]

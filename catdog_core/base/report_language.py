@@ -17,18 +17,18 @@ LANGUAGE_VARIABLE = "CATDOG_LANGUAGE"
 
 
 def format_english(message: str, **params: object) -> str:
-    """A message with its values, in English."""
+    """Format a sentence with its values, in English."""
     return message.format(**params) if params else message
 
 
 def get_current_translator() -> Translator:
-    """The language the environment asks for; English where it asks for none that is known."""
+    """Return the translator of the language the environment names; English if unknown."""
     return get_translator(os.environ.get(LANGUAGE_VARIABLE, ""))
 
 
 @cache
 def get_translator(code: str) -> Translator:
-    """The language of a code such as "ko"; English for an unknown one."""
+    """Return the translator of a language such as "ko"; English for an unknown one."""
     catalogue = _load_catalogue(code[:2].lower())
 
     def say(message: str, **params: object) -> str:

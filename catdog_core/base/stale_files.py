@@ -33,7 +33,7 @@ _PHOTO_FOLDERS = {"photos", "photo"}
 
 @cache
 def remove_leftovers_once() -> None:
-    """`remove_leftovers`, at the first call in this process; for starts of the pages."""
+    """Call `remove_leftovers` at the first call in this process; for starts of the pages."""
     remove_leftovers()
 
 

@@ -90,7 +90,7 @@ class Network(Settings):
 
     @classmethod
     def grown(cls, blocks: int, first: int, growth: float, **rest: Any) -> Network:
-        """A network whose blocks grow: `first` filters, then `growth` times as many each.
+        """Make a network whose blocks grow: `first` filters, then `growth` times as many each.
 
         Args:
             blocks: 1 to `MOST_BLOCKS`.

@@ -233,7 +233,7 @@ def _refuse_large_photo(seen: _EntryRecord) -> None:
 
 
 def photo_too_large_error(path: PurePosixPath, most: int) -> DatasetError:
-    """The error of a photo with more than `most` bytes, or more than the archive claims."""
+    """Return the error of a photo with more than `most` bytes, or more than the archive claims."""
     return DatasetError(
         "{name} is larger than allowed or than the archive claims. Expected photos of"
         " at most {limit:,} bytes.",
@@ -268,7 +268,7 @@ def archive_too_large_error(total: int, packed: int | None = None) -> DatasetErr
 
 
 def special_file_error(name: str) -> DatasetError:
-    """The error of an entry that is neither file nor folder."""
+    """Return the error of an entry that is neither file nor folder."""
     return DatasetError(
         "The archive holds a link or device, {name}. Expected plain files only.",
         name=files.truncate_for_display(name),

@@ -72,7 +72,7 @@ class SafePaths:
         self._made: set[PurePosixPath] = set()
 
     def folder(self, names: tuple[str, ...]) -> PurePosixPath:
-        """The stored path of a folder, from the root; it is not made."""
+        """Return the stored path of a folder, from the root; it is not made."""
         if names not in self._folders:
             parent = self.folder(names[:-1])
             self._folders[names] = self._take(parent, names[-1], self._safe(names[-1]))
@@ -181,14 +181,14 @@ def plan_entries(
 
 
 def archive_title(name: str) -> str:
-    """An archive's file name without its end, fit to be shown."""
+    """Return an archive's file name without its extension, safe to print."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     end = max((s for s in ARCHIVE_SUFFIXES if last.lower().endswith(s)), key=len, default="")
     return files.truncate_for_display(last[: len(last) - len(end)] or "photos", 60)
 
 
 def archive_kind(name: str) -> str:
-    """ "zip" or "tar", by the end of a file's name.
+    """Return "zip" or "tar", by the end of a file's name.
 
     Raises:
         DatasetError: it is neither.
@@ -204,7 +204,7 @@ def archive_kind(name: str) -> str:
 
 
 def entries_from_photos(photos: Mapping[str, Sequence[tuple[str, bytes]]]) -> list[ArchiveEntry]:
-    """The entries of photos that came one by one.
+    """Return the entries of photos that came one by one.
 
     Args:
         photos: (file name, content) of each photo, by class name.
@@ -229,7 +229,7 @@ def entries_from_photos(photos: Mapping[str, Sequence[tuple[str, bytes]]]) -> li
 
 @contextmanager
 def open_archive(file: IO[bytes] | Path, name: str) -> Iterator[Iterable[ArchiveEntry]]:
-    """The entries of an archive; whatever its readers raise within the block becomes a sentence.
+    """Give the entries of an archive; what its readers raise in the block becomes a sentence.
 
     Raises:
         DatasetError: see `inspect_archive`.

@@ -58,7 +58,7 @@ class Fetch:
     counts: Counts = field(default_factory=lambda: COUNTS)
 
     def zip(self) -> tuple[Path, Preview]:
-        """The zip in the workspace's cache, fetched if need be and told about, and what it holds.
+        """Return the zip in the workspace's cache, downloaded if need be, and what it holds.
 
         Raises:
             DownloadError: it cannot be fetched, or holds something else.
@@ -90,7 +90,7 @@ class Fetch:
 
 
 def fetch_cats_vs_dogs(fetch: Fetch) -> Dataset:
-    """The dataset of the class in the workspace, fetched at the first call.
+    """Return the dataset of the class in the workspace; the first call downloads it.
 
     Raises:
         DownloadError: it cannot be fetched.

@@ -75,7 +75,7 @@ class Dataset:
     names: dict[str, str] = field(default_factory=dict)
 
     def items(self, split: str | None = None) -> list[Item]:
-        """The photos of a split, or all of them, in the order of their names."""
+        """Return the photos of a split, or all of them, in the order of their names."""
         return list(self._items if split is None else self._of_split.get(split, ()))
 
     @cached_property
@@ -90,7 +90,7 @@ class Dataset:
         return items_by_split
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Photos by split and class name; splits without photos are left out."""
+        """Return photos by split and class name; splits without photos are left out."""
         return {split: dict(self._counts[split]) for split in edits.SPLITS if split in self._counts}
 
     @cached_property
@@ -101,7 +101,7 @@ class Dataset:
         return counts
 
     def subset(self, count: int, seed: int = 0) -> Dataset:
-        """This dataset with `count` training photos only; validation and test stay as they are.
+        """Return this dataset with `count` training photos; validation and test stay as they are.
 
         A larger subset of the same seed holds a smaller one, so that experiments on 100, 250, 500
         … photos (`splits.SUBSET_SIZES`) differ in nothing but the photos that come on top. Nothing
@@ -128,7 +128,7 @@ _cache: FileCache[Dataset] = FileCache(200_000, lambda dataset: len(dataset.phot
 
 
 def apply_edits(dataset: Dataset, changes: Sequence[DatasetEdit]) -> Dataset:
-    """A dataset as its folders say, after the changes."""
+    """Return a dataset as its folders say, after the edits."""
     outcome = edits.replay_edits(list(dataset.photos), dataset.classes, changes)
     note = dataset.note
     if outcome.division:
@@ -158,7 +158,7 @@ def apply_edits(dataset: Dataset, changes: Sequence[DatasetEdit]) -> Dataset:
 
 
 def datasets_folder() -> Path:
-    """Where the records of this workspace lie."""
+    """Return the folder of this workspace's datasets, one folder each."""
     return files.workspace_folder() / "datasets"
 
 
@@ -206,7 +206,7 @@ def _load_with_edits(folder: Path) -> Dataset:
 
 
 def read_dataset_record(folder: Path) -> tuple[Dataset, list[EditEvent]]:
-    """The dataset of a folder's record as its folders say, and the events of its history.
+    """Read a record: the dataset as its folders say, and the events of its history.
 
     Raises:
         CatDogError: there is no record, or it is damaged.
@@ -271,7 +271,7 @@ def write_dataset_record(folder: Path, dataset: Dataset, events: Sequence[EditEv
 
 
 def read_edit_history(folder: Path) -> list[EditEvent]:
-    """The events of a folder's record; none where there is no sound one.
+    """Read the events of a folder's record; none where there is no sound one.
 
     Raises:
         CatDogError: the record was made by a newer program, whose history must not get lost.
@@ -296,7 +296,7 @@ def quarantine_record(folder: Path) -> None:
 
 @contextmanager
 def lock_dataset_folder(dataset_id: str) -> Iterator[Path]:
-    """A dataset's folder, for one writer at a time: two pages may decide at once.
+    """Hold a dataset's folder for one writer: two pages may edit it at once.
 
     Raises:
         CatDogError: the workspace may not be written.

@@ -68,7 +68,7 @@ def scan_folder(
     known: content_hashes.KnownDigests | None = None,
     test_fraction: float = 0.0,
 ) -> Dataset:
-    """Understand a folder of photos, as it is: what was decided about it is left aside.
+    """Read a folder of photos as a dataset, as it is: earlier edits of it are left aside.
 
     Nothing is written. Where the lab divides the photos, exact copies stay on one side; `resplit`
     keeps photos that are only alike together, too, which takes a look at each.
@@ -109,7 +109,7 @@ def scan_folder(
 
 
 def open_folder(folder: Path) -> Dataset:
-    """Understand a folder and remember it in the workspace; the folder itself stays untouched.
+    """Read a folder as a dataset and remember it in the workspace; the folder is not changed.
 
     What was decided about its photos earlier is still in force. The photos of a dataset that lie
     in the workspace are that dataset, and no other.
@@ -133,7 +133,7 @@ def open_folder(folder: Path) -> Dataset:
 
 
 def read_folder(folder: Path, order: Sequence[str] = ()) -> Dataset:
-    """Understand a folder, with what was decided about its photos in this workspace, if anything.
+    """Read a folder as a dataset, with the edits made of it in this workspace, if any.
 
     As `open_folder`, but nothing is written.
 
@@ -164,7 +164,7 @@ def read_folder(folder: Path, order: Sequence[str] = ()) -> Dataset:
 
 
 def create_demo(progress: Progress | None = None) -> Dataset:
-    """The drawn demo set of 400 training and 200 validation photos, drawn at the first call."""
+    """Return the demo set of 400 training and 200 validation photos; the first call draws it."""
     with suppress(CatDogError):
         return load_dataset(DEMO_ID)
     return register_dataset(
@@ -173,14 +173,14 @@ def create_demo(progress: Progress | None = None) -> Dataset:
 
 
 def list_datasets() -> list[Dataset]:
-    """The datasets of the workspace, the newest first; damaged ones are left out."""
+    """List the datasets of the workspace, the newest first; damaged ones are left out."""
     return [
         dataset for dataset in map(_try_load, _record_folders()) if isinstance(dataset, Dataset)
     ]
 
 
 def list_damaged_datasets() -> list[tuple[str, CatDogError]]:
-    """The records that cannot be used, each with the reason."""
+    """List the records that cannot be used, each with the reason."""
     loaded = ((folder.name, _try_load(folder)) for folder in _record_folders())
     return [(name, error) for name, error in loaded if isinstance(error, CatDogError)]
 
@@ -299,7 +299,7 @@ def _try_load(folder: Path) -> Dataset | CatDogError:
 
 
 def workspace_dataset_id(folder: Path) -> str | None:
-    """The dataset whose record or photos a folder of the workspace holds."""
+    """Return the id of the dataset whose record or photos a folder of the workspace holds."""
     resolved = Path(folder).resolve()
     for path in (resolved, resolved.parent):
         inside = path == resolved or resolved.name == "photos"
@@ -313,6 +313,6 @@ def workspace_dataset_id(folder: Path) -> str | None:
 
 
 def folder_dataset_id(folder: Path) -> str:
-    """The id of a folder's dataset: its name and a digest of where it lies."""
+    """Return the id of a folder's dataset: its name and a digest of where it lies."""
     digest = hashlib.sha256(os.fsencode(str(folder))).hexdigest()
     return f"{files.slugify(folder.name, 24)}-{digest[:8]}"

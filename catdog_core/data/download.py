@@ -46,7 +46,7 @@ Progress = Callable[[int, int], None]
 
 
 def downloads_folder() -> Path:
-    """The cache folder of downloads."""
+    """Return the cache folder of downloads."""
     return files.cache_folder() / "downloads"
 
 

@@ -122,7 +122,7 @@ def undo_last_edit(dataset_id: str) -> Dataset:
 
 
 def load_dataset_as_of(dataset_id: str, fingerprint: str) -> Dataset:
-    """A dataset in the state that had this fingerprint, such as the one a run was trained on.
+    """Return a dataset in the state that had a fingerprint, such as the one a run trained on.
 
     Raises:
         DatasetError: it never had it, or photos of its folder have changed since.
@@ -165,7 +165,7 @@ def _append_edit(
 
 
 def find_by_fingerprint(fingerprint: str, dataset_id: str = "") -> Dataset | None:
-    """A dataset of this workspace in the state that had a fingerprint; None where none ever did.
+    """Find a dataset of this workspace by a fingerprint it once had; None where none had it.
 
     Args:
         fingerprint: of the photos, their labels and split.

@@ -161,7 +161,7 @@ def _parse_division(stored: StoredDivision) -> Division:
 def replay_edits(
     photos: PhotoRows, classes: Sequence[str], changes: Iterable[DatasetEdit]
 ) -> EditOutcome:
-    """What changes make of a dataset as its folders say. Files that are gone are passed over."""
+    """Apply edits to a dataset as its folders say. Files that are gone are passed over."""
     now = {file: (label, split) for file, label, split in photos}
     laid, test_files = dict(now), {file for file, _, split in photos if split == "test"}
     dismissed: dict[str, frozenset[str]] = {}
@@ -187,7 +187,7 @@ def replay_edits(
 def renumber_labels(
     photos: Iterable[tuple[str, int, str]], classes: Sequence[str], order: Sequence[str]
 ) -> PhotoRows:
-    """Photos whose labels count in `classes`, with labels that count in `order`."""
+    """Return photos whose labels count in `classes` with labels that count in `order`."""
     if tuple(order) == tuple(classes):  # also where two folders are shown by the same name
         return list(photos)
     number = [order.index(name) for name in classes]

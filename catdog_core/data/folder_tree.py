@@ -59,7 +59,7 @@ class Folder:
         return next(iter(self.spellings), "")
 
     def walk(self) -> Iterator[tuple[tuple[str, ...], Folder]]:
-        """This folder and all below, each with the names that lead to it from here."""
+        """Yield this folder and all below, each with the names that lead to it from here."""
         waiting: list[tuple[tuple[str, ...], Folder]] = [((), self)]
         while waiting:
             names, folder = waiting.pop()

@@ -151,7 +151,7 @@ class DatasetPlan:
         return sorted((photo.name, photo.label, photo.split) for photo in self.photos)
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Photos by split and displayed class; splits without photos are left out."""
+        """Return photos by split and displayed class; splits without photos are left out."""
         counts: dict[str, dict[str, int]] = {}
         for (label, split), count in Counter((p.label, p.split) for p in self.photos).items():
             counts.setdefault(split, dict.fromkeys(self.classes, 0))[self.classes[label]] += count
@@ -170,7 +170,7 @@ class DatasetPlan:
 
 
 def read_folder_tree(folder: Path) -> Tree:
-    """The tree of a folder.
+    """Read the tree of a folder.
 
     Raises:
         DatasetError: it is no folder, or cannot be read.
@@ -234,7 +234,7 @@ def detect_layout(tree: Tree, order: tuple[str, ...] | None = None) -> DatasetPl
 def plan_labelled_photos(
     photos: Iterable[tuple[File, str, int]], classes: Sequence[str], name: str, ignored: int
 ) -> DatasetPlan:
-    """A plan for photos whose class and split are known, as records have them.
+    """Plan a dataset of photos whose class and split are known, as records have them.
 
     Args:
         photos: file, split or nothing, and label number of each.
@@ -295,7 +295,7 @@ def split_plan(
 
 
 def group_equal_photos(photos: Iterable[PlannedPhoto]) -> list[list[PlannedPhoto]]:
-    """Groups of photos of equal content, by the marks of their files."""
+    """Group photos of equal content, by the marks of their files."""
     groups: dict[Hashable, list[PlannedPhoto]] = {}
     for photo in photos:
         if photo.file.mark is not None:
@@ -304,7 +304,7 @@ def group_equal_photos(photos: Iterable[PlannedPhoto]) -> list[list[PlannedPhoto
 
 
 def split_from_name(name: str) -> str | None:
-    """The split a folder's name stands for: "train", "validation", "test", or None.
+    """Return the split a folder's name stands for: "train", "validation", "test", or None.
 
     Words such as training, val, dev, test, 학습, 검증 and 시험 count, also with set, data or images
     behind them and with a number: training_set, Test-Data, val2017.

@@ -69,7 +69,7 @@ class Preview:
 
 
 def preview_plan(plan: DatasetPlan, name: str, size: int | None = -1) -> Preview:
-    """What a plan makes of its photos.
+    """Describe the dataset that a plan makes of its photos.
 
     Args:
         plan: divided.
@@ -88,7 +88,7 @@ def preview_plan(plan: DatasetPlan, name: str, size: int | None = -1) -> Preview
 
 
 def preview_folder(folder: Path) -> Preview:
-    """Understand a folder of photos. Raises DatasetError: it is no dataset."""
+    """Describe the dataset a folder would become. Raises DatasetError: it is none."""
     tree = layout.read_folder_tree(folder)
     plan = layout.detect_layout(tree)
     if plan.layout != "split":

@@ -193,5 +193,5 @@ def _is_hangul(char: str) -> bool:
 
 
 def decode_names(names: Sequence[bytes], encoding: str) -> list[str]:
-    """The names as text, with backslashes as other systems' slashes."""
+    """Decode names, with backslashes as other systems' slashes."""
     return [name.decode(encoding, "replace").replace("\\", "/") for name in names]

@@ -58,12 +58,12 @@ class TfdsInfo:
 
 
 def tfds_folder() -> Path:
-    """The cache folder of what the package downloads; locked while it does."""
+    """Return the cache folder of what the package downloads; locked while it does."""
     return files.cache_folder() / "tensorflow_datasets"
 
 
 def is_tfds_installed() -> bool:
-    """Whether the package is there; it is not imported."""
+    """Tell whether the package is there; it is not imported."""
     return importlib.util.find_spec("tensorflow_datasets") is not None
 
 

@@ -45,7 +45,7 @@ _UNNAMED = N_("The records do not name their classes: they are called by their n
 def name_labels(
     texts: Sequence[tuple[int, str]], classes: Sequence[str] | None, listing: Path
 ) -> tuple[dict[int, str], list[Message]]:
-    """The name of each label found, each another, and what was assumed.
+    """Return a name for each label, no two the same, and what was assumed for that.
 
     Args:
         texts: (label, name or empty) of each record.

@@ -83,7 +83,7 @@ _FAILURES = {
 
 
 def is_url(text: str) -> bool:
-    """Whether a text is meant as a URL, not as a path."""
+    """Tell whether a text is meant as a URL, not as a path."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.:-]*://", text) is not None
 
 
@@ -129,7 +129,7 @@ def normalize_url(url: str) -> str:
 
 
 def url_file_name(url: str) -> str:
-    """The last part of a URL: the name of the folder or archive."""
+    """Return the last part of a URL: the name of the folder or archive."""
     last = url.rsplit("/", 1)[-1]
     return unquote(last) if _is_http(url) else last
 

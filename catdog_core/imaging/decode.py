@@ -149,7 +149,7 @@ def resize_photo(image: Photo, size: int) -> Photo:
 
 
 def read_dimensions(path: Path) -> tuple[int, int]:
-    """Width and height of a photo as it is shown, in pixels, from the head of its file alone.
+    """Return width and height of a photo as it is shown, in pixels; only its head is read.
 
     Raises:
         PhotoError: it is no photo, or cannot be opened.
@@ -178,7 +178,7 @@ def decode_and_fit(data: bytes, size: int) -> Photo:
 
 
 def read_photo_bytes(path: Path) -> bytes:
-    """The bytes of a photo file.
+    """Read the bytes of a photo file.
 
     Raises:
         PhotoError: it cannot be read, or is too large.

@@ -42,7 +42,7 @@ def check_decode_memory(image: Image.Image, data: bytes, allowed_pixels: int) ->
 
 
 def estimate_decode_memory(image: Image.Image, data: bytes) -> int:
-    """The bytes that decoding a photo takes at most, its file included."""
+    """Return the bytes that decoding a photo takes at most, its file included."""
     width, height = orientation.stored_size(image)
     stored = width * height * _STORED.get(image.mode, 4)
     while_read = 0

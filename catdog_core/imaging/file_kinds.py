@@ -67,7 +67,7 @@ _READABLE_COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000, 32
 
 
 def explain_decode_error(data: bytes | mmap, error: Exception) -> PhotoError:
-    """Why a file could not be decoded, given what the decoder said of it."""
+    """Return the error that says why a file could not be decoded."""
     unknown = isinstance(error, UnidentifiedImageError)
     named = _error_by_content(data, unknown)
     if named is not None:
@@ -82,7 +82,7 @@ def explain_decode_error(data: bytes | mmap, error: Exception) -> PhotoError:
 
 
 def explain_header_error(data: bytes | mmap) -> PhotoError:
-    """Why the head of a file could not be read."""
+    """Return the error that says why the head of a file could not be read."""
     return _error_by_content(data, True) or decode_errors.not_a_photo_error()
 
 

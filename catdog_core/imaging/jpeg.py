@@ -116,7 +116,7 @@ def read_jpeg_frame(data: bytes | mmap, start: int = 0) -> Frame | None:
 
 
 def find_jpeg_markers(data: bytes, start: int = 0) -> NDArray[np.uint8]:
-    """The byte after each 0xFF from `start` on: the kind of mark. Quicker than counting."""
+    """Return the byte after each 0xFF from `start` on: the kinds of marker."""
     values = np.frombuffer(data, np.uint8, offset=start)
     return values[np.flatnonzero(values[:-1] == 0xFF) + 1]
 

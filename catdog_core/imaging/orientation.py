@@ -14,7 +14,7 @@ _EXIF_CHUNKS = (b"eXIf", b"iTXt", b"zTXt", b"tEXt")  # chunks of a PNG that may 
 
 
 def read_orientation(image: Image.Image, data: bytes | mmap) -> int:
-    """The EXIF orientation of a photo, 1..8; 1, upright, where its mark is absent or nonsense.
+    """Return the EXIF orientation of a photo, 1..8; 1, upright, where it is absent or invalid.
 
     Args:
         image: as opened; its pixels need not have been read.
@@ -27,7 +27,7 @@ def read_orientation(image: Image.Image, data: bytes | mmap) -> int:
 
 
 def stored_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height of a photo's stored pixels before they are read.
+    """Return width and height of a photo's stored pixels before they are read.
 
     Pillow gives those of a TIFF as its orientation tag turns them, and of no other format.
     """
@@ -39,7 +39,7 @@ def stored_size(image: Image.Image) -> tuple[int, int]:
 
 
 def shown_size(image: Image.Image, data: bytes | mmap) -> tuple[int, int]:
-    """Width and height of a photo as it is decoded, from its head alone."""
+    """Return width and height of a photo as it is decoded, from its head alone."""
     width, height = stored_size(image)
     return (height, width) if read_orientation(image, data) >= 5 else (width, height)
 

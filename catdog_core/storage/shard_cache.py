@@ -54,29 +54,29 @@ class CacheEntry:
 
 
 def cache_root() -> Path:
-    """The folder of this workspace's cache."""
+    """Return the folder of this workspace's cache."""
     return files.cache_folder()
 
 
 def packed_folder(fingerprint: str, size: int) -> Path:
-    """Where a dataset's content is kept, packed at a size."""
+    """Return the folder in which a dataset's content is packed at a size, in pixels."""
     return cache_root() / f"{fingerprint[:20]}-{size}"
 
 
 def exports_folder() -> Path:
-    """Where `export_cache` keeps runs and models written for elsewhere."""
+    """Return the folder in which `export_cache` keeps exported runs and models."""
     return cache_root() / "exports"
 
 
 def list_cache_entries() -> list[CacheEntry]:
-    """What the cache holds, the largest first."""
+    """List what the cache holds, the largest first."""
     names = _dataset_names()
     entries = [_describe_entry(path, names) for path in _entry_folders()] + _download_entries()
     return sorted(entries, key=lambda entry: (-entry.bytes, entry.path.name))
 
 
 def clear_cache(include_partial: bool = False) -> int:
-    """Remove every entry that nobody is using; the bytes set free.
+    """Remove every entry that nobody is using and return the bytes set free.
 
     Args:
         include_partial: also what a broken download would go on from.
@@ -92,7 +92,7 @@ def clear_cache(include_partial: bool = False) -> int:
 
 
 def remove_unreferenced(in_use: Collection[str]) -> int:
-    """Remove the entries that no dataset and no run refers to; the bytes set free.
+    """Remove the entries that no dataset and no run refers to; return the bytes set free.
 
     Entries that a process reads stay until a later sweep.
 
@@ -123,7 +123,7 @@ def hold_entry(path: Path) -> FileLock | None:
 
 
 def is_cache_entry(path: Path) -> bool:
-    """Whether a folder is an entry of this workspace's cache."""
+    """Tell whether a folder is an entry of this workspace's cache."""
     return path.parent == cache_root() and _NAME.fullmatch(path.name) is not None
 
 
@@ -161,7 +161,7 @@ def _final_path(path: Path) -> Path:
 
 
 def is_entry_used(path: Path) -> bool:
-    """Whether a process reads an entry now."""
+    """Tell whether a process reads an entry now."""
     return any(locks.is_locked(lock) for lock in path.glob("in-use-*.lock"))
 
 

@@ -128,7 +128,7 @@ def write_shards(
 
 
 def is_shard_intact(folder: Path, name: str, wanted_plan: str | None = None) -> bool:
-    """Whether a shard lies there with its table and verifies by SHA-256.
+    """Tell whether a shard lies there with its table and verifies by SHA-256.
 
     Args:
         folder: of shards.
@@ -163,7 +163,7 @@ def summarize_shard(folder: Path, name: str) -> ShardSummary:
 
 
 def sha256_file(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
+    """Return the SHA-256 of a file, in hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -103,7 +103,7 @@ def pack_to_cache(
     progress: Progress | None = None,
     in_use: Collection[str] | None = None,
 ) -> PackedDataset:
-    """The shards of a dataset in the workspace's cache, packed on first use.
+    """Return the shards of a dataset in the workspace's cache, packed on first use.
 
     The place is named by the content's fingerprint, so changed photos are packed anew. An entry
     of an older format, or with a shard missing or damaged, is mended. Raises as `pack_dataset`.
@@ -191,7 +191,7 @@ def load_split(packed: PackedDataset, split: str, in_memory: bool | None = None)
 
 
 def fits_in_memory(size: int) -> bool:
-    """Whether so many bytes of pixels are kept in memory."""
+    """Tell whether a split of so many bytes of pixels is to be read into memory."""
     return bool(size <= min(IN_MEMORY, psutil.virtual_memory().available // 8))
 
 

@@ -127,7 +127,7 @@ def _sweep_mix(
         yield SweepStep(share, f"{100 * share:.0f} %", mixed, in_range)
 
 
-def _sweep_values(control: FieldSpec, count: int) -> list[Any]:
+def _sweep_values(control: FieldSpec, count: int) -> list[Value]:
     if control.kind == "bool":
         return [False, True]
     if control.kind == "choice":

@@ -256,7 +256,7 @@ def _check_envelope(values: dict[str, Any], origin: str) -> None:
             )
 
 
-def _envelope(name: str, settings: Augmentation) -> dict[str, Any]:
+def _envelope(name: str, settings: Augmentation) -> dict[str, object]:
     return {"format": FORMAT, "kind": KIND, "name": name, "settings": settings.model_dump()}
 
 

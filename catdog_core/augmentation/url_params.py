@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from ..base.errors import SettingsError
 from ..base.field_specs import describe_fields, parse_settings
@@ -34,7 +33,7 @@ def settings_from_query(query: Mapping[str, str]) -> tuple[Augmentation, list[Se
     Returns:
         The settings, and one error for each value that was refused and replaced by the default.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     refused = []
     for control in describe_fields(Augmentation):
         if control.name not in query:
@@ -59,7 +58,7 @@ def settings_from_query(query: Mapping[str, str]) -> tuple[Augmentation, list[Se
     return parse_settings(Augmentation, values, "URL"), refused
 
 
-def _format_value(value: Any) -> str:
+def _format_value(value: object) -> str:
     if value is None:
         return "1-1"  # no range of factors: the one that changes nothing
     if isinstance(value, tuple):

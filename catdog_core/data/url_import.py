@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 from urllib.parse import unquote, urlsplit
 
 from ..base import files, limits
@@ -173,6 +173,14 @@ def download_url(
         return work.archive() if url.lower().endswith(archives.ARCHIVE_SUFFIXES) else work.photos()
 
 
+class _FileInfo(TypedDict):
+    """What fsspec's `ls` and `info` say of a file or folder, as far as it is used here."""
+
+    name: str
+    type: str
+    size: NotRequired[int | None]
+
+
 class _UrlDownload:
     """What is downloaded from a URL, and how much of it has come."""
 
@@ -242,10 +250,12 @@ class _UrlDownload:
                     waiting.append(path)
                 yield path, ArchiveEntry(name, int(info.get("size") or 0), is_folder, BytesIO)
 
-    def _inside(self, folder: str) -> list[tuple[str, dict[str, Any]]]:
+    def _inside(self, folder: str) -> list[tuple[str, _FileInfo]]:
         """The files and folders right inside a folder, by path; no links that lead out of it."""
         try:
-            entries = {str(info["name"]): info for info in self._system.ls(folder, detail=True)}
+            entries: dict[str, _FileInfo] = {
+                str(info["name"]): info for info in self._system.ls(folder, detail=True)
+            }
         except FileNotFoundError:
             if folder == self._top:
                 raise

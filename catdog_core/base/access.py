@@ -148,7 +148,9 @@ def load_access_settings() -> Access:
 
 def _read_access_file(path: Path, more: str) -> Access:
     settings = (
-        files.read_json(path, most=bounded_readers.SMALL_BYTES) if os.path.lexists(path) else {}
+        files.read_json(path, max_bytes=bounded_readers.SMALL_BYTES)
+        if os.path.lexists(path)
+        else {}
     )
     overrides = _read_overrides(more) if more else {}
     if isinstance(settings, dict):

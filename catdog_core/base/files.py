@@ -285,23 +285,23 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode())
 
 
-def read_json(path: Path, known: int | None = None, most: int | None = None) -> Any:
+def read_json(path: Path, newest_format: int | None = None, max_bytes: int | None = None) -> Any:
     """Read a JSON file.
 
     Args:
         path: the file.
-        known: the newest format this program knows, where the file tells its own.
-        most: bytes it may have, for a file that the lab did not write itself.
+        newest_format: the newest this program knows, where the file tells its own.
+        max_bytes: bytes it may have, for a file that the lab did not write itself.
 
     Raises:
         CatDogError: the file is missing, unreadable, no JSON, too large, or made by a newer
             program.
     """
     try:
-        if most is None:
+        if max_bytes is None:
             content = json.loads(read_regular(path).decode("utf-8"))
         else:
-            content = bounded_readers.read_bounded_json(Path(path), most)
+            content = bounded_readers.read_bounded_json(Path(path), max_bytes)
     except bounded_readers.BoundError as error:
         raise CatDogError(
             "{path} asks for too much work: {reason}. Restore it from a copy, or delete it.",
@@ -322,8 +322,8 @@ def read_json(path: Path, known: int | None = None, most: int | None = None) -> 
             " belongs to.",
             path=path,
         ) from error
-    if known is not None:
-        check_format_version(path, content, known)
+    if newest_format is not None:
+        check_format_version(path, content, newest_format)
     return content
 
 
@@ -336,16 +336,16 @@ def read_json_object(path: Path) -> dict[str, Any]:
     return {}
 
 
-def check_format_version(path: Path, content: Any, known: int) -> None:
+def check_format_version(path: Path, content: Any, newest_format: int) -> None:
     """Raise CatDogError when what a file holds is of a format this program does not know yet."""
     version = content.get("format") if isinstance(content, dict) else None
-    if isinstance(version, int) and version > known:
+    if isinstance(version, int) and version > newest_format:
         raise CatDogError(
             "{path} was made by a newer program: its format is {received}, and this one knows"
             " formats up to {known}. Update the lab.",
             path=path,
             received=version,
-            known=known,
+            known=newest_format,
         )
 
 
@@ -371,18 +371,18 @@ def append_json_line(path: Path, value: Any) -> None:
             raise
 
 
-def read_json_lines(path: Path, most: int | None = None) -> list[dict[str, Any]]:
+def read_json_lines(path: Path, max_rows: int | None = None) -> list[dict[str, Any]]:
     """Read JSON lines; lines that are torn or no object are left out, a missing file is empty.
 
     Args:
         path: the file.
-        most: rows that are read, of a file that the lab did not write itself.
+        max_rows: rows that are read, of a file that the lab did not write itself.
     """
     rows: list[dict[str, Any]] = []
     left = MAX_LINES_BYTES
     with suppress(OSError), open_regular(path) as file:
         while (
-            left > 0 and len(rows) != most and (line := file.readline(left))
+            left > 0 and len(rows) != max_rows and (line := file.readline(left))
         ):  # one at a time: not all of it twice
             left -= len(line)
             with suppress(ValueError, RecursionError):

@@ -127,7 +127,7 @@ def _load_limits(workspace: str | None) -> Limits:
     path = files.workspace_folder() / FILE
     if not os.path.lexists(path):
         return Limits()
-    values = files.read_json(path, most=bounded_readers.SMALL_BYTES)
+    values = files.read_json(path, max_bytes=bounded_readers.SMALL_BYTES)
     if isinstance(values, dict) and _REMOVED in values:
         log.warning("%s was removed. Delete it from %s.", _REMOVED, FILE)
         values = {name: value for name, value in values.items() if name != _REMOVED}

@@ -46,7 +46,7 @@ class StoredPhotos:
 
     `photos` are (file, label, split), files relative to the folder written to; `root` is the
     dataset's own folder within it, `classes` the names of its class folders there. `names` maps
-    each stored path that had to be renamed to its true last name. `known` are the digests.
+    each stored path that had to be renamed to its true last name. `digests` are those of the files.
     """
 
     plan: DatasetPlan
@@ -54,7 +54,7 @@ class StoredPhotos:
     classes: tuple[str, ...]
     photos: PhotoRows = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
-    known: content_hashes.KnownDigests = field(default_factory=dict)
+    digests: content_hashes.KnownDigests = field(default_factory=dict)
 
 
 class SafePaths:
@@ -314,7 +314,7 @@ def store_entries(
         file = names.file(photo.folders, photo.file.path.name, number)
         digest = _write_entry(entry, folder / file)
         stamp = (folder / file).stat()
-        stored.known[str(file)] = (stamp.st_size, stamp.st_mtime_ns, digest)
+        stored.digests[str(file)] = (stamp.st_size, stamp.st_mtime_ns, digest)
         stored.photos.append((str(file), photo.label, photo.split))
         done += entry.size
         if progress:

@@ -44,22 +44,22 @@ def fingerprint_content(
     return total.hexdigest()
 
 
-def digest_files(root: Path, names: Sequence[str], known: KnownDigests) -> list[str]:
+def digest_files(root: Path, names: Sequence[str], known_digests: KnownDigests) -> list[str]:
     """Digest files, except those whose size and time are as they were.
 
     Args:
         root: folder of the photos.
         names: files relative to it.
-        known: digests from an earlier look, used where they hold and brought up to date.
+        known_digests: from an earlier look, used where they hold and brought up to date.
     """
 
     def look(name: str) -> tuple[int, int, str]:
-        return _digest_if_changed(root / name, known.get(name, _NOTHING))
+        return _digest_if_changed(root / name, known_digests.get(name, _NOTHING))
 
     with ThreadPoolExecutor(2) as pool:
         digests_by_name = dict(zip(names, pool.map(look, names), strict=True))
-    known.clear()
-    known.update(digests_by_name)
+    known_digests.clear()
+    known_digests.update(digests_by_name)
     return [digest for _, _, digest in digests_by_name.values()]
 
 
@@ -133,9 +133,9 @@ def read_digests(folder: Path) -> KnownDigests:
     return {}
 
 
-def write_digests(folder: Path, known: KnownDigests) -> None:
+def write_digests(folder: Path, known_digests: KnownDigests) -> None:
     """Remember digests in a dataset's folder."""
-    text = json.dumps({"format": FORMAT, "files": known}, separators=(",", ":"))
+    text = json.dumps({"format": FORMAT, "files": known_digests}, separators=(",", ":"))
     files.write_bytes(folder / "contents.json", text.encode())
 
 

@@ -65,7 +65,7 @@ def scan_folder(
     classes: tuple[str, ...] | None = None,
     seed: int = 0,
     validation_fraction: float = VALIDATION_FRACTION,
-    known: content_hashes.KnownDigests | None = None,
+    known_digests: content_hashes.KnownDigests | None = None,
     test_fraction: float = 0.0,
 ) -> Dataset:
     """Read a folder of photos as a dataset, as it is: earlier edits of it are left aside.
@@ -78,7 +78,7 @@ def scan_folder(
         classes: class names in label order; by default sorted.
         seed: of the split, where the folder has none.
         validation_fraction: part of each class kept for validation, 0..1, where it has none.
-        known: digests from an earlier look, used where they hold and brought up to date.
+        known_digests: of an earlier scan, used where they hold and brought up to date.
         test_fraction: part of each class kept for a test, 0..1, where the lab divides it.
 
     Raises:
@@ -87,7 +87,9 @@ def scan_folder(
     plan = layout.detect_layout(layout.read_folder_tree(Path(folder)), classes)
     root = Path(folder).resolve() / plan.root
     listed = [file for file, _, _ in plan.rows]
-    digests = content_hashes.digest_files(root, listed, known if known is not None else {})
+    digests = content_hashes.digest_files(
+        root, listed, {} if known_digests is None else known_digests
+    )
     if plan.layout != "split" and test_fraction:
         refuse_second_test(plan.rows)
     same = content_hashes.group_copies(listed, digests)
@@ -123,7 +125,7 @@ def open_folder(folder: Path) -> Dataset:
     folder = Path(folder).absolute()
     # The true root, known after the scan, is nearly always the folder given.
     earlier = content_hashes.read_digests(datasets_folder() / folder_dataset_id(folder))
-    dataset = scan_folder(folder, known=earlier)
+    dataset = scan_folder(folder, known_digests=earlier)
     with dataset_record.lock_dataset_folder(dataset.id) as record_folder:
         events = dataset_record.read_edit_history(record_folder)
         dataset_record.quarantine_record(record_folder)
@@ -151,7 +153,7 @@ def read_folder(folder: Path, order: Sequence[str] = ()) -> Dataset:
         absolute_folder = Path(folder).absolute()
         dataset = scan_folder(
             absolute_folder,
-            known=content_hashes.read_digests(
+            known_digests=content_hashes.read_digests(
                 datasets_folder() / folder_dataset_id(absolute_folder)
             ),
         )
@@ -224,7 +226,7 @@ def _build_dataset(
         building.mkdir(parents=True)
         stored = fill(building / "photos")
         if isinstance(stored, StoredPhotos):
-            dataset, known = _dataset_from_stored(stored), stored.known
+            dataset, known = _dataset_from_stored(stored), stored.digests
         else:
             dataset, known = _dataset_from_folder(building / "photos", name)
         dataset = replace(dataset, id=dataset_id, name=name, root=folder / "photos", source=source)
@@ -248,7 +250,7 @@ def _dataset_from_stored(stored: StoredPhotos) -> Dataset:
         (PurePosixPath(file).relative_to(stored.root).as_posix(), label, split)
         for file, label, split in stored.photos
     ]
-    digests = [stored.known[file][2] for file, _, _ in stored.photos]
+    digests = [stored.digests[file][2] for file, _, _ in stored.photos]
     return Dataset(
         id="",
         name="",
@@ -266,7 +268,7 @@ def _dataset_from_folder(folder: Path, name: str) -> tuple[Dataset, content_hash
     """The dataset of a folder of the lab's own making, with files named from that folder."""
     known: content_hashes.KnownDigests = {}
     try:
-        dataset = scan_folder(folder, known=known)
+        dataset = scan_folder(folder, known_digests=known)
     except DatasetError as error:  # it names the folder as it is here, not as the user knows it
         params = {k: name if str(v) == "photos" else v for k, v in error.params.items()}
         raise DatasetError(error.message, **params) from error

@@ -1,4 +1,4 @@
-"""Copy as code: the same augmentation as runnable Python for four libraries.
+"""Write an augmentation as runnable Python for four libraries.
 
     ImageDataGenerator   the class of the class notes
     Keras layers         what Keras 3 has in its place
@@ -225,7 +225,7 @@ def format_literal(value: object) -> str:
 
 
 def format_rounded(value: float) -> str:
-    """A number that was reckoned, without the crumbs of binary fractions."""
+    """Format a computed number to four decimals: 0.3 rather than 0.30000000000000004."""
     return format_literal(round(float(value), 4))
 
 

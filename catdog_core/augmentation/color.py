@@ -1,4 +1,4 @@
-"""What a transform does to the values of a photo once its pixels are in their places.
+"""Change the values of a photo's pixels, once they are in their places.
 
 In this order, as light comes into a camera: channel shift, brightness and contrast by one table
 of 256 values; saturation and hue by one 3 × 3 matrix; blur; noise; an erased rectangle. All on

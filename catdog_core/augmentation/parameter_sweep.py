@@ -1,4 +1,4 @@
-"""One setting swept from end to end while all others change nothing: what does it do?
+"""Draw a photo under one setting from its least value to its greatest; others change nothing.
 
 Made by `augment.apply_transform` and `mixing.apply_mix`, as the variants and the training photos
 are; how far a sweep goes is read off the setting's own control.

@@ -43,7 +43,7 @@ def presets_folder() -> Path:
 
 
 def list_presets() -> list[Preset]:
-    """The saved presets by name; those of `config.PRESETS` and damaged files are not among them.
+    """List the saved presets by name, without those of `config.PRESETS` and damaged files.
 
     `list_damaged_presets` tells of the latter.
     """
@@ -51,7 +51,7 @@ def list_presets() -> list[Preset]:
 
 
 def list_damaged_presets() -> list[tuple[str, CatDogError]]:
-    """Files among the presets that are none, by file name, each with what is wrong with it."""
+    """List the files of presets that cannot be read, by name, each with what is wrong."""
     return scan_presets()[1]
 
 

@@ -1,4 +1,4 @@
-"""An augmentation as the query of a link, and back: only what differs from the defaults."""
+"""Write an augmentation as the query of a link, and read it: what differs from the defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what: roles and quotas, where several people share one lab.
+"""Decide who may do what: roles and quotas, where several people share one lab.
 
     workspace/access.json    writer: a teacher by hand
 

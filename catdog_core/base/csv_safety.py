@@ -1,4 +1,4 @@
-"""Names from outside in tables that people open in a spreadsheet."""
+"""Escape names from outside in CSV tables that people open in a spreadsheet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing so that nothing is ever half written, and reading what may be half written.
+"""Write files so that none is ever half written, and read what may be half written.
 
 A stored file has one writer. It is either replaced whole (written beside, fsynced, renamed) or
 append-only, read tolerant of a torn last line.

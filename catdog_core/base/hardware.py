@@ -1,4 +1,4 @@
-"""What this machine has, found out without TensorFlow."""
+"""Find out what this machine has, without TensorFlow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Ctrl-C, SIGTERM and SIGHUP do to a command: it ends with one sentence, and nothing stays.
+"""Handle Ctrl-C, SIGTERM and SIGHUP: a command ends with one sentence, and nothing stays.
 
 Installed before anything else is imported, so it needs only the standard library. The first signal
 raises `Interrupted` in the main thread, whose blocks then clean up. Where that cannot be, during

@@ -1,4 +1,4 @@
-"""Work in the background of a server: one of a kind at a time, seen by every window.
+"""Run work in the background of a server: one job of a kind at a time, seen by every window.
 
 A job runs in a thread of this process and knows nothing of pages: a page that is left, reloaded or
 closed does not touch it. What it must not lose when the process ends, it keeps on disk itself.

@@ -1,4 +1,4 @@
-"""How much an untrusted file may ask for: limits as settings, from the workspace's `limits.json`.
+"""Limits on what an untrusted file may cost, from the workspace's `limits.json`.
 
 The file names only what differs, such as ``{"photo_pixels": 100000000}``. It is read once for each
 workspace a process works with: a change holds from the next start of the lab.

@@ -1,4 +1,4 @@
-"""Locks between processes: whether a lock file is held, and one maker of a file or folder."""
+"""Lock files between processes: tell whether one is held, and hold one."""
 
 from __future__ import annotations
 

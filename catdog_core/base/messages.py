@@ -1,4 +1,4 @@
-"""A sentence that a person reads, apart from its values, so that it can be translated."""
+"""Sentences that a person reads, apart from their values, so that they can be translated."""
 
 from __future__ import annotations
 

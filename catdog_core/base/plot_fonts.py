@@ -1,4 +1,4 @@
-"""A font with Hangul for matplotlib, whose own has none: from a package, or from the system.
+"""Find a font with Hangul for matplotlib, whose own has none: in a package or the system.
 
 matplotlib is imported inside: it takes 600 ms.
 """

@@ -1,4 +1,4 @@
-"""Processes: what names one for good, who made a temporary file, and children that end in time.
+"""Identify processes, mark temporary files with their maker, and end child processes in time.
 
 Only the standard library at import, since the command line starts with it.
 """

@@ -1,4 +1,4 @@
-"""The language files are written in: messages of the catalogue said in English or another one."""
+"""Translate the sentences of files: reports and notebooks in English or another language."""
 
 from __future__ import annotations
 

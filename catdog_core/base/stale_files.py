@@ -1,4 +1,4 @@
-"""What a killed process of the lab left behind, removed at the next start.
+"""Remove what a killed process of the lab left behind, at the next start.
 
 Temporary files and folders tell in their names which process made them (`processes.maker_tag`).
 Those of a process that lives are never touched, nor those of another user. Where nothing tells the

@@ -1,4 +1,4 @@
-"""The trash of the workspace: what was deleted, from where, and the way back.
+"""Move deleted runs, datasets and presets to the workspace's trash, and restore them.
 
     workspace/trash/<time>-<hex>/entry.json    what it was, when and from where it came
     workspace/trash/<time>-<hex>/content/…     the folders or files themselves

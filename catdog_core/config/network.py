@@ -1,4 +1,4 @@
-"""A network of one's own, as settings: blocks of convolutions and what stands on them."""
+"""A custom network as settings: blocks of convolutions, and the layers on top of them."""
 
 from __future__ import annotations
 

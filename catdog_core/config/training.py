@@ -1,4 +1,4 @@
-"""How a network learns: the fields of a training, with their ranges and words."""
+"""The settings of a training, with their ranges, labels and help."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which folders of the machine a person may open from a page, and from which URLs one may import.
+"""Confine which folders a page may open, and which URLs one may import from.
 
 Commands are not confined: who has the command line may read what the system lets them read.
 """
@@ -90,7 +90,7 @@ def allowed_urls() -> list[str] | None:
 
 
 def confine_url(url: str) -> str:
-    """A URL somebody typed into a page, in its plain form, if photos may be imported from there.
+    """Return the plain form of a URL typed into a page, if photos may be imported from there.
 
     Raises:
         DatasetError: it is no URL, or not within those that are allowed.

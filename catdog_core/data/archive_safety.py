@@ -245,7 +245,7 @@ def photo_too_large_error(path: PurePosixPath, most: int) -> DatasetError:
 
 
 def too_many_entries_error(count: int, most: int | None = None) -> DatasetError:
-    """The error of an archive with more entries than `most`, by default those of the limits."""
+    """Return the error of an archive of more than `most` entries, by default the limit's."""
     return DatasetError(
         "The archive has {count:,} entries or more. Expected at most {limit:,}.",
         count=count,
@@ -254,7 +254,7 @@ def too_many_entries_error(count: int, most: int | None = None) -> DatasetError:
 
 
 def archive_too_large_error(total: int, packed: int | None = None) -> DatasetError:
-    """The error of an archive that would fill the disk, from `packed` bytes where it shrinks."""
+    """Return the error of an archive too large unpacked, from `packed` bytes if it is a bomb."""
     if packed is None:
         return DatasetError(
             "The archive unpacks to {total:,} bytes or more. Expected at most {limit:,}.",

@@ -1,4 +1,4 @@
-"""What is wrong with a dataset: files that cannot be used, copies, leaks, imbalance, odd photos.
+"""Find what is wrong with a dataset: unusable files, copies, leaks, imbalance, odd photos.
 
 One look at every photo, in parallel, tells everything; a second look at the same photos takes no
 time (`photo_scan`). Nothing is changed: `datasets.edit_photos` is how people decide about it.

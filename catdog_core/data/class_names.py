@@ -1,4 +1,4 @@
-"""Which folder names mean one class, and how classes are displayed so that no two look alike.
+"""Tell which folder names mean one class, and display classes so that no two look alike.
 
 The rule, for folders beside each other and for those of different splits alike:
 

@@ -1,4 +1,4 @@
-"""What photo files hold, as digests, remembered by size and time so that a second look is quick.
+"""Digest photo files, and remember the digests by size and time so that a second scan is quick.
 
 workspace/datasets/<id>/contents.json    writer: this module; a cache, safe to delete
 """

@@ -1,4 +1,4 @@
-"""A dataset, and the record it is remembered by.
+"""A dataset, and its record on the disk.
 
 workspace/datasets/<id>/dataset.json    writer: this module
 

@@ -1,4 +1,4 @@
-"""A file from the net: goes on where it broke off, and says in words why it cannot.
+"""Download a file; after a break go on from there, and say in words why it cannot be done.
 
 <name>.part    what has come so far
 <name>.json    where it came from, and the server's mark (ETag or date) of that very version

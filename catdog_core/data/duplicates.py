@@ -1,4 +1,4 @@
-"""Which photos show the same picture, though their bytes differ.
+"""Find photos that show the same picture, though their bytes differ.
 
 Resized, recompressed, brightened, greyed, slightly cropped or mirrored copies are found in two
 steps. A perceptual hash of 64 bits is compared with every other, which is quick: it tells which of

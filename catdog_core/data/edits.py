@@ -1,4 +1,4 @@
-"""What people decided about the photos of a dataset: a list of changes that can be undone.
+"""The edits of a dataset's photos: a history of changes that can be undone.
 
 Changes never touch a file. They are kept in the dataset's record as events, only ever added to;
 an undo is an event, too. So every state the dataset ever had can be told again by its fingerprint,

@@ -96,7 +96,7 @@ class Tree:
         return here
 
     def empty_folder(self, path: PurePosixPath) -> Folder:
-        """As `folder`, for one that may be empty: only levels that can be classes are made."""
+        """Return a folder that may be empty: of its path, only levels that can be classes."""
         return self.folder(PurePosixPath(*path.parts[:_NAMED]))
 
     def subfolder(self, folder: Folder, name: str) -> Folder:

@@ -1,4 +1,4 @@
-"""What can go wrong between here and a server, each in words; and the way there, by a proxy too."""
+"""Explain in words what goes wrong between here and a server; open URLs, also by a proxy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What folders of photos mean: wrappers, splits, classes. One plan for a preview and an import.
+"""Understand folders of photos: wrappers, splits, classes. One plan for preview and import.
 
 `detect_layout` reads a tree of true names and gives a `DatasetPlan`: every photo with its class and
 split. `split_plan` gives it a validation part where the folders have none. Whoever shows a dataset,

@@ -1,4 +1,4 @@
-"""A look at every photo of a dataset: its head, whether it is grey, its thumbnail; in parallel.
+"""Scan every photo of a dataset in parallel: its head, whether it is grey, its thumbnail.
 
 workspace/datasets/<id>/looks-2.npy    writer: this module; a cache, safe to delete
 

@@ -1,4 +1,4 @@
-"""What is understood of a folder or an archive, told before anything is written."""
+"""Describe what a folder or archive would become, before anything is written."""
 
 from __future__ import annotations
 

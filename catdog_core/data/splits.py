@@ -1,4 +1,4 @@
-"""Who trains, who validates, who tests: by class, by a seed, like photos always on one side.
+"""Split photos into training, validation and test: stratified, seeded, like photos together.
 
 A photo's place follows from a hash of the seed and its name. So the same photos are divided alike
 everywhere, and one photo more changes no other's side but at the border.

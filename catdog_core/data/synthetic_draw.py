@@ -1,4 +1,4 @@
-"""The face of a drawn pet: what cats and dogs share, and the little that tells them apart.
+"""Draw a pet's face: what cats and dogs share, and the little that tells them apart.
 
 Positions and sizes are in radii of the head, its middle the origin, y downwards.
 """
@@ -69,7 +69,7 @@ class Pen:
         self.canvas.line([self.at(x, y) for x, y in points], fill, pixels, joint="curve")
 
     def arc(self, x: float, y: float, w: float, h: float, span: tuple[int, int]) -> None:
-        """A dark part of an oval's outline, from and to in degrees clockwise from the right."""
+        """Draw a dark arc of an oval; `span` is in degrees clockwise from the right."""
         box = (*self.at(x - w, y - h), *self.at(x + w, y + h))
         self.canvas.arc(box, *span, fill=_BLACK, width=max(1, round(0.045 * self.radius)))
 

@@ -1,4 +1,4 @@
-"""Datasets of the `tensorflow_datasets` package by name, where that package is installed.
+"""Import datasets of the `tensorflow_datasets` package by name, where it is installed.
 
 Nothing of it, nor of TensorFlow, is loaded before it is asked for. Photos are taken as the encoded
 files they are, so that the lab's own decoder reads them as it reads all others.

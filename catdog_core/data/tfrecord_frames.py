@@ -1,4 +1,4 @@
-"""The frames of an untrusted TFRecord file, checked before anything is read into memory.
+"""Check the frames of an untrusted TFRecord file before anything is read into memory.
 
 A record is framed by its length (8 bytes, little end first), the length's checksum (4 bytes), and
 after the data the data's checksum. TensorFlow's reader takes memory for whatever the length says.

@@ -1,4 +1,4 @@
-"""TFRecords made elsewhere, turned into a dataset: photos as files, labels as class folders.
+"""Import TFRecords made elsewhere: photos as files, labels as class folders.
 
 Read are `tf.train.Example` records of the schema that TensorFlow's image sets share:
 

@@ -1,4 +1,4 @@
-"""Photos at a URL, downloaded for an import: an archive, or a folder of photos by class.
+"""Download photos at a URL for an import: an archive, or a folder of photos by class.
 
 What is there is reached through `fsspec`, which knows object stores by their protocols: the package
 behind one is imported when the first such URL is opened. Credentials come from the environment,

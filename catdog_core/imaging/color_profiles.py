@@ -1,4 +1,4 @@
-"""The colour profile embedded in a photo, and its colours as sRGB, at a bounded cost.
+"""Convert the colours of a photo with an ICC profile to sRGB, at a bounded cost.
 
 Only embedded ICC profiles count. A PNG's gAMA and cHRM chunks and a camera's EXIF mark of Adobe RGB
 are left out of account, as most programs do.

@@ -1,4 +1,4 @@
-"""The only decoder: training, preview and prediction all read photos through here.
+"""Decode and resize photos: training, preview and prediction all read them through here.
 
 One decoder means no difference between what a model was trained on and what it is asked about.
 """

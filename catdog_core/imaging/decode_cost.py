@@ -1,4 +1,4 @@
-"""What it takes to decode a photo, bytes, told by its head. Imports no TensorFlow.
+"""Estimate from a photo's head the memory that decoding it takes. Imports no TensorFlow.
 
 A picture's pixels lie in Pillow once and as plain RGB once. Some formats take more while they are
 read: JPEGs of several scans keep every coefficient, a compressed TIFF a strip or tile of any size.

@@ -1,4 +1,4 @@
-"""Why a photo is refused, in sentences: what was found, what is expected, what to do."""
+"""The errors of a refused photo: what was found, what is expected, what to do."""
 
 from __future__ import annotations
 

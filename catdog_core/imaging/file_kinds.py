@@ -1,4 +1,4 @@
-"""What a file is that cannot be decoded: of a kind with a name, or damaged."""
+"""Say why a file cannot be decoded: it is of another format, or damaged."""
 
 from __future__ import annotations
 

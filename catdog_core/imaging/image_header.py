@@ -1,4 +1,4 @@
-"""What the head of a photo file says of it, and whether a broken file was cut off."""
+"""Read what a photo file's head says of it, and tell whether a broken file was cut off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The quick way through a plain JPEG, giving the very pixels the usual way gives.
+"""Decode plain JPEGs in half the time, to the very pixels that Pillow gives.
 
 OpenCV and Pillow carry the same JPEG library; OpenCV hands its pixels over in half the time. But it
 also accepts files that Pillow refuses. So it is asked only where the file's bytes show that the

@@ -1,4 +1,4 @@
-"""How a photo is turned, and its size: told by the file's head as decoding finds them."""
+"""Read a photo's EXIF orientation and its size, from the file's head."""
 
 from __future__ import annotations
 

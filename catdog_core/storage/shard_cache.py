@@ -1,4 +1,4 @@
-"""The cache of packed photos and of downloads: what it takes on the disk, how it is emptied.
+"""List and empty the cache of packed photos and of downloads.
 
     workspace/cache/<fingerprint>-<size>/     a dataset as shards, made by `tfrecord.pack_to_cache`
     …/in-use-*.lock                           held by each process that reads them

@@ -1,4 +1,4 @@
-"""Photos of a split read from their shards, any at any time; memory is bounded by what is asked.
+"""Read photos of a split from their shards, in any order, in bounded memory.
 
 Files are read, not mapped into memory: mapped pages would count as the training's memory.
 """

@@ -1,4 +1,4 @@
-"""Writing a dataset as TFRecord shards: in parallel, each whole or not there, and resumable.
+"""Write a dataset as TFRecord shards: in parallel, each whole or not there, and resumable.
 
 Which photo comes into which shard follows from the dataset alone. So a packing that was killed
 goes on from the shards that are there and verify, and packing twice gives the same bytes.

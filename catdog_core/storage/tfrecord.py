@@ -1,4 +1,4 @@
-"""A dataset as TFRecord shards: every photo decoded and fitted once, raw uint8 on disk.
+"""Pack a dataset as TFRecord shards: every photo decoded and resized once, raw uint8 on disk.
 
 The folder holds ``<split>-00000.tfrecord`` …, a table beside each, and ``index.json``, written
 last. Each record is a `tf.train.Example` with

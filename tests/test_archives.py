@@ -107,6 +107,22 @@ def test_a_table_of_a_million_entries_is_refused_before_it_is_parsed(workspace, 
         imports.import_archive(io.BytesIO(entry * 200_000 + end), "x.zip")
 
 
+def test_the_table_of_contents_is_located_where_zipfile_reads_it():
+    """By a function of zipfile's that is not public: notice where that changes."""
+    buffer = io.BytesIO(b"something before the zip")
+    buffer.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr("cats/1.jpg", b"meow")
+        archive.comment = b"a comment"
+    with zipfile.ZipFile(buffer) as archive:
+        start = archive.start_dir
+    offset, size = archive_safety._locate_table(buffer)
+    assert offset == start
+    assert buffer.getvalue()[offset : offset + 4] == b"PK\x01\x02"
+    assert buffer.getvalue()[offset + size :][:4] == b"PK\x05\x06"
+    assert archive_safety._locate_table(io.BytesIO(b"no zip")) is None
+
+
 def test_a_password_is_named_as_the_reason(workspace):
     data = bytearray(packed().getvalue())
     offset = data.find(b"PK\x01\x02")

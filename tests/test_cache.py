@@ -53,7 +53,7 @@ def test_each_entry_tells_its_size_and_its_datasets(dataset, referred):
     entries = shard_cache.list_cache_entries()
     assert [e.bytes for e in entries] == [5002, 1002, 12]
     assert [e.datasets for e in entries] == [(), (dataset.name,), ()]
-    assert [e.whole for e in entries] == [True, True, False]
+    assert [e.is_complete for e in entries] == [True, True, False]
     assert {e.size for e in entries} == {150}
 
 
@@ -152,12 +152,12 @@ def half(workspace):
 def test_a_half_download_is_told_and_goes_only_on_request(half):
     (cache_entry,) = shard_cache.list_cache_entries()
     assert (cache_entry.path, cache_entry.bytes, cache_entry.kind) == (half, 4002, "download")
-    assert not cache_entry.whole and not cache_entry.in_use
+    assert not cache_entry.is_complete and not cache_entry.in_use
     assert (
         shard_cache.remove_unreferenced(runs.fingerprints_in_use()),
         shard_cache.clear_cache(),
     ) == (0, 0)
-    assert (shard_cache.clear_cache(half_fetched=True), shard_cache.list_cache_entries()) == (
+    assert (shard_cache.clear_cache(include_partial=True), shard_cache.list_cache_entries()) == (
         4002,
         [],
     )
@@ -166,11 +166,11 @@ def test_a_half_download_is_told_and_goes_only_on_request(half):
 def test_a_whole_download_is_cleared_and_a_running_one_stays(half):
     (half.parent / "birds.zip").write_bytes(b"PK")
     with FileLock(half.parent / "pets.zip.lock"):
-        assert [(e.whole, e.in_use) for e in shard_cache.list_cache_entries()] == [
+        assert [(e.is_complete, e.in_use) for e in shard_cache.list_cache_entries()] == [
             (False, True),
             (True, False),
         ]
-        assert shard_cache.clear_cache(half_fetched=True) == 2
+        assert shard_cache.clear_cache(include_partial=True) == 2
     assert [e.path for e in shard_cache.list_cache_entries()] == [half]
 
 
@@ -178,13 +178,13 @@ def test_what_tensorflow_datasets_fetched_is_told_and_cleared(workspace):
     (tfds.tfds_folder() / "downloads").mkdir(parents=True)
     assert shard_cache.list_cache_entries() == []
     (tfds.tfds_folder() / "downloads" / "beans.zip").write_bytes(b"x" * 70)
-    assert [(e.kind, e.bytes, e.whole) for e in shard_cache.list_cache_entries()] == [
+    assert [(e.kind, e.bytes, e.is_complete) for e in shard_cache.list_cache_entries()] == [
         ("tfds", 70, False)
     ]
     with locks.hold_path_lock(tfds.tfds_folder()):
         assert [e.in_use for e in shard_cache.list_cache_entries()] == [True]
-        assert shard_cache.clear_cache(half_fetched=True) == 0
-    assert (shard_cache.clear_cache(), shard_cache.clear_cache(half_fetched=True)) == (0, 70)
+        assert shard_cache.clear_cache(include_partial=True) == 0
+    assert (shard_cache.clear_cache(), shard_cache.clear_cache(include_partial=True)) == (0, 70)
     assert not tfds.tfds_folder().exists()
 
 

@@ -39,7 +39,7 @@ COPIES = {
 
 def groups(photos):
     return duplicates.find_duplicate_groups(
-        np.stack([duplicates.make_thumbnail(photo) for photo in photos])
+        np.stack([duplicates.make_grey_thumbnail(photo) for photo in photos])
     )
 
 
@@ -59,7 +59,7 @@ def test_pictures_without_structure_are_like_no_other():
 
 def test_likeness_is_passed_on_and_joined_with_known_copies(pictures):
     photos = [*pictures[:5], smaller(pictures[2]), turned(pictures[2])]
-    thumbs = np.stack([duplicates.make_thumbnail(photo) for photo in photos])
+    thumbs = np.stack([duplicates.make_grey_thumbnail(photo) for photo in photos])
     assert duplicates.find_duplicate_groups(thumbs) == [[2, 5, 6]]
     assert duplicates.find_duplicate_groups(thumbs, known=[[0, 4], [4, 6]]) == [[0, 2, 4, 5, 6]]
 

@@ -77,7 +77,7 @@ def test_the_same_state_has_the_same_fingerprint_however_it_came_about(opened):
 def test_keeping_changes_no_photo(opened):
     changed = datasets.edit_photos(opened.id, [PhotoEdit(CAT, "keep", "tiny")])
     assert (changed.fingerprint, changed.photos) == (opened.fingerprint, opened.photos)
-    assert changed.kept == {CAT: {"tiny"}}
+    assert changed.dismissed_findings == {CAT: {"tiny"}}
 
 
 def test_the_state_an_old_run_was_trained_on_is_told_again_even_when_undone(opened):

@@ -163,7 +163,7 @@ def test_exports_are_shown_and_cleared_with_the_cache(folder, quick):
     shelf = export_cache.ExportCache(folder, ("cats", "dogs"))
     shelf.make("keras", lambda phase: None)
     (entry,) = shard_cache.list_cache_entries()
-    assert (entry.kind, entry.whole) == ("exports", True) and entry.bytes > 5
+    assert (entry.kind, entry.is_complete) == ("exports", True) and entry.bytes > 5
     assert shard_cache.clear_cache() == entry.bytes
     assert shard_cache.list_cache_entries() == [] and shelf.find("keras") is None
 

@@ -37,11 +37,11 @@ def test_a_value_is_made_again_only_when_a_file_of_it_changes(tmp_path):
     def ask():
         return cache.get("key", [file, other], file.read_text)
 
-    assert [ask(), ask()] == ["one", "one"] and cache.made == 1
+    assert [ask(), ask()] == ["one", "one"] and cache.miss_count == 1
     file.write_text("three")
     assert ask() == "three"
     other.write_text("it appeared")
-    assert ask() == "three" and cache.made == 3
+    assert ask() == "three" and cache.miss_count == 3
 
 
 def test_a_file_replaced_by_one_of_equal_size_and_time_is_another(tmp_path):
@@ -61,12 +61,12 @@ def test_what_was_not_asked_for_longest_is_dropped_first_and_the_latest_never():
     cache = FileCache(10, len)
     for key, size in (("a", 4), ("b", 4), ("a", 4), ("c", 4)):
         cache.get(key, [], lambda size=size: "x" * size)
-    assert cache.made == 3
+    assert cache.miss_count == 3
     cache.get("a", [], str)
-    assert cache.made == 3
+    assert cache.miss_count == 3
     cache.get("b", [], lambda: "y" * 50)
     cache.get("b", [], str)
-    assert cache.made == 4
+    assert cache.miss_count == 4
 
 
 def test_what_making_raises_is_passed_on_and_not_kept(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from fuzz.seeds import png_chunk
 from PIL import Image
 
-from catdog_core.imaging import decode, image_header
+from catdog_core.imaging import decode, image_header, orientation
 
 WIDTH, HEIGHT = 48, 32
 TURNS = {
@@ -154,3 +154,14 @@ def test_turning_a_photo_takes_no_second_copy(monkeypatch):
     data = saved("PNG", exif=exif(6))
     monkeypatch.setattr(np, "ascontiguousarray", None)
     assert decode.decode_photo(data).flags.c_contiguous
+
+
+@pytest.mark.parametrize("mark", [1, 3, 6, 8])
+def test_the_size_of_a_turned_tiff_is_that_of_its_pixels_as_stored(mark):
+    """It is set by an attribute of Pillow's that is not public: notice where that changes."""
+    with Image.open(
+        BytesIO(flat_photos.flat_tiff(48, 32, tags=[(274, 3, 1, bytes([mark, 0]))]))
+    ) as image:
+        orientation.load_as_stored(image)
+        assert image.size == image.im.size == (48, 32)
+        assert np.asarray(image).shape[:2] == (32, 48)

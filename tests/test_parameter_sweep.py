@@ -39,7 +39,7 @@ def test_what_draws_either_way_goes_from_minus_to_plus_its_maximum(name):
     steps = sweep_setting(PHOTO, name, NO_AUGMENTATION)
     assert [steps[0].value, steps[4].value, steps[-1].value] == [-high, 0, high]
     assert np.array_equal(steps[4].image, PHOTO)
-    assert [s.inside for s in steps] == [n == 4 for n in range(9)]
+    assert [s.in_range for s in steps] == [n == 4 for n in range(9)]
 
 
 def test_a_sweep_uses_the_transform_that_trains():
@@ -53,7 +53,7 @@ def test_a_sweep_uses_the_transform_that_trains():
 def test_inside_is_what_the_settings_would_draw():
     settings = Augmentation(rotation_range=90, brightness_range=(0.5, 1.5), zoom_range=0.5)
     marks = {
-        name: [s.value for s in sweep_setting(PHOTO, name, settings) if s.inside]
+        name: [s.value for s in sweep_setting(PHOTO, name, settings) if s.in_range]
         for name in ("rotation_range", "brightness_range", "zoom_range", "contrast_range")
     }
     assert marks["rotation_range"] == [-90, -45, 0, 45, 90]
@@ -72,15 +72,15 @@ def test_factors_have_the_unchanged_photo_in_the_middle():
 
 def test_flips_are_off_and_on():
     off, on = sweep_setting(PHOTO, "horizontal_flip", Augmentation(horizontal_flip=False))
-    assert (off.label, off.inside, on.label, on.inside) == ("off", True, "on", False)
+    assert (off.label, off.in_range, on.label, on.in_range) == ("off", True, "on", False)
     assert np.array_equal(on.image, PHOTO[:, ::-1])
-    assert all(s.inside for s in sweep_setting(PHOTO, "vertical_flip", Augmentation()))
+    assert all(s.in_range for s in sweep_setting(PHOTO, "vertical_flip", Augmentation()))
 
 
 def test_each_fill_mode_shows_its_corners():
     steps = sweep_setting(PHOTO, "fill_mode", Augmentation(cval=200))
     assert [s.label for s in steps] == ["nearest", "reflect", "wrap", "constant"]
-    assert [s.inside for s in steps] == [True, False, False, False]
+    assert [s.in_range for s in steps] == [True, False, False, False]
     assert len({s.image[0, 0].tobytes() for s in steps}) == 4
     assert np.all(steps[3].image[0, 0] == 200)
 
@@ -88,18 +88,18 @@ def test_each_fill_mode_shows_its_corners():
 def test_the_fill_value_shows_in_the_corners():
     steps = sweep_setting(PHOTO, "cval", Augmentation(fill_mode="constant", cval=255))
     assert [s.image[0, 0, 0] for s in steps[::8]] == [0, 255]
-    assert [s.inside for s in steps] == [False] * 8 + [True]
+    assert [s.in_range for s in steps] == [False] * 8 + [True]
 
 
 def test_erasing_grows_from_the_middle_and_needs_a_chance_to_be_drawn():
     steps = sweep_setting(PHOTO, "erasing_area", Augmentation(erasing_area=0.5))
     erased = [np.mean(np.all(s.image == 127, axis=2)) for s in steps]
     assert erased == pytest.approx([s.value for s in steps], abs=0.02)
-    assert not any(s.inside for s in steps)
+    assert not any(s.in_range for s in steps)
     drawn = sweep_setting(
         PHOTO, "erasing_area", Augmentation(erasing_area=0.5, erasing_probability=1)
     )
-    assert [s.inside for s in drawn] == [s.value <= 0.5 for s in drawn]
+    assert [s.in_range for s in drawn] == [s.value <= 0.5 for s in drawn]
 
 
 @pytest.mark.parametrize("name", ["mixup_alpha", "cutmix_alpha"])
@@ -108,7 +108,7 @@ def test_mixing_goes_from_one_photo_to_the_other(name):
     assert [s.label for s in steps] == ["100 %", "75 %", "50 %", "25 %", "0 %"]
     assert np.array_equal(steps[0].image, PHOTO)
     assert np.array_equal(steps[4].image, OTHER)
-    assert [s.inside for s in steps] == [True, False, False, False, False]
+    assert [s.in_range for s in steps] == [True, False, False, False, False]
     with pytest.raises(SettingsError, match="another photo"):
         sweep_setting(PHOTO, name, Augmentation())
 
@@ -118,7 +118,7 @@ def test_mixing_uses_the_step_that_trains():
         1
     ]
     assert np.array_equal(half.image, mix_apply(PHOTO, OTHER, Mix(0.5)))
-    assert half.inside
+    assert half.in_range
     cut = sweep_setting(PHOTO, "cutmix_alpha", Augmentation(), count=3, other=OTHER)[1].image
     assert np.mean(np.all(cut == OTHER, axis=2)) == pytest.approx(0.5, abs=0.03)
 

@@ -36,9 +36,9 @@ TURNED = [(274, 3, 1, b"\6\0")]
 def test_coefficients_are_counted_by_sampling_and_scans(factors, width, height, blocks, kind):
     data = flat_jpeg(width, height, factors, kind, each=len(factors) > 1)
     several = len(factors) > 1 or kind in (0xC2, 0xCA)
-    assert jpegs.read_jpeg_frame(data).kept_bytes == blocks * 128 * several
+    assert jpegs.read_jpeg_frame(data).buffered_bytes == blocks * 128 * several
     if len(factors) == 3 and kind in (0xC0, 0xC1, 0xC9):
-        assert jpegs.read_jpeg_frame(flat_jpeg(width, height, factors, kind)).kept_bytes == 0
+        assert jpegs.read_jpeg_frame(flat_jpeg(width, height, factors, kind)).buffered_bytes == 0
 
 
 REFUSED = {

@@ -42,22 +42,41 @@ _BORDERS: dict[FillMode, int] = {
 
 
 def affine_matrix(transform: Transform, size: tuple[int, int]) -> NDArray[np.float64]:
-    """The (2, 3) map from (x, y) of the result to (x, y) of the source, in pixels."""
+    """Return the map from (x, y) of the result to (x, y) of the source, in pixels.
+
+    The centre of the top left pixel is (0, 0), that of the bottom right one (W - 1, H - 1); so the
+    photo's centre is ((W - 1) / 2, (H - 1) / 2), and a flip takes x to W - 1 - x.
+
+    Args:
+        transform: the values drawn.
+        size: (H, W) of the photo, pixels.
+
+    Returns:
+        (2, 3) float64. Its map goes from the result to the source, the opposite of how a photo
+        seems to move, since each pixel of the result needs one place to be taken from. That of
+        Keras does so too (SciPy's `ndimage.affine_transform`), and OpenCV when it is given
+        `WARP_INVERSE_MAP`.
+    """
     height, width = size
     theta, shear = radians(transform.theta), radians(transform.shear)
-    # rotation @ shift @ shear @ zoom; the shift is turned with the photo.
+    # The product rotation @ shift @ shear @ zoom, multiplied out, in the order of
+    # `keras.preprocessing.image.apply_affine_transform`. The matrix of a shear is
+    # [[1, -sin s], [0, cos s]] there; the sums of angles follow by the addition theorems. It slants
+    # the photo and makes it 1 / cos s higher. The shift is turned with the photo.
     xx = cos(theta) * transform.zx
     xy = -sin(theta + shear) * transform.zy
     yx = sin(theta) * transform.zx
     yy = cos(theta + shear) * transform.zy
     shift_x = cos(theta) * transform.shift_x - sin(theta) * transform.shift_y
     shift_y = sin(theta) * transform.shift_x + cos(theta) * transform.shift_y
+    # All of it is about the centre: shifted there and back, which only changes the last column.
     # Keras takes half the height as the centre's x and half the width as its y. On squares, which
     # is what trains, it makes no difference; on other shapes equality with Keras is kept.
     x, y = (height - 1) / 2, (width - 1) / 2
     move_x = shift_x + x - xx * x - xy * y
     move_y = shift_y + y - yx * x - yy * y
-    if transform.flip_horizontal:  # the result's x is read from the right edge
+    # A flip comes last, after the product: W - 1 - x, or H - 1 - y, is put in for x or y.
+    if transform.flip_horizontal:
         move_x, move_y, xx, yx = move_x + xx * (width - 1), move_y + yx * (width - 1), -xx, -yx
     if transform.flip_vertical:
         move_x, move_y, xy, yy = move_x + xy * (height - 1), move_y + yy * (height - 1), -xy, -yy
@@ -72,7 +91,7 @@ def apply_transform(image: Photo, transform: Transform) -> Photo:
 def make_variants(
     image: Photo, settings: Augmentation, count: int = 20, seed: int = 0
 ) -> list[tuple[Photo, Transform]]:
-    """`count` random variants of one photo, each with the values drawn for it.
+    """Make `count` random variants of one photo, each with the values drawn for it.
 
     Variant i depends on (seed, i) alone, so asking for more keeps the first ones.
     """

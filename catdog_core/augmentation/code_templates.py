@@ -1,4 +1,4 @@
-"""Copy as code: the same augmentation as runnable Python for four libraries.
+"""Write an augmentation as runnable Python for four libraries.
 
     ImageDataGenerator   the class of the class notes
     Keras layers         what Keras 3 has in its place
@@ -46,7 +46,7 @@ for number, step in enumerate(augment.transforms):
 
 
 def missing_settings_comment(library: str, names: Names) -> str:
-    """A comment that names the settings a library lacks, or nothing."""
+    """Return a comment that names the settings a library lacks, or nothing."""
     if not names:
         return ""
     text = f"Left out, as {library} has no setting for it: {', '.join(names)}."
@@ -54,7 +54,7 @@ def missing_settings_comment(library: str, names: Names) -> str:
 
 
 def image_data_generator_code(s: Augmentation, on: Names, seed: int) -> str:
-    """Code for `tf.keras.preprocessing.image.ImageDataGenerator`."""
+    """Return code for `tf.keras.preprocessing.image.ImageDataGenerator`."""
     return f"""\
 import numpy as np
 from tensorflow.keras.preprocessing.image import ImageDataGenerator, img_to_array, load_img
@@ -72,7 +72,7 @@ variants = next(generator.flow(photos, batch_size=20, shuffle=False, seed={seed}
 
 
 def generator_definition(s: Augmentation, on: Names) -> str:
-    """The line that makes the generator: ``generator = ImageDataGenerator(…)``."""
+    """Return the line that makes the generator: ``generator = ImageDataGenerator(…)``."""
     shifts = ""
     if s.width_shift_range != s.height_shift_range:
         on = tuple(name for name in on if name not in ("width_shift_range", "height_shift_range"))
@@ -89,7 +89,7 @@ def generator_definition(s: Augmentation, on: Names) -> str:
 
 
 def catdog_lab_code(s: Augmentation, on: Names, seed: int) -> str:
-    """Code for this project's own engine."""
+    """Return code for this project's own engine."""
     fields = type(s).model_fields
     arguments = [
         f"{name}={format_literal(value)},"
@@ -125,7 +125,7 @@ variants, labels = augment.mix_batch(variants, labels, settings, chance)
 
 
 def albumentations_code(s: Augmentation, on: Names, seed: int) -> str:
-    """Code for albumentations."""
+    """Return code for albumentations."""
     steps = [
         _affine(s) if "fill_mode" in on else "",
         "A.HorizontalFlip(p=0.5)," if s.horizontal_flip else "",
@@ -216,7 +216,7 @@ def _symmetric_range(most: float, divisor: int = 1) -> str:
 
 
 def format_literal(value: object) -> str:
-    """A value as a person would type it: 20 rather than 20.0."""
+    """Format a value as a person would type it: 20 rather than 20.0."""
     if isinstance(value, tuple):
         return f"({', '.join(format_literal(part) for part in value)})"
     if isinstance(value, float):
@@ -225,18 +225,18 @@ def format_literal(value: object) -> str:
 
 
 def format_rounded(value: float) -> str:
-    """A number that was reckoned, without the crumbs of binary fractions."""
+    """Format a computed number to four decimals: 0.3 rather than 0.30000000000000004."""
     return format_literal(round(float(value), 4))
 
 
 def format_call(name: str, arguments: list[str]) -> str:
-    """A call with one argument a line."""
+    """Format a call with one argument a line."""
     inside = _indented(arguments)
     return f"{name}(\n{inside})" if inside else f"{name}()"
 
 
 def format_list(items: list[str]) -> str:
-    """A list with one item a line."""
+    """Format a list with one item a line."""
     inside = _indented(items)
     return f"[\n{inside}]" if inside else "[]"
 
@@ -304,7 +304,7 @@ variants, labels = map(ops.convert_to_numpy, mixed(photos, labels))
 
 
 def keras_layers_code(s: Augmentation, on: Names, seed: int) -> str:
-    """Code for Keras's preprocessing layers."""
+    """Return code for Keras's preprocessing layers."""
     return "\n".join(
         (
             "import keras\nimport numpy as np\nfrom keras import layers, ops\n",
@@ -317,7 +317,7 @@ def keras_layers_code(s: Augmentation, on: Names, seed: int) -> str:
 
 
 def keras_layers_definition(s: Augmentation, on: Names) -> str:
-    """The code that defines `augment`, and where photos are mixed a function `mixed`."""
+    """Return the code that defines `augment`, and where photos are mixed a function `mixed`."""
     steps = [*_geometric_layers(s), *_color_layers(s, on)]
     return "\n".join(
         (
@@ -493,7 +493,7 @@ LIBRARIES = tuple(_LIBRARIES)
 
 
 def make_snippets(settings: Augmentation, seed: int = 0) -> dict[str, Snippet]:
-    """The augmentation as code, by the name of the library, one for each of `LIBRARIES`.
+    """Return the augmentation as code, by library, one snippet for each of `LIBRARIES`.
 
     Args:
         settings: what the code shall do.

@@ -1,4 +1,4 @@
-"""What a transform does to the values of a photo once its pixels are in their places.
+"""Change the values of a photo's pixels, once they are in their places.
 
 In this order, as light comes into a camera: channel shift, brightness and contrast by one table
 of 256 values; saturation and hue by one 3 × 3 matrix; blur; noise; an erased rectangle. All on
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..imaging.decode import Photo
 from .transform import Transform
 
+# From RGB to luminance and two colour differences, by the coefficients of the NTSC (1953).
 _YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 _LEVELS = np.arange(256, dtype=np.float64)
 
@@ -53,6 +54,8 @@ def _lookup_table(target: Photo, transform: Transform) -> NDArray[np.uint8]:
     if transform.brightness != 1.0:
         values = (values * transform.brightness).clip(0, 255)
     if transform.contrast != 1.0:
+        # The mean after shift and brightness, computed instead of measured: that saves a pass over
+        # the pixels, and leaves out of account what the two clip at 0 and 255.
         grey = transform.brightness * (
             float(np.dot(_YIQ[0], cv2.mean(target)[:3])) + transform.channel_shift
         )
@@ -62,7 +65,7 @@ def _lookup_table(target: Photo, transform: Transform) -> NDArray[np.uint8]:
 
 
 def colour_matrix(saturation: float, hue: float) -> NDArray[np.float64]:
-    """The (3, 3) matrix from RGB to RGB that scales saturation and turns the hue.
+    """Return the (3, 3) matrix from RGB to RGB that scales saturation and turns the hue.
 
     Both act on the two colour values of YIQ (NTSC, 1953) and leave its luminance: the saturation
     equals a blend with the grey photo, as in `PIL.ImageEnhance.Color`; the hue is an angle.

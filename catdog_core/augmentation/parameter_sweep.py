@@ -1,4 +1,4 @@
-"""One setting swept from end to end while all others change nothing: what does it do?
+"""Draw a photo under one setting from its least value to its greatest; others change nothing.
 
 Made by `augment.apply_transform` and `mixing.apply_mix`, as the variants and the training photos
 are; how far a sweep goes is read off the setting's own control.
@@ -26,16 +26,16 @@ Value = float | bool | str
 
 @dataclass(frozen=True)
 class SweepStep:
-    """One place of a sweep.
+    """One step of a sweep.
 
     `label` is the value with its unit, or the message id of a word; `image` is (H, W, 3) uint8;
-    `inside` tells whether the settings at hand would ever draw this value.
+    `in_range` tells whether the settings at hand would ever draw this value.
     """
 
     value: Value
     label: str
     image: Photo
-    inside: bool
+    in_range: bool
 
 
 _CORNERS: dict[str, Any] = {"theta": 20.0, "zx": 1.2, "zy": 1.2}
@@ -68,7 +68,7 @@ _MIXES: dict[str, Callable[[float, int, int], Mix]] = {
 
 
 def list_sweepable_settings(with_other: bool = True) -> list[str]:
-    """The settings a sweep can show, in their order; MixUp and CutMix only with another photo."""
+    """List the settings a sweep can show, in order; MixUp and CutMix only with another photo."""
     known = {**_TRANSFORMS, **_MIXES} if with_other else _TRANSFORMS
     return [control.name for control in describe_fields(Augmentation) if control.name in known]
 
@@ -76,7 +76,7 @@ def list_sweepable_settings(with_other: bool = True) -> list[str]:
 def sweep_setting(
     image: Photo, name: str, settings: Augmentation, count: int = 9, other: Photo | None = None
 ) -> list[SweepStep]:
-    """One photo under one setting, from the least value it can draw to the greatest.
+    """Draw one photo under one setting, from the least value it can have to the greatest.
 
     A setting that draws either way goes from minus to plus its maximum, an odd `count` having the
     unchanged photo in the middle. The shares of mixed photos go from all to nothing.
@@ -123,11 +123,11 @@ def _sweep_mix(
     height, width = image.shape[:2]
     for share in np.linspace(1.0, 0.0, count).tolist():
         mixed = mixing.apply_mix(image, other, _MIXES[name](share, height, width))
-        inside = share == 1.0 or getattr(settings, name) > 0  # Beta(α, α) draws any share
-        yield SweepStep(share, f"{100 * share:.0f} %", mixed, inside)
+        in_range = share == 1.0 or getattr(settings, name) > 0  # Beta(α, α) draws any share
+        yield SweepStep(share, f"{100 * share:.0f} %", mixed, in_range)
 
 
-def _sweep_values(control: FieldSpec, count: int) -> list[Any]:
+def _sweep_values(control: FieldSpec, count: int) -> list[Value]:
     if control.kind == "bool":
         return [False, True]
     if control.kind == "choice":

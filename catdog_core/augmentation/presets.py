@@ -38,12 +38,12 @@ class Preset:
 
 
 def presets_folder() -> Path:
-    """Where the presets of this workspace lie."""
+    """Return where the presets of this workspace lie."""
     return files.workspace_folder() / "presets"
 
 
 def list_presets() -> list[Preset]:
-    """The saved presets by name; those of `config.PRESETS` and damaged files are not among them.
+    """List the saved presets by name, without those of `config.PRESETS` and damaged files.
 
     `list_damaged_presets` tells of the latter.
     """
@@ -51,12 +51,12 @@ def list_presets() -> list[Preset]:
 
 
 def list_damaged_presets() -> list[tuple[str, CatDogError]]:
-    """Files among the presets that are none, by file name, each with what is wrong with it."""
+    """List the files of presets that cannot be read, by name, each with what is wrong."""
     return scan_presets()[1]
 
 
 def scan_presets() -> tuple[list[Preset], list[tuple[str, CatDogError]]]:
-    """What `list_presets` and `list_damaged_presets` tell, by one reading of the folder."""
+    """Return what `list_presets` and `list_damaged_presets` tell, by one reading of the folder."""
     presets: list[Preset] = []
     broken: list[tuple[str, CatDogError]] = []
     for path in _preset_paths():
@@ -101,13 +101,13 @@ def save_preset(name: str, settings: Augmentation, replace: bool = False) -> Pre
 
 
 def find_preset(name: str) -> Preset | None:
-    """A saved preset by its name."""
+    """Return a saved preset by its name."""
     name = _normalize_name(name)
     return next((preset for preset in list_presets() if preset.name == name), None)
 
 
 def load_preset(preset_id: str) -> Preset:
-    """A saved preset by its id.
+    """Return a saved preset by its id.
 
     Raises:
         SettingsError: there is none, or its file is damaged.
@@ -131,14 +131,14 @@ def remove_preset(preset_id: str) -> str:
 
 
 def dump_preset(name: str, settings: Augmentation) -> str:
-    """The text of a preset's file, for a download."""
+    """Return the text of a preset's file, for a download."""
     return (
         json.dumps(_envelope(_validate_name(name), settings), ensure_ascii=False, indent=1) + "\n"
     )
 
 
 def read_preset(path: Path) -> tuple[str, Augmentation]:
-    """The name and settings in a preset's file; a user's own file, wherever it lies.
+    """Return the name and settings in a preset's file; a user's own file, wherever it lies.
 
     Raises:
         SettingsError: the file cannot be read or is no preset.
@@ -156,7 +156,7 @@ def read_preset(path: Path) -> tuple[str, Augmentation]:
 
 
 def parse_preset(data: str | bytes, origin: str) -> tuple[str, Augmentation]:
-    """The name and settings in the content of a preset's file.
+    """Return the name and settings in the content of a preset's file.
 
     Args:
         data: what `dump_preset` gives, or a JSON object of settings alone.
@@ -256,7 +256,7 @@ def _check_envelope(values: dict[str, Any], origin: str) -> None:
             )
 
 
-def _envelope(name: str, settings: Augmentation) -> dict[str, Any]:
+def _envelope(name: str, settings: Augmentation) -> dict[str, object]:
     return {"format": FORMAT, "kind": KIND, "name": name, "settings": settings.model_dump()}
 
 

@@ -1,10 +1,9 @@
-"""An augmentation as the query of a link, and back: only what differs from the defaults."""
+"""Write an augmentation as the query of a link, and read it: what differs from the defaults."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from ..base.errors import SettingsError
 from ..base.field_specs import describe_fields, parse_settings
@@ -17,7 +16,7 @@ _PAIR = re.compile(rf"({_NUMBER})-({_NUMBER})", re.ASCII)
 
 
 def settings_to_query(settings: Augmentation) -> dict[str, str]:
-    """The settings that differ from `Augmentation()`, as short texts by name.
+    """Return the settings that differ from `Augmentation()`, as short texts by name.
 
     Numbers are "30", truths "true" or "false", factors "0.7-1.3", choices their names.
     """
@@ -29,12 +28,12 @@ def settings_to_query(settings: Augmentation) -> dict[str, str]:
 
 
 def settings_from_query(query: Mapping[str, str]) -> tuple[Augmentation, list[SettingsError]]:
-    """The settings in a link's query; keys that are no setting belong to others.
+    """Return the settings in a link's query; keys that are no setting belong to others.
 
     Returns:
         The settings, and one error for each value that was refused and replaced by the default.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     refused = []
     for control in describe_fields(Augmentation):
         if control.name not in query:
@@ -59,7 +58,7 @@ def settings_from_query(query: Mapping[str, str]) -> tuple[Augmentation, list[Se
     return parse_settings(Augmentation, values, "URL"), refused
 
 
-def _format_value(value: Any) -> str:
+def _format_value(value: object) -> str:
     if value is None:
         return "1-1"  # no range of factors: the one that changes nothing
     if isinstance(value, tuple):

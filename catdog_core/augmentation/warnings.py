@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..base.errors import N_
 from ..base.files import truncate_for_display
+from ..base.messages import Params
 from ..config import Augmentation
 
 
@@ -21,7 +21,7 @@ class SettingWarning:
 
     setting: str
     text: str
-    params: dict[str, Any]
+    params: Params
 
 
 WarningRule = tuple[str, Callable[[Augmentation], bool], str]
@@ -211,7 +211,7 @@ _RULES: tuple[WarningRule, ...] = (
 def list_setting_warnings(
     settings: Augmentation, classes: Sequence[str] = ()
 ) -> list[SettingWarning]:
-    """What to ask oneself about these settings, in the order of the settings.
+    """Return what to ask oneself about these settings, in the order of the settings.
 
     Args:
         settings: an augmentation.
@@ -228,7 +228,7 @@ def list_setting_warnings(
     ]
 
 
-def _params(value: Any, classes: str) -> dict[str, Any]:
+def _params(value: object, classes: str) -> Params:
     if isinstance(value, tuple):
         return {"low": value[0], "high": value[1], "classes": classes}
     return {"value": value, "classes": classes}

@@ -1,4 +1,4 @@
-"""Who may do what: roles and quotas, where several people share one lab.
+"""Decide who may do what: roles and quotas, where several people share one lab.
 
     workspace/access.json    writer: a teacher by hand
 
@@ -110,12 +110,12 @@ class Access(Settings):
 
     @field_validator("teacher_code", "student_code")
     @classmethod
-    def _check_code(cls, kept: str) -> str:
-        if kept and not _HASH.fullmatch(kept):
+    def _check_code(cls, code_hash: str) -> str:
+        if code_hash and not _HASH.fullmatch(code_hash):
             raise ValueError("this is no hash of a code, as access.hash_code makes it")
-        if kept and _matches_hash("", kept):
+        if code_hash and _matches_hash("", code_hash):
             raise ValueError("this is the hash of an empty code")
-        return kept
+        return code_hash
 
     @field_validator("teachers", "students")
     @classmethod
@@ -137,7 +137,7 @@ _visitor_provider: Callable[[], Visitor | None] = lambda: None  # noqa: E731 - r
 
 
 def load_access_settings() -> Access:
-    """The settings of this workspace; a file that changes holds at once.
+    """Return the settings of this workspace; a file that changes holds at once.
 
     Raises:
         SettingsError, CatDogError: the file is damaged, or names what is no setting.
@@ -148,7 +148,9 @@ def load_access_settings() -> Access:
 
 def _read_access_file(path: Path, more: str) -> Access:
     settings = (
-        files.read_json(path, most=bounded_readers.SMALL_BYTES) if os.path.lexists(path) else {}
+        files.read_json(path, max_bytes=bounded_readers.SMALL_BYTES)
+        if os.path.lexists(path)
+        else {}
     )
     overrides = _read_overrides(more) if more else {}
     if isinstance(settings, dict):
@@ -196,12 +198,12 @@ def set_visitor_provider(who: Callable[[], Visitor | None]) -> None:
 
 
 def current_visitor() -> Visitor:
-    """Who the present thread works for."""
+    """Return who the present thread works for."""
     return _visitor_provider() or OWNER
 
 
 def is_allowed(action: Action, owner: str | None = None) -> bool:
-    """Whether the visitor may do something.
+    """Tell whether the visitor may do something.
 
     Args:
         action: what.
@@ -217,7 +219,7 @@ def is_allowed(action: Action, owner: str | None = None) -> bool:
 
 
 def check_permission(action: Action, owner: str | None = None) -> None:
-    """The guard before whatever starts, changes or deletes something.
+    """Refuse whatever starts, changes or deletes something unless the visitor may do it.
 
     Raises:
         AccessError: the visitor may not do it; with what they may, and who could.
@@ -243,7 +245,7 @@ def check_permission(action: Action, owner: str | None = None) -> None:
 
 
 def check_quota(listing: Callable[[], Iterable[HasOwner]], more: int = 0) -> None:
-    """The guard before one more run, and before any of a file that becomes one is read.
+    """Refuse one more run of a student who has as many as are allowed.
 
     Args:
         listing: gives the runs there are; not asked where there is no quota.
@@ -290,7 +292,7 @@ def check_quota(listing: Callable[[], Iterable[HasOwner]], more: int = 0) -> Non
 
 
 def max_parallel_runs(wanted: int | None) -> int | None:
-    """How many runs of one sweep may train at once: a student's quota holds for them, too.
+    """Return how many runs of one sweep may train at once: a student's quota holds for them, too.
 
     Args:
         wanted: how many are asked for, None for as many as there is room for.
@@ -302,7 +304,7 @@ def max_parallel_runs(wanted: int | None) -> int | None:
 
 
 def hash_code(code: str) -> str:
-    """A code as access.json keeps it: salt and scrypt hash, from which it cannot be told.
+    """Return a code as access.json keeps it: a salt and a scrypt hash (RFC 7914).
 
     Raises:
         SettingsError: the code is blank, or nobody could type it.
@@ -318,7 +320,7 @@ def hash_code(code: str) -> str:
 
 
 def is_blank(code: str) -> bool:
-    """Whether a code has nothing that can be seen: spaces, controls, marks without a letter."""
+    """Tell whether a code shows nothing: spaces, controls, marks without a letter."""
     return not any(unicodedata.category(each)[0] in "LNPS" for each in code if each not in _FILLERS)
 
 
@@ -339,7 +341,7 @@ def _normalize_code(code: str) -> str:
 
 
 def role_by_code(code: str) -> Role | None:
-    """The role a code gives, None for a wrong one. Takes 50 ms a code, right or wrong.
+    """Return the role a code gives, None for a wrong one. Takes 50 ms a code, right or wrong.
 
     Raises:
         SettingsError: it is the code of two roles, so it gives none.
@@ -361,7 +363,7 @@ def role_by_code(code: str) -> Role | None:
 
 
 def get_code_hash(role: Role) -> str:
-    """What access.json keeps of the code of a role now; empty where the role has none."""
+    """Return what access.json keeps of a role's code now; empty where the role has none."""
     return {
         "teacher": load_access_settings().teacher_code,
         "student": load_access_settings().student_code,
@@ -369,7 +371,7 @@ def get_code_hash(role: Role) -> str:
 
 
 def verified_address(claims: Mapping[str, Any], now: float | None = None) -> str:
-    """The e-mail address of somebody who signed in, where it may give a role.
+    """Return the e-mail address of somebody who signed in, where it may give a role.
 
     Args:
         claims: what the identity provider says, and `is_logged_in`.
@@ -407,7 +409,7 @@ def _is_recent(issued: Any, now: float) -> bool:
 
 
 def role_by_email(email: str) -> Role:
-    """The role of somebody who signed in with a verified address."""
+    """Return the role of somebody who signed in with a verified address."""
     lists: tuple[tuple[Role, tuple[str, ...]], ...] = (
         ("teacher", load_access_settings().teachers),
         ("student", load_access_settings().students),
@@ -419,7 +421,7 @@ def role_by_email(email: str) -> Role:
 
 
 def matches_address(email: str, pattern: str) -> bool:
-    """Whether an e-mail address is one of a pattern's; case does not count.
+    """Tell whether an e-mail address is one of a pattern's; case does not count.
 
     Args:
         email: a single address.

@@ -80,7 +80,7 @@ def read_regular(path: Path | str, limit: int | None = None) -> bytes:
 
 
 def is_windows_device(path: str) -> bool:
-    """Whether Windows takes a path for a device, such as ``NUL``, ``con.txt`` or a pipe's."""
+    """Tell whether Windows takes a path for a device, such as ``NUL``, ``con.txt`` or a pipe's."""
     if path.replace("/", "\\").startswith(("\\\\.\\", "\\\\?\\GLOBALROOT")):
         return True
     base = PureWindowsPath(path).name.partition(".")[0].partition(":")[0].rstrip(" ").upper()

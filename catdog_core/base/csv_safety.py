@@ -1,4 +1,4 @@
-"""Names from outside in tables that people open in a spreadsheet."""
+"""Escape names from outside in CSV tables that people open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def escape_cell(text: str, for_spreadsheet: bool = True) -> str:
-    """A text as a cell of a CSV file, which no spreadsheet takes for a formula.
+    """Return a text as a cell of a CSV file that no spreadsheet takes for a formula.
 
     Args:
         text: any name. An apostrophe is put before one that begins as a formula does; the wide

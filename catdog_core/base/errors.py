@@ -16,6 +16,8 @@ pages can look the template up in the message catalogue and show it in the sessi
 
 from __future__ import annotations
 
+from .messages import Params
+
 
 class CatDogError(Exception):
     """A mistake a user can mend.
@@ -40,7 +42,7 @@ class CatDogError(Exception):
         return (_rebuild, (type(self), self.message, self.params))
 
 
-def _rebuild(kind: type[CatDogError], message: str, params: dict[str, object]) -> CatDogError:
+def _rebuild(kind: type[CatDogError], message: str, params: Params) -> CatDogError:
     return kind(message, **params)
 
 

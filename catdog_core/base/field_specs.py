@@ -35,7 +35,7 @@ def field(
     typical: tuple[float, float] | None = None,
     one_way: bool = False,
 ) -> Any:
-    """A field of a settings model, with all that a form, a flag and a check need to know.
+    """Define a field of a settings model, with all that a form, a flag and a check need to know.
 
     Args:
         default: the value where nothing is said.
@@ -54,7 +54,7 @@ def field(
 
 
 def factor_range_field(label: str, help: str, *, high: float, typical: tuple[float, float]) -> Any:
-    """A field for a range of factors, (lowest, highest) from 0 to `high`; None changes nothing."""
+    """Define a field for factors from 0 to `high`, (lowest, highest); None changes nothing."""
     extra = _extra(label, "×", 0.0, high, 0.05, "linear", typical)
     return Field(None, title=label, description=help, json_schema_extra=extra)
 
@@ -172,7 +172,7 @@ def parse_settings(model: type[S], values: Any, origin: str = "the settings") ->
 
 
 def describe_accepted_values(control: FieldSpec) -> str:
-    """The values a control accepts, in words: "0 to 180", "one of nearest, reflect, …"."""
+    """Say which values a control accepts: "0 to 180", "one of nearest, reflect, …"."""
     if control.kind == "bool":
         return "true or false"
     if control.kind == "choice":
@@ -185,7 +185,7 @@ def describe_accepted_values(control: FieldSpec) -> str:
 
 
 def is_settings(kind: Any) -> bool:
-    """Whether a field's type is a settings model of its own."""
+    """Tell whether a field's type is a settings model of its own."""
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 

@@ -38,14 +38,14 @@ class FileCache(Generic[T]):
         self._limit, self._weigh = limit, weigh
         self._cached: OrderedDict[Hashable, tuple[Signature, T]] = OrderedDict()
         self._guard = threading.Lock()
-        self.made = 0
-        """How often a value was made, not taken from the cache."""
+        self.miss_count = 0
+        """How often a value was made since the cache did not have it."""
 
     def __len__(self) -> int:
         return len(self._cached)
 
     def get(self, key: Hashable, paths: Sequence[Path | str], make: Callable[[], T]) -> T:
-        """The value of `key`: the one made last, unless one of the files is another since.
+        """Return the value of `key`: the one made last, unless a file has changed since.
 
         Args:
             key: what is asked for.
@@ -60,7 +60,7 @@ class FileCache(Generic[T]):
                 return known[1]
         value = make()
         with self._guard:
-            self.made += 1
+            self.miss_count += 1
             self._cached[key] = (now, value)
             self._cached.move_to_end(key)
             while len(self._cached) > 1 and self._weight() > self._limit:

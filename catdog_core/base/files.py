@@ -1,4 +1,4 @@
-"""Writing so that nothing is ever half written, and reading what may be half written.
+"""Write files so that none is ever half written, and read what may be half written.
 
 A stored file has one writer. It is either replaced whole (written beside, fsynced, renamed) or
 append-only, read tolerant of a torn last line.
@@ -38,7 +38,7 @@ MAX_LINES_BYTES = 200_000_000
 
 
 def workspace_folder() -> Path:
-    """The folder everything the lab writes lives under; ``CATDOG_WORKSPACE`` moves it.
+    """Return the folder that everything the lab writes is in; ``CATDOG_WORKSPACE`` moves it.
 
     Raises:
         SettingsError: the variable names no folder.
@@ -51,17 +51,17 @@ def workspace_folder() -> Path:
 
 
 def runs_folder() -> Path:
-    """The folder of this workspace's runs, one folder each."""
+    """Return the folder of this workspace's runs, one folder each."""
     return workspace_folder() / "runs"
 
 
 def cache_folder() -> Path:
-    """The folder of what can be made or downloaded again."""
+    """Return the folder of what can be made or downloaded again."""
     return workspace_folder() / "cache"
 
 
 def resolve_workspace() -> Path:
-    """The workspace, checked; ``CATDOG_WORKSPACE`` gets its absolute path.
+    """Return the workspace, checked; ``CATDOG_WORKSPACE`` gets its absolute path.
 
     Called when a process starts: a relative path counts from the folder the process was started
     in, ``~`` is the home folder, and every process started from here finds the same workspace,
@@ -259,7 +259,7 @@ def wrap_os_errors(path: Path) -> Iterator[None]:
 
 
 def write_error(path: Path | str, error: OSError) -> CatDogError:
-    """The sentence that tells why `path` could not be written, or moved, and what to do."""
+    """Return the error that says why `path` could not be written, or moved, and what to do."""
     return CatDogError(
         "{path} could not be written: {reason}. Earlier files are intact. Free some disk space"
         " or choose a folder you may write to, then try again.",
@@ -285,23 +285,23 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode())
 
 
-def read_json(path: Path, known: int | None = None, most: int | None = None) -> Any:
+def read_json(path: Path, newest_format: int | None = None, max_bytes: int | None = None) -> Any:
     """Read a JSON file.
 
     Args:
         path: the file.
-        known: the newest format this program knows, where the file tells its own.
-        most: bytes it may have, for a file that the lab did not write itself.
+        newest_format: the newest this program knows, where the file tells its own.
+        max_bytes: bytes it may have, for a file that the lab did not write itself.
 
     Raises:
         CatDogError: the file is missing, unreadable, no JSON, too large, or made by a newer
             program.
     """
     try:
-        if most is None:
+        if max_bytes is None:
             content = json.loads(read_regular(path).decode("utf-8"))
         else:
-            content = bounded_readers.read_bounded_json(Path(path), most)
+            content = bounded_readers.read_bounded_json(Path(path), max_bytes)
     except bounded_readers.BoundError as error:
         raise CatDogError(
             "{path} asks for too much work: {reason}. Restore it from a copy, or delete it.",
@@ -322,13 +322,13 @@ def read_json(path: Path, known: int | None = None, most: int | None = None) -> 
             " belongs to.",
             path=path,
         ) from error
-    if known is not None:
-        check_format_version(path, content, known)
+    if newest_format is not None:
+        check_format_version(path, content, newest_format)
     return content
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
-    """A JSON object, empty when the file is missing, damaged or something else."""
+    """Read a JSON object; empty where the file is missing, damaged or something else."""
     with suppress(CatDogError):
         content = read_json(path)
         if isinstance(content, dict):
@@ -336,16 +336,16 @@ def read_json_object(path: Path) -> dict[str, Any]:
     return {}
 
 
-def check_format_version(path: Path, content: Any, known: int) -> None:
+def check_format_version(path: Path, content: Any, newest_format: int) -> None:
     """Raise CatDogError when what a file holds is of a format this program does not know yet."""
     version = content.get("format") if isinstance(content, dict) else None
-    if isinstance(version, int) and version > known:
+    if isinstance(version, int) and version > newest_format:
         raise CatDogError(
             "{path} was made by a newer program: its format is {received}, and this one knows"
             " formats up to {known}. Update the lab.",
             path=path,
             received=version,
-            known=known,
+            known=newest_format,
         )
 
 
@@ -371,18 +371,18 @@ def append_json_line(path: Path, value: Any) -> None:
             raise
 
 
-def read_json_lines(path: Path, most: int | None = None) -> list[dict[str, Any]]:
+def read_json_lines(path: Path, max_rows: int | None = None) -> list[dict[str, Any]]:
     """Read JSON lines; lines that are torn or no object are left out, a missing file is empty.
 
     Args:
         path: the file.
-        most: rows that are read, of a file that the lab did not write itself.
+        max_rows: rows that are read, of a file that the lab did not write itself.
     """
     rows: list[dict[str, Any]] = []
     left = MAX_LINES_BYTES
     with suppress(OSError), open_regular(path) as file:
         while (
-            left > 0 and len(rows) != most and (line := file.readline(left))
+            left > 0 and len(rows) != max_rows and (line := file.readline(left))
         ):  # one at a time: not all of it twice
             left -= len(line)
             with suppress(ValueError, RecursionError):
@@ -393,7 +393,7 @@ def read_json_lines(path: Path, most: int | None = None) -> list[dict[str, Any]]
 
 
 def exists_nonempty(folder: Path) -> bool:
-    """Whether a place is no new or empty folder: nothing may be made there."""
+    """Tell whether a path exists and is no empty folder, so that nothing may be made there."""
     return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
 
 
@@ -406,14 +406,14 @@ def remove_if_exists(path: Path) -> None:
 
 
 def float_or_default(value: Any, default: float = 0.0) -> float:
-    """A number out of a file that may hold anything; what is no finite number is the default."""
+    """Return a number read from a file; the default for what is no finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return default
     return float(value) if abs(value) < 1e300 else default  # NaN is not below anything
 
 
 def free_name(path: Path) -> Path:
-    """A path nothing has yet: `path` itself, or with a number after its stem."""
+    """Return a path that does not exist: `path` itself, or with a number after its stem."""
     number, free = 1, path
     while free.exists():
         number += 1
@@ -422,7 +422,7 @@ def free_name(path: Path) -> Path:
 
 
 def disk_usage(path: Path) -> int:
-    """The bytes of a file, or of all files in a folder; what is gone meanwhile counts nothing."""
+    """Return the bytes of a file, or of all files in a folder; vanished ones count nothing."""
     total = 0
     for each in (path, *path.rglob("*")) if path.is_dir() else (path,):
         with suppress(OSError):
@@ -437,13 +437,13 @@ def remove_tree(folder: Path) -> None:
 
 
 def slugify(name: str, limit: int = 40) -> str:
-    """A file name made of lower-case letters, digits and dashes; never empty, never a path."""
+    """Turn a name into a file name of lower-case letters, digits and dashes; never empty."""
     words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     return words[:limit].strip("-") or "untitled"
 
 
 def truncate_for_display(name: str, limit: int = 80) -> str:
-    """An untrusted file name made safe to print: control characters escaped, length bounded.
+    """Make an untrusted name safe to print: control characters escaped, length bounded.
 
     Bidirectional overrides count as control characters, since they turn ``gpj.exe`` around.
     """

@@ -1,4 +1,4 @@
-"""What this machine has, found out without TensorFlow."""
+"""Find out what this machine has, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _BF16_FLAGS = {"amx_bf16", "avx512_bf16"}
 
 @cache
 def has_graphics_card() -> bool:
-    """Whether there is a graphics card that TensorFlow may use, by its driver."""
+    """Tell whether there is a graphics card that TensorFlow may use, by its driver."""
     cards = Path("/proc/driver/nvidia/gpus")
     return (cards.is_dir() and any(cards.iterdir())) or shutil.which("nvidia-smi") is not None
 
 
 @cache
 def computes_in_16_bits() -> bool:
-    """Whether the processor multiplies 16-bit numbers by itself; False where it does not tell."""
+    """Tell whether the processor has instructions for 16-bit numbers; False if unknown."""
     try:
         words = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore").split()
     except OSError:
@@ -32,7 +32,7 @@ def computes_in_16_bits() -> bool:
 
 
 def is_short_of_memory() -> bool:
-    """Whether memory is nearly used up: the machine's, or what this process may have of it.
+    """Tell whether memory is nearly used up: the machine's, or what this process may have.
 
     A library that is refused memory may say anything; on Linux the most this process ever had tells
     whether it was refused some, though it has given it back by now.

@@ -1,4 +1,4 @@
-"""What Ctrl-C, SIGTERM and SIGHUP do to a command: it ends with one sentence, and nothing stays.
+"""Handle Ctrl-C, SIGTERM and SIGHUP: a command ends with one sentence, and nothing stays.
 
 Installed before anything else is imported, so it needs only the standard library. The first signal
 raises `Interrupted` in the main thread, whose blocks then clean up. Where that cannot be, during
@@ -38,7 +38,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 def termination_signals() -> list[int]:
-    """The signals that ask a process to end, as far as this system has them."""
+    """Return the signals that ask a process to end, as far as this system has them."""
     return [int(getattr(signal, name)) for name in _SIGNAL_NAMES if hasattr(signal, name)]
 
 
@@ -59,7 +59,7 @@ def install_handlers() -> None:
 
 
 def enable_interrupts() -> None:
-    """The imports are done: a signal raises `Interrupted` from now on."""
+    """Let a signal raise `Interrupted` from now on: the imports are done."""
     global _at_once
     _at_once = 0
 
@@ -97,7 +97,7 @@ def open_missing_streams() -> None:
 
 
 def run_guarded(run: Callable[[], int]) -> int:
-    """What a command returns; where it is interrupted outside of its own guards, a sentence."""
+    """Run a command; where it is interrupted outside of its own guards, end with a sentence."""
     global _at_once
     try:
         code = run()
@@ -108,7 +108,7 @@ def run_guarded(run: Callable[[], int]) -> int:
 
 
 def received_signal() -> int | None:
-    """The signal that asks this process to end, None where none came."""
+    """Return the signal that asks this process to end, None where none came."""
     return _received
 
 
@@ -119,12 +119,12 @@ def clear_received_signal() -> None:
 
 
 def exit_status() -> int:
-    """The exit status of a process that was interrupted: 128 and the number of the signal."""
+    """Return the exit status of an interrupted process: 128 plus the signal's number."""
     return 128 + (_received or signal.SIGINT)
 
 
 def interruption_message(say: Callable[..., str] | None = None) -> str:
-    """What is said on stderr about the interruption; by default in English."""
+    """Return what is written to stderr about the interruption; by default in English."""
     say = say or (lambda message, **params: message.format(**params))
     if _received in (None, signal.SIGINT):
         return say(N_("Interrupted."))
@@ -201,10 +201,10 @@ def _run_watchdog(since: float) -> None:
             exit_now()
 
 
-def _unraisable_hook(told: Any) -> None:
+def _unraisable_hook(unraisable: Any) -> None:
     """Raise again what came up where nothing can be raised, as while an object is removed."""
-    if not isinstance(told.exc_value, Interrupted):
-        sys.__unraisablehook__(told)
+    if not isinstance(unraisable.exc_value, Interrupted):
+        sys.__unraisablehook__(unraisable)
         return
 
     def again() -> None:

@@ -1,4 +1,4 @@
-"""Work in the background of a server: one of a kind at a time, seen by every window.
+"""Run work in the background of a server: one job of a kind at a time, seen by every window.
 
 A job runs in a thread of this process and knows nothing of pages: a page that is left, reloaded or
 closed does not touch it. What it must not lose when the process ends, it keeps on disk itself.
@@ -67,7 +67,7 @@ class Job:
         self._stop.set()
 
     def stopped(self) -> bool:
-        """Whether it was asked to end early; looked at by the work."""
+        """Tell whether the job was asked to end early; the work looks at this."""
         return self._stop.is_set()
 
 
@@ -103,7 +103,7 @@ def start_background_job(key: str, work: Work, action: access.Action | None = "r
 
 
 def get_job(key: str) -> Job | None:
-    """The latest job of a key."""
+    """Return the latest job of a key."""
     return _jobs.get(key)
 
 

@@ -1,4 +1,4 @@
-"""What libraries say by themselves, kept from a stderr that a person reads."""
+"""Import TensorFlow quietly, and drop what native libraries write to a person's stderr."""
 
 from __future__ import annotations
 

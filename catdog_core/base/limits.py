@@ -1,4 +1,4 @@
-"""How much an untrusted file may ask for: limits as settings, from the workspace's `limits.json`.
+"""Limits on what an untrusted file may cost, from the workspace's `limits.json`.
 
 The file names only what differs, such as ``{"photo_pixels": 100000000}``. It is read once for each
 workspace a process works with: a change holds from the next start of the lab.
@@ -114,7 +114,7 @@ class Limits(Settings):
 
 
 def current_limits() -> Limits:
-    """The limits in force in this workspace.
+    """Return the limits in force in this workspace.
 
     Raises:
         SettingsError, CatDogError: `limits.json` is damaged, or names what is no limit.
@@ -127,7 +127,7 @@ def _load_limits(workspace: str | None) -> Limits:
     path = files.workspace_folder() / FILE
     if not os.path.lexists(path):
         return Limits()
-    values = files.read_json(path, most=bounded_readers.SMALL_BYTES)
+    values = files.read_json(path, max_bytes=bounded_readers.SMALL_BYTES)
     if isinstance(values, dict) and _REMOVED in values:
         log.warning("%s was removed. Delete it from %s.", _REMOVED, FILE)
         values = {name: value for name, value in values.items() if name != _REMOVED}

@@ -1,4 +1,4 @@
-"""Locks between processes: whether a lock file is held, and one maker of a file or folder."""
+"""Lock files between processes: tell whether one is held, and hold one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _POLL_SECONDS = 0.3  # seconds between two looks at whether somebody wants to st
 
 
 def is_locked(path: Path) -> bool:
-    """Whether another process, or another holder in this one, has the lock file locked."""
+    """Tell whether another process, or another holder in this one, has the lock file locked."""
     if fcntl is None:
         return _cannot_be_locked(path)
     try:

@@ -1,4 +1,4 @@
-"""The colours of data, one set for pages, pictures and reports, safe for colour-blind eyes.
+"""The colours of charts, one set for pages, pictures and reports, safe for colour-blind eyes.
 
 They are those of Okabe and Ito (Color Universal Design, 2008), without the yellow that is lost on
 white. Where two lines cross, symbols or dashes differ as well.
@@ -30,5 +30,5 @@ RUN_COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, NEUTRAL)
 
 
 def class_color(label: int) -> str:
-    """The colour of a class by its label number."""
+    """Return the colour of a class by its label number."""
     return CLASS_COLORS[label % len(CLASS_COLORS)]

@@ -1,4 +1,4 @@
-"""A font with Hangul for matplotlib, whose own has none: from a package, or from the system.
+"""Find a font with Hangul for matplotlib, whose own has none: in a package or the system.
 
 matplotlib is imported inside: it takes 600 ms.
 """
@@ -26,7 +26,7 @@ DEFAULT_FONT = "DejaVu Sans"
 
 @cache
 def find_hangul_font() -> str:
-    """The name of a font with Hangul that matplotlib can draw with; empty where there is none.
+    """Return a font with Hangul that matplotlib can draw with; empty where there is none.
 
     The package is not imported, since that would change every figure of the process.
     """
@@ -47,7 +47,7 @@ def find_hangul_font() -> str:
 
 @cache
 def drawable_code_points() -> frozenset[int]:
-    """The signs that figures can draw, as code points."""
+    """Return the characters that figures can draw, as code points."""
     from matplotlib.font_manager import findfont, get_font
 
     names = [DEFAULT_FONT, *([find_hangul_font()] if find_hangul_font() else [])]
@@ -55,12 +55,12 @@ def drawable_code_points() -> frozenset[int]:
 
 
 def replace_undrawable(text: str) -> str:
-    """A text with a box for each sign that no font here has, which would raise a warning."""
+    """Put a box for each character that no font here has, which would raise a warning."""
     return "".join(c if c == "\n" or ord(c) in drawable_code_points() else "□" for c in text)
 
 
 def can_draw(text: str) -> bool:
-    """Whether a text can be drawn without a box."""
+    """Tell whether a text can be drawn without a box."""
     return replace_undrawable(text) == text
 
 

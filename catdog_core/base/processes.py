@@ -1,4 +1,4 @@
-"""Processes: what names one for good, who made a temporary file, and children that end in time.
+"""Identify processes, mark temporary files with their maker, and end child processes in time.
 
 Only the standard library at import, since the command line starts with it.
 """
@@ -24,7 +24,7 @@ _children: set[subprocess.Popen[Any]] = set()
 
 
 def process_identity(pid: int) -> str:
-    """What tells a process from a later one of the same number; empty when there is none.
+    """Return what tells a process from a later one of the same number; empty if there is none.
 
     On Linux the boot's own id and the start in ticks since then, which setting the clock does not
     change; on other systems the time of its start. A process that has ended and was not waited for
@@ -52,12 +52,12 @@ def process_identity(pid: int) -> str:
 
 
 def maker_tag() -> str:
-    """A part of a file name that tells which process of which machine made the file."""
+    """Return a part of a file name that tells which process of which machine made the file."""
     return _build_maker_tag(os.getpid())
 
 
 def maker_state(name: str) -> Literal["", "alive", "dead", "unknown"]:
-    """What became of the process that made a temporary file or folder.
+    """Tell what became of the process that made a temporary file or folder.
 
     Args:
         name: the file's name.
@@ -102,7 +102,7 @@ def end_children() -> None:
 
 
 def process_group_options() -> dict[str, Any]:
-    """Arguments of `subprocess.Popen` for a child in a process group of its own.
+    """Return arguments of `subprocess.Popen` for a child in a process group of its own.
 
     Ctrl-C in the terminal reaches this process alone, which then ends the child.
     """

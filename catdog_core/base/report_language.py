@@ -1,4 +1,4 @@
-"""The language files are written in: messages of the catalogue said in English or another one."""
+"""Translate the sentences of files: reports and notebooks in English or another language."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ LANGUAGE_VARIABLE = "CATDOG_LANGUAGE"
 
 
 def format_english(message: str, **params: object) -> str:
-    """A message with its values, in English."""
+    """Format a sentence with its values, in English."""
     return message.format(**params) if params else message
 
 
 def get_current_translator() -> Translator:
-    """The language the environment asks for; English where it asks for none that is known."""
+    """Return the translator of the language the environment names; English if unknown."""
     return get_translator(os.environ.get(LANGUAGE_VARIABLE, ""))
 
 
 @cache
 def get_translator(code: str) -> Translator:
-    """The language of a code such as "ko"; English for an unknown one."""
+    """Return the translator of a language such as "ko"; English for an unknown one."""
     code = code[:2].lower()
     catalogue = _load_catalogue(code)
     fill_in = korean_particles.format_korean if code == "ko" else str.format_map

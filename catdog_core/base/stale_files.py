@@ -1,4 +1,4 @@
-"""What a killed process of the lab left behind, removed at the next start.
+"""Remove what a killed process of the lab left behind, at the next start.
 
 Temporary files and folders tell in their names which process made them (`processes.maker_tag`).
 Those of a process that lives are never touched, nor those of another user. Where nothing tells the
@@ -33,7 +33,7 @@ _PHOTO_FOLDERS = {"photos", "photo"}
 
 @cache
 def remove_leftovers_once() -> None:
-    """`remove_leftovers`, at the first call in this process; for starts of the pages."""
+    """Call `remove_leftovers` at the first call in this process; for starts of the pages."""
     remove_leftovers()
 
 

@@ -14,14 +14,13 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from . import files, processes
 from .errors import CatDogError
 
-Event = dict[str, Any]
-OnEvent = Callable[[Event], None]
-"""Called with each event; what it raises ends the subprocess."""
+E = TypeVar("E", bound=Mapping[str, Any])
+R = TypeVar("R", bound=Mapping[str, Any])
 _HEARTBEAT = 0.5  # seconds
 _emitting = threading.Lock()
 _out: IO[str] | None = None
@@ -29,16 +28,21 @@ _detached: list[subprocess.Popen[bytes]] = []
 
 
 def run_subprocess(
-    module: str, request: Mapping[str, Any], on_event: OnEvent, silent: str, quiet: bool = False
+    module: str,
+    request: Mapping[str, object],
+    on_event: Callable[[E], None],
+    silent: str,
+    quiet: bool = False,
 ) -> None:
     """Run a module in a subprocess until it ends.
 
     Args:
         module: its full name; it calls `handle_request`.
-        request: what it is to do.
-        on_event: called with each event, and twice a second with the event "heartbeat".
+        request: what it is to do, as JSON takes it.
+        on_event: called with each event, and twice a second with ``{"heartbeat": 1}``. The two
+            modules agree on the keys; a TypedDict names them. What it raises ends the subprocess.
         silent: the message of the error when the subprocess ends badly without a word.
-        quiet: drop what libraries say on its standard error.
+        quiet: drop what libraries write to its standard error.
 
     Raises:
         CatDogError: the subprocess's own, or `silent`.
@@ -123,11 +127,14 @@ def reap_children() -> None:
     _detached[:] = [process for process in _detached if process.poll() is None]
 
 
-def handle_request(work: Callable[[dict[str, Any]], None]) -> None:
+def handle_request(work: Callable[[R], None]) -> None:
     """Read the request and do it, inside the subprocess; a CatDogError becomes its last event.
 
     Standard output takes events alone: what libraries print is dropped. The subprocess ends when
-    whoever asked has ended, or listens no more.
+    the process that asked has ended, or reads no more events.
+
+    Args:
+        work: called with the request, as `run_subprocess` was given it.
     """
     global _out
     processes.end_with_parent()
@@ -149,8 +156,8 @@ def take_stdout() -> int:
     return taken
 
 
-def emit(**values: Any) -> None:
-    """Write an event, inside the subprocess; from any thread."""
+def emit(**values: object) -> None:
+    """Write an event, inside the subprocess; from any thread. JSON must take the values."""
     line = json.dumps(values) + "\n"
     with _emitting:
         out = _out or sys.stdout
@@ -159,7 +166,7 @@ def emit(**values: Any) -> None:
 
 
 def _heartbeat() -> None:
-    """Emit an event again and again, at which whoever asked may end this process."""
+    """Emit an event again and again, at which the process that asked may end this one."""
     pause = threading.Event()
     while not pause.wait(_HEARTBEAT):
         try:
@@ -172,7 +179,7 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "CATDOG_WORKSPACE": str(files.workspace_folder())}
 
 
-def _read_events(lines: IO[bytes]) -> Iterator[Event]:
+def _read_events(lines: IO[bytes]) -> Iterator[Any]:
     for line in lines:
-        if line.startswith(b"{"):  # whatever a library prints is none of ours
+        if line.startswith(b"{"):  # what a library prints before `handle_request` is no event
             yield json.loads(line)

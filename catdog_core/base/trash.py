@@ -1,4 +1,4 @@
-"""The trash of the workspace: what was deleted, from where, and the way back.
+"""Move deleted runs, datasets and presets to the workspace's trash, and restore them.
 
     workspace/trash/<time>-<hex>/entry.json    what it was, when and from where it came
     workspace/trash/<time>-<hex>/content/…     the folders or files themselves
@@ -53,7 +53,7 @@ class TrashEntry:
 
 
 def trash_folder() -> Path:
-    """Where the trash of this workspace lies."""
+    """Return the folder of this workspace's trash."""
     return files.workspace_folder() / "trash"
 
 
@@ -91,7 +91,7 @@ def move_to_trash(kind: TrashKind, name: str, paths: Sequence[Path]) -> str:
 
 
 def list_trash() -> list[TrashEntry]:
-    """What is in the trash, the latest first; what nobody can tell anything of is left out."""
+    """Return the entries of the trash, the latest first; unreadable ones are left out."""
     if not trash_folder().is_dir():
         return []
     entries = [_read_entry(path) for path in trash_folder().iterdir() if path.name[0] != "."]
@@ -99,7 +99,7 @@ def list_trash() -> list[TrashEntry]:
 
 
 def get_trash_entry(key: str) -> TrashEntry:
-    """An entry by its id. Raises CatDogError: there is none."""
+    """Return an entry by its id. Raises CatDogError: there is none."""
     for entry in list_trash():
         if entry.id == key:
             return entry

@@ -32,11 +32,11 @@ def download(
     """Download the dataset of the class: 3,000 photos of cats and dogs, 68 MB."""
     with _show_phase_progress() as (tell, pause):
 
-        def looked(found: Preview) -> None:
+        def report_preview(preview: Preview) -> None:
             pause()
-            _print_preview(found)
+            _print_preview(preview)
 
-        fetch = Fetch(tell=tell, looked=looked)
+        fetch = Fetch(tell=tell, on_preview=report_preview)
         if folder is None:
             destination, total = (
                 (dataset := cats_vs_dogs.fetch_cats_vs_dogs(fetch)).root,

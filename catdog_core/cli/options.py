@@ -138,7 +138,7 @@ def load_network(name: str) -> Network:
             names=", ".join(NETWORKS),
         )
     return parse_settings(
-        Network, files.read_json(Path(name), most=bounded_readers.SMALL_BYTES), Path(name).name
+        Network, files.read_json(Path(name), max_bytes=bounded_readers.SMALL_BYTES), Path(name).name
     )
 
 

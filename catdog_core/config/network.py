@@ -1,4 +1,4 @@
-"""A network of one's own, as settings: blocks of convolutions and what stands on them."""
+"""A custom network as settings: blocks of convolutions, and the layers on top of them."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Network(Settings):
 
     @classmethod
     def grown(cls, blocks: int, first: int, growth: float, **rest: Any) -> Network:
-        """A network whose blocks grow: `first` filters, then `growth` times as many each.
+        """Make a network whose blocks grow: `first` filters, then `growth` times as many each.
 
         Args:
             blocks: 1 to `MOST_BLOCKS`.

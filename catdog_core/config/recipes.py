@@ -1,4 +1,4 @@
-"""What each model starts from when nothing else is said."""
+"""The default settings of each model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a network learns: the fields of a training, with their ranges and words."""
+"""The settings of a training, with their ranges, labels and help."""
 
 from __future__ import annotations
 
@@ -241,10 +241,10 @@ class Training(Settings):
     )
 
     def steps(self, photos: int) -> int:
-        """Steps of one epoch over `photos` training photos."""
+        """Return how many steps an epoch over `photos` training photos has."""
         return self.steps_per_epoch or max(1, -(-photos // self.batch_size))
 
     def validation_batches(self, photos: int) -> int:
-        """Batches of one validation over `photos` validation photos, the last maybe short."""
+        """Return how many batches a validation over `photos` photos has, the last maybe short."""
         total_batches = -(-photos // self.batch_size)
         return min(self.validation_steps or total_batches, total_batches)

@@ -1,4 +1,4 @@
-"""Which folders of the machine a person may open from a page, and from which URLs one may import.
+"""Confine which folders a page may open, and which URLs one may import from.
 
 Commands are not confined: who has the command line may read what the system lets them read.
 """
@@ -21,7 +21,7 @@ others reach whatever listens in the network the server is in."""
 
 
 def allowed_roots() -> list[Path] | None:
-    """The folders a person's photos may lie in; None where any may be opened.
+    """Return the folders a person's photos may lie in; None where any may be opened.
 
     ``CATDOG_ROOTS`` names them, as ``PATH`` does its folders; else access.json does. Where neither
     says anything, a lab of one's own may open what its user may read, a shared one nothing.
@@ -46,7 +46,7 @@ def resolve_roots_variable() -> None:
 
 
 def confine_path(path: Path) -> Path:
-    """A place somebody typed into a page, if it lies where it may.
+    """Return the true path of a place typed into a page, if it lies where it may.
 
     Args:
         path: of a folder or file; links in it are followed before it is judged.
@@ -78,7 +78,7 @@ def confine_path(path: Path) -> Path:
 
 
 def allowed_urls() -> list[str] | None:
-    """The URLs a person may import from; None where any of an object store may be.
+    """Return the URLs a person may import from; None where any of an object store may be.
 
     ``CATDOG_URLS`` names them, with spaces between; else access.json does. Where neither says
     anything, a shared lab, or one that is confined to folders, imports from none.
@@ -90,7 +90,7 @@ def allowed_urls() -> list[str] | None:
 
 
 def confine_url(url: str) -> str:
-    """A URL somebody typed into a page, in its plain form, if photos may be imported from there.
+    """Return the plain form of a URL typed into a page, if photos may be imported from there.
 
     Raises:
         DatasetError: it is no URL, or not within those that are allowed.
@@ -113,7 +113,7 @@ def confine_url(url: str) -> str:
 
 
 def is_allowed_url(url: str) -> bool:
-    """Whether `confine_url` lets a page import from a URL."""
+    """Tell whether `confine_url` lets a page import from a URL."""
     try:
         confine_url(url)
     except DatasetError:

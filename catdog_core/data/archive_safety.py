@@ -27,14 +27,16 @@ from typing import IO, Any, NamedTuple, NoReturn, Protocol, cast
 
 from ..base import files, limits
 from ..base.errors import N_, DatasetError
-from ..imaging import decode_errors
+from ..base.messages import Message
 from ..imaging.decode import EXTENSIONS
 from . import text_encoding
-from .virtual_tree import File, Tree, is_junk
+from .folder_tree import File, Tree, is_junk
 
 FREE_BYTES = 50_000_000
-"""Bytes any archive may unpack to, whatever its ratio."""
+"""Bytes any archive may unpack to, whatever its ratio: so few do no harm, and drawn pictures shrink
+well. DEFLATE shrinks zeros to 1/1032 (zlib's manual), and photos hardly at all."""
 MAX_DEPTH = 30
+"""Folders within each other; datasets have 3 or 4. Deeper paths are too long for some systems."""
 MAX_NAME = 10_000
 """Bytes of an entry's path with its folders; systems store 4,096 at most."""
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz")
@@ -103,7 +105,7 @@ class ArchiveSummary:
     """
 
     tree: Tree
-    warnings: decode_errors.Warnings = field(default_factory=list)
+    warnings: list[Message] = field(default_factory=list)
     labelled: list[tuple[File, str, int]] = field(default_factory=list)
     ignored: int = 0
 
@@ -186,9 +188,7 @@ def survey_entries(source: Iterable[ArchiveEntry], name: str) -> ArchiveSummary:
     return summary
 
 
-def _decode_paths(
-    listed: list[_EntryRecord], warnings: decode_errors.Warnings
-) -> list[PurePosixPath]:
+def _decode_paths(listed: list[_EntryRecord], warnings: list[Message]) -> list[PurePosixPath]:
     """The paths of entries, all names without a declared encoding read in one."""
     unknown = [entry.raw for entry in listed if entry.raw is not None]
     if not unknown:
@@ -213,7 +213,8 @@ def _decode_paths(
         }
         if odd:
             names = files.truncate_for_display(", ".join(sorted(odd)[:3]), 120)
-            warnings.append((_UNSURE_ENCODING, {"names": names, "encoding": judged.encoding}))
+            params = {"names": names, "encoding": judged.encoding}
+            warnings.append(Message(_UNSURE_ENCODING, params))
     return paths
 
 
@@ -234,7 +235,7 @@ def _refuse_large_photo(seen: _EntryRecord) -> None:
 
 
 def photo_too_large_error(path: PurePosixPath, most: int) -> DatasetError:
-    """The error of a photo with more than `most` bytes, or more than the archive claims."""
+    """Return the error of a photo with more than `most` bytes, or more than the archive claims."""
     return DatasetError(
         "{name} is larger than allowed or than the archive claims. Expected photos of"
         " at most {limit:,} bytes.",
@@ -244,7 +245,7 @@ def photo_too_large_error(path: PurePosixPath, most: int) -> DatasetError:
 
 
 def too_many_entries_error(count: int, most: int | None = None) -> DatasetError:
-    """The error of an archive with more entries than `most`, by default those of the limits."""
+    """Return the error of an archive of more than `most` entries, by default the limit's."""
     return DatasetError(
         "The archive has {count:,} entries or more. Expected at most {limit:,}.",
         count=count,
@@ -253,7 +254,7 @@ def too_many_entries_error(count: int, most: int | None = None) -> DatasetError:
 
 
 def archive_too_large_error(total: int, packed: int | None = None) -> DatasetError:
-    """The error of an archive that would fill the disk, from `packed` bytes where it shrinks."""
+    """Return the error of an archive too large unpacked, from `packed` bytes if it is a bomb."""
     if packed is None:
         return DatasetError(
             "The archive unpacks to {total:,} bytes or more. Expected at most {limit:,}.",
@@ -269,7 +270,7 @@ def archive_too_large_error(total: int, packed: int | None = None) -> DatasetErr
 
 
 def special_file_error(name: str) -> DatasetError:
-    """The error of an entry that is neither file nor folder."""
+    """Return the error of an entry that is neither file nor folder."""
     return DatasetError(
         "The archive holds a link or device, {name}. Expected plain files only.",
         name=files.truncate_for_display(name),
@@ -412,17 +413,29 @@ def refuse_long_table(file: IO[bytes] | Path, most: int) -> None:
         with open(file, "rb") as stream:
             refuse_long_table(stream, most)
         return
-    end: Any = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # where zipfile finds the table
-    if end:
-        size, offset = end[_TABLE_SIZE], end[_END_OFFSET] - end[_TABLE_SIZE]
+    table = _locate_table(file)
+    if table is not None:
+        offset, size = table
         if size > _FREE_TABLE + most * _MAX_ROW:
             raise too_many_entries_error(size // _MAX_ROW, most)
-        if end[0] == b"PK\x06\x06":
-            offset -= _ZIP64_END
         if offset >= 0:  # else zipfile refuses it
             file.seek(offset)
             _refuse_many_rows(file.read(size), most)
     file.seek(0)
+
+
+def _locate_table(file: IO[bytes]) -> tuple[int, int] | None:
+    """Return where a zip's table of contents begins and its bytes; None where it is no zip.
+
+    By zipfile's own private function: the table that is checked must be the very one that zipfile
+    reads next, and two readers of one damaged or hostile end may differ. No public function tells
+    where it is without reading it.
+    """
+    end: Any = zipfile._EndRecData(file)  # type: ignore[attr-defined]
+    if not end:
+        return None
+    offset = end[_END_OFFSET] - end[_TABLE_SIZE]
+    return offset - (_ZIP64_END if end[0] == b"PK\x06\x06" else 0), end[_TABLE_SIZE]
 
 
 def _refuse_many_rows(table: bytes, most: int) -> None:
@@ -441,7 +454,12 @@ def _refuse_many_rows(table: bytes, most: int) -> None:
 
 
 def _refuse_overlap(infos: list[zipfile.ZipInfo]) -> None:
-    end = 0
+    """Refuse entries that share packed bytes, as those of Fifield's zip bomb do.
+
+    "A better zip bomb" (USENIX WOOT 2019): 46 MB unpack to 4.5 PB, since all entries share one
+    packed kernel. Counted once for each entry, its bytes make the ratio look ordinary.
+    """
+    end = 0  # of the entry before, at least: a local header has 30 bytes and a name besides
     for info in sorted(infos, key=lambda i: i.header_offset):
         if info.header_offset < end:
             raise DatasetError(
@@ -514,7 +532,13 @@ class TarEntries:
 
 
 class _TarHeader(tarfile.TarInfo):
-    """A header that stands for a damaged archive, where tarfile would call it the end."""
+    """A tar header that is checked before tarfile acts on it.
+
+    A damaged header is an error, where tarfile would take it for the archive's end. `_proc_member`
+    and the methods beside it are the only places at which a reader can refuse a header before its
+    values are read into memory; tarfile's source names them as those to override in a subclass.
+    `tests/test_tars.py` fails where they are no longer called.
+    """
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _TarHeader:
@@ -538,8 +562,12 @@ class _TarHeader(tarfile.TarInfo):
         return super()._proc_member(archive)  # type: ignore[misc]
 
     def _proc_pax(self, archive: Any) -> Any:
-        """Read a PAX header's path and size; tarfile's own way takes quadratic time for digits."""
-        values = _pax_values(archive.fileobj.read(self._block(self.size))[: self.size])  # type: ignore[attr-defined]
+        """Read a PAX header's path and size; all else it may hold is passed over.
+
+        tarfile's own method searches it by regular expressions, which take quadratic time for a
+        header of digits alone in Pythons before CVE-2024-6232 was mended.
+        """
+        values = _pax_values(archive.fileobj.read(_round_to_blocks(self.size))[: self.size])
         if any(key.startswith(b"GNU.sparse.") for key in values):
             raise special_file_error(self.name)
         if self.type == tarfile.XGLTYPE and b"hdrcharset" in values:
@@ -562,7 +590,7 @@ class _TarHeader(tarfile.TarInfo):
                 raise tarfile.InvalidHeaderError("size")  # type: ignore[attr-defined]
             member.size = int(values[b"size"])
             plain = member.isreg() or member.type not in tarfile.SUPPORTED_TYPES
-            archive.offset = member.offset_data + (member._block(member.size) if plain else 0)  # type: ignore[attr-defined]
+            archive.offset = member.offset_data + (_round_to_blocks(member.size) if plain else 0)
         member.offset = self.offset
         return member
 
@@ -571,6 +599,11 @@ class _TarHeader(tarfile.TarInfo):
 
     # Maps of holes, which may be millions; no photo has holes.
     _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10 = _refuse_sparse
+
+
+def _round_to_blocks(size: int) -> int:
+    """Return the bytes that a member of `size` bytes takes in a tar, which is made of blocks."""
+    return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
 
 
 def _pax_values(data: bytes) -> dict[bytes, bytes]:

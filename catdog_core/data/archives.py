@@ -23,6 +23,7 @@ from typing import IO
 
 from ..base import access, files, limits
 from ..base.errors import N_, DatasetError
+from ..base.messages import Message
 from . import archive_safety, content_hashes, layout, preview
 from .archive_safety import ARCHIVE_MAGIC, ArchiveEntry, TarEntries, ZipEntries
 from .layout import DatasetPlan
@@ -45,7 +46,7 @@ class StoredPhotos:
 
     `photos` are (file, label, split), files relative to the folder written to; `root` is the
     dataset's own folder within it, `classes` the names of its class folders there. `names` maps
-    each stored path that had to be renamed to its true last name. `known` are the digests.
+    each stored path that had to be renamed to its true last name. `digests` are those of the files.
     """
 
     plan: DatasetPlan
@@ -53,7 +54,7 @@ class StoredPhotos:
     classes: tuple[str, ...]
     photos: PhotoRows = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
-    known: content_hashes.KnownDigests = field(default_factory=dict)
+    digests: content_hashes.KnownDigests = field(default_factory=dict)
 
 
 class SafePaths:
@@ -71,7 +72,7 @@ class SafePaths:
         self._made: set[PurePosixPath] = set()
 
     def folder(self, names: tuple[str, ...]) -> PurePosixPath:
-        """The stored path of a folder, from the root; it is not made."""
+        """Return the stored path of a folder, from the root; it is not made."""
         if names not in self._folders:
             parent = self.folder(names[:-1])
             self._folders[names] = self._take(parent, names[-1], self._safe(names[-1]))
@@ -174,20 +175,20 @@ def plan_entries(
         if other is not None:
             both = {"first": str(first.file.path), "second": str(other.file.path)}
             shown = {key: files.truncate_for_display(path) for key, path in both.items()}
-            plan.warnings.append((_SAME_PHOTO, shown))
+            plan.warnings.append(Message(_SAME_PHOTO, shown))
             break
     return plan
 
 
 def archive_title(name: str) -> str:
-    """An archive's file name without its end, fit to be shown."""
+    """Return an archive's file name without its extension, safe to print."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     end = max((s for s in ARCHIVE_SUFFIXES if last.lower().endswith(s)), key=len, default="")
     return files.truncate_for_display(last[: len(last) - len(end)] or "photos", 60)
 
 
 def archive_kind(name: str) -> str:
-    """ "zip" or "tar", by the end of a file's name.
+    """Return "zip" or "tar", by the end of a file's name.
 
     Raises:
         DatasetError: it is neither.
@@ -203,7 +204,7 @@ def archive_kind(name: str) -> str:
 
 
 def entries_from_photos(photos: Mapping[str, Sequence[tuple[str, bytes]]]) -> list[ArchiveEntry]:
-    """The entries of photos that came one by one.
+    """Return the entries of photos that came one by one.
 
     Args:
         photos: (file name, content) of each photo, by class name.
@@ -228,7 +229,7 @@ def entries_from_photos(photos: Mapping[str, Sequence[tuple[str, bytes]]]) -> li
 
 @contextmanager
 def open_archive(file: IO[bytes] | Path, name: str) -> Iterator[Iterable[ArchiveEntry]]:
-    """The entries of an archive; whatever its readers raise within the block becomes a sentence.
+    """Give the entries of an archive; what its readers raise in the block becomes a sentence.
 
     Raises:
         DatasetError: see `inspect_archive`.
@@ -313,7 +314,7 @@ def store_entries(
         file = names.file(photo.folders, photo.file.path.name, number)
         digest = _write_entry(entry, folder / file)
         stamp = (folder / file).stat()
-        stored.known[str(file)] = (stamp.st_size, stamp.st_mtime_ns, digest)
+        stored.digests[str(file)] = (stamp.st_size, stamp.st_mtime_ns, digest)
         stored.photos.append((str(file), photo.label, photo.split))
         done += entry.size
         if progress:

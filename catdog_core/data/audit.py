@@ -1,4 +1,4 @@
-"""What is wrong with a dataset: files that cannot be used, copies, leaks, imbalance, odd photos.
+"""Find what is wrong with a dataset: unusable files, copies, leaks, imbalance, odd photos.
 
 One look at every photo, in parallel, tells everything; a second look at the same photos takes no
 time (`photo_scan`). Nothing is changed: `datasets.edit_photos` is how people decide about it.
@@ -7,12 +7,12 @@ time (`photo_scan`). Nothing is changed: `datasets.edit_photos` is how people de
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
 
 from ..base.errors import N_
 from ..base.files import truncate_for_display
+from ..base.messages import Params
 from ..imaging.image_header import EXTENSIONS_OF
 from . import photo_scan
 from .dataset_record import Dataset, Item, datasets_folder
@@ -52,7 +52,7 @@ class Finding:
     kind: str
     files: tuple[str, ...]
     message: str
-    params: dict[str, Any] = field(default_factory=dict)
+    params: Params
 
     def __str__(self) -> str:
         return self.message.format(**self.params)
@@ -193,7 +193,7 @@ def _imbalance_findings(dataset: Dataset) -> Iterator[Finding]:
     for split, counts in dataset.counts().items():
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
         if counts[most] > IMBALANCE_RATIO * counts[least]:
-            params = {
+            params: dict[str, object] = {
                 "split": split,
                 "most": truncate_for_display(most),
                 "least": truncate_for_display(least),
@@ -203,5 +203,5 @@ def _imbalance_findings(dataset: Dataset) -> Iterator[Finding]:
 
 
 def _is_dismissed(dataset: Dataset, finding: Finding) -> bool:
-    dismissed_kinds = (dataset.kept.get(file, frozenset()) for file in finding.files)
+    dismissed_kinds = (dataset.dismissed_findings.get(file, frozenset()) for file in finding.files)
     return bool(finding.files) and all({"", finding.kind} & kinds for kinds in dismissed_kinds)

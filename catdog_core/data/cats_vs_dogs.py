@@ -47,18 +47,18 @@ PhaseProgress = Callable[[str, int, int], None]
 class Fetch:
     """How the zip is fetched; only tests change more than the two callbacks.
 
-    `tell` learns what is done, `looked` what is inside before it is unpacked, `stopped` is asked
-    now and then whether to give up.
+    `tell` is called with what is being done, `on_preview` with what is inside before it is
+    unpacked; `stopped` is asked now and then whether to give up.
     """
 
     tell: PhaseProgress = lambda phase, done, total: None
-    looked: Callable[[Preview], None] = lambda found: None
+    on_preview: Callable[[Preview], None] = lambda preview: None
     stopped: Callable[[], bool] = lambda: False
     url: str = URL
     counts: Counts = field(default_factory=lambda: COUNTS)
 
     def zip(self) -> tuple[Path, Preview]:
-        """The zip in the workspace's cache, fetched if need be and told about, and what it holds.
+        """Return the zip in the workspace's cache, downloaded if need be, and what it holds.
 
         Raises:
             DownloadError: it cannot be fetched, or holds something else.
@@ -85,12 +85,12 @@ class Fetch:
                 n=sum(sum(row.values()) for row in self.counts.values()),
                 found=preview if isinstance(preview, DatasetError) else f"{preview.total:,}",
             )
-        self.looked(preview)
+        self.on_preview(preview)
         return path, preview
 
 
 def fetch_cats_vs_dogs(fetch: Fetch) -> Dataset:
-    """The dataset of the class in the workspace, fetched at the first call.
+    """Return the dataset of the class in the workspace; the first call downloads it.
 
     Raises:
         DownloadError: it cannot be fetched.

@@ -1,4 +1,4 @@
-"""Which folder names mean one class, and how classes are displayed so that no two look alike.
+"""Tell which folder names mean one class, and display classes so that no two look alike.
 
 The rule, for folders beside each other and for those of different splits alike:
 
@@ -59,7 +59,7 @@ _LEADS, _AROUND, _ENDS = 14, 26, 11  # characters of a long name displayed aroun
 
 
 def class_key(name: str) -> str:
-    """What two folder names of one class have in common; see the rule above."""
+    """Return what all spellings of one class's folder name have in common; see the rule above."""
     if name.isascii() and name.isalnum():  # most are
         return name.lower()
     text = unicodedata.normalize("NFC", _NO_WIDTH.sub("", name)).casefold()
@@ -71,7 +71,7 @@ def class_key(name: str) -> str:
 
 
 def plainest_spelling(spellings: Iterable[str]) -> str:
-    """Of the spellings of one class the plainest, which names it."""
+    """Return the plainest spelling of a class, which names it."""
 
     def oddness(name: str) -> tuple[bool, bool, str]:
         plain = unicodedata.normalize("NFC", name)
@@ -85,7 +85,7 @@ def plainest_spelling(spellings: Iterable[str]) -> str:
 
 
 def lookalike_key(name: str) -> str:
-    """What two names have in common that look alike, though they are two classes."""
+    """Return what two names have in common that look alike, though they are two classes."""
     text = _DIRECTION.sub("", _NO_WIDTH.sub("", name))
     for _ in range(2):
         text = unicodedata.normalize("NFKD", text).translate(_LOOKALIKE_TABLE)
@@ -97,7 +97,7 @@ def lookalike_key(name: str) -> str:
 
 
 def display_names(names: Sequence[str], limit: int = 60) -> tuple[list[str], list[tuple[str, str]]]:
-    """How classes are displayed, each so that nobody takes it for another.
+    """Return how classes are displayed, so that nobody takes one for another.
 
     Args:
         names: true names, each another class.

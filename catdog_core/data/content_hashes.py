@@ -1,4 +1,4 @@
-"""What photo files hold, as digests, remembered by size and time so that a second look is quick.
+"""Digest photo files, and remember the digests by size and time so that a second scan is quick.
 
 workspace/datasets/<id>/contents.json    writer: this module; a cache, safe to delete
 """
@@ -44,27 +44,27 @@ def fingerprint_content(
     return total.hexdigest()
 
 
-def digest_files(root: Path, names: Sequence[str], known: KnownDigests) -> list[str]:
-    """The digests of files.
+def digest_files(root: Path, names: Sequence[str], known_digests: KnownDigests) -> list[str]:
+    """Digest files, except those whose size and time are as they were.
 
     Args:
         root: folder of the photos.
         names: files relative to it.
-        known: digests from an earlier look, used where they hold and brought up to date.
+        known_digests: from an earlier look, used where they hold and brought up to date.
     """
 
     def look(name: str) -> tuple[int, int, str]:
-        return _digest_if_changed(root / name, known.get(name, _NOTHING))
+        return _digest_if_changed(root / name, known_digests.get(name, _NOTHING))
 
     with ThreadPoolExecutor(2) as pool:
         digests_by_name = dict(zip(names, pool.map(look, names), strict=True))
-    known.clear()
-    known.update(digests_by_name)
+    known_digests.clear()
+    known_digests.update(digests_by_name)
     return [digest for _, _, digest in digests_by_name.values()]
 
 
 def find_equal_files(root: Path, photos: Sequence[tuple[str, int]]) -> list[list[str]]:
-    """Groups of files with the same content, found without reading all of them.
+    """Find files with the same content without reading all of them.
 
     Only files of one size are looked at, of these the ends, and those that end alike are read.
 
@@ -95,7 +95,7 @@ def _read_end(path: Path, size: int) -> bytes:
 
 
 def digest_file(path: Path) -> str:
-    """What a file holds, as 32 hexadecimal digits of BLAKE2b, or `UNREADABLE`."""
+    """Return what a file holds, as 32 hexadecimal digits of BLAKE2b, or `UNREADABLE`."""
     try:
         with files.open_regular(path) as file:
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
@@ -104,7 +104,7 @@ def digest_file(path: Path) -> str:
 
 
 def group_copies(names: Sequence[str], digests: Sequence[str]) -> list[list[str]]:
-    """Groups of two or more files with the same digest; empty ones are no copies of a photo."""
+    """Group files with the same digest; empty files are no copies of a photo."""
     groups: dict[str, list[str]] = defaultdict(list)
     for name, digest in zip(names, digests, strict=True):
         if digest not in (UNREADABLE, EMPTY):
@@ -113,7 +113,7 @@ def group_copies(names: Sequence[str], digests: Sequence[str]) -> list[list[str]
 
 
 def remembered_digest(path: Path, stamp: tuple[int, int, str] | None) -> str:
-    """The digest remembered of a file, if it is as it was then; else nothing."""
+    """Return the digest remembered of a file that has not changed since; else nothing."""
     with suppress(OSError):
         now = path.stat()
         if stamp and stamp[:2] == (now.st_size, now.st_mtime_ns):
@@ -122,7 +122,7 @@ def remembered_digest(path: Path, stamp: tuple[int, int, str] | None) -> str:
 
 
 def read_digests(folder: Path) -> KnownDigests:
-    """The digests remembered in a dataset's folder; none where there is no sound file."""
+    """Read the digests remembered in a dataset's folder; none where there is no sound file."""
     with suppress(CatDogError, KeyError, TypeError, ValueError):
         record = files.read_json(folder / "contents.json")
         if record["format"] == FORMAT:
@@ -133,9 +133,9 @@ def read_digests(folder: Path) -> KnownDigests:
     return {}
 
 
-def write_digests(folder: Path, known: KnownDigests) -> None:
+def write_digests(folder: Path, known_digests: KnownDigests) -> None:
     """Remember digests in a dataset's folder."""
-    text = json.dumps({"format": FORMAT, "files": known}, separators=(",", ":"))
+    text = json.dumps({"format": FORMAT, "files": known_digests}, separators=(",", ":"))
     files.write_bytes(folder / "contents.json", text.encode())
 
 

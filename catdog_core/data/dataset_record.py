@@ -1,4 +1,4 @@
-"""A dataset, and the record it is remembered by.
+"""A dataset, and its record on the disk.
 
 workspace/datasets/<id>/dataset.json    writer: this module
 
@@ -13,23 +13,25 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from filelock import FileLock
 
 from ..base import files
 from ..base.errors import CatDogError, DatasetError
 from ..base.file_cache import FileCache
+from ..base.messages import Message
 from . import edits, splits, url_import
-from .edits import DatasetEdit
+from .edits import DatasetEdit, EditEvent
+from .layout import DatasetNote
+from .splits import SplitSettings
 
 FORMAT = 1
-Events = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -50,16 +52,13 @@ class Dataset:
     what it was imported from: "zip", "tar", "photos", "download", "tfds",
     "tfrecord", "url".
     `fingerprint` names the content: other photos, labels or split give another one. `note` tells
-    what was understood: "layout" is "split" (folders for train and validation), "seeded" (the lab
-    divided them), "train-divided" (it divided the train folder) or
-    "redivided" (anew, on request), "split" the seed and fractions it did so by,
-    "ignored" counts other files, "warnings" are (message, params) pairs, "unusable" are photo
-    files of an opened folder that are left out since they are empty or cannot be read.
+    how the folders were understood.
 
-    `changes` are the choices in force, the oldest first; photos, fingerprint and split follow
-    them. `excluded` are the files they leave out, `kept` the kinds of finding to be quiet about,
-    by file; the kind "" stands for all. `names` are the true names of what had to be stored under
-    others: by path below the root, the last name of that file or folder in its archive.
+    `changes` are the edits in force, the oldest first; photos, fingerprint and split follow
+    them. `excluded` are the files they leave out. `dismissed_findings` are the kinds of finding
+    that the audit no longer reports, by file; the kind "" stands for all. `names` are the true
+    names of what had to be stored under others: by path below the root, the last name of that
+    file or folder in its archive.
     """
 
     id: str
@@ -68,15 +67,15 @@ class Dataset:
     classes: tuple[str, ...]
     source: str
     fingerprint: str
-    note: dict[str, Any] = field(default_factory=dict)
+    note: DatasetNote = field(default_factory=lambda: DatasetNote())
     photos: tuple[tuple[str, int, str], ...] = ()
     changes: tuple[DatasetEdit, ...] = ()
     excluded: tuple[str, ...] = ()
-    kept: dict[str, frozenset[str]] = field(default_factory=dict)
+    dismissed_findings: dict[str, frozenset[str]] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
 
     def items(self, split: str | None = None) -> list[Item]:
-        """The photos of a split, or all of them, in the order of their names."""
+        """Return the photos of a split, or all of them, in the order of their names."""
         return list(self._items if split is None else self._of_split.get(split, ()))
 
     @cached_property
@@ -91,7 +90,7 @@ class Dataset:
         return items_by_split
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Photos by split and class name; splits without photos are left out."""
+        """Return photos by split and class name; splits without photos are left out."""
         return {split: dict(self._counts[split]) for split in edits.SPLITS if split in self._counts}
 
     @cached_property
@@ -102,7 +101,7 @@ class Dataset:
         return counts
 
     def subset(self, count: int, seed: int = 0) -> Dataset:
-        """This dataset with `count` training photos only; validation and test stay as they are.
+        """Return this dataset with `count` training photos; validation and test stay as they are.
 
         A larger subset of the same seed holds a smaller one, so that experiments on 100, 250, 500
         … photos (`splits.SUBSET_SIZES`) differ in nothing but the photos that come on top. Nothing
@@ -129,12 +128,12 @@ _cache: FileCache[Dataset] = FileCache(200_000, lambda dataset: len(dataset.phot
 
 
 def apply_edits(dataset: Dataset, changes: Sequence[DatasetEdit]) -> Dataset:
-    """A dataset as its folders say, after the changes."""
+    """Return a dataset as its folders say, after the edits."""
     outcome = edits.replay_edits(list(dataset.photos), dataset.classes, changes)
     note = dataset.note
     if outcome.division:
         division = outcome.division
-        parts = {
+        parts: SplitSettings = {
             "seed": division.seed,
             "validation_fraction": division.validation_fraction,
             "test_fraction": division.test_fraction,
@@ -154,12 +153,12 @@ def apply_edits(dataset: Dataset, changes: Sequence[DatasetEdit]) -> Dataset:
         photos=tuple(outcome.photos),
         changes=tuple(changes),
         excluded=outcome.excluded,
-        kept=outcome.kept,
+        dismissed_findings=outcome.dismissed_findings,
     )
 
 
 def datasets_folder() -> Path:
-    """Where the records of this workspace lie."""
+    """Return the folder of this workspace's datasets, one folder each."""
     return files.workspace_folder() / "datasets"
 
 
@@ -206,8 +205,8 @@ def _load_with_edits(folder: Path) -> Dataset:
     return apply_edits(dataset, edits.active_edits(events))
 
 
-def read_dataset_record(folder: Path) -> tuple[Dataset, Events]:
-    """The dataset of a folder's record as its folders say, and the events of its history.
+def read_dataset_record(folder: Path) -> tuple[Dataset, list[EditEvent]]:
+    """Read a record: the dataset as its folders say, and the events of its history.
 
     Raises:
         CatDogError: there is no record, or it is damaged.
@@ -221,7 +220,7 @@ def read_dataset_record(folder: Path) -> tuple[Dataset, Events]:
             classes=tuple(map(str, record["classes"])),
             source=str(record["source"]),
             fingerprint=str(record["fingerprint"]),
-            note=_parse_note(record),
+            note=_parse_note(record["note"]),
             photos=tuple((str(f), int(label), str(s)) for f, label, s in record["photos"]),
             names={str(f): str(name) for f, name in record.get("names", {}).items()},
         )
@@ -236,14 +235,14 @@ def read_dataset_record(folder: Path) -> tuple[Dataset, Events]:
     return dataset, events
 
 
-def _parse_note(record: dict[str, Any]) -> dict[str, Any]:
-    note = dict(record["note"])
+def _parse_note(note: Mapping[str, Any]) -> DatasetNote:
+    parsed = cast(DatasetNote, dict(note))
     if "warnings" in note:
-        note["warnings"] = [(str(message), dict(params)) for message, params in note["warnings"]]
-    return note
+        parsed["warnings"] = [Message(str(text), dict(params)) for text, params in note["warnings"]]
+    return parsed
 
 
-def write_dataset_record(folder: Path, dataset: Dataset, events: Events) -> None:
+def write_dataset_record(folder: Path, dataset: Dataset, events: Sequence[EditEvent]) -> None:
     """Write a record.
 
     Args:
@@ -261,7 +260,7 @@ def write_dataset_record(folder: Path, dataset: Dataset, events: Events) -> None
         "classes": list(dataset.classes),
         "fingerprint": dataset.fingerprint,
         "note": dataset.note,
-        "history": events,
+        "history": list(events),
         "photos": [list(photo) for photo in dataset.photos],
     }
     if dataset.names:
@@ -271,8 +270,8 @@ def write_dataset_record(folder: Path, dataset: Dataset, events: Events) -> None
     files.write_bytes(folder / "dataset.json", text.encode())
 
 
-def read_edit_history(folder: Path) -> Events:
-    """The events of a folder's record; none where there is no sound one.
+def read_edit_history(folder: Path) -> list[EditEvent]:
+    """Read the events of a folder's record; none where there is no sound one.
 
     Raises:
         CatDogError: the record was made by a newer program, whose history must not get lost.
@@ -297,7 +296,7 @@ def quarantine_record(folder: Path) -> None:
 
 @contextmanager
 def lock_dataset_folder(dataset_id: str) -> Iterator[Path]:
-    """A dataset's folder, for one writer at a time: two pages may decide at once.
+    """Hold a dataset's folder for one writer: two pages may edit it at once.
 
     Raises:
         CatDogError: the workspace may not be written.

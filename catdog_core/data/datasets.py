@@ -65,10 +65,10 @@ def scan_folder(
     classes: tuple[str, ...] | None = None,
     seed: int = 0,
     validation_fraction: float = VALIDATION_FRACTION,
-    known: content_hashes.KnownDigests | None = None,
+    known_digests: content_hashes.KnownDigests | None = None,
     test_fraction: float = 0.0,
 ) -> Dataset:
-    """Understand a folder of photos, as it is: what was decided about it is left aside.
+    """Read a folder of photos as a dataset, as it is: earlier edits of it are left aside.
 
     Nothing is written. Where the lab divides the photos, exact copies stay on one side; `resplit`
     keeps photos that are only alike together, too, which takes a look at each.
@@ -78,7 +78,7 @@ def scan_folder(
         classes: class names in label order; by default sorted.
         seed: of the split, where the folder has none.
         validation_fraction: part of each class kept for validation, 0..1, where it has none.
-        known: digests from an earlier look, used where they hold and brought up to date.
+        known_digests: of an earlier scan, used where they hold and brought up to date.
         test_fraction: part of each class kept for a test, 0..1, where the lab divides it.
 
     Raises:
@@ -87,7 +87,9 @@ def scan_folder(
     plan = layout.detect_layout(layout.read_folder_tree(Path(folder)), classes)
     root = Path(folder).resolve() / plan.root
     listed = [file for file, _, _ in plan.rows]
-    digests = content_hashes.digest_files(root, listed, known if known is not None else {})
+    digests = content_hashes.digest_files(
+        root, listed, {} if known_digests is None else known_digests
+    )
     if plan.layout != "split" and test_fraction:
         refuse_second_test(plan.rows)
     same = content_hashes.group_copies(listed, digests)
@@ -109,7 +111,7 @@ def scan_folder(
 
 
 def open_folder(folder: Path) -> Dataset:
-    """Understand a folder and remember it in the workspace; the folder itself stays untouched.
+    """Read a folder as a dataset and remember it in the workspace; the folder is not changed.
 
     What was decided about its photos earlier is still in force. The photos of a dataset that lie
     in the workspace are that dataset, and no other.
@@ -123,7 +125,7 @@ def open_folder(folder: Path) -> Dataset:
     folder = Path(folder).absolute()
     # The true root, known after the scan, is nearly always the folder given.
     earlier = content_hashes.read_digests(datasets_folder() / folder_dataset_id(folder))
-    dataset = scan_folder(folder, known=earlier)
+    dataset = scan_folder(folder, known_digests=earlier)
     with dataset_record.lock_dataset_folder(dataset.id) as record_folder:
         events = dataset_record.read_edit_history(record_folder)
         dataset_record.quarantine_record(record_folder)
@@ -133,7 +135,7 @@ def open_folder(folder: Path) -> Dataset:
 
 
 def read_folder(folder: Path, order: Sequence[str] = ()) -> Dataset:
-    """Understand a folder, with what was decided about its photos in this workspace, if anything.
+    """Read a folder as a dataset, with the edits made of it in this workspace, if any.
 
     As `open_folder`, but nothing is written.
 
@@ -151,7 +153,7 @@ def read_folder(folder: Path, order: Sequence[str] = ()) -> Dataset:
         absolute_folder = Path(folder).absolute()
         dataset = scan_folder(
             absolute_folder,
-            known=content_hashes.read_digests(
+            known_digests=content_hashes.read_digests(
                 datasets_folder() / folder_dataset_id(absolute_folder)
             ),
         )
@@ -164,7 +166,7 @@ def read_folder(folder: Path, order: Sequence[str] = ()) -> Dataset:
 
 
 def create_demo(progress: Progress | None = None) -> Dataset:
-    """The drawn demo set of 400 training and 200 validation photos, drawn at the first call."""
+    """Return the demo set of 400 training and 200 validation photos; the first call draws it."""
     with suppress(CatDogError):
         return load_dataset(DEMO_ID)
     return register_dataset(
@@ -173,14 +175,14 @@ def create_demo(progress: Progress | None = None) -> Dataset:
 
 
 def list_datasets() -> list[Dataset]:
-    """The datasets of the workspace, the newest first; damaged ones are left out."""
+    """List the datasets of the workspace, the newest first; damaged ones are left out."""
     return [
         dataset for dataset in map(_try_load, _record_folders()) if isinstance(dataset, Dataset)
     ]
 
 
 def list_damaged_datasets() -> list[tuple[str, CatDogError]]:
-    """The records that cannot be used, each with the reason."""
+    """List the records that cannot be used, each with the reason."""
     loaded = ((folder.name, _try_load(folder)) for folder in _record_folders())
     return [(name, error) for name, error in loaded if isinstance(error, CatDogError)]
 
@@ -224,7 +226,7 @@ def _build_dataset(
         building.mkdir(parents=True)
         stored = fill(building / "photos")
         if isinstance(stored, StoredPhotos):
-            dataset, known = _dataset_from_stored(stored), stored.known
+            dataset, known = _dataset_from_stored(stored), stored.digests
         else:
             dataset, known = _dataset_from_folder(building / "photos", name)
         dataset = replace(dataset, id=dataset_id, name=name, root=folder / "photos", source=source)
@@ -248,7 +250,7 @@ def _dataset_from_stored(stored: StoredPhotos) -> Dataset:
         (PurePosixPath(file).relative_to(stored.root).as_posix(), label, split)
         for file, label, split in stored.photos
     ]
-    digests = [stored.known[file][2] for file, _, _ in stored.photos]
+    digests = [stored.digests[file][2] for file, _, _ in stored.photos]
     return Dataset(
         id="",
         name="",
@@ -266,7 +268,7 @@ def _dataset_from_folder(folder: Path, name: str) -> tuple[Dataset, content_hash
     """The dataset of a folder of the lab's own making, with files named from that folder."""
     known: content_hashes.KnownDigests = {}
     try:
-        dataset = scan_folder(folder, known=known)
+        dataset = scan_folder(folder, known_digests=known)
     except DatasetError as error:  # it names the folder as it is here, not as the user knows it
         params = {k: name if str(v) == "photos" else v for k, v in error.params.items()}
         raise DatasetError(error.message, **params) from error
@@ -299,7 +301,7 @@ def _try_load(folder: Path) -> Dataset | CatDogError:
 
 
 def workspace_dataset_id(folder: Path) -> str | None:
-    """The dataset whose record or photos a folder of the workspace holds."""
+    """Return the id of the dataset whose record or photos a folder of the workspace holds."""
     resolved = Path(folder).resolve()
     for path in (resolved, resolved.parent):
         inside = path == resolved or resolved.name == "photos"
@@ -313,6 +315,6 @@ def workspace_dataset_id(folder: Path) -> str | None:
 
 
 def folder_dataset_id(folder: Path) -> str:
-    """The id of a folder's dataset: its name and a digest of where it lies."""
+    """Return the id of a folder's dataset: its name and a digest of where it lies."""
     digest = hashlib.sha256(os.fsencode(str(folder))).hexdigest()
     return f"{files.slugify(folder.name, 24)}-{digest[:8]}"

@@ -1,4 +1,4 @@
-"""A file from the net: goes on where it broke off, and says in words why it cannot.
+"""Download a file; after a break go on from there, and say in words why it cannot be done.
 
 <name>.part    what has come so far
 <name>.json    where it came from, and the server's mark (ETag or date) of that very version
@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import Any, cast
+from typing import TypedDict, cast
 from urllib.error import HTTPError
 
 import filelock
@@ -46,16 +46,25 @@ Progress = Callable[[int, int], None]
 
 
 def downloads_folder() -> Path:
-    """The cache folder of downloads."""
+    """Return the cache folder of downloads."""
     return files.cache_folder() / "downloads"
 
 
 class _BrokenError(Exception):
-    """A connection that ended before its time; `told` is what to say when it is the last one."""
+    """A connection that ended before its time; `error` is what to raise when it is the last one."""
 
-    def __init__(self, download_error: DownloadError) -> None:
-        super().__init__(str(download_error))
-        self.told = download_error
+    def __init__(self, error: DownloadError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class _PartRecord(TypedDict):
+    """What <name>.json says of <name>.part; `mark` is the server's for that version of the file."""
+
+    format: int
+    url: str
+    mark: str
+    md5: str | None
 
 
 @dataclass
@@ -131,7 +140,7 @@ class Download:
             except _BrokenError as broken:
                 failed = 1 if self._news - before >= _MIN_PROGRESS_BYTES else failed + 1
                 if failed >= self.tries:
-                    raise broken.told from broken
+                    raise broken.error from broken
             self._wait(self.pause * 2 ** (failed - 1))
 
     def _wait(self, seconds: float) -> None:
@@ -147,10 +156,10 @@ class Download:
             )
 
     def _connect(self) -> None:
-        known = self._known()
+        known = self._read_record()
         have = self._part.stat().st_size if known else 0
         request = urllib.request.Request(self.url, headers={"User-Agent": "CatDogLab"})
-        if have:
+        if known:
             request.add_header("Range", f"bytes={have}-")
             request.add_header("If-Range", known["mark"])
         try:
@@ -170,34 +179,39 @@ class Download:
                 raise download_error from error
             raise _BrokenError(download_error) from error
 
-    def _known(self) -> dict[str, Any]:
-        """What is known of the part that is here; nothing where it cannot be gone on with."""
+    def _read_record(self) -> _PartRecord | None:
+        """Return what is known of the part that is here; None where it cannot be gone on with."""
         with suppress(OSError, TypeError, KeyError):
             known = files.read_json_object(self._record)
             if known.get("format", 1) > FORMAT:  # of a newer program: fetched anew
-                return {}
+                return None
             if known["url"] == self.url and known["mark"] and self._part.stat().st_size:
-                return dict(known)
-        return {}
+                return cast(_PartRecord, known)
+        return None
 
     def _forget(self) -> None:
         with http_errors.wrap_disk_errors(self.folder):
             self._part.unlink(missing_ok=True)
             self._record.unlink(missing_ok=True)
 
-    def _take(self, response: HTTPResponse, have: int, known: dict[str, Any]) -> None:
+    def _take(self, response: HTTPResponse, have: int, known: _PartRecord | None) -> None:
         """Append what comes to what is here, or begin anew where the server sends all of it."""
         if response.status == 206:
             start, total = _content_range(response)
-            if start != have or _version_mark(response) not in ("", known["mark"]):
+            known_marks = ("", known["mark"]) if known else ("",)
+            if start != have or _version_mark(response) not in known_marks:
                 self._forget()
                 raise _BrokenError(http_errors.changed_error(self.url))
         else:
             have, total = 0, _content_length(response)
             self._forget()
-            mark, md5 = _version_mark(response), _md5(response)
-            known = {"format": FORMAT, "url": self.url, "mark": mark, "md5": md5}
-            files.write_json(self._record, known)
+            record: _PartRecord = {
+                "format": FORMAT,
+                "url": self.url,
+                "mark": _version_mark(response),
+                "md5": _md5(response),
+            }
+            files.write_json(self._record, record)
         self._refuse_size(total, total - have)
         self.progress(have, total)
         since, then = time.monotonic(), have

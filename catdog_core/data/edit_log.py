@@ -12,7 +12,7 @@ from ..base import access
 from ..base.errors import CatDogError, DatasetError
 from . import dataset_record, edits, photo_scan
 from .dataset_record import Dataset
-from .edits import DatasetEdit, PhotoEdit
+from .edits import DatasetEdit, EditEvent, PhotoEdit
 
 Progress = Callable[[int, int], None]
 
@@ -112,13 +112,17 @@ def undo_last_edit(dataset_id: str) -> Dataset:
                 name=content.name,
             )
         dataset = dataset_record.apply_edits(content, left)
-        event = {"at": time.time(), "fingerprint": dataset.fingerprint, "undo": True}
+        event: EditEvent = {
+            "at": time.time(),
+            "fingerprint": dataset.fingerprint,
+            "undo": True,
+        }
         dataset_record.write_dataset_record(folder, content, [*events, event])
     return dataset
 
 
 def load_dataset_as_of(dataset_id: str, fingerprint: str) -> Dataset:
-    """A dataset in the state that had this fingerprint, such as the one a run was trained on.
+    """Return a dataset in the state that had a fingerprint, such as the one a run trained on.
 
     Raises:
         DatasetError: it never had it, or photos of its folder have changed since.
@@ -149,19 +153,19 @@ def refuse_second_test(photos: Sequence[tuple[str, int, str]]) -> None:
 
 
 def _append_edit(
-    folder: Path, content: Dataset, events: dataset_record.Events, edit: DatasetEdit
+    folder: Path, content: Dataset, events: Sequence[EditEvent], edit: DatasetEdit
 ) -> Dataset:
     """Add a change to a record; the dataset after it."""
     access.check_permission("change data")
     before = edits.active_edits(events)
     fingerprint = dataset_record.apply_edits(content, (*before, edit)).fingerprint
     edit = replace(edit, fingerprint=fingerprint)
-    dataset_record.write_dataset_record(folder, content, [*events, edit.event()])
+    dataset_record.write_dataset_record(folder, content, [*events, edit.to_event()])
     return dataset_record.apply_edits(content, (*before, edit))
 
 
 def find_by_fingerprint(fingerprint: str, dataset_id: str = "") -> Dataset | None:
-    """A dataset of this workspace in the state that had a fingerprint; None where none ever did.
+    """Find a dataset of this workspace by a fingerprint it once had; None where none had it.
 
     Args:
         fingerprint: of the photos, their labels and split.

@@ -1,4 +1,4 @@
-"""What people decided about the photos of a dataset: a list of changes that can be undone.
+"""The edits of a dataset's photos: a history of changes that can be undone.
 
 Changes never touch a file. They are kept in the dataset's record as events, only ever added to;
 an undo is an event, too. So every state the dataset ever had can be told again by its fingerprint,
@@ -18,8 +18,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Literal, NotRequired, TypedDict
 
 from ..base.errors import DatasetError
 from ..base.files import truncate_for_display
@@ -54,6 +54,26 @@ class Division:
     together: tuple[tuple[str, ...], ...] = ()
 
 
+class StoredDivision(TypedDict):
+    """A `Division` as an event stores it."""
+
+    seed: int
+    validation_fraction: float
+    test_fraction: float
+    together: Sequence[Sequence[str]]
+
+
+class EditEvent(TypedDict):
+    """An entry of a dataset's history, as its record stores it; see the head of this module."""
+
+    at: float
+    fingerprint: str
+    choices: NotRequired[Sequence[tuple[str, str, str]]]
+    division: NotRequired[StoredDivision]
+    order: NotRequired[Sequence[str]]
+    undo: NotRequired[Literal[True]]
+
+
 @dataclass(frozen=True)
 class DatasetEdit:
     """What was decided at once, and is undone at once: one of the last three.
@@ -68,53 +88,80 @@ class DatasetEdit:
     division: Division | None = None
     order: tuple[str, ...] = ()
 
-    def event(self) -> dict[str, Any]:
-        """As it is stored."""
-        head = {"at": self.at, "fingerprint": self.fingerprint}
+    def to_event(self) -> EditEvent:
+        """Return the event that stands for this edit in the dataset's record."""
+        event: EditEvent = {"at": self.at, "fingerprint": self.fingerprint}
         if self.division:
-            return {**head, "division": asdict(self.division)}
-        if self.order:
-            return {**head, "order": list(self.order)}
-        return {**head, "choices": [[c.file, c.action, c.to] for c in self.choices]}
+            division = self.division
+            event["division"] = {
+                "seed": division.seed,
+                "validation_fraction": division.validation_fraction,
+                "test_fraction": division.test_fraction,
+                "together": division.together,
+            }
+        elif self.order:
+            event["order"] = self.order
+        else:
+            event["choices"] = [(c.file, c.action, c.to) for c in self.choices]
+        return event
 
 
 @dataclass(frozen=True)
 class EditOutcome:
-    """Photos after some changes, sorted by file, with labels that count in `classes`; the excluded;
-    kinds of finding kept, by file; the last division."""
+    """A dataset after some edits.
+
+    Attributes:
+        photos: sorted by file, with labels that count in `classes`.
+        classes: class names in label order.
+        excluded: the files that were left out.
+        dismissed_findings: kinds of finding that the audit no longer reports, by file.
+        division: the last one, where there is any.
+    """
 
     photos: PhotoRows
     classes: tuple[str, ...]
     excluded: tuple[str, ...] = ()
-    kept: dict[str, frozenset[str]] = field(default_factory=dict)
+    dismissed_findings: dict[str, frozenset[str]] = field(default_factory=dict)
     division: Division | None = None
 
 
-def active_edits(events: Iterable[dict[str, Any]]) -> tuple[DatasetEdit, ...]:
-    """The changes that events leave, the oldest first. Raises KeyError, TypeError, ValueError."""
+def active_edits(events: Iterable[EditEvent]) -> tuple[DatasetEdit, ...]:
+    """Return the edits that a history leaves in force, the oldest first.
+
+    Args:
+        events: as they were read; whether they are sound shows here.
+
+    Raises:
+        IndexError, KeyError, TypeError, ValueError: they are not.
+    """
     changes: list[DatasetEdit] = []
     for event in events:
         if event.get("undo"):
             changes.pop()
             continue
         division = event.get("division")
-        together = tuple(tuple(group) for group in division["together"]) if division else ()
         changes.append(
             DatasetEdit(
                 float(event["at"]),
                 str(event["fingerprint"]),
                 tuple(PhotoEdit(*map(str, choice)) for choice in event.get("choices", ())),
-                Division(**{**division, "together": together}) if division else None,
+                _parse_division(division) if division else None,
                 tuple(map(str, event.get("order", ()))),
             )
         )
     return tuple(changes)
 
 
+def _parse_division(stored: StoredDivision) -> Division:
+    together = tuple(tuple(group) for group in stored["together"])
+    parts = stored["validation_fraction"], stored["test_fraction"]
+    return Division(stored["seed"], *parts, together)
+
+
 def replay_edits(
     photos: PhotoRows, classes: Sequence[str], changes: Iterable[DatasetEdit]
 ) -> EditOutcome:
-    """What changes make of a dataset as its folders say. Files that are gone are passed over."""
+    """Apply edits to a dataset as its folders say. Files that are gone are passed over."""
     now = {file: (label, split) for file, label, split in photos}
     laid, test_files = dict(now), {file for file, _, split in photos if split == "test"}
     dismissed: dict[str, frozenset[str]] = {}
@@ -140,7 +187,7 @@ def replay_edits(
 def renumber_labels(
     photos: Iterable[tuple[str, int, str]], classes: Sequence[str], order: Sequence[str]
 ) -> PhotoRows:
-    """Photos whose labels count in `classes`, with labels that count in `order`."""
+    """Return photos whose labels count in `classes` with labels that count in `order`."""
     if tuple(order) == tuple(classes):  # also where two folders are shown by the same name
         return list(photos)
     number = [order.index(name) for name in classes]
@@ -222,7 +269,7 @@ def refuse_division(
     _split_sides({file: (label, split) for file, label, split in now}, test_files, classes, values)
 
 
-def _digest_json(value: list[Any]) -> str:
+def _digest_json(value: list[object]) -> str:
     return hashlib.blake2b(json.dumps(value).encode(), digest_size=20).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong between here and a server, each in words; and the way there, by a proxy too."""
+"""Explain in words what goes wrong between here and a server; open URLs, also by a proxy."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def make_url_opener() -> urllib.request.OpenerDirector:
-    """Opens addresses by the proxy the environment names, and verifies certificates."""
+    """Make an opener that goes by the environment's proxy and verifies certificates."""
     context = ssl.create_default_context()
     return urllib.request.build_opener(
         urllib.request.ProxyHandler(), urllib.request.HTTPSHandler(context=context), _Redirects()
@@ -65,7 +65,7 @@ def wrap_disk_errors(folder: Path) -> Iterator[None]:
 
 
 def is_transient_error(error: Exception) -> bool:
-    """Whether another try in a second may do better, before anything has come."""
+    """Tell whether another try in a second may do better, before anything has come."""
     cause = _root_cause(error)
     return not isinstance(cause, ssl.SSLCertVerificationError | socket.gaierror) and (
         not isinstance(cause, ConnectionRefusedError)
@@ -75,7 +75,7 @@ def is_transient_error(error: Exception) -> bool:
 
 
 def connection_error(url: str, error: Exception) -> DownloadError:
-    """Why there is no connection, or no longer."""
+    """Return the error that says why there is no connection, or no longer."""
     cause, host, proxy = _root_cause(error), urlsplit(url).hostname or url, _proxy_for(url)
     values = {"host": host, "reason": _describe_cause(cause)}
     if isinstance(cause, ssl.SSLCertVerificationError):
@@ -104,7 +104,7 @@ def connection_error(url: str, error: Exception) -> DownloadError:
 
 
 def status_error(url: str, code: int) -> DownloadError:
-    """What a server's refusal means."""
+    """Return the error that says what a server's refusal means."""
     if code == 407:
         return _proxy_password_error(_proxy_for(url))
     if code in (404, 410):
@@ -130,7 +130,7 @@ def status_error(url: str, code: int) -> DownloadError:
 
 
 def slow_error(url: str) -> DownloadError:
-    """Nothing comes, or next to nothing."""
+    """Return the error of a server that sends nothing, or next to nothing."""
     return DownloadError(
         "{host} has sent next to nothing for a while. Try again, and it goes on from where it was;"
         " or make the demo dataset, which needs no network.",
@@ -139,12 +139,12 @@ def slow_error(url: str) -> DownloadError:
 
 
 def changed_error(url: str) -> DownloadError:
-    """The file is another one than at the start."""
+    """Return the error of a file that is another one than at the start."""
     return DownloadError("{url} changed while it was downloaded. Try again.", url=url)
 
 
 def cut_short_error(url: str, have: int, total: int) -> DownloadError:
-    """The connection ended early."""
+    """Return the error of a connection that ended early."""
     return DownloadError(
         "{host} broke off after {have:,} of {total:,} bytes. Try again, and it goes on from there.",
         host=urlsplit(url).hostname,
@@ -154,7 +154,7 @@ def cut_short_error(url: str, have: int, total: int) -> DownloadError:
 
 
 def wrong_content_error(url: str, kind: str) -> DownloadError:
-    """Something else came than what was asked for, such as the log-in page of a hotel."""
+    """Return the error of another content, such as the log-in page of a hotel."""
     return DownloadError(
         "{host} sent something else than the file ({kind}). Perhaps the network wants you to log in"
         " first: open any web page, then try again.",

@@ -1,4 +1,4 @@
-"""Datasets from elsewhere, whose photos come to lie in the workspace."""
+"""Import datasets from archives, URLs and single photos into the workspace."""
 
 from __future__ import annotations
 

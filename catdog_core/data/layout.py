@@ -1,4 +1,4 @@
-"""What folders of photos mean: wrappers, splits, classes. One plan for a preview and an import.
+"""Understand folders of photos: wrappers, splits, classes. One plan for preview and import.
 
 `detect_layout` reads a tree of true names and gives a `DatasetPlan`: every photo with its class and
 split. `split_plan` gives it a validation part where the folders have none. Whoever shows a dataset,
@@ -15,14 +15,15 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Literal, TypedDict
 
 from ..base.errors import N_, DatasetError
 from ..base.files import truncate_for_display
+from ..base.messages import Message
 from ..imaging import decode_errors
-from . import class_names, virtual_tree
-from .splits import PhotoRows, stratified_split
-from .virtual_tree import File, Folder, Tree
+from . import class_names, folder_tree
+from .folder_tree import File, Folder, Tree
+from .splits import PhotoRows, SplitSettings, stratified_split
 
 SPLITS = ("train", "validation", "test")
 SPLIT_NAMES = {
@@ -80,6 +81,39 @@ class PlannedPhoto:
     """Path from the dataset's root; photos of one name in an archive get a number."""
 
 
+LayoutName = Literal["split", "seeded", "train-divided", "redivided"]
+
+
+class SubsetNote(TypedDict):
+    """Which training photos a `Dataset.subset` holds: how many, and the seed they were drawn by."""
+
+    count: int
+    seed: int
+
+
+class DatasetNote(TypedDict, total=False):
+    """How a dataset's folders were understood, as its record stores it.
+
+    Attributes:
+        layout: "split" (there are folders for train and validation), "seeded" (the lab divided the
+            photos), "train-divided" (it divided the train folder) or "redivided" (anew, on
+            request).
+        ignored: how many other files there are.
+        warnings: what else is to be said.
+        split: the seed and fractions the lab divided the photos by, where it did.
+        unusable: photo files of an opened folder that are left out since they are empty or cannot
+            be read.
+        subset: where this is a part of another dataset, which one.
+    """
+
+    layout: LayoutName
+    ignored: int
+    warnings: list[Message]
+    split: SplitSettings
+    unusable: list[str]
+    subset: SubsetNote
+
+
 @dataclass
 class DatasetPlan:
     """What a tree means.
@@ -94,10 +128,10 @@ class DatasetPlan:
     classes: tuple[str, ...]
     folders: tuple[str, ...]
     photos: list[PlannedPhoto]
-    layout: str
+    layout: LayoutName
     ignored: int = 0
-    warnings: decode_errors.Warnings = field(default_factory=list)
-    split: dict[str, Any] | None = None
+    warnings: list[Message] = field(default_factory=list)
+    split: SplitSettings | None = None
     empty: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
 
@@ -117,15 +151,15 @@ class DatasetPlan:
         return sorted((photo.name, photo.label, photo.split) for photo in self.photos)
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Photos by split and displayed class; splits without photos are left out."""
+        """Return photos by split and displayed class; splits without photos are left out."""
         counts: dict[str, dict[str, int]] = {}
         for (label, split), count in Counter((p.label, p.split) for p in self.photos).items():
             counts.setdefault(split, dict.fromkeys(self.classes, 0))[self.classes[label]] += count
         return {split: counts[split] for split in SPLITS if split in counts}
 
-    def note(self) -> dict[str, Any]:
-        """The note of a `Dataset`."""
-        note: dict[str, Any] = {
+    def note(self) -> DatasetNote:
+        """Return what a `Dataset` remembers of how its folders were understood."""
+        note: DatasetNote = {
             "layout": self.layout,
             "ignored": self.ignored,
             "warnings": self.warnings,
@@ -136,7 +170,7 @@ class DatasetPlan:
 
 
 def read_folder_tree(folder: Path) -> Tree:
-    """The tree of a folder.
+    """Read the tree of a folder.
 
     Raises:
         DatasetError: it is no folder, or cannot be read.
@@ -153,7 +187,7 @@ def read_folder_tree(folder: Path) -> Tree:
             folder=truncate_for_display(str(folder), 200),
         )
     try:
-        return virtual_tree.scan_folder_tree(folder)
+        return folder_tree.scan_folder_tree(folder)
     except OSError as error:
         raise DatasetError(
             "{folder} cannot be read: {reason}. Expected a folder you may read. Check its"
@@ -180,17 +214,16 @@ def detect_layout(tree: Tree, order: tuple[str, ...] | None = None) -> DatasetPl
     splits = _find_split_folders(root)
     reading = _ClassAssignment(tree, (*path.parts, *above))
     if splits:
-        layout, names = "split", reading.splits(splits, order)
+        names = reading.splits(splits, order)
     else:
         _refuse_unnamed_splits(root)
-        layout = "seeded"
         names, folders = _order_classes(_sorted_subfolders(root), order)
         reading.classes(folders, names, (), "train", root)
     title = path.name or tree.name
     shown_names, alike = class_names.display_names(names)
     _check_classes(title, tree, reading, shown_names, names)
-    if not any(photo.split == "validation" for photo in reading.photos):
-        layout = "train-divided" if splits else "seeded"
+    is_split = any(photo.split == "validation" for photo in reading.photos)
+    layout: LayoutName = "split" if is_split else "train-divided" if splits else "seeded"
     plan = DatasetPlan(path, tuple(shown_names), tuple(names), reading.photos, layout)
     reading.account(root, plan)
     plan.warnings += _alike_warnings(alike)
@@ -201,7 +234,7 @@ def detect_layout(tree: Tree, order: tuple[str, ...] | None = None) -> DatasetPl
 def plan_labelled_photos(
     photos: Iterable[tuple[File, str, int]], classes: Sequence[str], name: str, ignored: int
 ) -> DatasetPlan:
-    """A plan for photos whose class and split are known, as records have them.
+    """Plan a dataset of photos whose class and split are known, as records have them.
 
     Args:
         photos: file, split or nothing, and label number of each.
@@ -218,7 +251,7 @@ def plan_labelled_photos(
         reading.take(file, file.path.parent.parts, label, split or "train")
     _check_classes(name, reading.tree, reading, shown_names, classes)
     splits = {photo.split for photo in reading.photos}
-    layout = (
+    layout: LayoutName = (
         "split" if "validation" in splits else "train-divided" if "test" in splits else "seeded"
     )
     plan = DatasetPlan(PurePosixPath(), tuple(shown_names), tuple(classes), reading.photos, layout)
@@ -262,7 +295,7 @@ def split_plan(
 
 
 def group_equal_photos(photos: Iterable[PlannedPhoto]) -> list[list[PlannedPhoto]]:
-    """Groups of photos of equal content, by the marks of their files."""
+    """Group photos of equal content, by the marks of their files."""
     groups: dict[Hashable, list[PlannedPhoto]] = {}
     for photo in photos:
         if photo.file.mark is not None:
@@ -271,7 +304,7 @@ def group_equal_photos(photos: Iterable[PlannedPhoto]) -> list[list[PlannedPhoto
 
 
 def split_from_name(name: str) -> str | None:
-    """The split a folder's name stands for: "train", "validation", "test", or None.
+    """Return the split a folder's name stands for: "train", "validation", "test", or None.
 
     Words such as training, val, dev, test, 학습, 검증 and 시험 count, also with set, data or images
     behind them and with a number: training_set, Test-Data, val2017.
@@ -379,11 +412,11 @@ class _ClassAssignment:
         plan.warnings += _paths_warning(_LINKS_OUT, self.tree.links_out)
         plan.warnings += _paths_warning(_STRAY, stray)
 
-    def _spellings(self) -> decode_errors.Warnings:
+    def _spellings(self) -> list[Message]:
         spellings = list(dict.fromkeys(self.spelled))
         if len(spellings) <= _SPELLINGS:
             return [
-                (
+                Message(
                     _WRITTEN_OTHERWISE,
                     {"here": truncate_for_display(here), "train": truncate_for_display(name)},
                 )
@@ -391,22 +424,22 @@ class _ClassAssignment:
             ]
         names = ", ".join(here for here, _ in spellings[:_SPELLINGS])
         return [
-            (
+            Message(
                 _MANY_WRITTEN_OTHERWISE,
                 {"n": str(len(spellings)), "names": truncate_for_display(names, 200)},
             )
         ]
 
 
-def _paths_warning(message: str, paths: Sequence[PurePosixPath]) -> decode_errors.Warnings:
+def _paths_warning(message: str, paths: Sequence[PurePosixPath]) -> list[Message]:
     if not paths:
         return []
     names = ", ".join(str(path) for path in sorted(paths)[:3])
-    return [(message, {"n": str(len(paths)), "names": truncate_for_display(names, 200)})]
+    return [Message(message, {"n": str(len(paths)), "names": truncate_for_display(names, 200)})]
 
 
-def _alike_warnings(pairs: Sequence[tuple[str, str]]) -> decode_errors.Warnings:
-    return [(_LOOK_ALIKE, {"first": first, "second": second}) for first, second in pairs[:3]]
+def _alike_warnings(pairs: Sequence[tuple[str, str]]) -> list[Message]:
+    return [Message(_LOOK_ALIKE, {"first": first, "second": second}) for first, second in pairs[:3]]
 
 
 def _name_photos(plan: DatasetPlan) -> None:

@@ -1,4 +1,4 @@
-"""A look at every photo of a dataset: its head, whether it is grey, its thumbnail; in parallel.
+"""Scan every photo of a dataset in parallel: its head, whether it is grey, its thumbnail.
 
 workspace/datasets/<id>/looks-2.npy    writer: this module; a cache, safe to delete
 
@@ -100,14 +100,14 @@ def scan_photos(
 
 
 def save_photo_infos(folder: Path, photo_infos: dict[str, PhotoInfo]) -> None:
-    """Keep looks, by digest, beside a dataset's record, if there is one."""
+    """Write what a scan noted, by digest, beside a dataset's record, if there is one."""
     if (folder / "dataset.json").is_file():
         with suppress(CatDogError):  # a full disk costs the cache, not the answer
             _write_photo_infos(folder, photo_infos)
 
 
 def group_exact_copies(photos: Sequence[PhotoInfo | UnusablePhoto]) -> list[list[int]]:
-    """Groups of positions of two or more whose files are the same, byte by byte."""
+    """Group the positions of photos whose files are the same, byte by byte."""
     indices: dict[str, list[int]] = defaultdict(list)
     for index, photo in enumerate(photos):
         if isinstance(photo, PhotoInfo):
@@ -134,13 +134,13 @@ def _scan_photo(path: Path, seen: dict[str, PhotoInfo]) -> PhotoInfo | UnusableP
 
 
 def inspect_photo_bytes(data: bytes, digest: str) -> PhotoInfo | UnusablePhoto:
-    """What a look at the bytes of a photo file sees."""
+    """Return what a scan notes of a photo file's bytes."""
     try:
         photo = decode.decode_photo(data, at_least=_PROBE)
         head = image_header.read_image_header(data)
     except PhotoError as error:
         return UnusablePhoto(error, image_header.is_truncated(data))
-    return PhotoInfo(digest, head, _is_grey(photo), duplicates.make_thumbnail(photo))
+    return PhotoInfo(digest, head, _is_grey(photo), duplicates.make_grey_thumbnail(photo))
 
 
 def _is_grey(photo: decode.Photo) -> bool:
@@ -151,7 +151,7 @@ def _is_grey(photo: decode.Photo) -> bool:
 
 
 def load_photo_infos(folder: Path) -> dict[str, PhotoInfo]:
-    """The looks kept beside a dataset's record, by digest."""
+    """Read what an earlier scan noted beside a dataset's record, by digest."""
     with suppress(OSError, ValueError, EOFError):
         rows = np.load(folder / "looks-2.npy", allow_pickle=False)
         if rows.dtype == _ROW:

@@ -1,14 +1,13 @@
-"""What is understood of a folder or an archive, told before anything is written."""
+"""Describe what a folder or archive would become, before anything is written."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ..base import files
 from ..base.errors import N_
-from ..imaging import decode_errors
+from ..base.messages import Message
 from . import content_hashes, layout
 from .layout import DatasetPlan
 
@@ -44,31 +43,33 @@ class Preview:
     layout: str
     ignored: int
     size: int | None
-    warnings: decode_errors.Warnings = field(default_factory=list)
+    warnings: list[Message] = field(default_factory=list)
 
     @property
     def total(self) -> int:
         """Photos in all."""
         return sum(sum(row.values()) for row in self.counts.values())
 
-    def sentences(self) -> list[tuple[str, dict[str, Any]]]:
-        """What was understood, as messages of the catalogue with their values."""
+    def sentences(self) -> list[Message]:
+        """Return what was understood, a sentence each."""
         classes = next(iter(self.counts.values()))
-        messages: list[tuple[str, dict[str, Any]]] = [
-            (N_("{n:,} photos in {k} classes."), {"n": self.total, "k": len(classes)})
+        messages = [
+            Message(N_("{n:,} photos in {k} classes."), {"n": self.total, "k": len(classes)})
         ]
         if self.wrapper:
             messages.append(
-                (N_("The folder {wrapper} around them is skipped."), {"wrapper": self.wrapper})
+                Message(
+                    N_("The folder {wrapper} around them is skipped."), {"wrapper": self.wrapper}
+                )
             )
-        messages.append((LAYOUT_MESSAGES[self.layout], {}))
+        messages.append(Message(LAYOUT_MESSAGES[self.layout]))
         if self.ignored:
-            messages.append((N_("{n:,} other files are left out."), {"n": self.ignored}))
+            messages.append(Message(N_("{n:,} other files are left out."), {"n": self.ignored}))
         return messages + self.warnings
 
 
 def preview_plan(plan: DatasetPlan, name: str, size: int | None = -1) -> Preview:
-    """What a plan makes of its photos.
+    """Describe the dataset that a plan makes of its photos.
 
     Args:
         plan: divided.
@@ -87,7 +88,7 @@ def preview_plan(plan: DatasetPlan, name: str, size: int | None = -1) -> Preview
 
 
 def preview_folder(folder: Path) -> Preview:
-    """Understand a folder of photos. Raises DatasetError: it is no dataset."""
+    """Describe the dataset a folder would become. Raises DatasetError: it is none."""
     tree = layout.read_folder_tree(folder)
     plan = layout.detect_layout(tree)
     if plan.layout != "split":

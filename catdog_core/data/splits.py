@@ -1,4 +1,4 @@
-"""Who trains, who validates, who tests: by class, by a seed, like photos always on one side.
+"""Split photos into training, validation and test: stratified, seeded, like photos together.
 
 A photo's place follows from a hash of the seed and its name. So the same photos are divided alike
 everywhere, and one photo more changes no other's side but at the border.
@@ -9,12 +9,22 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import NotRequired, TypedDict
 
 from ..base.errors import DatasetError
 from ..base.files import truncate_for_display
 
 PhotoRows = list[tuple[str, int, str]]
 """(file relative to the root, label, split) of each photo, sorted by file."""
+
+
+class SplitSettings(TypedDict):
+    """What the lab divided a dataset's photos by: the seed, and the parts of each class, 0..1."""
+
+    seed: int
+    validation_fraction: float
+    test_fraction: NotRequired[float]
+
 
 SUBSET_SIZES = (100, 250, 500, 1000, 2000)
 """Training sizes of the small-data experiments, photos."""

@@ -1,4 +1,4 @@
-"""Cartoon cats and dogs, drawn: a dataset for the first start, without a network.
+"""Draw cartoon cats and dogs: a dataset for the first start, without a network.
 
 Both kinds share colours, backgrounds, poses, sizes and eyes, so that none of these gives the
 answer away. What tells them apart overlaps too: ears (mostly pointed against mostly hanging),

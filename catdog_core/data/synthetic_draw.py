@@ -1,4 +1,4 @@
-"""The face of a drawn pet: what cats and dogs share, and the little that tells them apart.
+"""Draw a pet's face: what cats and dogs share, and the little that tells them apart.
 
 Positions and sizes are in radii of the head, its middle the origin, y downwards.
 """
@@ -31,13 +31,13 @@ _PINK: Colour = (224, 156, 160)
 
 
 def shade_colour(colour: Colour, factor: float, white: float = 0.0) -> Colour:
-    """A colour made darker by `factor`, then mixed with `white` of white."""
+    """Darken a colour by `factor`, then mix in `white` of white, 0..1."""
     red, green, blue = (min(255, int(c * factor * (1 - white) + 255 * white)) for c in colour)
     return red, green, blue
 
 
 def vary_colour(colour: Colour, rng: np.random.Generator) -> Colour:
-    """A natural neighbour of a colour: mostly lighter or darker, hardly another hue."""
+    """Return a natural neighbour of a colour: mostly lighter or darker, hardly another hue."""
     moved = np.clip(np.array(colour) * rng.normal(1, 0.09) + rng.normal(0, 5, 3), 22, 250)
     red, green, blue = (int(value) for value in moved)
     return red, green, blue
@@ -52,24 +52,24 @@ class Pen:
         self.canvas, self.x, self.y, self.radius, self.wide = canvas, x, y, radius, wide
 
     def at(self, x: float, y: float) -> tuple[float, float]:
-        """Pixel position of a point."""
+        """Return the pixel position of a point."""
         return self.x + x * self.radius * self.wide, self.y + y * self.radius
 
     def oval(self, x: float, y: float, w: float, h: float, fill: Colour) -> None:
-        """A filled oval around (x, y) of half width w and half height h."""
+        """Draw a filled oval around (x, y) of half width w and half height h."""
         self.canvas.ellipse((*self.at(x - w, y - h), *self.at(x + w, y + h)), fill=fill)
 
     def shape(self, points: Sequence[tuple[float, float]], fill: Colour) -> None:
-        """A filled polygon."""
+        """Draw a filled polygon."""
         self.canvas.polygon([self.at(x, y) for x, y in points], fill=fill)
 
     def line(self, points: Sequence[tuple[float, float]], fill: Colour, width: float) -> None:
-        """A line through points, `width` in head radii."""
+        """Draw a line through points, `width` in head radii."""
         pixels = max(1, round(width * self.radius))
         self.canvas.line([self.at(x, y) for x, y in points], fill, pixels, joint="curve")
 
     def arc(self, x: float, y: float, w: float, h: float, span: tuple[int, int]) -> None:
-        """A dark part of an oval's outline, from and to in degrees clockwise from the right."""
+        """Draw a dark arc of an oval; `span` is in degrees clockwise from the right."""
         box = (*self.at(x - w, y - h), *self.at(x + w, y + h))
         self.canvas.arc(box, *span, fill=_BLACK, width=max(1, round(0.045 * self.radius)))
 
@@ -85,7 +85,7 @@ class Pet:
         self.marks = ("none", "stripes", "patch", "blaze", "mask", "spots")[rng.integers(6)]
 
     def body(self, pen: Pen) -> None:
-        """Shoulders down to beyond the picture's lower edge, chest, tail and perhaps a collar."""
+        """Draw the shoulders down to the picture's lower edge, chest, tail and maybe a collar."""
         rng = self.rng
         lean, wide = rng.uniform(-0.3, 0.3), rng.uniform(0.85, 1.25)
         side = 1 if rng.random() < 0.5 else -1
@@ -111,7 +111,7 @@ class Pet:
             pen.oval(lean * 0.5, 1.24, 0.12, 0.12, (240, 204, 80))
 
     def head(self, pen: Pen) -> None:
-        """The face with ears, marks, eyes, muzzle and whiskers."""
+        """Draw the face with ears, marks, eyes, muzzle and whiskers."""
         rng = self.rng
         hanging = self.dog != (rng.random() < MIXED_EARS)
         if not hanging:

@@ -1,4 +1,4 @@
-"""Which encoding the names of an archive have, where it does not say: one for all of them.
+"""Guess the encoding of an archive's names where it does not say: one for all of them.
 
 Zips and old tars store names as bytes. Those not declared as UTF-8 come from one program on one
 system, so one encoding fits all of them. Each candidate that can decode every name is rated by how
@@ -193,5 +193,5 @@ def _is_hangul(char: str) -> bool:
 
 
 def decode_names(names: Sequence[bytes], encoding: str) -> list[str]:
-    """The names as text, with backslashes as other systems' slashes."""
+    """Decode names, with backslashes as other systems' slashes."""
     return [name.decode(encoding, "replace").replace("\\", "/") for name in names]

@@ -1,4 +1,4 @@
-"""Datasets of the `tensorflow_datasets` package by name, where that package is installed.
+"""Import datasets of the `tensorflow_datasets` package by name, where it is installed.
 
 Nothing of it, nor of TensorFlow, is loaded before it is asked for. Photos are taken as the encoded
 files they are, so that the lab's own decoder reads them as it reads all others.
@@ -37,24 +37,33 @@ PhaseProgress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class TfdsInfo:
-    """What the package says of a dataset: class names, photos by split, bytes to fetch."""
+    """What the package says of a dataset.
+
+    Attributes:
+        name: in its catalogue.
+        classes: names in label order.
+        counts: photos by split.
+        size: bytes to download.
+        image_key, label_key: the features that hold the photo and its class.
+        builder: the package's own `DatasetBuilder`.
+    """
 
     name: str
     classes: tuple[str, ...]
     counts: dict[str, int]
     size: int
-    _image: str = field(repr=False)
-    _label: str = field(repr=False)
-    _builder: Any = field(repr=False, compare=False)
+    image_key: str = field(repr=False)
+    label_key: str = field(repr=False)
+    builder: Any = field(repr=False, compare=False)
 
 
 def tfds_folder() -> Path:
-    """The cache folder of what the package downloads; locked while it does."""
+    """Return the cache folder of what the package downloads; locked while it does."""
     return files.cache_folder() / "tensorflow_datasets"
 
 
 def is_tfds_installed() -> bool:
-    """Whether the package is there; it is not imported."""
+    """Tell whether the package is there; it is not imported."""
     return importlib.util.find_spec("tensorflow_datasets") is not None
 
 
@@ -118,7 +127,7 @@ def import_tfds_dataset(
 
 def _fetch_dataset(info: TfdsInfo, tell: PhaseProgress) -> Dataset:
     try:
-        info._builder.download_and_prepare()
+        info.builder.download_and_prepare()
     except Exception as error:  # of many kinds: no network, a checksum, a package it wants
         raise DatasetError(
             "tensorflow_datasets could not fetch '{name}' ({reason}). Check the network and the"
@@ -127,7 +136,7 @@ def _fetch_dataset(info: TfdsInfo, tell: PhaseProgress) -> Dataset:
             reason=_describe_error(error),
         ) from error
     source = _TfdsEntries(
-        replace(info, counts=_split_counts(info._builder))
+        replace(info, counts=_split_counts(info.builder))
     )  # known for sure only now
     return imports.import_entries(
         source,
@@ -142,18 +151,18 @@ class _TfdsEntries:
     """The examples as entries of an archive, one folder a split and class."""
 
     def __init__(self, info: TfdsInfo) -> None:
-        self._found = info
+        self._info = info
         known = [split for split in info.counts if split in SPLITS]
         # Without a split for training, the lab divides what there is.
         self._splits = {s: s for s in known} if "train" in known else dict.fromkeys(info.counts, "")
 
     def __iter__(self) -> Iterator[ArchiveEntry]:
-        tfds, info = _import_tfds(), self._found
-        raw = {info._image: tfds.decode.SkipDecoding()}
+        tfds, info = _import_tfds(), self._info
+        raw = {info.image_key: tfds.decode.SkipDecoding()}
         for split, folder in self._splits.items():
-            rows = info._builder.as_dataset(split=split, decoders=raw, shuffle_files=False)
+            rows = info.builder.as_dataset(split=split, decoders=raw, shuffle_files=False)
             for number, row in enumerate(tfds.as_numpy(rows)):
-                label, data = int(row[info._label]), bytes(row[info._image])
+                label, data = int(row[info.label_key]), bytes(row[info.image_key])
                 if label >= 0:  # -1 stands for a test photo whose label is kept secret
                     end = next(
                         (e for magic, e in _SUFFIX_BY_MAGIC.items() if data.startswith(magic)), ""

@@ -1,4 +1,4 @@
-"""The frames of an untrusted TFRecord file, checked before anything is read into memory.
+"""Check the frames of an untrusted TFRecord file before anything is read into memory.
 
 A record is framed by its length (8 bytes, little end first), the length's checksum (4 bytes), and
 after the data the data's checksum. TensorFlow's reader takes memory for whatever the length says.
@@ -24,19 +24,19 @@ _HEAD, _TAIL = 12, 4
 
 
 def is_tfrecord_name(path: Path) -> bool:
-    """Whether a file is a TFRecord by its name: cats.tfrecord, train-00000-of-00002."""
+    """Tell whether a file is a TFRecord by its name: cats.tfrecord, train-00000-of-00002."""
     return _NAME.search(path.name) is not None
 
 
 def holds_tfrecords(path: Path) -> bool:
-    """Whether a path is a TFRecord by its name, or a folder that holds some."""
+    """Tell whether a path is a TFRecord by its name, or a folder that holds some."""
     if path.is_dir():
         return any(is_tfrecord_name(inside) and inside.is_file() for inside in path.iterdir())
     return is_tfrecord_name(path) and path.is_file()
 
 
 def index_records(path: Path) -> list[tuple[int, int]]:
-    """Where the records of a file begin, and their lengths, in bytes.
+    """Return where the records of a file begin, and their lengths, in bytes.
 
     Raises:
         DatasetError: it is no TFRecord, is compressed or cut short, a length is absurd, or
@@ -59,7 +59,7 @@ def index_records(path: Path) -> list[tuple[int, int]]:
 
 
 def too_many_records_error(count: int) -> DatasetError:
-    """The error of more records than a dataset may have."""
+    """Return the error of more records than a dataset may have."""
     return DatasetError(
         "The TFRecords hold {count:,} records or more. Expected at most {limit:,}. Import a part"
         " of the files.",
@@ -125,7 +125,7 @@ def _cut_short_error(path: Path, offset: int) -> DatasetError:
 
 
 def masked_crc32c(data: bytes) -> int:
-    """The checksum TFRecord keeps: CRC-32C (Castagnoli), turned and shifted."""
+    """Return the checksum TFRecord stores: CRC-32C (Castagnoli), rotated, plus a constant."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc ^= byte

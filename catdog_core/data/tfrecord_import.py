@@ -1,4 +1,4 @@
-"""TFRecords made elsewhere, turned into a dataset: photos as files, labels as class folders.
+"""Import TFRecords made elsewhere: photos as files, labels as class folders.
 
 Read are `tf.train.Example` records of the schema that TensorFlow's image sets share:
 
@@ -22,13 +22,14 @@ from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO
 from uuid import uuid4
 
 import tensorflow as tf
 
 from ..base import access, files, limits
 from ..base.errors import N_, DatasetError
+from ..base.messages import Message
 from . import archives, datasets, layout, preview, tfrecord_frames
 from .archive_safety import ArchiveEntry
 from .archives import Progress, StoredPhotos
@@ -36,8 +37,6 @@ from .datasets import Dataset
 from .preview import Preview
 
 _MAX_LABELS_CHARS = 100_000  # characters of a labels.txt that are read
-Warnings = list[tuple[str, dict[str, Any]]]
-"""Messages of the catalogue with their values."""
 
 _COUNTED_FROM = N_("The records count their labels from {first}, not from 0: {first} is {name}.")
 _UNNAMED = N_("The records do not name their classes: they are called by their numbers.")
@@ -45,8 +44,8 @@ _UNNAMED = N_("The records do not name their classes: they are called by their n
 
 def name_labels(
     texts: Sequence[tuple[int, str]], classes: Sequence[str] | None, listing: Path
-) -> tuple[dict[int, str], Warnings]:
-    """The name of each label found, each another, and what was assumed.
+) -> tuple[dict[int, str], list[Message]]:
+    """Return a name for each label, no two the same, and what was assumed for that.
 
     Args:
         texts: (label, name or empty) of each record.
@@ -57,7 +56,7 @@ def name_labels(
         DatasetError: a label without a name among those given, or with two names; too many labels.
     """
     labels = sorted({label for label, _ in texts})
-    warnings: Warnings = []
+    warnings: list[Message] = []
     if len(labels) > layout.MAX_CLASSES:
         raise _too_many_classes_error(len(labels))
     if classes:
@@ -66,12 +65,12 @@ def name_labels(
         named = _names_from_records(texts) or _names_from_labels_file(listing)
         if not set(labels) <= set(named):
             named = {label: f"class {label:03d}" for label in labels}
-            warnings.append((_UNNAMED, {}))
+            warnings.append(Message(_UNNAMED))
     times = Counter(named[label] for label in labels)  # ImageNet knows two cranes
     named = {n: f"{named[n]} ({n})" if times[named[n]] > 1 else named[n] for n in labels}
     if labels[0] != 0:
         first = {"first": labels[0], "name": files.truncate_for_display(named[labels[0]])}
-        warnings.append((_COUNTED_FROM, first))
+        warnings.append(Message(_COUNTED_FROM, first))
     return named, warnings
 
 
@@ -220,7 +219,7 @@ def preview_tfrecords(
 
 def _read_photos_and_labels(
     source: Path | Sequence[Path], classes: Sequence[str] | None
-) -> tuple[list[_RecordPhoto], dict[int, str], dict[int, str], Warnings]:
+) -> tuple[list[_RecordPhoto], dict[int, str], dict[int, str], list[Message]]:
     """The photos of all files; of each label the folder and the name; what was assumed."""
     paths = _tfrecord_paths(source)
     photos: list[_RecordPhoto] = []

@@ -1,4 +1,4 @@
-"""Photos at a URL, downloaded for an import: an archive, or a folder of photos by class.
+"""Download photos at a URL for an import: an archive, or a folder of photos by class.
 
 What is there is reached through `fsspec`, which knows object stores by their protocols: the package
 behind one is imported when the first such URL is opened. Credentials come from the environment,
@@ -18,14 +18,14 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 from urllib.parse import unquote, urlsplit
 
 from ..base import files, limits
 from ..base.errors import N_, CatDogError, DatasetError, DownloadError
 from . import archives
 from .archive_safety import ArchiveEntry
-from .virtual_tree import is_junk
+from .folder_tree import is_junk
 
 FILESYSTEM_PACKAGES = {
     "s3": "s3fs",
@@ -83,7 +83,7 @@ _FAILURES = {
 
 
 def is_url(text: str) -> bool:
-    """Whether a text is meant as a URL, not as a path."""
+    """Tell whether a text is meant as a URL, not as a path."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.:-]*://", text) is not None
 
 
@@ -129,7 +129,7 @@ def normalize_url(url: str) -> str:
 
 
 def url_file_name(url: str) -> str:
-    """The last part of a URL: the name of the folder or archive."""
+    """Return the last part of a URL: the name of the folder or archive."""
     last = url.rsplit("/", 1)[-1]
     return unquote(last) if _is_http(url) else last
 
@@ -173,6 +173,14 @@ def download_url(
         return work.archive() if url.lower().endswith(archives.ARCHIVE_SUFFIXES) else work.photos()
 
 
+class _FileInfo(TypedDict):
+    """What fsspec's `ls` and `info` say of a file or folder, as far as it is used here."""
+
+    name: str
+    type: str
+    size: NotRequired[int | None]
+
+
 class _UrlDownload:
     """What is downloaded from a URL, and how much of it has come."""
 
@@ -185,7 +193,7 @@ class _UrlDownload:
         stopped: Callable[[], bool],
     ) -> None:
         self._url, self._system, self._folder = url, system, folder
-        self._top = str(system._strip_protocol(url))  # as the file system calls it
+        self._top = _path_in(system, url)
         self._is_http = _is_http(url)
         self._progress, self._stopped = progress, stopped
         self._done = self._total = 0
@@ -242,10 +250,12 @@ class _UrlDownload:
                     waiting.append(path)
                 yield path, ArchiveEntry(name, int(info.get("size") or 0), is_folder, BytesIO)
 
-    def _inside(self, folder: str) -> list[tuple[str, dict[str, Any]]]:
+    def _inside(self, folder: str) -> list[tuple[str, _FileInfo]]:
         """The files and folders right inside a folder, by path; no links that lead out of it."""
         try:
-            entries = {str(info["name"]): info for info in self._system.ls(folder, detail=True)}
+            entries: dict[str, _FileInfo] = {
+                str(info["name"]): info for info in self._system.ls(folder, detail=True)
+            }
         except FileNotFoundError:
             if folder == self._top:
                 raise
@@ -324,6 +334,15 @@ class _UrlDownload:
                 raise CatDogError("The download was stopped.")
             _refuse_large(self._url, self._done, limits.current_limits().archive_bytes)
             self._progress(self._done, self._total)
+
+
+def _path_in(system: Any, url: str) -> str:
+    """Return what a file system of fsspec calls a URL in its own methods.
+
+    The public `url_to_fs` would do that too, but takes parts of some names for URLs in the URL.
+    Every file system has this method, since fsspec asks its authors to override it.
+    """
+    return str(system._strip_protocol(url))
 
 
 def _refuse_large(url: str, total: int, most: int) -> None:

@@ -1,4 +1,4 @@
-"""The colour profile embedded in a photo, and its colours as sRGB, at a bounded cost.
+"""Convert the colours of a photo with an ICC profile to sRGB, at a bounded cost.
 
 Only embedded ICC profiles count. A PNG's gAMA and cHRM chunks and a camera's EXIF mark of Adobe RGB
 are left out of account, as most programs do.
@@ -36,7 +36,7 @@ _conversions: FileCache[ImageCms.ImageCmsTransform | None] = FileCache(_CACHE_SI
 
 
 def base_mode(mode: str) -> str:
-    """The kind of colours a picture of one of Pillow's modes holds: L, RGB, CMYK or LAB."""
+    """Return the kind of colours of one of Pillow's modes: L, RGB, CMYK or LAB."""
     if mode in ("CMYK", "LAB"):
         return mode
     grey = mode in ("1", "L", "LA", "La", "F") or mode.startswith("I")
@@ -44,7 +44,7 @@ def base_mode(mode: str) -> str:
 
 
 def get_srgb_transform(profile: object, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """What turns colours under a profile into sRGB; None where they should stay as they are.
+    """Return what converts colours of a profile to sRGB; None where they stay as they are.
 
     That is so for a profile that is sRGB itself, and for one that is damaged, too large, or of
     another kind of colours than the picture.
@@ -61,13 +61,13 @@ def get_srgb_transform(profile: object, mode: str) -> ImageCms.ImageCmsTransform
 
 @lru_cache(maxsize=1)
 def get_lab_transform() -> ImageCms.ImageCmsTransform:
-    """What turns Lab colours without a profile into sRGB; made once."""
+    """Return what converts CIELAB colours without a profile to sRGB; made once."""
     source, target = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
     return ImageCms.buildTransform(source, target, "LAB", "RGB")
 
 
 def allowed_pixel_share(profile: object, mode: str, progressive: bool = False) -> float:
-    """The part of the pixels allowed at which converting takes as long as others of all of them.
+    """Return the part of the pixels allowed, 0..1, at which a photo costs no more than others.
 
     Args:
         profile: as found in a file; None where there is none.

@@ -19,7 +19,7 @@ from . import color_profiles
 
 
 def find_value_range(parts: Iterable[NDArray[Any]]) -> tuple[float, float]:
-    """The values that stand for black and for white.
+    """Return the values of a grey picture that stand for black and for white.
 
     16-bit values keep their top eight bits. Float and 32-bit pictures have no fixed range: 0..1
     and 0..255 are recognised, anything else is stretched from its minimum to its maximum.
@@ -51,7 +51,7 @@ def find_value_range(parts: Iterable[NDArray[Any]]) -> tuple[float, float]:
 
 
 def grey_to_rgb(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
-    """16-bit, 32-bit and float grey to 8 bits; `convert("RGB")` would clip them to white.
+    """Convert 16-bit, 32-bit or float grey to 8 bits; `convert("RGB")` would clip it to white.
 
     Args:
         values: (H, W) of any kind of number.

@@ -1,4 +1,4 @@
-"""The only decoder: training, preview and prediction all read photos through here.
+"""Decode and resize photos: training, preview and prediction all read them through here.
 
 One decoder means no difference between what a model was trained on and what it is asked about.
 """
@@ -107,6 +107,11 @@ def decode_photo(data: bytes, at_least: int | None = None) -> Photo:
                 return color_profiles.convert_to_srgb(quick, profile)
             decode_cost.check_decode_memory(image, data, allowed.photo_pixels)
             if at_least is not None:
+                # A JPEG holds the frequencies of blocks of 8 × 8 pixels; libjpeg can turn the
+                # lowest of them into 4 × 4, 2 × 2 or 1 pixel and leave out the rest. Pillow takes
+                # the largest such factor that keeps both sides at `at_least` or more, as
+                # `jpeg.decode_plain_jpeg` does, so that both ways give the same pixels. Other
+                # formats ignore it. "RGB" asks for no conversion; only "L" and "YCbCr" would.
                 image.draft("RGB", (at_least, at_least))
             turned = orientation.read_orientation(image, data)
             orientation.load_as_stored(image)
@@ -141,15 +146,19 @@ def resize_photo(image: Photo, size: int) -> Photo:
     """
     height, width = image.shape[:2]
     if min(height, width) >= size:
+        # Linear interpolation takes the samples next to a place, however far apart the places are:
+        # beyond a factor of 2 it skips pixels. So a long side is first sampled at twice the size,
+        # then halved. OpenCV counts from the pixels' outer edges: x of a result half as large lies
+        # at 2x + 0.5, right between two samples, and becomes their mean.
         if max(height, width) > _COARSE * size:
             return _resized(image, size, size, cv2.INTER_AREA)
         across, down = (size * (1 + (side > _FINE * size)) for side in (width, height))
         image = _resized(image, across, down)
-    return _resized(image, size, size)  # halfway between two samples lies their mean
+    return _resized(image, size, size)
 
 
 def read_dimensions(path: Path) -> tuple[int, int]:
-    """Width and height of a photo as it is shown, in pixels, from the head of its file alone.
+    """Return width and height of a photo as it is shown, in pixels; only its head is read.
 
     Raises:
         PhotoError: it is no photo, or cannot be opened.
@@ -178,7 +187,7 @@ def decode_and_fit(data: bytes, size: int) -> Photo:
 
 
 def read_photo_bytes(path: Path) -> bytes:
-    """The bytes of a photo file.
+    """Read the bytes of a photo file.
 
     Raises:
         PhotoError: it cannot be read, or is too large.

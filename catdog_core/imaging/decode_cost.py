@@ -1,4 +1,4 @@
-"""What it takes to decode a photo, bytes, told by its head. Imports no TensorFlow.
+"""Estimate from a photo's head the memory that decoding it takes. Imports no TensorFlow.
 
 A picture's pixels lie in Pillow once and as plain RGB once. Some formats take more while they are
 read: JPEGs of several scans keep every coefficient, a compressed TIFF a strip or tile of any size.
@@ -42,7 +42,7 @@ def check_decode_memory(image: Image.Image, data: bytes, allowed_pixels: int) ->
 
 
 def estimate_decode_memory(image: Image.Image, data: bytes) -> int:
-    """The bytes that decoding a photo takes at most, its file included."""
+    """Return the bytes that decoding a photo takes at most, its file included."""
     width, height = orientation.stored_size(image)
     stored = width * height * _STORED.get(image.mode, 4)
     while_read = 0
@@ -52,7 +52,7 @@ def estimate_decode_memory(image: Image.Image, data: bytes) -> int:
         while_read = _tiff_buffer(image, data)
     elif data[:2] == b"\xff\xd8":
         frame = jpeg.read_jpeg_frame(data)
-        while_read = frame.kept_bytes if frame else 0
+        while_read = frame.buffered_bytes if frame else 0
     plain = width * height * _RGB
     return len(data) + _metadata_bytes(image, data) + stored + max(while_read, plain)
 
@@ -102,7 +102,7 @@ def _tiff_buffer(image: TiffImagePlugin.TiffImageFile, data: bytes) -> int:
     elif packing == _JPEG and across * down * _MAX_CHECKED_STRIPS > width * height:
         offsets = offsets if isinstance(offsets, tuple) else (offsets,)
         frames = [jpeg.read_jpeg_frame(data, offset) for offset in offsets[:_MAX_CHECKED_STRIPS]]
-        decoder_bytes = max((each.kept_bytes for each in frames if each), default=0)
+        decoder_bytes = max((each.buffered_bytes for each in frames if each), default=0)
     return int(across * down * max(deep, 4 if colours == _YCC else 0) + decoder_bytes)
 
 

@@ -1,17 +1,17 @@
-"""Why a photo is refused, in sentences: what was found, what is expected, what to do."""
+"""The errors of a refused photo: what was found, what is expected, what to do."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import PurePath
-from typing import TypeAlias
 
 from ..base.errors import N_, PhotoError
 from ..base.files import truncate_for_display
+from ..base.messages import Message
 
 
 def not_a_photo_error() -> PhotoError:
-    """The error of a file of a kind that is not read."""
+    """Return the error of a file in none of the formats that are read."""
     return PhotoError(
         "This is no photo the lab can read. Expected JPEG, PNG, WebP, BMP, GIF or TIFF. Convert it"
         " to one of these and try again."
@@ -19,7 +19,7 @@ def not_a_photo_error() -> PhotoError:
 
 
 def file_size_error(size: int, limit: int) -> PhotoError:
-    """The error of a file of too many bytes."""
+    """Return the error of a file of too many bytes."""
     return PhotoError(
         "The file has {size:,} bytes. Expected at most {limit:,}. Save it smaller and try again.",
         size=size,
@@ -28,7 +28,7 @@ def file_size_error(size: int, limit: int) -> PhotoError:
 
 
 def scan_count_error(scans: int, limit: int) -> PhotoError:
-    """The error of a progressive JPEG that would take minutes."""
+    """Return the error of a progressive JPEG that would take minutes."""
     return PhotoError(
         "The JPEG is built of {scans:,} scans. Expected at most {limit}. Open it in an image"
         " editor and save it again.",
@@ -38,7 +38,7 @@ def scan_count_error(scans: int, limit: int) -> PhotoError:
 
 
 def side_length_error(width: int, height: int, limit: int) -> PhotoError:
-    """The error of a picture of one endless row or column."""
+    """Return the error of a picture of one endless row or column."""
     return PhotoError(
         "The picture has {width:,} × {height:,} pixels. Expected sides of at most {limit:,} pixels."
         " Cut it and try again.",
@@ -49,7 +49,7 @@ def side_length_error(width: int, height: int, limit: int) -> PhotoError:
 
 
 def pixel_count_error(width: int, height: int, limit: int) -> PhotoError:
-    """The error of a picture of too many pixels."""
+    """Return the error of a picture of too many pixels."""
     return PhotoError(
         "The picture has {width:,} × {height:,} pixels. Expected at most {limit:,} pixels in all."
         " Reduce its size and try again.",
@@ -60,7 +60,7 @@ def pixel_count_error(width: int, height: int, limit: int) -> PhotoError:
 
 
 def decode_memory_error(needed: int, limit: int) -> PhotoError:
-    """The error of a picture whose format takes much memory; both in bytes."""
+    """Return the error of a picture whose format takes much memory; both in bytes."""
     return PhotoError(
         "The picture takes {needed:,} MB of memory to decode, more than the {limit:,} MB allowed."
         " Reduce its size, or save it as a plain JPEG.",
@@ -70,7 +70,7 @@ def decode_memory_error(needed: int, limit: int) -> PhotoError:
 
 
 def unsupported_format_error(kind: str) -> PhotoError:
-    """The error of a file in a format that has a name."""
+    """Return the error of a file in a format that has a name."""
     return PhotoError(
         "The file's format is {kind}, which the lab can't read. Convert it to JPEG or PNG and try"
         " again.",
@@ -81,17 +81,16 @@ def unsupported_format_error(kind: str) -> PhotoError:
 _MODERN = (".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd")
 _RAW = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2")
 UNSUPPORTED_EXTENSIONS = (*_MODERN, *_RAW)
-Warnings: TypeAlias = list[tuple[str, dict[str, str]]]
-"""Messages of the catalogue with their values."""
+"""Endings of pictures that are counted and named, and not decoded."""
 
 
 def is_unsupported_picture(path: PurePath) -> bool:
-    """Whether a file is a picture by its name, in none of the lab's formats."""
+    """Tell whether a file is a picture by its name, in none of the lab's formats."""
     return path.suffix.lower() in UNSUPPORTED_EXTENSIONS
 
 
-def unsupported_format_warnings(paths: Sequence[PurePath]) -> Warnings:
-    """What to say of such files."""
+def unsupported_format_warnings(paths: Sequence[PurePath]) -> list[Message]:
+    """Return what to say of the pictures of a dataset that are in none of the lab's formats."""
     if not paths:
         return []
     message = N_(
@@ -99,4 +98,4 @@ def unsupported_format_warnings(paths: Sequence[PurePath]) -> Warnings:
         " to JPEG and add them."
     )
     names = ", ".join(sorted({path.name for path in paths})[:3])
-    return [(message, {"n": str(len(paths)), "files": truncate_for_display(names, 120)})]
+    return [Message(message, {"n": str(len(paths)), "files": truncate_for_display(names, 120)})]

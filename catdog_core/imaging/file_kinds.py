@@ -1,4 +1,4 @@
-"""What a file is that cannot be decoded: of a kind with a name, or damaged."""
+"""Say why a file cannot be decoded: it is of another format, or damaged."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ _READABLE_COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000, 32
 
 
 def explain_decode_error(data: bytes | mmap, error: Exception) -> PhotoError:
-    """Why a file could not be decoded, given what the decoder said of it."""
+    """Return the error that says why a file could not be decoded."""
     unknown = isinstance(error, UnidentifiedImageError)
     named = _error_by_content(data, unknown)
     if named is not None:
@@ -82,7 +82,7 @@ def explain_decode_error(data: bytes | mmap, error: Exception) -> PhotoError:
 
 
 def explain_header_error(data: bytes | mmap) -> PhotoError:
-    """Why the head of a file could not be read."""
+    """Return the error that says why the head of a file could not be read."""
     return _error_by_content(data, True) or decode_errors.not_a_photo_error()
 
 
@@ -136,11 +136,11 @@ def _jpeg_error(data: bytes | mmap) -> PhotoError | None:
             "This JPEG is lossless, a kind the lab can't read. Save it again as an ordinary JPEG"
             " or PNG."
         )
-    if len(frame.factors) not in (1, 3, 4):
+    if len(frame.sampling_factors) not in (1, 3, 4):
         return PhotoError(
             "This JPEG stores {count} colours for each pixel, and the lab reads 1, 3 or 4. Save it"
             " again as an ordinary JPEG or PNG.",
-            count=len(frame.factors),
+            count=len(frame.sampling_factors),
         )
     return None
 

@@ -1,4 +1,4 @@
-"""Of how many parts a photo's file is built: readers take a microsecond for each, and some memory.
+"""Refuse files of too many parts: readers take a microsecond for each, and some memory.
 
 A file of 50 MB may hold ten million marks, chunks, tags or comments before its first pixel. Photos
 hold a few hundred. Imports no TensorFlow.

@@ -1,4 +1,4 @@
-"""What the head of a photo file says of it, and whether a broken file was cut off."""
+"""Read what a photo file's head says of it, and tell whether a broken file was cut off."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def read_image_header(data: bytes) -> ImageHeader:
 
 
 def is_truncated(data: bytes) -> bool:
-    """Whether a file that cannot be decoded has pixels but lacks its end, as half a download does.
+    """Tell whether a file that cannot be decoded has pixels but lacks its end.
 
     A file cut within its head holds nothing of a picture and counts as no photo at all.
     """

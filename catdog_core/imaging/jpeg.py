@@ -1,4 +1,4 @@
-"""The quick way through a plain JPEG, giving the very pixels the usual way gives.
+"""Decode plain JPEGs in half the time, to the very pixels that Pillow gives.
 
 OpenCV and Pillow carry the same JPEG library; OpenCV hands its pixels over in half the time. But it
 also accepts files that Pillow refuses. So it is asked only where the file's bytes show that the
@@ -38,16 +38,22 @@ _WITHOUT_LENGTH = {0x00, 0x01, *range(0xD0, 0xD9), 0xFF}
 
 @dataclass(frozen=True)
 class Frame:
-    """What a JPEG's frame says: its mark, bits of each colour, width and height in pixels, and of
-    each colour how often it is sampled across and down. `together` is how many colours its first
-    scan holds; 0 where there is none."""
+    """What the frame header of a JPEG says (ITU-T T.81, B.2.2).
+
+    Attributes:
+        kind: the second byte of its marker, 0xC0 to 0xCF.
+        bits: of each value.
+        width, height: pixels.
+        sampling_factors: of each component (colour), how often it is sampled across and down.
+        first_scan_components: how many components its first scan holds; 0 where there is no scan.
+    """
 
     kind: int
     bits: int
     width: int
     height: int
-    factors: tuple[tuple[int, int], ...]
-    together: int
+    sampling_factors: tuple[tuple[int, int], ...]
+    first_scan_components: int
 
     @property
     def is_lossless(self) -> bool:
@@ -60,19 +66,24 @@ class Frame:
         return self.kind in _HIERARCHICAL
 
     @property
-    def in_scans(self) -> bool:
+    def is_multi_scan(self) -> bool:
         """Whether its pixels come in several scans, so that all must be kept until the last."""
-        return self.kind in _PROGRESSIVE or self.together < len(self.factors)
+        return self.kind in _PROGRESSIVE or self.first_scan_components < len(self.sampling_factors)
 
     @property
-    def kept_bytes(self) -> int:
-        """What libjpeg keeps until the last scan: two bytes for each coefficient, of whole blocks
-        of 8 × 8 and whole sets of these. A reduced size when decoding makes it no less."""
-        if not self.in_scans or not self.factors:
+    def buffered_bytes(self) -> int:
+        """Bytes that libjpeg holds until the last scan of a JPEG of several.
+
+        Two for each coefficient, of whole blocks of 8 × 8 and whole sets of these. Decoding at a
+        reduced size does not make it less.
+        """
+        if not self.is_multi_scan or not self.sampling_factors:
             return 0
-        widest, highest = (max(1, *side) for side in zip((1, 1), *self.factors, strict=True))
+        widest, highest = (
+            max(1, *side) for side in zip((1, 1), *self.sampling_factors, strict=True)
+        )
         blocks = 0
-        for across, down in self.factors:
+        for across, down in self.sampling_factors:
             row = -(-self.width * across // (8 * widest))
             column = -(-self.height * down // (8 * highest))
             blocks += _round_up(row, across) * _round_up(column, down)
@@ -84,7 +95,7 @@ def _round_up(count: int, step: int) -> int:
 
 
 def read_jpeg_frame(data: bytes | mmap, start: int = 0) -> Frame | None:
-    """The frame of a JPEG that begins at `start`; None where there is none before its pixels."""
+    """Read the frame header of a JPEG that begins at byte `start`; None where it has none."""
     frame, at = None, start + 2
     while at + 4 <= len(data):
         if data[at] != 0xFF or data[at + 1] in _WITHOUT_LENGTH:
@@ -95,7 +106,7 @@ def read_jpeg_frame(data: bytes | mmap, start: int = 0) -> Frame | None:
         if kind == 0xD9:
             break
         if kind == _SCAN_MARK:
-            return frame and replace(frame, together=body[0] if body else 0)
+            return frame and replace(frame, first_scan_components=body[0] if body else 0)
         if kind in _FRAMES and len(body) >= 6:
             height, width = body[1] << 8 | body[2], body[3] << 8 | body[4]
             factors = tuple((each >> 4, each & 15) for each in body[7::3][: body[5]])
@@ -105,14 +116,13 @@ def read_jpeg_frame(data: bytes | mmap, start: int = 0) -> Frame | None:
 
 
 def find_jpeg_markers(data: bytes, start: int = 0) -> NDArray[np.uint8]:
-    """The byte after each 0xFF from `start` on: the kind of mark. Quicker than counting."""
+    """Return the byte after each 0xFF from `start` on: the kinds of marker."""
     values = np.frombuffer(data, np.uint8, offset=start)
     return values[np.flatnonzero(values[:-1] == 0xFF) + 1]
 
 
 def decode_plainest_jpeg(data: bytes, at_least: int | None, limit: int) -> NDArray[np.uint8] | None:
-    """As `decode_plain_jpeg`, but without Pillow's reading the file's head, which takes a tenth of
-    the time.
+    """Decode as `decode_plain_jpeg`, without Pillow: reading the head takes it a tenth of the time.
 
     Only files are taken whose head holds nothing but what every JPEG holds, as cameras, programs
     and websites write most.
@@ -189,6 +199,7 @@ def _decode_pixels(
     data: bytes, size: tuple[int, int], at_least: int | None
 ) -> NDArray[np.uint8] | None:
     width, height = size
+    # The factor that Pillow's draft mode would take, so that the pixels are the same; see `decode`.
     least = min(width, height) if at_least is None else at_least
     factor = next(f for f in _FLAGS if f == 1 or min(width, height) // least >= f)
     try:

@@ -1,4 +1,4 @@
-"""How a photo is turned, and its size: told by the file's head as decoding finds them."""
+"""Read a photo's EXIF orientation and its size, from the file's head."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EXIF_CHUNKS = (b"eXIf", b"iTXt", b"zTXt", b"tEXt")  # chunks of a PNG that may 
 
 
 def read_orientation(image: Image.Image, data: bytes | mmap) -> int:
-    """The EXIF orientation of a photo, 1..8; 1, upright, where its mark is absent or nonsense.
+    """Return the EXIF orientation of a photo, 1..8; 1, upright, where it is absent or invalid.
 
     Args:
         image: as opened; its pixels need not have been read.
@@ -27,7 +27,7 @@ def read_orientation(image: Image.Image, data: bytes | mmap) -> int:
 
 
 def stored_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height of a photo's stored pixels before they are read.
+    """Return width and height of a photo's stored pixels before they are read.
 
     Pillow gives those of a TIFF as its orientation tag turns them, and of no other format.
     """
@@ -39,7 +39,7 @@ def stored_size(image: Image.Image) -> tuple[int, int]:
 
 
 def shown_size(image: Image.Image, data: bytes | mmap) -> tuple[int, int]:
-    """Width and height of a photo as it is decoded, from its head alone."""
+    """Return width and height of a photo as it is decoded, from its head alone."""
     width, height = stored_size(image)
     return (height, width) if read_orientation(image, data) >= 5 else (width, height)
 
@@ -56,7 +56,17 @@ def load_as_stored(image: Image.Image) -> None:
     if ExifTags.Base.Orientation in exif:
         del exif[ExifTags.Base.Orientation]
     image.load()
-    image._size = image.im.size  # as `ImageOps.exif_transpose` sets it
+    _sync_size(image)
+
+
+def _sync_size(image: TiffImagePlugin.TiffImageFile) -> None:
+    """Make the size that an image tells that of its pixels.
+
+    Pillow swaps width and height of a turned TIFF when it opens it, and expects to turn the pixels
+    when it reads them. There is no public way to set the size: `size` cannot be assigned to. This
+    is how Pillow's own `ImageOps.exif_transpose` does it.
+    """
+    image._size = image.im.size
 
 
 def _exif_orientation(image: Image.Image) -> Any:

@@ -1,4 +1,4 @@
-"""The cache of packed photos and of downloads: what it takes on the disk, how it is emptied.
+"""List and empty the cache of packed photos and of downloads.
 
     workspace/cache/<fingerprint>-<size>/     a dataset as shards, made by `tfrecord.pack_to_cache`
     …/in-use-*.lock                           held by each process that reads them
@@ -37,54 +37,54 @@ class CacheEntry:
 
     `bytes` is what it takes on the disk, `size` the side of the photos in pixels, `datasets` the
     names of the datasets it was made of, empty when none refers to it any more. An entry that is
-    not `whole` is a packing that broke off, or goes on: then it is `in_use`.
+    not `is_complete` is a packing that broke off, or goes on: then it is `in_use`.
 
     Of the `kind` "exports" are files made from runs and models. Of the `kind` "download" or "tfds"
-    (what tensorflow_datasets fetched), `size` is 0; when not `whole`, the next try goes on from
-    what is here, where that can be.
+    (what tensorflow_datasets fetched), `size` is 0; when not `is_complete`, the next try goes on
+    from what is here, where that can be.
     """
 
     path: Path
     bytes: int
     size: int
     datasets: tuple[str, ...]
-    whole: bool
+    is_complete: bool
     in_use: bool
     kind: str = "shards"
 
 
 def cache_root() -> Path:
-    """The folder of this workspace's cache."""
+    """Return the folder of this workspace's cache."""
     return files.cache_folder()
 
 
 def packed_folder(fingerprint: str, size: int) -> Path:
-    """Where a dataset's content is kept, packed at a size."""
+    """Return the folder in which a dataset's content is packed at a size, in pixels."""
     return cache_root() / f"{fingerprint[:20]}-{size}"
 
 
 def exports_folder() -> Path:
-    """Where `export_cache` keeps runs and models written for elsewhere."""
+    """Return the folder in which `export_cache` keeps exported runs and models."""
     return cache_root() / "exports"
 
 
 def list_cache_entries() -> list[CacheEntry]:
-    """What the cache holds, the largest first."""
+    """List what the cache holds, the largest first."""
     names = _dataset_names()
     entries = [_describe_entry(path, names) for path in _entry_folders()] + _download_entries()
     return sorted(entries, key=lambda entry: (-entry.bytes, entry.path.name))
 
 
-def clear_cache(half_fetched: bool = False) -> int:
-    """Remove every entry that nobody is using; the bytes set free.
+def clear_cache(include_partial: bool = False) -> int:
+    """Remove every entry that nobody is using and return the bytes set free.
 
     Args:
-        half_fetched: also what a broken download would go on from.
+        include_partial: also what a broken download would go on from.
     """
     access.check_permission("empty")
     freed = sum(_remove_entry(path) for path in _entry_folders())
     for entry in _download_entries():
-        if half_fetched or entry.whole:
+        if include_partial or entry.is_complete:
             freed += (
                 _remove_download(entry) if entry.kind == "download" else _remove_entry(entry.path)
             )
@@ -92,7 +92,7 @@ def clear_cache(half_fetched: bool = False) -> int:
 
 
 def remove_unreferenced(in_use: Collection[str]) -> int:
-    """Remove the entries that no dataset and no run refers to; the bytes set free.
+    """Remove the entries that no dataset and no run refers to; return the bytes set free.
 
     Entries that a process reads stay until a later sweep.
 
@@ -123,7 +123,7 @@ def hold_entry(path: Path) -> FileLock | None:
 
 
 def is_cache_entry(path: Path) -> bool:
-    """Whether a folder is an entry of this workspace's cache."""
+    """Tell whether a folder is an entry of this workspace's cache."""
     return path.parent == cache_root() and _NAME.fullmatch(path.name) is not None
 
 
@@ -146,7 +146,7 @@ def _describe_entry(path: Path, names: dict[str, list[str]]) -> CacheEntry:
         bytes=_folder_size(path),
         size=int(match[2]) if match else 0,
         datasets=tuple(names.get(match[1], ())) if match else (),
-        whole=(path / "index.json").is_file() and path.name[0] != ".",
+        is_complete=(path / "index.json").is_file() and path.name[0] != ".",
         in_use=is_entry_used(path) or locks.is_locked(_lock_path(path)),
     )
 
@@ -161,7 +161,7 @@ def _final_path(path: Path) -> Path:
 
 
 def is_entry_used(path: Path) -> bool:
-    """Whether a process reads an entry now."""
+    """Tell whether a process reads an entry now."""
     return any(locks.is_locked(lock) for lock in path.glob("in-use-*.lock"))
 
 

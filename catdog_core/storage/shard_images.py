@@ -1,4 +1,4 @@
-"""Photos of a split read from their shards, any at any time; memory is bounded by what is asked.
+"""Read photos of a split from their shards, in any order, in bounded memory.
 
 Files are read, not mapped into memory: mapped pages would count as the training's memory.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import DatasetError
+
+
+@dataclass(frozen=True)
+class ShardTable:
+    """What lies where in a shard, record by record.
+
+    Attributes:
+        offsets: (N,) int64, the byte of the file at which each image begins.
+        crc32: (N,) int64, the CRC-32 of each image's bytes.
+        labels: (N,) int64, label numbers.
+        files: the photos' paths in their dataset.
+    """
+
+    offsets: NDArray[np.int64]
+    crc32: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    files: list[str]
 
 
 class ShardImages:
@@ -32,16 +50,16 @@ class ShardImages:
 
     def __init__(
         self,
-        shards: Sequence[tuple[Path, dict[str, Any]]],
+        shards: Sequence[tuple[Path, ShardTable]],
         size: int,
         damaged: Callable[[Path], DatasetError],
     ) -> None:
         self._paths = [path for path, _ in shards]
         self._damaged = damaged
-        lengths = [len(table["offsets"]) for _, table in shards]
+        lengths = [len(table.offsets) for _, table in shards]
         self._shards = np.repeat(np.arange(len(shards)), lengths)
-        self._offsets = _column(shards, "offsets")
-        self._crcs = _column(shards, "crc32")
+        self._offsets = concatenate_int64([table.offsets for _, table in shards])
+        self._crcs = concatenate_int64([table.crc32 for _, table in shards])
         self.shape = (len(self._shards), size, size, 3)
 
     @property
@@ -78,21 +96,28 @@ class ShardImages:
 
 
 class PartImages:
-    """Looks like an array (n, S, S, 3) uint8 of the chosen images; indexing reads from all."""
+    """Some of the images of an array, read only when they are indexed.
+
+    Looks like an array (n, S, S, 3) uint8.
+
+    Args:
+        images: the array they are chosen from, (N, S, S, 3) uint8.
+        indices: (n,) int64, which ones, each from 0 to N - 1.
+    """
 
     dtype = np.dtype(np.uint8)
 
     def __init__(
         self, images: NDArray[np.uint8] | ShardImages | PartImages, indices: NDArray[np.int64]
     ) -> None:
-        self._images, self._places = images, indices
+        self._images, self._indices = images, indices
         self.shape: tuple[int, ...] = (len(indices), *images.shape[1:])
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._indices)
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
-        return self._images[self._places[key]]
+        return self._images[self._indices[key]]
 
 
 def _read_records(
@@ -114,6 +139,6 @@ def _read_records(
     return True
 
 
-def _column(shards: Sequence[tuple[Path, dict[str, Any]]], name: str) -> NDArray[np.int64]:
-    columns = [np.array(table[name], np.int64) for _, table in shards]
-    return np.concatenate(columns) if columns else np.empty(0, np.int64)
+def concatenate_int64(columns: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Join columns of numbers, (N₁,), (N₂,) … int64, into one; of none, an empty one."""
+    return np.concatenate([np.empty(0, np.int64), *columns])

@@ -1,13 +1,13 @@
-"""The index of a folder of shards and the tables beside them, and what they hold as values."""
+"""Read and write the index of a folder of shards; read the tables beside them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypedDict, cast
 
 import numpy as np
 from filelock import FileLock
@@ -16,7 +16,43 @@ from numpy.typing import NDArray
 from ..base import bounded_readers, files
 from ..base.errors import CatDogError, DatasetError, PhotoError
 from ..data.datasets import Dataset
-from .shard_images import PartImages, ShardImages
+from .shard_images import PartImages, ShardImages, ShardTable
+
+
+class UnreadablePhoto(TypedDict):
+    """A photo that was left out of the shards: its file, and the `PhotoError` that says why."""
+
+    file: str
+    message: str
+    params: dict[str, str]
+
+
+class ShardRow(TypedDict):
+    """A shard as the index lists it: its file's name, size in bytes and digests."""
+
+    file: str
+    photos: int
+    bytes: int
+    sha256: str
+    table_sha256: str
+
+
+class ShardSummary(ShardRow):
+    """A shard that was written, with the photos that were left out of it."""
+
+    unreadable: list[UnreadablePhoto]
+
+
+class ShardIndex(TypedDict):
+    """The content of index.json; `size` is the side of the photos in pixels, `counts` by split."""
+
+    format: int
+    size: int
+    classes: list[str]
+    fingerprint: str
+    counts: dict[str, int]
+    shards: list[ShardRow]
+    unreadable: list[UnreadablePhoto]
 
 
 @dataclass(frozen=True)
@@ -38,8 +74,8 @@ class PackedDataset:
     hold: FileLock | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of_index(cls, path: Path, index: dict[str, Any]) -> Self:
-        """A folder of shards whose index was read."""
+    def from_index(cls, path: Path, index: ShardIndex) -> Self:
+        """Describe a folder of shards by its index."""
         unreadable = [(row["file"], row["message"], row["params"]) for row in index["unreadable"]]
         return cls(
             path=path,
@@ -72,8 +108,8 @@ class PhotoSplit:
 FORMAT = 4
 
 
-def make_index(dataset: Dataset, size: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The index of a dataset whose shards are written.
+def make_index(dataset: Dataset, size: int, rows: Sequence[ShardSummary]) -> ShardIndex:
+    """Return the index of a dataset whose shards are written.
 
     Args:
         dataset: what was packed.
@@ -103,17 +139,27 @@ def make_index(dataset: Dataset, size: int, rows: list[dict[str, Any]]) -> dict[
         "classes": list(dataset.classes),
         "fingerprint": dataset.fingerprint,
         "counts": counts,
-        "shards": [{k: v for k, v in row.items() if k != "unreadable"} for row in rows],
-        "unreadable": sorted(unreadable, key=lambda row: str(row["file"])),
+        "shards": [_without_unreadable(row) for row in rows],
+        "unreadable": sorted(unreadable, key=lambda photo: photo["file"]),
     }
 
 
-def index_to_bytes(index: dict[str, Any]) -> bytes:
-    """An index as it is stored."""
+def _without_unreadable(summary: ShardSummary) -> ShardRow:
+    return {
+        "file": summary["file"],
+        "photos": summary["photos"],
+        "bytes": summary["bytes"],
+        "sha256": summary["sha256"],
+        "table_sha256": summary["table_sha256"],
+    }
+
+
+def index_to_bytes(index: ShardIndex) -> bytes:
+    """Return an index as it is stored: readable JSON."""
     return json.dumps(index, indent=1).encode()
 
 
-def read_index(folder: Path) -> dict[str, Any]:
+def read_index(folder: Path) -> ShardIndex:
     """Read a folder's index. Raises CatDogError: there is none, damaged, or of another format."""
     index = files.read_json(folder / "index.json")
     if not isinstance(index, dict) or index.get("format") != FORMAT:
@@ -123,11 +169,11 @@ def read_index(folder: Path) -> dict[str, Any]:
             path=folder,
             expected=FORMAT,
         )
-    return index
+    return cast(ShardIndex, index)
 
 
 def has_index_of(folder: Path, dataset: Dataset, size: int) -> bool:
-    """Whether a folder has the index of this very dataset at this size."""
+    """Tell whether a folder has the index of this very dataset at this size, in pixels."""
     try:
         index = read_index(folder)
         return bool((index["fingerprint"], index["size"]) == (dataset.fingerprint, size))
@@ -136,7 +182,7 @@ def has_index_of(folder: Path, dataset: Dataset, size: int) -> bool:
 
 
 def are_shards_complete(folder: Path) -> bool:
-    """Whether all files are there in their sizes, as far as a glance tells."""
+    """Tell whether all files are there in their sizes; no content is compared."""
     try:
         return all(
             (folder / row["file"]).stat().st_size == row["bytes"]
@@ -147,8 +193,12 @@ def are_shards_complete(folder: Path) -> bool:
         return False
 
 
-def read_shard_table(folder: Path, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the table of a shard that the index tells of in `row`; its numbers as arrays.
+def read_shard_table(folder: Path, row: ShardRow) -> ShardTable:
+    """Read the table beside a shard.
+
+    Args:
+        folder: of the shards.
+        row: the shard, as the index lists it.
 
     Raises:
         OSError, ValueError: it is missing, or not as it was written.
@@ -156,9 +206,9 @@ def read_shard_table(folder: Path, row: Mapping[str, Any]) -> dict[str, Any]:
     data = (folder / row["file"]).with_suffix(".json").read_bytes()
     if hashlib.sha256(data).hexdigest() != row["table_sha256"]:
         raise ValueError(row["file"])
-    table = dict(
-        bounded_readers.parse_bounded_json(data, len(data), 100_000 + 40 * int(row["photos"]))
+    table = bounded_readers.parse_bounded_json(data, len(data), 100_000 + 40 * int(row["photos"]))
+    # Lists of 100,000 Python numbers take five times the memory of arrays.
+    offsets, crc32, labels = (
+        np.array(table[name], np.int64) for name in ("offsets", "crc32", "labels")
     )
-    for name in ("offsets", "crc32", "labels"):  # as lists of 100,000 they would be felt
-        table[name] = np.array(table[name], np.int64)
-    return table
+    return ShardTable(offsets, crc32, labels, [str(file) for file in table["files"]])

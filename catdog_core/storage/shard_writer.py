@@ -1,4 +1,4 @@
-"""Writing a dataset as TFRecord shards: in parallel, each whole or not there, and resumable.
+"""Write a dataset as TFRecord shards: in parallel, each whole or not there, and resumable.
 
 Which photo comes into which shard follows from the dataset alone. So a packing that was killed
 goes on from the shards that are there and verify, and packing twice gives the same bytes.
@@ -19,7 +19,6 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -29,7 +28,7 @@ from ..base.errors import CatDogError, DatasetError, PhotoError
 from ..data import content_hashes, datasets
 from ..data.datasets import Dataset, Item
 from ..imaging import decode
-from .shard_index import FORMAT
+from .shard_index import FORMAT, ShardSummary, UnreadablePhoto
 
 SHARD_BYTES = 32_000_000
 """A shard's pixels, at most. Larger ones read no quicker; a broken packing would lose more."""
@@ -80,7 +79,7 @@ def write_shards(
     folder: Path,
     size: int,
     progress: Progress | None,
-) -> list[dict[str, Any]]:
+) -> list[ShardSummary]:
     """Write the shards that are not yet whole in `folder`, several at a time.
 
     Args:
@@ -129,7 +128,7 @@ def write_shards(
 
 
 def is_shard_intact(folder: Path, name: str, wanted_plan: str | None = None) -> bool:
-    """Whether a shard lies there with its table and verifies by SHA-256.
+    """Tell whether a shard lies there with its table and verifies by SHA-256.
 
     Args:
         folder: of shards.
@@ -149,8 +148,8 @@ def is_shard_intact(folder: Path, name: str, wanted_plan: str | None = None) -> 
         return False
 
 
-def summarize_shard(folder: Path, name: str) -> dict[str, Any]:
-    """A written shard as the index tells of it."""
+def summarize_shard(folder: Path, name: str) -> ShardSummary:
+    """Return what the index needs to know of a written shard, read from its table."""
     data = (folder / f"{name}.json").read_bytes()
     table = json.loads(data)
     return {
@@ -164,15 +163,15 @@ def summarize_shard(folder: Path, name: str) -> dict[str, Any]:
 
 
 def sha256_file(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
+    """Return the SHA-256 of a file, in hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write_shard(shard: Shard, folder: Path, size: int, count: Callable[[int], None]) -> None:
     path = folder / f"{shard.name}.tfrecord"
-    columns: dict[str, list[Any]] = {"offsets": [], "crc32": [], "labels": [], "files": []}
-    unreadable: list[dict[str, Any]] = []
+    columns: dict[str, list[int | str]] = {"offsets": [], "crc32": [], "labels": [], "files": []}
+    unreadable: list[UnreadablePhoto] = []
     end = 0
     with files.atomic_replace(path) as temporary:
         with tf.io.TFRecordWriter(str(temporary)) as writer:
@@ -184,13 +183,14 @@ def _write_shard(shard: Shard, folder: Path, size: int, count: Callable[[int], N
                 except PhotoError as error:
                     if not item.path.exists():
                         raise _photo_gone_error(item) from error
-                    unreadable.append(_unreadable_row(item, error))
+                    unreadable.append(_unreadable_photo(item, error))
                     continue
                 record = _make_example(item, pixels)
                 writer.write(record)
-                row = (end + _HEAD + record.index(pixels), zlib.crc32(pixels))
-                for column, value in zip(columns, (*row, item.label, item.file), strict=True):
-                    columns[column].append(value)
+                columns["offsets"].append(end + _HEAD + record.index(pixels))
+                columns["crc32"].append(zlib.crc32(pixels))
+                columns["labels"].append(item.label)
+                columns["files"].append(item.file)
                 end += _HEAD + len(record) + _TAIL
         count(0)  # not to be made whole any more once the packing was given up
         summary = {"bytes": temporary.stat().st_size, "sha256": sha256_file(temporary)}
@@ -288,7 +288,7 @@ def _photo_gone_error(item: Item) -> DatasetError:
     )
 
 
-def _unreadable_row(item: Item, error: PhotoError) -> dict[str, Any]:
+def _unreadable_photo(item: Item, error: PhotoError) -> UnreadablePhoto:
     params = {key: str(value) for key, value in error.params.items()}
     return {"file": item.file, "message": error.message, "params": params}
 

@@ -1,4 +1,4 @@
-"""A dataset as TFRecord shards: every photo decoded and fitted once, raw uint8 on disk.
+"""Pack a dataset as TFRecord shards: every photo decoded and resized once, raw uint8 on disk.
 
 The folder holds ``<split>-00000.tfrecord`` …, a table beside each, and ``index.json``, written
 last. Each record is a `tf.train.Example` with
@@ -30,7 +30,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import psutil
 import tensorflow as tf
 
@@ -38,7 +37,7 @@ from ..base import files, locks
 from ..base.errors import CatDogError, DatasetError
 from ..data.datasets import Dataset
 from . import shard_cache, shard_index, shard_writer
-from .shard_images import ShardImages
+from .shard_images import ShardImages, concatenate_int64
 from .shard_index import PackedDataset, PhotoSplit
 
 __all__ = [
@@ -104,7 +103,7 @@ def pack_to_cache(
     progress: Progress | None = None,
     in_use: Collection[str] | None = None,
 ) -> PackedDataset:
-    """The shards of a dataset in the workspace's cache, packed on first use.
+    """Return the shards of a dataset in the workspace's cache, packed on first use.
 
     The place is named by the content's fingerprint, so changed photos are packed anew. An entry
     of an older format, or with a shard missing or damaged, is mended. Raises as `pack_dataset`.
@@ -134,7 +133,7 @@ def open_packed(path: Path) -> PackedDataset:
     Raises:
         CatDogError: there is no index, it is damaged, or its format is another.
     """
-    return PackedDataset.of_index(path, shard_index.read_index(path))
+    return PackedDataset.from_index(path, shard_index.read_index(path))
 
 
 def verify_shards(path: Path) -> list[str]:
@@ -185,14 +184,14 @@ def load_split(packed: PackedDataset, split: str, in_memory: bool | None = None)
         in_memory = fits_in_memory(stored.nbytes)
     return PhotoSplit(
         images=stored[:] if in_memory else stored,
-        labels=np.concatenate([np.empty(0, np.int64), *(table["labels"] for _, table in tables)]),
-        files=[str(name) for _, table in tables for name in table["files"]],
+        labels=concatenate_int64([table.labels for _, table in tables]),
+        files=[file for _, table in tables for file in table.files],
         hold=None if in_memory else packed.hold,
     )
 
 
 def fits_in_memory(size: int) -> bool:
-    """Whether so many bytes of pixels are kept in memory."""
+    """Tell whether a split of so many bytes of pixels is to be read into memory."""
     return bool(size <= min(IN_MEMORY, psutil.virtual_memory().available // 8))
 
 

@@ -7,7 +7,7 @@ process it runs in.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
@@ -21,7 +21,7 @@ from ..runs import run_folder
 from . import lr_finder
 
 ProbeKind = Literal["rates", "speed"]
-OnProbeEvent = subprocess_jobs.OnEvent
+OnProbeEvent = Callable[[dict[str, Any]], None]
 """Called with {"phase", "done", "total"}, or {"rate", "loss"}. What it raises ends the trial."""
 _PROCESS_START = time.monotonic()
 _WARMUP_STEPS = 2  # steps before the clock counts: the first ones build the graph

@@ -130,7 +130,7 @@ def load_grid(path: Path | str) -> Grid:
             path=files.truncate_for_display(str(path), 200),
             most=_MAX_BYTES,
         )
-    return parse_grid(files.read_json(path, most=bounded_readers.SMALL_BYTES))
+    return parse_grid(files.read_json(path, max_bytes=bounded_readers.SMALL_BYTES))
 
 
 def parse_grid(values: Any) -> Grid:

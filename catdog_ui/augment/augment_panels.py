@@ -124,7 +124,7 @@ def _sweep_panel(photo: Photo, settings: Augmentation, variants: VariantSet) -> 
         [decode.encode_photo(step.image) for step in steps],
         [t(step.label) for step in steps],
         columns=len(steps),
-        colors=[IN_RANGE if step.inside else "transparent" for step in steps],
+        colors=[IN_RANGE if step.in_range else "transparent" for step in steps],
         least=50,
     )
     st.caption(

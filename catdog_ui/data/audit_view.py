@@ -127,7 +127,11 @@ def _get_session_findings() -> dict[Hashable, list[Finding]]:
 
 def _get_dataset_state(dataset: Dataset) -> Hashable:
     # What is kept as it is changes what is told, and no fingerprint.
-    return dataset.id, dataset.fingerprint, tuple(sorted(map(repr, dataset.kept.items())))
+    return (
+        dataset.id,
+        dataset.fingerprint,
+        tuple(sorted(map(repr, dataset.dismissed_findings.items()))),
+    )
 
 
 def _show_findings(dataset: Dataset, findings: Sequence[Finding]) -> None:

@@ -186,7 +186,7 @@ def _show_cache() -> None:
             key="shards_usage",
             alt=t("What the cache holds"),
         )
-        half = any(entry.kind != "shards" and not entry.whole for entry in entries)
+        half = any(entry.kind != "shards" and not entry.is_complete for entry in entries)
         also = half and st.checkbox(
             t("Also what a broken download would go on from"), key="shards_clear_half"
         )
@@ -196,7 +196,7 @@ def _show_cache() -> None:
             key="shards_clear",
             **permissions.permission_kwargs("empty"),
         ):
-            freed = shard_cache.clear_cache(half_fetched=also)
+            freed = shard_cache.clear_cache(include_partial=also)
             st.toast(t("{n:.1f} MB set free.", n=freed / 1e6))
             st.rerun()
         st.caption(
@@ -210,7 +210,7 @@ def _show_cache() -> None:
 def _format_state(entry: shard_cache.CacheEntry) -> str:
     if entry.in_use:
         return t("in use")
-    return t("whole") if entry.whole else t("broken off")
+    return t("whole") if entry.is_complete else t("broken off")
 
 
 def _format_entry(entry: shard_cache.CacheEntry) -> str:

@@ -15,6 +15,7 @@ from catdog_core.base.palette import class_color
 from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset, Item
 from catdog_core.data.preview import LAYOUT_MESSAGES
+from catdog_core.data.splits import SplitSettings
 from catdog_core.imaging import decode
 from catdog_core.imaging.decode import Photo
 from catdog_core.models import architecture
@@ -92,7 +93,7 @@ def _show_split_table(dataset: Dataset, before: Counts | None) -> None:
 
 
 def _show_split_form(dataset: Dataset) -> None:
-    split_settings = dataset.note.get("split") or {}
+    split_settings = dataset.note.get("split") or SplitSettings(seed=0, validation_fraction=0.25)
     has_test_folder = any(split == "test" for split in dataset.counts()) and not split_settings.get(
         "test_fraction"
     )

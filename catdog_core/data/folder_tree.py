@@ -1,5 +1,4 @@
-"""A dataset's folders and files by their true names, whatever they come from: a disk, a list, an
-archive.
+"""A dataset's folders and files by their true names, read from a disk, a list or an archive.
 
 Folders beside each other whose names mean the same (`class_names.class_key`) are one folder, at
 every level. Files of one name stay as many as there are.
@@ -18,7 +17,9 @@ from ..imaging.decode import EXTENSIONS
 from . import class_names
 
 _JUNK = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir"}
-_LINKS = 6  # levels of folders at which links to folders within the dataset are followed
+# Links to folders are followed near the top alone, and never within a folder that was itself
+# reached by one: links in a circle, or many to one another, would name endlessly many paths.
+_LINKS = 6  # levels of folders
 _NAMED = 5  # levels at which an empty folder can be a class or a split
 
 
@@ -58,7 +59,7 @@ class Folder:
         return next(iter(self.spellings), "")
 
     def walk(self) -> Iterator[tuple[tuple[str, ...], Folder]]:
-        """This folder and all below, each with the names that lead to it from here."""
+        """Yield this folder and all below, each with the names that lead to it from here."""
         waiting: list[tuple[tuple[str, ...], Folder]] = [((), self)]
         while waiting:
             names, folder = waiting.pop()
@@ -88,25 +89,25 @@ class Tree:
         self.special = 0
 
     def folder(self, path: PurePosixPath) -> Folder:
-        """The folder of a path, made with all above it where it is new."""
+        """Return the folder of a path, made with all above it where it is new."""
         here = self.root
         for part in path.parts:
-            here = self.inside(here, part)
+            here = self.subfolder(here, part)
         return here
 
     def empty_folder(self, path: PurePosixPath) -> Folder:
-        """As `folder`, for one that may be empty: only levels that can be classes are made."""
+        """Return a folder that may be empty: of its path, only levels that can be classes."""
         return self.folder(PurePosixPath(*path.parts[:_NAMED]))
 
-    def inside(self, folder: Folder, name: str) -> Folder:
-        """The folder of a name within another, made where it is new."""
+    def subfolder(self, folder: Folder, name: str) -> Folder:
+        """Return the folder of a name within another, made where it is new."""
         key = class_names.class_key(name)
-        subfolder = folder.folders.get(key)
-        if subfolder is None:
-            subfolder = folder.folders[key] = Folder()
+        inner = folder.folders.get(key)
+        if inner is None:
+            inner = folder.folders[key] = Folder()
             self.count += 1
-        subfolder.spellings.setdefault(name)
-        return subfolder
+        inner.spellings.setdefault(name)
+        return inner
 
     def add(self, file: File) -> None:
         """Add a file, with the folders it is in."""
@@ -114,12 +115,12 @@ class Tree:
 
 
 def is_junk(name: str) -> bool:
-    """Whether a file or folder was left by an operating system, or is hidden."""
+    """Tell whether a file or folder was left by an operating system, or is hidden."""
     return name[:1] == "." or name.lower() in _JUNK
 
 
 def scan_folder_tree(folder: Path) -> Tree:
-    """The tree of a folder on the disk. What cannot be read is noted and left out.
+    """Read the tree of a folder on the disk. What cannot be read is noted and left out.
 
     Links are followed where they stay within the folder, links to folders only near its top.
 
@@ -152,9 +153,9 @@ def scan_folder_tree(folder: Path) -> Tree:
                     tree.links_out.append(name)
                 elif stat.S_ISDIR(status.st_mode):
                     if not is_link:
-                        waiting.append((entry.path, name, tree.inside(here, entry.name), linked))
+                        waiting.append((entry.path, name, tree.subfolder(here, entry.name), linked))
                     elif not linked and len(name.parts) <= _LINKS and not _is_above(entry.path):
-                        waiting.append((entry.path, name, tree.inside(here, entry.name), True))
+                        waiting.append((entry.path, name, tree.subfolder(here, entry.name), True))
                     else:
                         tree.unreadable.append((name, "link"))
                 elif stat.S_ISREG(status.st_mode):

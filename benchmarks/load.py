@@ -30,7 +30,7 @@ import psutil
 
 from . import server
 from .measure import console, table
-from .wire import Visitor, visitor
+from .websocket_client import Visitor, visitor
 
 SLIDER = "augment_rotation_range"
 THINKS = 2.0

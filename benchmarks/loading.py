@@ -20,9 +20,9 @@ from catdog_core.data.datasets import Dataset
 from catdog_core.imaging import decode
 from catdog_core.imaging.decode import Photo
 
-from . import peers
+from . import other_libraries
 from .measure import BATCH, SIZE, Peer, console, race, table, training_set
-from .peers import NOTES
+from .other_libraries import NOTES
 
 if TYPE_CHECKING:
     from catdog_core.storage.tfrecord import PhotoSplit
@@ -44,10 +44,10 @@ def _loaders(train_folder: Path, photos: PhotoSplit) -> dict[str, Peer]:
     """From photo files or from memory to batches as `fit` takes them."""
     from catdog_core.training import pipeline
 
-    flow = peers.generator(augmented=True).flow_from_directory(
+    flow = other_libraries.generator(augmented=True).flow_from_directory(
         train_folder, target_size=(SIZE, SIZE), batch_size=BATCH, class_mode="binary"
     )
-    memory = peers.generator(augmented=True).flow(
+    memory = other_libraries.generator(augmented=True).flow(
         np.asarray(photos.images, np.float32), photos.labels, batch_size=BATCH
     )
     steps = 200
@@ -62,13 +62,13 @@ def _loaders(train_folder: Path, photos: PhotoSplit) -> dict[str, Peer]:
     loaders = {
         "ImageDataGenerator, folder": _taken(flow, 20),
         "ImageDataGenerator, in memory": _taken(memory, 20),
-        "Keras layers in tf.data": _taken(peers.keras_layers(photos), 80),
+        "Keras layers in tf.data": _taken(other_libraries.keras_layers(photos), 80),
     }
-    change = peers.albumentations()
+    change = other_libraries.albumentations()
     if change is None:
         console.print("albumentations is not installed: left out.")
     else:
-        batches = peers.albumentations_batches(photos, change)
+        batches = other_libraries.albumentations_batches(photos, change)
         loaders["albumentations in tf.data"] = _taken(batches, steps)
     return {**loaders, OURS: Peer(ours, steps * BATCH)}
 
@@ -106,7 +106,7 @@ def _warps(pixels: Photo) -> dict[str, Peer]:
         "limit: cv2.warpAffine alone": warped,
         "limit: copy and cast to float32": copied,
     }
-    change = peers.albumentations()
+    change = other_libraries.albumentations()
     if change is not None:
         warps["albumentations"] = lambda part: np.stack([change(image) for image in part])
     warps[WARP] = lambda part: augment.augment_batch(part, NOTES, rng)

@@ -13,7 +13,7 @@ import psutil
 
 from . import server
 from .measure import console, report
-from .wire import Arrival, visitor
+from .websocket_client import Arrival, visitor
 
 ROTATION = "augment_rotation_range"
 ROUNDS = 40

@@ -8,7 +8,7 @@ from typing import Any
 
 from catdog_core.config import PRESETS, Augmentation
 
-from . import peers
+from . import other_libraries
 from .measure import BATCH, SIZE, Peer, race, training_set
 
 
@@ -27,7 +27,7 @@ def training(folder: Path | None) -> None:
         )  # no Rescaling: 0..1 comes in
         plain.build((None, SIZE, SIZE, 3))
         plain.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
-        flow = peers.generator(augmented=False).flow_from_directory(
+        flow = other_libraries.generator(augmented=False).flow_from_directory(
             train_folder, target_size=(SIZE, SIZE), batch_size=BATCH, class_mode="binary"
         )
         lab = keras_models.build_model("notes")

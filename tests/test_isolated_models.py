@@ -69,7 +69,7 @@ def test_a_process_apart_answers_as_this_one_does(file, photos, ended):
     )
     map_layers = activations.list_map_layers(apart)
     assert map_layers == activations.list_map_layers(own) and len(map_layers) == 4
-    layer_index = map_layers[2].place
+    layer_index = map_layers[2].index
     assert np.allclose(
         activations.compute_activations(apart, photos, layer_index),
         activations.compute_activations(own, photos, layer_index),
@@ -83,8 +83,8 @@ def test_a_process_apart_answers_as_this_one_does(file, photos, ended):
     assert [one.photo for one in best[0]] == [one.photo for one in best[1]]
     watch = EmbeddingRecorder(apart, list("abcde"))
     watch.predictor.predict(photos)
-    watch.take(list("abcde"), photos)
-    assert watch.embedding().values == 13 * 13 * 4
+    watch.record(list("abcde"), photos)
+    assert watch.build_embedding().values == 13 * 13 * 4
     assert isolated_models.list_process_ids() == pids  # one process for all of it
     os.kill(pids[0], signal.SIGKILL)
     until(lambda: not psutil.pid_exists(pids[0]) or psutil.Process(pids[0]).status() == "zombie")
@@ -126,7 +126,7 @@ def scripted(monkeypatch, file, tmp_path, ended):
         monkeypatch.setattr(model_sandbox, "_START", _LINES + lines + "  # {path}")
         copy = tmp_path / name
         shutil.copy(file, copy)
-        return isolated_models.Isolated(copy, name)
+        return isolated_models.IsolatedModel(copy, name)
 
     return make
 
@@ -202,7 +202,7 @@ def test_no_process_outlives_a_server_that_is_killed(tmp_path, file):
 import sys, pathlib
 sys.path.insert(0, {str(files.PROJECT)!r})
 from catdog_core.analysis import isolated_models
-model = isolated_models.Isolated(pathlib.Path(sys.argv[1]), "a.keras")
+model = isolated_models.IsolatedModel(pathlib.Path(sys.argv[1]), "a.keras")
 model.path = pathlib.Path("nowhere.keras")  # so that nothing heavy is loaded
 try:
     model.ask("describe")

@@ -22,7 +22,7 @@ from ..models import memory
 from ..models.memory import BatchedGraph
 from ..training import epoch_weights
 from . import model_graph
-from .pooling_mask import Pooling
+from .max_pooling import Pooling
 from .predict import Predictor, load_predictor
 
 
@@ -33,7 +33,7 @@ class MapLayer:
     `kind` is Keras's name of it, `shape` that of its map: (h, w, K).
     """
 
-    place: int
+    index: int
     name: str
     kind: str
     shape: tuple[int, int, int]
@@ -72,9 +72,9 @@ def list_map_layers(predictor: Predictor) -> list[MapLayer]:
         ]
     map_layers = []
     for layer_index, step in enumerate(
-        model_graph.build_model_graph(predictor.model, predictor.size).steps
+        model_graph.build_model_graph(predictor.model, predictor.size).nodes
     ):
-        if step.has_places:
+        if step.is_feature_map:
             height, width, channels = (n or 0 for n in step.shape[1:])
             kind = type(step.layer).__name__
             map_layers.append(
@@ -89,11 +89,11 @@ def pooling_of_layer(predictor: Predictor, layer_index: int) -> tuple[Pooling, i
     A place below 0 is the photo, as `compute_activations` takes it.
     """
     if predictor.remote is not None:
-        pool, strides, padding, before = predictor.remote.ask("pooling", place=layer_index)
+        pool, strides, padding, before = predictor.remote.ask("pooling", layer_index=layer_index)
         return Pooling(tuple(pool), tuple(strides), padding), before
-    step = model_graph.build_model_graph(predictor.model, predictor.size).steps[layer_index]
+    step = model_graph.build_model_graph(predictor.model, predictor.size).nodes[layer_index]
     layer = step.layer
-    return Pooling(layer.pool_size, layer.strides, layer.padding), step.given[0]
+    return Pooling(layer.pool_size, layer.strides, layer.padding), step.input_indices[0]
 
 
 def compute_activations(
@@ -107,11 +107,11 @@ def compute_activations(
         layer_index: as `list_map_layers` tells it; below 0 for the photo as the network
             gets it.
     """
-    values = predictor.values(photos)
+    values = predictor.scale_photos(photos)
     if layer_index < 0:
         return values
     if predictor.remote is not None:
-        return np.asarray(predictor.remote.ask("maps", values=values, place=layer_index))
+        return np.asarray(predictor.remote.ask("maps", values=values, layer_index=layer_index))
     run = _compile_submodel(predictor.model, predictor.size, layer_index)
     parts = [np.asarray(run.run(values[rows])) for rows in run.parts(len(values))]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -120,7 +120,7 @@ def compute_activations(
 def photos_at_once(predictor: Predictor, layer_index: int) -> int:
     """How many photos `compute_activations` may be asked about at once for a layer."""
     if predictor.remote is not None:
-        return int(predictor.remote.ask("photos_at_once", place=layer_index))
+        return int(predictor.remote.ask("photos_at_once", layer_index=layer_index))
     return (
         predictor.batch
         if layer_index < 0
@@ -138,7 +138,7 @@ def first_layer_filters(predictor: Predictor) -> NDArray[np.float32]:
     """
     if predictor.remote is not None:
         return np.asarray(predictor.remote.ask("filters"))
-    for layer in predictor.model._flatten_layers():
+    for layer in model_graph.list_layers(predictor.model):
         if isinstance(layer, kl.Conv2D) and layer.kernel.shape[2] == 3:
             kernel = np.asarray(layer.kernel, dtype=np.float32).transpose(3, 0, 1, 2)
             scale = np.abs(kernel).max(axis=(1, 2, 3), keepdims=True)
@@ -226,7 +226,9 @@ def receptive_field(predictor: Predictor, layer_index: int, row: int, column: in
     """
     if predictor.remote is not None:
         return Box(
-            *predictor.remote.ask("receptive_field", place=layer_index, row=row, column=column)
+            *predictor.remote.ask(
+                "receptive_field", layer_index=layer_index, row=row, column=column
+            )
         )
     down, across = (_axis_receptive_field(predictor, layer_index, axis) for axis in (0, 1))
     top, left = (f.start + at * f.step for f, at in ((down, row), (across, column)))
@@ -236,7 +238,7 @@ def receptive_field(predictor: Predictor, layer_index: int, row: int, column: in
 @lru_cache(maxsize=16)
 def _compile_submodel(model: keras.Model, size: int, layer_index: int) -> BatchedGraph:
     """The network up to a step as one graph: values (B, S, S, 3) to its result, float32."""
-    part = model_graph.build_model_graph(model, size).part([layer_index])
+    part = model_graph.build_model_graph(model, size).submodel([layer_index])
 
     def run(batch: tf.Tensor) -> tf.Tensor:
         return tf.cast(part(batch, training=False), tf.float32)
@@ -269,10 +271,12 @@ class _ReceptiveField:
 def _axis_receptive_field(predictor: Predictor, layer_index: int, axis: int) -> _ReceptiveField:
     """What the units of a step see along an axis."""
     fields: dict[int, _ReceptiveField] = {}
-    opened = model_graph.build_model_graph(predictor.model, predictor.size)
-    for at, step in enumerate(opened.steps[: layer_index + 1]):
-        input_fields = [_ReceptiveField(predictor.size) if p < 0 else fields[p] for p in step.given]
-        if input_fields and (step.has_places):
+    graph = model_graph.build_model_graph(predictor.model, predictor.size)
+    for at, step in enumerate(graph.nodes[: layer_index + 1]):
+        input_fields = [
+            _ReceptiveField(predictor.size) if p < 0 else fields[p] for p in step.input_indices
+        ]
+        if input_fields and (step.is_feature_map):
             fields[at] = _field_after_layer(step.layer, _merge_fields(input_fields), axis)
         else:  # what has lost its places hangs on the whole photo, and so does what it goes into
             fields[at] = _ReceptiveField(1, size=predictor.size, step=0)

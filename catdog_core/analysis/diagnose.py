@@ -255,10 +255,10 @@ class HistoryCurves:
 
     Attributes:
         epochs: of each place, from 0; a history may have holes.
-        size: epochs that a level is the mean of.
+        window: epochs that a level is the mean of.
         loss_noise, val_noise: scatter of single epochs' losses.
         val_error: standard error of the validation accuracy at the end.
-        easier: epochs in which validation was better than training.
+        easier_epochs: epochs in which validation was better than training.
     """
 
     epochs: list[int]
@@ -266,14 +266,14 @@ class HistoryCurves:
     accuracy: Values
     val_loss: Values
     val_accuracy: Values
-    size: int
+    window: int
     loss_noise: float
     val_noise: float
     val_error: float
-    easier: int
+    easier_epochs: int
 
     @classmethod
-    def of(cls, rows: list[dict[str, Any]], facts: RunContext) -> HistoryCurves:
+    def from_rows(cls, rows: list[dict[str, Any]], facts: RunContext) -> HistoryCurves:
         loss, accuracy, val_loss, val_accuracy = (
             to_array([row[name] for row in rows]) for name in METRICS
         )
@@ -288,12 +288,14 @@ class HistoryCurves:
             accuracy=accuracy,
             val_loss=val_loss,
             val_accuracy=val_accuracy,
-            size=size,
+            window=size,
             loss_noise=max(residual_std(loss), 1e-3),
             val_noise=max(residual_std(val_loss), _LOSS_SPREAD / sqrt(photos) if photos else 1e-3),
             val_error=error,
             # Smoothed labels keep the training loss up, and the validation has the true ones.
-            easier=int(np.sum(val_accuracy > accuracy if facts.smoothed else val_loss < loss)),
+            easier_epochs=int(
+                np.sum(val_accuracy > accuracy if facts.smoothed else val_loss < loss)
+            ),
         )
 
     @property
@@ -301,23 +303,23 @@ class HistoryCurves:
         """How many epochs there are."""
         return len(self.epochs)
 
-    def end(self, values: Values) -> float:
+    def final_level(self, values: Values) -> float:
         """The level of a curve at its end."""
-        return float(values[-self.size :].mean())
+        return float(values[-self.window :].mean())
 
-    def sure(self, noise: float) -> float:
+    def significant_change(self, noise: float) -> float:
         """What two levels must differ by, to be told from chance."""
-        return MIN_STANDARD_ERRORS * noise * sqrt(2 / self.size)
+        return MIN_STANDARD_ERRORS * noise * sqrt(2 / self.window)
 
     @property
     def gap(self) -> float:
         """Training minus validation accuracy at the end."""
-        return self.end(self.accuracy) - self.end(self.val_accuracy)
+        return self.final_level(self.accuracy) - self.final_level(self.val_accuracy)
 
     @property
-    def lowest(self) -> int:
+    def lowest_window(self) -> int:
         """The window, by its first epoch's place, in which the validation loss was lowest."""
-        return int(np.argmin(moving_average(self.val_loss, self.size)))
+        return int(np.argmin(moving_average(self.val_loss, self.window)))
 
     @property
     def still_learning(self) -> bool:
@@ -329,30 +331,30 @@ class HistoryCurves:
         """Whether the training loss surely fell in the last half."""
         return is_still_falling(self.loss, self.loss_noise)
 
-    def wrong(self, facts: RunContext) -> float:
+    def error_over_guessing(self, facts: RunContext) -> float:
         """The better of the two accuracies' errors, as a part of guessing's error."""
-        best = max(self.end(self.accuracy), self.end(self.val_accuracy))
+        best = max(self.final_level(self.accuracy), self.final_level(self.val_accuracy))
         return (1 - best) / (1 - 1 / facts.classes)
 
-    def best_in(self, start: int) -> int:
+    def best_epoch_in_window(self, start: int) -> int:
         """The place of the epoch with the lowest validation loss within a window."""
-        return start + int(np.argmin(self.val_loss[start : start + self.size]))
+        return start + int(np.argmin(self.val_loss[start : start + self.window]))
 
     def numbers(self) -> dict[str, float]:
         """What a verdict rests on; see `diagnose.diagnose`."""
-        best = float(moving_average(self.val_loss, self.size).min())
+        best = float(moving_average(self.val_loss, self.window).min())
         return {
             "epochs": self.count,
-            "training_loss": self.end(self.loss),
-            "training_accuracy": self.end(self.accuracy),
-            "validation_loss": self.end(self.val_loss),
-            "validation_accuracy": self.end(self.val_accuracy),
+            "training_loss": self.final_level(self.loss),
+            "training_accuracy": self.final_level(self.accuracy),
+            "validation_loss": self.final_level(self.val_loss),
+            "validation_accuracy": self.final_level(self.val_accuracy),
             "gap": self.gap,
             "validation_error": self.val_error,
-            "best_epoch": self.epochs[self.best_in(self.lowest)],
+            "best_epoch": self.epochs[self.best_epoch_in_window(self.lowest_window)],
             "best_loss": best,
-            "rise": self.end(self.val_loss) - best,
-            "easier_epochs": self.easier,
+            "rise": self.final_level(self.val_loss) - best,
+            "easier_epochs": self.easier_epochs,
         }
 
     def verdict(self, kind: VerdictKind, message: str, **params: Any) -> Verdict:
@@ -371,10 +373,10 @@ class RunContext:
     Attributes:
         classes: number of classes; it fixes what guessing gives.
         validation_photos: photos each validation measured.
-        planned: epochs it was started for.
-        going_on: whether it still trains.
-        broke_in: the epoch, from 0, in which the loss became no number and ended the training.
-        kept: the epoch, from 0, whose model is kept.
+        planned_epochs: epochs it was started for.
+        is_training: whether it still trains.
+        diverged_epoch: the epoch, from 0, in which the loss became NaN, ending the training.
+        kept_epoch: the epoch, from 0, whose model is kept.
         patience: epochs early stopping waits, 0 for none.
         learning_rate: of the start.
         augmented: whether training photos were changed at random.
@@ -385,10 +387,10 @@ class RunContext:
 
     classes: int = 2
     validation_photos: int | None = None
-    planned: int | None = None
-    going_on: bool = False
-    broke_in: int | None = None
-    kept: int | None = None
+    planned_epochs: int | None = None
+    is_training: bool = False
+    diverged_epoch: int | None = None
+    kept_epoch: int | None = None
     patience: int = 0
     learning_rate: float | None = None
     augmented: bool | None = None
@@ -408,12 +410,17 @@ def _remarks(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
     if verdict.kind not in ("diverged", "too_short"):
         yield from _explain_better_validation(verdict, facts)
     epochs = int(numbers.get("epochs", 0))
-    if facts.planned and facts.patience and not facts.going_on and 0 < epochs < facts.planned:
-        params = {"n": epochs, "planned": facts.planned, "patience": facts.patience}
-        if facts.kept is not None and epochs - 1 - facts.kept >= facts.patience:
+    if (
+        facts.planned_epochs
+        and facts.patience
+        and not facts.is_training
+        and 0 < epochs < facts.planned_epochs
+    ):
+        params = {"n": epochs, "planned": facts.planned_epochs, "patience": facts.patience}
+        if facts.kept_epoch is not None and epochs - 1 - facts.kept_epoch >= facts.patience:
             yield Message("early", STOPPED_EARLY, params)
-    if verdict.kind in ("overfitting", "diverged") and facts.kept is not None:
-        yield Message("kept", KEPT_EPOCH, {"epoch": facts.kept + 1})
+    if verdict.kind in ("overfitting", "diverged") and facts.kept_epoch is not None:
+        yield Message("kept", KEPT_EPOCH, {"epoch": facts.kept_epoch + 1})
     if facts.validation_photos and verdict.kind not in ("diverged", "too_short"):
         points = 100 * Z * numbers["validation_error"]
         yield Message("chance", ACCURACY_MARGIN, {"n": facts.validation_photos, "points": points})
@@ -437,7 +444,7 @@ def _explain_better_validation(verdict: Verdict, facts: RunContext) -> Iterator[
 
 
 def _next_steps(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
-    if facts.going_on:
+    if facts.is_training:
         yield Message("wait", STILL_TRAINING)
     match verdict.kind:
         case "overfitting":
@@ -470,7 +477,7 @@ def _underfitting_steps(verdict: Verdict, facts: RunContext) -> Iterator[Message
     rate = facts.learning_rate
     if verdict.message == NO_LEARNING:
         wild = rate is not None and rate >= 1e-2
-        if verdict.numbers["epochs"] < 20 and not facts.going_on and not wild:
+        if verdict.numbers["epochs"] < 20 and not facts.is_training and not wild:
             yield Message("more_epochs", SLOW_START)
         if rate and rate <= 1e-5:
             yield Message("raise_rate", RAISE_RATE, {"rate": rate, "higher": 10 * rate})
@@ -487,16 +494,16 @@ def _underfitting_steps(verdict: Verdict, facts: RunContext) -> Iterator[Message
 def _too_short_steps(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
     if verdict.message == TOO_FEW_PHOTOS:
         yield Message("more_validation", MORE_VALIDATION)
-    elif not facts.going_on:
+    elif not facts.is_training:
         yield Message("more_epochs", ENOUGH_EPOCHS, {"n": 10})
 
 
 def _healthy_steps(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
-    if verdict.message == STILL_LEARNING and not facts.going_on:
+    if verdict.message == STILL_LEARNING and not facts.is_training:
         yield Message("more_epochs", MORE_EPOCHS, {"n": 2 * int(verdict.numbers["epochs"])})
     elif verdict.message == GAP_GROWING:
         yield Message("augment", AUGMENT_MORE if facts.augmented else AUGMENT)
-    elif not facts.going_on:
+    elif not facts.is_training:
         yield Message("all_well", ALL_WELL)
         if facts.pretrained or verdict.numbers["validation_accuracy"] > 0.95:
             return
@@ -540,11 +547,11 @@ def diagnose(history: Iterable[Mapping[str, Any]], facts: RunContext | None = No
     for number, row in enumerate(rows):
         if not all(isfinite(row[name]) for name in METRICS):
             return add_remarks(_not_finite(number, row), facts)
-    if facts.broke_in is not None:
-        return add_remarks(_not_finite(len(rows), {"epoch": facts.broke_in}), facts)
+    if facts.diverged_epoch is not None:
+        return add_remarks(_not_finite(len(rows), {"epoch": facts.diverged_epoch}), facts)
     if not rows:
         return add_remarks(Verdict("too_short", NO_EPOCHS), facts)
-    curves = HistoryCurves.of(rows, facts)
+    curves = HistoryCurves.from_rows(rows, facts)
     judges = (
         _diverged,
         _too_short,
@@ -565,7 +572,7 @@ def _not_finite(count: int, row: Mapping[str, Any]) -> Verdict:
 def _diverged(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     """The loss far above guessing and above where it was, or all that was learnt lost again."""
     guess, low = log(facts.classes), int(np.argmin(curves.loss))
-    end = curves.end(curves.loss) if curves.count >= MIN_EPOCHS else float(curves.loss[-1])
+    end = curves.final_level(curves.loss) if curves.count >= MIN_EPOCHS else float(curves.loss[-1])
     if end > max(2 * guess, 2 * float(curves.loss[low])):
         return curves.verdict(
             "diverged",
@@ -575,7 +582,7 @@ def _diverged(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
             end=end,
             guess=guess,
         )
-    if curves.count < MIN_EPOCHS or curves.end(curves.accuracy) - 1 / facts.classes > 0.05:
+    if curves.count < MIN_EPOCHS or curves.final_level(curves.accuracy) - 1 / facts.classes > 0.05:
         return None
     return _collapsed(curves, facts)
 
@@ -586,11 +593,11 @@ def _collapsed(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     if curves.loss[worst] > 3 * log(facts.classes):
         high, epoch = float(curves.loss[worst]), curves.epochs[worst] + 1
         return curves.verdict("diverged", LOSS_SPIKED, high=high, epoch=epoch)
-    levels = moving_average(curves.accuracy, curves.size)
-    high, end = float(levels.max()), curves.end(curves.accuracy)
+    levels = moving_average(curves.accuracy, curves.window)
+    high, end = float(levels.max()), curves.final_level(curves.accuracy)
     if high - 1 / facts.classes < 0.15:
         return None
-    epoch = curves.epochs[int(np.argmax(levels)) + curves.size // 2] + 1
+    epoch = curves.epochs[int(np.argmax(levels)) + curves.window // 2] + 1
     return curves.verdict("diverged", ACCURACY_COLLAPSED, epoch=epoch, high=high, end=end)
 
 
@@ -606,7 +613,7 @@ def _too_short(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
 def _no_learning(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     """Neither curve is clearly better than guessing."""
     guess = 1 / facts.classes
-    train, validation = curves.end(curves.accuracy), curves.end(curves.val_accuracy)
+    train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
     if max(train - 0.05, validation - max(0.05, MIN_STANDARD_ERRORS * curves.val_error)) > guess:
         return None
     return curves.verdict("underfitting", NO_LEARNING, n=curves.count, train=train, guess=guess)
@@ -614,15 +621,15 @@ def _no_learning(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
 
 def _val_loss_rising(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     """Validation loss surely above its best while training loss surely fell."""
-    start, size = curves.lowest, curves.size
+    start, size = curves.lowest_window, curves.window
     last = curves.count - size
     levels = moving_average(curves.val_loss, size)
     train = moving_average(curves.loss, size)
     rise = float(levels[last] - levels[start])
     if (
         last - start <= size // 2
-        or rise < max(curves.sure(curves.val_noise), _MIN_RISE * float(levels[start]))
-        or train[start] - train[last] < curves.sure(curves.loss_noise)
+        or rise < max(curves.significant_change(curves.val_noise), _MIN_RISE * float(levels[start]))
+        or train[start] - train[last] < curves.significant_change(curves.loss_noise)
     ):
         return None
     return _overfitting(curves, start, VAL_LOSS_RISING)
@@ -632,26 +639,26 @@ def _val_loss_plateau(curves: HistoryCurves, facts: RunContext) -> Verdict | Non
     """Training loss fell on, validation loss stands, and the accuracies are clearly apart."""
     if curves.gap < max(_MIN_GAP, MIN_STANDARD_ERRORS * curves.val_error) or curves.still_learning:
         return None
-    levels = moving_average(curves.val_loss, curves.size)
-    train = moving_average(curves.loss, curves.size)
+    levels = moving_average(curves.val_loss, curves.window)
+    train = moving_average(curves.loss, curves.window)
     last = len(levels) - 1
     # No new low for a while; or, for longer, nothing that chance would not make.
-    near = float(levels.min()) + curves.sure(curves.val_noise)
+    near = float(levels.min()) + curves.significant_change(curves.val_noise)
     reached = int(np.argmax(levels <= near))
     for start, least in (
-        (curves.lowest, max(curves.size + 1, curves.count // 5)),
+        (curves.lowest_window, max(curves.window + 1, curves.count // 5)),
         (reached, max(15, curves.count // 2)),
     ):
         fell = float(train[start] - train[last])
-        if last - start >= least and fell > curves.sure(curves.loss_noise):
+        if last - start >= least and fell > curves.significant_change(curves.loss_noise):
             return _overfitting(curves, start, VAL_LOSS_PLATEAU)
     return None
 
 
 def _overfitting(curves: HistoryCurves, start: int, message: str) -> Verdict:
-    train = moving_average(curves.loss, curves.size)
-    best = float(moving_average(curves.val_loss, curves.size)[start])
-    since = curves.epochs[curves.best_in(start)]
+    train = moving_average(curves.loss, curves.window)
+    best = float(moving_average(curves.val_loss, curves.window)[start])
+    since = curves.epochs[curves.best_epoch_in_window(start)]
     numbers = curves.numbers()
     params = {
         "epoch": since + 1,
@@ -666,9 +673,13 @@ def _overfitting(curves: HistoryCurves, start: int, message: str) -> Verdict:
 
 def _underfitting(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     """Both curves have levelled off where much is still wrong."""
-    if curves.wrong(facts) < _UNDERFITTING_ERROR or curves.still_learning or curves.training_falls:
+    if (
+        curves.error_over_guessing(facts) < _UNDERFITTING_ERROR
+        or curves.still_learning
+        or curves.training_falls
+    ):
         return None
-    train, validation = curves.end(curves.accuracy), curves.end(curves.val_accuracy)
+    train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
     return curves.verdict("underfitting", UNDERFITTING, train=train, validation=validation)
 
 
@@ -676,7 +687,7 @@ def _healthy(curves: HistoryCurves, facts: RunContext) -> Verdict:
     if curves.gap > max(_MIN_GAP, MIN_STANDARD_ERRORS * curves.val_error):
         return curves.verdict("healthy", GAP_GROWING, gap=100 * curves.gap)
     if curves.still_learning or (
-        curves.training_falls and curves.wrong(facts) > _UNDERFITTING_ERROR
+        curves.training_falls and curves.error_over_guessing(facts) > _UNDERFITTING_ERROR
     ):
         then, now = split_last_half(curves.val_loss)
         train_then, train_now = split_last_half(curves.loss)
@@ -689,5 +700,5 @@ def _healthy(curves: HistoryCurves, facts: RunContext) -> Verdict:
             train_then=float(train_then.mean()),
             train_now=float(train_now.mean()),
         )
-    train, validation = curves.end(curves.accuracy), curves.end(curves.val_accuracy)
+    train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
     return curves.verdict("healthy", CONVERGED, train=train, validation=validation)

@@ -31,7 +31,7 @@ _MAX_UNSKETCHED = 1 << 17
 
 
 class EmbeddingRecorder:
-    """A model that is asked as usual, `predictor`, while what its last layer gets is noted.
+    """Records what a model's last layer gets of photos, while `predictor` is used as usual.
 
     Where that is a map of places, its mean over them is taken. More than `MAX_UNPROJECTED` values a
     photo, as of a network that flattens a large map, are projected by a random matrix of a fixed
@@ -52,26 +52,26 @@ class EmbeddingRecorder:
         self._values = 0
         self._latest: NDArray[np.float32] = np.empty((0, 0), np.float32)
         self._matrix: NDArray[np.float32] | None = None
-        self._found: dict[str, tuple[NDArray[np.float32], bytes]] = {}
+        self._recorded: dict[str, tuple[NDArray[np.float32], bytes]] = {}
 
-    def take(self, names: Sequence[str], photos: Sequence[decode.Photo]) -> None:
+    def record(self, names: Sequence[str], photos: Sequence[decode.Photo]) -> None:
         """Keep what was noted of the last batch: of N fitted photos, (S, S, 3) uint8, by name."""
         for name, photo, row in zip(names, photos, self._latest, strict=True):
             if name in self._wanted:
                 small = decode.encode_photo(
                     decode.make_thumbnail(photo, THUMBNAIL_SIZE), quality=70
                 )
-                self._found[name] = (row, small)
+                self._recorded[name] = (row, small)
 
-    def embedding(self) -> Embedding | None:
+    def build_embedding(self) -> Embedding | None:
         """All that was kept, reduced; None of no photo, or where the values are no numbers."""
-        if not self._found:
+        if not self._recorded:
             return None
-        features = np.stack([row for row, _ in self._found.values()])
+        features = np.stack([row for row, _ in self._recorded.values()])
         if not np.isfinite(features).all():
             return None
-        thumbnails = [small for _, small in self._found.values()]
-        return embedding.build_embedding(list(self._found), features, thumbnails, self._values)
+        thumbnails = [small for _, small in self._recorded.values()]
+        return embedding.build_embedding(list(self._recorded), features, thumbnails, self._values)
 
     def _run(self, batch: NDArray[np.float32]) -> tuple[Any, Any]:
         outputs, features = self._both(batch)
@@ -111,17 +111,17 @@ def compile_features(predictor: Predictor) -> BatchedGraph:
         ModelError: no layer has a kernel.
     """
     model, size = predictor.model, predictor.size
-    opened = build_model_graph(model, size)
-    weighing = [step for step in opened.steps if hasattr(step.layer, "kernel")]
+    graph = build_model_graph(model, size)
+    weighing = [step for step in graph.nodes if hasattr(step.layer, "kernel")]
     if not weighing:
         raise ModelError(
             "No layer of the model weighs what it gets. Expected a network whose last layer does,"
             " as that of a classifier."
         )
-    before = weighing[-1].given[0]
-    part = opened.part([opened.ends[0], before])
+    before = weighing[-1].input_indices[0]
+    part = graph.submodel([graph.output_indices[0], before])
     # A convolution's map becomes its mean over the places; of a flattened one all is projected.
-    shape = opened.steps[before].shape if before >= 0 else ()
+    shape = graph.nodes[before].shape if before >= 0 else ()
     wide = min(shape[-1] or 0, _MAX_UNSKETCHED) if len(shape) == 2 else 0
     raw = predict.gives_raw_scores(model)
 

@@ -47,11 +47,11 @@ def heat_maps(
     """
     wanted = np.broadcast_to(np.asarray(labels, dtype=np.int32), (len(photos),))
     if predictor.remote is not None:
-        values = predictor.values(photos)
+        values = predictor.scale_photos(photos)
         return np.asarray(predictor.remote.ask("heat_maps", values=values, labels=wanted))
     maps = _compile_gradcam(predictor.model, predictor.size)
     parts = [
-        maps.run(predictor.values(photos[rows]), wanted[rows]).numpy()
+        maps.run(predictor.scale_photos(photos[rows]), wanted[rows]).numpy()
         for rows in maps.parts(len(photos))
     ]
     empty = np.empty((0, predictor.size, predictor.size), np.float32)
@@ -62,14 +62,14 @@ def heat_maps(
 def _compile_gradcam(model: keras.Model, size: int) -> BatchedGraph:
     """Values (B, S, S, 3) float32 and labels (B,) int32 to maps (B, S, S), as one graph."""
 
-    opened = model_graph.build_model_graph(model, size)
-    if opened.features is None:
+    graph = model_graph.build_model_graph(model, size)
+    if graph.last_feature_map is None:
         raise ModelError(
             "The model has no convolution whose map a heat map could be made of. Expected"
             " a network that looks at places of a photo, such as 'notes' or 'transfer'."
         )
-    last = opened.last
-    part = opened.part([opened.features, last.given[0], opened.ends[0]])
+    last = graph.output_node
+    part = graph.submodel([graph.last_feature_map, last.input_indices[0], graph.output_indices[0]])
 
     def maps(batch: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape(watch_accessed_variables=False) as tape:

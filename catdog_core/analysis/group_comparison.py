@@ -90,7 +90,7 @@ def _curves_until(run: Run, reached: int) -> HistoryCurves:
     facts = RunContext(
         classes=max(len(run.classes), 2), validation_photos=run.validation_photos or None
     )
-    return HistoryCurves.of(clean_history(run.epochs[:reached]), facts)
+    return HistoryCurves.from_rows(clean_history(run.epochs[:reached]), facts)
 
 
 def _compare_gaps(plain: HistoryCurves, augmented: HistoryCurves) -> Message:
@@ -107,7 +107,7 @@ def _compare_gaps(plain: HistoryCurves, augmented: HistoryCurves) -> Message:
 
 
 def _compare_accuracy(plain: HistoryCurves, augmented: HistoryCurves) -> Message:
-    before, after = (c.end(c.val_accuracy) for c in (plain, augmented))
+    before, after = (c.final_level(c.val_accuracy) for c in (plain, augmented))
     sure = Z * sqrt(plain.val_error**2 + augmented.val_error**2)
     params = {
         "plain": before,

@@ -45,7 +45,7 @@ def load_isolated(path: Path) -> Predictor:
         ModelError: it is no model, unsafe, or does not classify photos.
     """
     with model_sandbox.checked_model_file(path) as safe:
-        model = Isolated(safe, path.name)
+        model = IsolatedModel(safe, path.name)
     description = model.ask("describe")
     try:
         return Predictor(
@@ -66,7 +66,7 @@ def load_isolated(path: Path) -> Predictor:
         raise _broke_off_error(path.name) from error
 
 
-class Isolated:
+class IsolatedModel:
     """A model file that is asked in a process apart; started when asked, again after it broke off.
 
     Args:
@@ -104,7 +104,7 @@ class Isolated:
 class _ModelProcess:
     """One process and the pipes to it. Who sets `busy` may use it."""
 
-    def __init__(self, model: Isolated) -> None:
+    def __init__(self, model: IsolatedModel) -> None:
         self.name, self.path = model.name, model.path
         self.allowed: Limits = limits.current_limits()
         self.busy, self.asked, self.ended = True, time.monotonic(), False
@@ -219,7 +219,7 @@ def end_all_processes() -> None:
 atexit.register(end_all_processes)
 
 
-def _acquire_process(model: Isolated) -> _ModelProcess:
+def _acquire_process(model: IsolatedModel) -> _ModelProcess:
     """The process of a model, for the caller alone; started where there is none."""
     until = time.monotonic() + BUSY_TIMEOUT
     with _processes_changed:

@@ -70,15 +70,15 @@ class Calibration:
     """What a model said against what came true, photos sorted into equal steps of probability.
 
     Attributes:
-        said: mean probability of each step that holds photos.
-        true: the part of them that came true.
+        predicted: mean probability of each step that holds photos.
+        observed: the part of them that came true.
         counts: photos of each.
         error: the expected calibration error: mean distance of the two, weighted by the counts.
         label: the class the probabilities are of; None: of whatever class the answer was.
     """
 
-    said: Numbers
-    true: Numbers
+    predicted: Numbers
+    observed: Numbers
     counts: NDArray[np.int64]
     error: float
     label: int | None

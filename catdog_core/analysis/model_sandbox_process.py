@@ -36,7 +36,7 @@ _MAPS = 4  # photos, as many as the Predict page asks about together
 _CONSTANTS = 10_000_000  # numbers that layers may lay out beside their weights
 _HOLES = 4_000_000_000  # bytes of address space that libraries map and never touch
 _SPARE = 10_000  # numbers of weights that a file need not hold, such as random states
-_SIDE = 150  # pixels, for a network that takes photos of any size
+_DEFAULT_SIZE = 150  # pixels, for a network that takes photos of any size
 FORBIDDEN_EVENTS = (
     *("os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "os.startfile"),
     *("subprocess.Popen", "pty.spawn", "socket.connect", "socket.bind", "socket.getaddrinfo"),
@@ -57,18 +57,18 @@ def main() -> None:
     threading.Thread(target=_read_requests, args=(questions,), daemon=True).start()
     allowed = Limits.model_validate(first["limits"])
     path, name = Path(first["path"]), str(first["name"])
-    bound(allowed.model_memory)
+    limit_memory(allowed.model_memory)
     more = _TRIAL * allowed.model_seconds
     problem: dict[str, Any] | None = None
     model: Any = None
     try:
         if first["check"]:
-            _bound_cpu(START_SECONDS, more)
+            _limit_cpu_time(START_SECONDS, more)
         held = untrusted_models.count_model_weights(path, name, allowed)
         restrict_process(allowed)
         if first["check"]:
-            _bound_cpu(allowed.model_seconds, more)
-            try_model(path, name, held, lambda: _bound_cpu(more))
+            _limit_cpu_time(allowed.model_seconds, more)
+            try_model(path, name, held, lambda: _limit_cpu_time(more))
         else:
             model = load_model(path, name, held)
     except (ModelError, MemoryError) as error:
@@ -299,12 +299,15 @@ def _count_weights(
 
 def _refuse_wide_layers(name: str, model: Any) -> None:
     """Refuse layers that give more numbers for one photo than memory should hold."""
-    for layer in model._flatten_layers(include_self=False):
-        for node in getattr(layer, "_inbound_nodes", ()):
-            for tensor in node.output_tensors:
-                sides = [_SIDE if side is None else int(side) for side in tensor.shape[1:]]
-                if prod(sides) > untrusted_models.MAX_VALUES:
-                    raise untrusted_models.too_wide_layer_error(name, sides)
+    from . import model_graph
+
+    # With the size that `predict.build_predictor` will take, so that the graph is made once.
+    photos = model.inputs[0].shape
+    size = photos[1] if len(photos) > 1 and photos[1] else _DEFAULT_SIZE
+    for node in model_graph.build_model_graph(model, int(size)).nodes:
+        sides = [_DEFAULT_SIZE if side is None else int(side) for side in node.shape[1:]]
+        if prod(sides) > untrusted_models.MAX_VALUES:
+            raise untrusted_models.too_wide_layer_error(name, sides)
 
 
 def _limit_constants(name: str, refused: list[ModelError]) -> None:
@@ -351,13 +354,13 @@ def _run_trial_predictions(predictor: Any, name: str, opened: Callable[[], None]
     allowed = limits.current_limits()
     photos = np.full((predictor.batch, predictor.size, predictor.size, 3), 128, np.uint8)
     before = _peak_memory()
-    predictor.answer(photos[:1])
+    predictor.predict_with_scores(photos[:1])
     began = time.process_time()
-    predictor.answer(photos[:1])
+    predictor.predict_with_scores(photos[:1])
     once = max(time.process_time() - began, 1e-3)
     opened()
     count = max(1, min(len(photos), int(allowed.model_seconds / 2 / once)))
-    predictor.answer(photos[:count])
+    predictor.predict_with_scores(photos[:count])
     try:
         gradcam.heat_maps(predictor, photos[: min(count, _MAPS)], 0)
     except ModelError:
@@ -403,7 +406,7 @@ def _warden(home: Path) -> Callable[[str, tuple[Any, ...]], None]:
     return hook
 
 
-def bound(memory: int) -> None:
+def limit_memory(memory: int) -> None:
     """Let the system refuse memory beyond the limit, core files, and large files."""
     try:
         import resource
@@ -421,7 +424,7 @@ def bound(memory: int) -> None:
             continue
 
 
-def _bound_cpu(seconds: int, later: int = 0) -> None:
+def _limit_cpu_time(seconds: int, later: int = 0) -> None:
     """Have the system end this process after so much more CPU time, in seconds.
 
     Args:

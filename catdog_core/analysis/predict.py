@@ -83,7 +83,7 @@ class Predictor:
             )
         return replace(self, classes=tuple(names), names_known=True)
 
-    def values(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def scale_photos(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What the model itself gets of fitted photos: their values in the range it expects."""
         return photos.astype(np.float32) * np.float32(
             1.0 if self.input_scale == "0..255" else 1 / 255
@@ -91,9 +91,11 @@ class Predictor:
 
     def predict(self, photos: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Probabilities of fitted photos: (N, S, S, 3) uint8 to (N, classes)."""
-        return self.answer(photos)[0]
+        return self.predict_with_scores(photos)[0]
 
-    def answer(self, photos: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def predict_with_scores(
+        self, photos: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Probabilities of fitted photos, (N, classes), and the scores before sigmoid or softmax.
 
         Scores are (N, units): one for a sigmoid, or one a class; (N, 0) for a last layer of a kind
@@ -101,7 +103,7 @@ class Predictor:
         """
         probabilities, scores = [np.empty((0, len(self.classes)))], []
         for start in range(0, len(photos), self.batch):
-            outputs, raw = self.run_batch(self.values(photos[start : start + self.batch]))
+            outputs, raw = self.run_batch(self.scale_photos(photos[start : start + self.batch]))
             part = np.asarray(outputs, dtype=np.float64)
             probabilities.append(np.hstack([1 - part, part]) if part.shape[1] == 1 else part)
             scores.append(np.asarray(raw, dtype=np.float64))
@@ -165,7 +167,9 @@ def predict_photos(
     waiting: list[tuple[int, decode.Photo]] = []  # place in rows, fitted photo
 
     def flush() -> None:
-        probabilities, scores = predictor.answer(np.stack([photo for _, photo in waiting]))
+        probabilities, scores = predictor.predict_with_scores(
+            np.stack([photo for _, photo in waiting])
+        )
         for (index, _), row, raw in zip(waiting, probabilities, scores.tolist(), strict=True):
             rows[index] = replace(
                 rows[index],
@@ -250,7 +254,8 @@ def build_predictor(name: str, model: Any, about: dict[str, Any]) -> Predictor:
     known = isinstance(names, list) and len(names) == count
     class_names = tuple(map(str, names)) if isinstance(names, list) and known else None
     rescales = any(
-        type(layer).__name__ in ("Rescaling", "Normalization") for layer in model._flatten_layers()
+        isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization)
+        for layer in model_graph.list_layers(model)
     )
     raw = gives_raw_scores(model)
     warnings = [_RAW_SCORES] if raw else []
@@ -294,9 +299,9 @@ def gives_raw_scores(model: Any) -> bool:
 
 def _compile_forward(model: Any, size: int, raw: bool, name: str) -> BatchedGraph:
     """The forward pass as one compiled graph: `model.predict` has a high fixed cost a call."""
-    opened = model_graph.build_model_graph(model, size)
-    last = opened.last
-    part = opened.part([last.given[0], opened.ends[0]])
+    graph = model_graph.build_model_graph(model, size)
+    last = graph.output_node
+    part = graph.submodel([last.input_indices[0], graph.output_indices[0]])
 
     def forward(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         before, result = part(batch, training=False)

@@ -70,7 +70,7 @@ def augment(
 
 
 def _load_photo(path: Path) -> Photo:
-    data = models.read_photo(path)
+    data = models.read_photo_argument(path)
     try:
         return decode.decode_and_fit(data, Training().image_size)
     except PhotoError as error:

@@ -25,7 +25,7 @@ from ..tuning import groups, plans, ray_session
 from ..tuning.groups import Cluster, Group
 from ..tuning.plans import GroupPlan
 from . import curate, options, output
-from .options import AsJson, Folder, NetworkFile
+from .options import AsJson, AugmentationName, Folder, NetworkFile
 
 app = typer.Typer(
     help="Twin and small-data experiments: groups of runs that differ in one thing.",
@@ -71,10 +71,7 @@ def sweep(
     ] = "",
     address: Address = None,
     name: Annotated[str, typer.Option(help="The sweep's name in lists.")] = "",
-    augmentation: Annotated[
-        str | None,
-        typer.Option("--augment", help="none, notes, another preset, a saved one, or FILE.json."),
-    ] = None,
+    augmentation: AugmentationName = None,
     network: NetworkFile = None,
     at_once: AtOnce = None,
     tries: Tries = None,

@@ -37,6 +37,10 @@ Order = Annotated[
     str | None,
     typer.Option("--classes", metavar="A,B,…", help="All classes, the first is number 0."),
 ]
+AugmentationName = Annotated[
+    str | None,
+    typer.Option("--augment", help="none, notes, another preset, a saved one, or FILE.json."),
+]
 NetworkFile = Annotated[
     str | None,
     typer.Option(

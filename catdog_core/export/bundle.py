@@ -58,7 +58,7 @@ _UNCOMPRESSED_SUFFIXES = (".keras",)  # weights do not shrink
 _CHUNK = 1 << 20
 
 
-def write(source: Path, out: Path) -> None:
+def write_bundle(source: Path, out: Path) -> None:
     """Write a run as a bundle.
 
     Args:

@@ -48,7 +48,7 @@ class ExportCache:
 
     def find(self, kind: str) -> ExportResult | None:
         """An export made earlier that still holds."""
-        return _read_cached_export(self._place(kind))
+        return _read_cached_export(self._entry_folder(kind))
 
     def make(self, kind: str, phase: PhaseCallback) -> ExportResult:
         """Make an export, or take the one made earlier; one is made at a time."""
@@ -60,7 +60,7 @@ class ExportCache:
             _export_lock.release()
 
     def _make(self, kind: str, phase: PhaseCallback) -> ExportResult:
-        folder = self._place(kind)
+        folder = self._entry_folder(kind)
         with files.temporary_beside(export_cache_folder() / "making") as making:
             try:
                 making.mkdir(parents=True)
@@ -88,7 +88,7 @@ class ExportCache:
         _prune_cache(folder)
         return ExportResult(folder / result.path.name, result.bytes, result.parity)
 
-    def _place(self, kind: str) -> Path:
+    def _entry_folder(self, kind: str) -> Path:
         digest = hashlib.sha256(self._model.encode())
         if self.dataset is not None:
             digest.update(self.dataset.fingerprint.encode())

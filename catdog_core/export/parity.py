@@ -74,7 +74,7 @@ def _predict_probabilities(
     predictor: Predictor, ask: PredictFunction, photos: NDArray[np.uint8]
 ) -> NDArray[np.float64]:
     parts = [
-        ask(predictor.values(photos[start : start + predictor.batch]))
+        ask(predictor.scale_photos(photos[start : start + predictor.batch]))
         for start in range(0, len(photos), predictor.batch)
     ]
     scores = np.concatenate(parts).astype(np.float64)

@@ -443,7 +443,9 @@ def _render_settings_table(title: str, rows: Sequence[tuple[str, str, bool]]) ->
     return f"<div><h3>{escape(title)}</h3><table><tbody>{inner}</tbody></table></div>"
 
 
-def html(source: Path, out: Path, say: Translator | None = None, language: str = "") -> None:
+def write_html_report(
+    source: Path, out: Path, say: Translator | None = None, language: str = ""
+) -> None:
     """Write the report as one HTML file without a script.
 
     Args:
@@ -459,8 +461,10 @@ def html(source: Path, out: Path, say: Translator | None = None, language: str =
     _write_page(source, out, say, language, live=False)
 
 
-def live(source: Path, out: Path, say: Translator | None = None, language: str = "") -> None:
-    """The same with curves that answer the mouse; it holds all of plotly's script. As `html`."""
+def write_live_report(
+    source: Path, out: Path, say: Translator | None = None, language: str = ""
+) -> None:
+    """Write the report with interactive curves, as `write_html_report`; it holds all of plotly."""
     _write_page(source, out, say, language, live=True)
 
 

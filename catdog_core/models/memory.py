@@ -333,9 +333,12 @@ def _max_loop_rounds(graph: Any) -> int:
 def _inner_graphs(
     graph: Any, op: Any, keys: Sequence[str] = ("f", "then_branch", "else_branch")
 ) -> Any:
+    """Return the graphs an operation runs: the body of a loop, the branches of a condition."""
     names = [op.get_attr(key).name for key in keys if key in op.node_def.attr]
     if "branches" in op.node_def.attr:
         names += [branch.name for branch in op.get_attr("branches")]
+    # TensorFlow has no public way from a function's name to its graph: `as_graph_def` gives the
+    # function without the shapes of its tensors. `tests/test_model_cost.py` fails when this goes.
     return [graph._get_function(name).graph for name in names]
 
 

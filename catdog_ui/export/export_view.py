@@ -281,7 +281,7 @@ def offer_report(run: Run) -> None:
 def _report_bytes(run: Run, code: str) -> bytes:
     with files.temporary_folder("report") as folder:
         path = folder / "report.html"
-        report.html(run.folder, path, report_language.get_translator(code), code)
+        report.write_html_report(run.folder, path, report_language.get_translator(code), code)
         return path.read_bytes()
 
 

@@ -26,7 +26,7 @@ _SIZES = {"notes": 150, "transfer": 256}
 _TARGETS = {"notes": 25, "transfer": 40}
 
 
-def answering(folder: Path | None) -> None:
+def inference(folder: Path | None) -> None:
     """One photo with the model loaded, a heat map, an evaluation beside the bare forward pass."""
     library_output.import_tensorflow()
     import keras
@@ -93,9 +93,9 @@ def _example(predictor: Any, photo: NDArray[np.uint8]) -> Callable[[], object]:
 
     from catdog_core.analysis import model_graph
 
-    opened = model_graph.build_model_graph(predictor.model, predictor.size)
-    assert opened.features is not None
-    both = opened.part([opened.features, opened.ends[0]])
+    graph = model_graph.build_model_graph(predictor.model, predictor.size)
+    assert graph.last_feature_map is not None
+    both = graph.submodel([graph.last_feature_map, graph.output_indices[0]])
     batch = tf.constant(photo.astype(np.float32))
 
     def run() -> object:

@@ -83,7 +83,8 @@ class Visitor:
         Returns:
             How long each of these took, in seconds.
         """
-        took, end = [], time.monotonic() + seconds
+        took: list[float] = []
+        end = time.monotonic() + seconds
         while True:
             fragment, (_, due) = min(
                 self._timers.items(), key=lambda timer: timer[1][1], default=("", (0.0, end))

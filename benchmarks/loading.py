@@ -33,7 +33,7 @@ _SECONDS, _SAMPLE, _CHUNK = 9.0, 2000, 32
 
 
 def loading(folder: Path | None) -> None:
-    """Read or cached, augmented, batched, float32; then the warp alone and its limits."""
+    """Time photos read, augmented and batched as float32; then the warp alone."""
     with training_set(folder) as (train_folder, photos):
         pixels = np.asarray(photos.images)
         race("Augmented, batched, float32: ready for fit", _loaders(train_folder, photos), 7, OURS)
@@ -122,7 +122,7 @@ def _over(parts: list[Photo], do: Callable[[Photo], object]) -> Callable[[], Non
 
 
 def readers(folder: Path | None) -> None:
-    """Photos a second of each reader, cold and warm; then the parts of their work, each alone."""
+    """Print photos a second of each reader, cold and warm; then the parts of their work, alone."""
     with training_set(folder) as (train_folder, photos):
         dataset = datasets.scan_folder(train_folder.parent)
         _readers(dataset)
@@ -153,7 +153,7 @@ def _number(rate: float | None) -> str:
 
 
 def _limits(paths: Sequence[Path], pixels: Photo) -> dict[str, Peer]:
-    """What the readers do, step by step and without the rest."""
+    """Return what the readers do, step by step and without the rest."""
     data = [path.read_bytes() for path in paths]
     target = np.empty((BATCH, SIZE, SIZE, 3), np.float32)
     batches = [pixels[at : at + BATCH] for at in range(0, len(pixels) - BATCH + 1, BATCH)]

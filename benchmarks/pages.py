@@ -71,7 +71,7 @@ predictions.write_predictions(run, dataset, "validation", table, model)
 
 
 def page(folder: Path | None = None) -> None:
-    """A real Streamlit server on this machine; the client speaks its protocol, draws nothing."""
+    """Time a moved slider on a real Streamlit server; the client draws nothing."""
     pictures, ends, sizes = [], [], []
     with server.lab() as address, visitor(address) as one:
         one.open("Augment")
@@ -93,7 +93,7 @@ def _is_gallery(arrival: Arrival) -> bool:
 
 
 def threshold(_folder: Path | None = None) -> None:
-    """The answers are made up; nothing of a figure's cost depends on where they come from."""
+    """Time a moved threshold on the Evaluate page, with answers made up."""
     walls, busy = [], []
     with tempfile.TemporaryDirectory() as directory:
         environment = server.with_workspace(Path(directory) / "workspace")
@@ -116,7 +116,7 @@ def threshold(_folder: Path | None = None) -> None:
 
 
 def browser(folder: Path | None = None) -> None:
-    """A real Chromium before a real server on this machine, keys first, then the mouse."""
+    """Time a moved slider in a real Chromium, by keys first, then by the mouse."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -142,7 +142,7 @@ def browser(folder: Path | None = None) -> None:
 
 
 def _measured(page: Any, act: Any) -> list[float]:
-    """Seconds of each round; values not seen before, so that nothing is cached."""
+    """Return seconds of each round; values not seen before, so that nothing is cached."""
     times = []
     for number in range(_WARM_UP + ROUNDS):
         page.wait_for_timeout(250)  # a person looks, the server comes to rest

@@ -13,7 +13,7 @@ from .measure import BATCH, SIZE, Peer, race, training_set
 
 
 def training(folder: Path | None) -> None:
-    """The notes' network in `fit`: ours beside plain Keras fed by ImageDataGenerator."""
+    """Time the notes' network in `fit`: ours beside plain Keras fed by ImageDataGenerator."""
     import keras
 
     from catdog_core.models import keras_models
@@ -56,7 +56,7 @@ def training(folder: Path | None) -> None:
 
 
 def _pooled_first() -> Any:
-    """The notes' network, each ReLU after its pooling: the same outputs, a quarter of the ReLUs.
+    """Return the notes' network, each ReLU after its pooling: the same outputs, a quarter as many.
 
     ReLU never turns the order of two numbers, so the largest of four stays the largest.
     """

@@ -22,7 +22,7 @@ _ROUNDS, _PER_FIGURE = 40, 8  # a figure is drawn once in so many rounds: it tak
 
 
 def variants(folder: Path | None) -> None:
-    """From drawn values to encoded pictures, without any server."""
+    """Time drawn values to encoded pictures, without any server."""
     library_output.import_tensorflow()
     photo = one_photo(folder)
     generator = other_libraries.generator(augmented=True)
@@ -53,7 +53,7 @@ def variants(folder: Path | None) -> None:
 
 
 def _figure(photo: Photo, generator: Any) -> bytes:
-    """The notes' way: photos of a generator, one after the other, each in axes of its own.
+    """Draw the notes' figure: photos of a generator, one after the other, each in its own axes.
 
     The file is the one `st.pyplot` makes, as a page would show the figure.
     """

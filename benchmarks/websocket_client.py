@@ -54,11 +54,11 @@ class Visitor:
         return bool(self._timers)
 
     def has(self, key: str) -> bool:
-        """Whether an uploader of this key has been on a page."""
+        """Return whether an uploader of this key has been on a page."""
         return any(each.endswith(f"-{key}") for each in self._uploaders)
 
     def shows(self, key: str) -> bool:
-        """Whether an element of this key has come since the page was last asked for as a whole."""
+        """Return whether an element of this key has come since the page was last opened."""
         return any(each.endswith(f"-{key}") for each in self._shown)
 
     def open(self, page: str) -> list[Arrival]:
@@ -124,7 +124,7 @@ class Visitor:
         return request
 
     def _places(self, names: list[str]) -> list[Any]:
-        """Where the server wants files of these names."""
+        """Ask the server where to put files of these names."""
         request = BackMsg()
         request.file_urls_request.request_id = uuid4().hex
         request.file_urls_request.file_names.extend(names)
@@ -226,6 +226,6 @@ def visitor(address: str) -> Iterator[Visitor]:
 
 
 def token(address: str) -> str:
-    """The token against cross-site requests that the server gives a browser with its first page."""
+    """Return the token against cross-site requests that a browser gets with its first page."""
     with urllib.request.urlopen(f"http://{address}/_stcore/health", timeout=_PATIENCE) as response:
         return SimpleCookie(response.headers["Set-Cookie"])[_XSRF].value

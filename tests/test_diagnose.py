@@ -200,7 +200,7 @@ def test_why_validation_beats_training_fits_the_training(dropout):
 def test_a_run_brings_what_is_known_of_it(workspace):
     folder = fakes.make_run(epochs=3, early_stopping=5, learning_rate=1e-3)
     facts = histories.build_run_context(runs.load_run(folder))
-    assert (facts.validation_photos, facts.planned, facts.patience) == (100, 3, 5)
+    assert (facts.validation_photos, facts.planned_epochs, facts.patience) == (100, 3, 5)
     assert (facts.dropout, facts.augmented, facts.learning_rate) == (True, False, 1e-3)
 
 

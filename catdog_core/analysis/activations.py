@@ -63,7 +63,7 @@ class ChannelActivation:
 
 
 def list_map_layers(predictor: Predictor) -> list[MapLayer]:
-    """The layers with a map, from the first to the last; those of nested models among them."""
+    """List the layers that give a feature map, in order; those of nested models among them."""
     if predictor.remote is not None:
         layers = predictor.remote.ask("layers")
         return [
@@ -84,7 +84,7 @@ def list_map_layers(predictor: Predictor) -> list[MapLayer]:
 
 
 def pooling_of_layer(predictor: Predictor, layer_index: int) -> tuple[Pooling, int]:
-    """How a `MaxPooling2D` goes about, and the place of the step whose map it takes.
+    """Return a `MaxPooling2D`'s settings, and the index of the layer whose map it takes.
 
     A place below 0 is the photo, as `compute_activations` takes it.
     """
@@ -99,7 +99,7 @@ def pooling_of_layer(predictor: Predictor, layer_index: int) -> tuple[Pooling, i
 def compute_activations(
     predictor: Predictor, photos: NDArray[np.uint8], layer_index: int
 ) -> NDArray[np.float32]:
-    """What a layer gives of fitted photos, (N, S, S, 3) uint8 to (N, h, w, K) float32.
+    """Return a layer's activations of fitted photos, (N, S, S, 3) uint8 to (N, h, w, K) float32.
 
     Args:
         predictor: the model.
@@ -113,12 +113,12 @@ def compute_activations(
     if predictor.remote is not None:
         return np.asarray(predictor.remote.ask("maps", values=values, layer_index=layer_index))
     run = _compile_submodel(predictor.model, predictor.size, layer_index)
-    parts = [np.asarray(run.run(values[rows])) for rows in run.parts(len(values))]
+    parts = [np.asarray(run.run(values[rows])) for rows in run.slices(len(values))]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def photos_at_once(predictor: Predictor, layer_index: int) -> int:
-    """How many photos `compute_activations` may be asked about at once for a layer."""
+    """Return how many photos `compute_activations` may get at once for a layer."""
     if predictor.remote is not None:
         return int(predictor.remote.ask("photos_at_once", layer_index=layer_index))
     return (
@@ -129,7 +129,7 @@ def photos_at_once(predictor: Predictor, layer_index: int) -> int:
 
 
 def first_layer_filters(predictor: Predictor) -> NDArray[np.float32]:
-    """The filters of the first convolution, (K, k, k, 3), 0..1; a weight of 0 is 0.5.
+    """Return the filters of the first convolution as pictures, (K, k, k, 3), 0..1.
 
     Each is scaled by itself: trained ones differ in strength by a factor of a hundred.
 
@@ -153,7 +153,7 @@ def first_layer_filters(predictor: Predictor) -> NDArray[np.float32]:
 def activations_by_epoch(
     path: Path, epochs: Iterable[Path], photo: Photo, layer_index: int, channel: int
 ) -> Iterator[NDArray[np.float32]]:
-    """A channel's map of a fitted photo after earlier epochs of a run, (h, w) each.
+    """Yield a channel's activations of a fitted photo after earlier epochs of a run, (h, w) each.
 
     Args:
         path: the run's `best.keras`.
@@ -181,7 +181,7 @@ def top_activations(
     by_mean: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> list[ChannelActivation]:
-    """The photos a channel answers to most, the first of all first.
+    """Return the photos that activate a channel most, the strongest first.
 
     Photos are read and let go of in batches, so there may be any number of them.
 
@@ -213,7 +213,7 @@ def top_activations(
 
 
 def receptive_field(predictor: Predictor, layer_index: int, row: int, column: int) -> Box:
-    """All pixels that can reach a unit of a layer's map.
+    """Return the box of all pixels that can reach a unit of a layer's map.
 
     Args:
         predictor: the model.
@@ -237,7 +237,7 @@ def receptive_field(predictor: Predictor, layer_index: int, row: int, column: in
 
 @lru_cache(maxsize=16)
 def _compile_submodel(model: keras.Model, size: int, layer_index: int) -> BatchedGraph:
-    """The network up to a step as one graph: values (B, S, S, 3) to its result, float32."""
+    """Compile the network up to a layer: values (B, S, S, 3) to its result, float32."""
     part = model_graph.build_model_graph(model, size).submodel([layer_index])
 
     def run(batch: tf.Tensor) -> tf.Tensor:
@@ -257,7 +257,7 @@ class _ReceptiveField:
     step: int = 1
 
     def window(self, kernel: int, stride: int, same: bool) -> _ReceptiveField:
-        """After a window of `kernel` units that moves by `stride`."""
+        """Return the field after a window of `kernel` units that moves by `stride`."""
         count = -(-self.count // stride) if same else (self.count - kernel) // stride + 1
         pad = max((count - 1) * stride + kernel - self.count, 0) // 2 if same else 0
         return _ReceptiveField(
@@ -269,7 +269,7 @@ class _ReceptiveField:
 
 
 def _axis_receptive_field(predictor: Predictor, layer_index: int, axis: int) -> _ReceptiveField:
-    """What the units of a step see along an axis."""
+    """Return what the units of a layer see along an axis."""
     fields: dict[int, _ReceptiveField] = {}
     graph = model_graph.build_model_graph(predictor.model, predictor.size)
     for at, step in enumerate(graph.nodes[: layer_index + 1]):
@@ -284,7 +284,7 @@ def _axis_receptive_field(predictor: Predictor, layer_index: int, axis: int) -> 
 
 
 def _merge_fields(fields: list[_ReceptiveField]) -> _ReceptiveField:
-    """Of maps laid together: from the earliest pixel any of them sees to the latest."""
+    """Merge the fields of maps laid together: from the earliest pixel to the latest."""
     if not all(field.step for field in fields):
         return next(field for field in fields if not field.step)
     start = min(field.start for field in fields)

@@ -179,66 +179,90 @@ ALL_WELL = N_("Nothing needs mending. Test the model on photos it has never met.
 Values: TypeAlias = NDArray[np.float64]
 
 Z = 1.96
-"""Standard errors to either side of a 95 % interval."""
+"""Standard errors to either side of a 95 % interval of the normal distribution."""
 
 
 def standard_error(accuracy: float, photos: int) -> float:
-    """The binomial standard error of an accuracy measured on so many photos.
+    """Return the binomial standard error of an accuracy measured on so many photos.
 
-    It is taken a little inside 0..1, since "all right" of a few photos is not certain either.
+    It is sqrt(p (1 - p) / n), with p moved a little inside 0..1 by one right and one wrong photo
+    more (Laplace's rule of succession): "all right" of a few photos is not certain either, and
+    would have the error 0.
+
+    Args:
+        accuracy: a fraction, 0..1.
+        photos: how many were measured, at least 1.
     """
     share = (min(max(accuracy, 0.0), 1.0) * photos + 1) / (photos + 2)
     return sqrt(share * (1 - share) / photos)
 
 
 def window_size(count: int) -> int:
-    """Epochs to average of a curve of `count` epochs: 3 of a short one, at most 7."""
+    """Return how many epochs to average of a curve of `count` epochs: an odd number, 3 to 7.
+
+    About a tenth of the epochs: enough to calm their scatter, few enough not to smear the bend of
+    the curve. Fewer than 3 would leave a single wild epoch its say.
+    """
     return int(np.clip(2 * (count // 20) + 1, 3, 7))
 
 
 def moving_average(values: Values, size: int) -> Values:
-    """Means over all runs of `size` neighbours: (N,) to (N - size + 1,); the last is the end."""
+    """Return the means of all `size` neighbours: (N,) to (N - size + 1,); the last is the end."""
     return np.convolve(values, np.full(size, 1 / size), mode="valid")
 
 
 def residual_std(values: Values) -> float:
-    """The standard deviation of single values about a smooth curve through them.
+    """Return the standard deviation of single values about a smooth curve through them.
 
-    Each value is held against the mean of its neighbours. The median makes it robust: a sharp
-    bend or one wild epoch hardly moves it. 0 for fewer than three values.
+    Each value is held against the mean of its two neighbours, so that a trend does not count as
+    scatter. The median absolute deviation makes it robust: a sharp bend or one wild epoch hardly
+    moves it. 0 for fewer than three values.
     """
     if len(values) < 3:
         return 0.0
     off = values[1:-1] - (values[:-2] + values[2:]) / 2
+    # 1.4826 turns a median absolute deviation into a standard deviation, for normal values
+    # (Rousseeuw and Croux, 1993). A value less the mean of two others varies 1 + 2 / 4 = 1.5 times
+    # as much as a single one.
     return float(1.4826 * np.median(np.abs(off)) / sqrt(1.5))
 
 
 def split_last_half(values: Values) -> tuple[Values, Values]:
-    """The last half of a curve, at least four values where there are, itself halved."""
+    """Return the two halves of a curve's last half, which has at least four values if it can."""
     late = values[-max(4, len(values) // 2) :]
     return late[: len(late) // 2], late[len(late) // 2 :]
 
 
 def is_still_falling(values: Values, noise: float) -> bool:
-    """Whether a curve with this scatter surely still fell in its last half."""
+    """Return whether a curve with this scatter surely still fell in its last half.
+
+    Its third quarter is compared with its fourth, as two means of independent values: a t-like
+    test at 2 standard errors, which is asked once, and so needs no more.
+    """
     first, second = split_last_half(values)
     error = noise * sqrt(1 / len(first) + 1 / len(second))
     return bool(first.mean() - second.mean() > 2 * error)
 
 
 def to_array(values: Sequence[float]) -> Values:
-    """Numbers as an array (N,) of float64."""
+    """Return numbers as an array (N,) of float64."""
     return np.asarray(values, dtype=np.float64)
 
 
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 MIN_STANDARD_ERRORS = 3.0
-"""Standard errors a change must have: epochs are looked at one by one, so 2 would be too few."""
-_LOSS_SPREAD = 0.25  # of the losses of single photos; cautious, since real ones have 0.4 to 0.9
+"""Standard errors a change must have to count as one.
+
+At 2, one curve in 20 would show a change by chance at a given epoch; but the best of all epochs is
+compared with the last, so there are many chances. At 3 it is one in 370 for each.
+"""
+_LOSS_SPREAD = 0.25
+"""Standard deviation of the losses of single photos, at least, so that the mean over n of them is
+uncertain by this over sqrt(n). Measured ones are 0.4 to 0.9: this errs on the side of a verdict."""
 
 
 def clean_history(history: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The rows that hold all four metrics, by epoch; of an epoch told twice the last counts."""
+    """Return the rows that hold all four metrics, by epoch; of an epoch twice the last counts."""
     rows_by_epoch: dict[int, dict[str, Any]] = {}
     for row in history:
         values = [row.get(name) for name in ("epoch", *METRICS)]
@@ -289,6 +313,7 @@ class HistoryCurves:
             val_loss=val_loss,
             val_accuracy=val_accuracy,
             window=size,
+            # At least 1e-3: a loss near 0 has no scatter, and rounding is no change.
             loss_noise=max(residual_std(loss), 1e-3),
             val_noise=max(residual_std(val_loss), _LOSS_SPREAD / sqrt(photos) if photos else 1e-3),
             val_error=error,
@@ -304,11 +329,15 @@ class HistoryCurves:
         return len(self.epochs)
 
     def final_level(self, values: Values) -> float:
-        """The level of a curve at its end."""
+        """Return the level of a curve at its end: the mean of the last window."""
         return float(values[-self.window :].mean())
 
     def significant_change(self, noise: float) -> float:
-        """What two levels must differ by, to be told from chance."""
+        """Return what two levels must differ by, to be told from chance.
+
+        Each is a mean of `window` epochs, so their difference has the standard error
+        noise * sqrt(2 / window).
+        """
         return MIN_STANDARD_ERRORS * noise * sqrt(2 / self.window)
 
     @property
@@ -318,7 +347,7 @@ class HistoryCurves:
 
     @property
     def lowest_window(self) -> int:
-        """The window, by its first epoch's place, in which the validation loss was lowest."""
+        """The index of the first epoch of the window in which the validation loss was lowest."""
         return int(np.argmin(moving_average(self.val_loss, self.window)))
 
     @property
@@ -332,16 +361,20 @@ class HistoryCurves:
         return is_still_falling(self.loss, self.loss_noise)
 
     def error_over_guessing(self, facts: RunContext) -> float:
-        """The better of the two accuracies' errors, as a part of guessing's error."""
+        """Return the smaller error of the two accuracies, as a part of guessing's error.
+
+        1 is no better than guessing, 0 all right. So 80 % of two classes (0.4) and of ten (0.22)
+        can be held against one threshold.
+        """
         best = max(self.final_level(self.accuracy), self.final_level(self.val_accuracy))
         return (1 - best) / (1 - 1 / facts.classes)
 
     def best_epoch_in_window(self, start: int) -> int:
-        """The place of the epoch with the lowest validation loss within a window."""
+        """Return the index of the epoch with the lowest validation loss within a window."""
         return start + int(np.argmin(self.val_loss[start : start + self.window]))
 
     def numbers(self) -> dict[str, float]:
-        """What a verdict rests on; see `diagnose.diagnose`."""
+        """Return the numbers a verdict rests on; see `diagnose.diagnose`."""
         best = float(moving_average(self.val_loss, self.window).min())
         return {
             "epochs": self.count,
@@ -358,12 +391,13 @@ class HistoryCurves:
         }
 
     def verdict(self, kind: VerdictKind, message: str, **params: Any) -> Verdict:
-        """A verdict on these curves."""
+        """Return a verdict on these curves."""
         return Verdict(kind, message, params, numbers=self.numbers())
 
 
 RECOMMENDED_PATIENCE = 5
-"""Epochs without a better one that early stopping is advised to wait."""
+"""Epochs without a better one that early stopping is advised to wait: single epochs scatter, and
+with 1 or 2 it would end most trainings on a bad one."""
 
 
 @dataclass(frozen=True)
@@ -400,7 +434,7 @@ class RunContext:
 
 
 def add_remarks(verdict: Verdict, facts: RunContext) -> Verdict:
-    """The verdict with the remarks and next steps that fit it."""
+    """Return the verdict with the remarks and next steps that fit it."""
     remarks = tuple(_remarks(verdict, facts))
     return replace(verdict, remarks=remarks, steps=tuple(_next_steps(verdict, facts)))
 
@@ -427,7 +461,7 @@ def _remarks(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
 
 
 def _explain_better_validation(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
-    """Why validation was better than training, where it was in at least half of the epochs."""
+    """Explain why validation was better than training in at least half of the epochs."""
     epochs, easier = (int(verdict.numbers[name]) for name in ("epochs", "easier_epochs"))
     learnt = verdict.message != NO_LEARNING  # two coins tossed differ as well
     if not learnt or 2 * easier < epochs:
@@ -518,14 +552,24 @@ def _lower_rate_step(facts: RunContext, by: int) -> Message:
 
 
 MIN_EPOCHS = 5
-"""Epochs below which nothing but a divergence can be told."""
+"""Epochs below which nothing but a divergence can be told: fewer have no two levels to compare,
+since each is a mean of three."""
 MIN_VALIDATION_PHOTOS = 20
-"""Validation photos below which nothing but a divergence can be told."""
-_MIN_RISE = 0.05  # of the best validation loss
-_MIN_GAP = 0.05  # accuracy
-_UNDERFITTING_ERROR = (
-    0.3  # of guessing's error: what fits no better than this and moves no more is underfitting
-)
+"""Validation photos below which nothing but a divergence can be told: of 20, one photo is 5 points
+of accuracy, and the 95 % interval is ±20 points and more."""
+_MIN_RISE = 0.05
+"""The part of the best validation loss by which it must have risen. A rise of 1 or 2 % is certain in
+long trainings, and no reason to stop."""
+_MIN_GAP = 0.05
+"""Points of accuracy, as a fraction, that training must be ahead of validation: so much is usual
+where all is well, since training photos have been seen."""
+_UNDERFITTING_ERROR = 0.3
+"""The part of guessing's error that is much: 85 % accuracy of two classes. What fits no better, and
+moves no more, has not even learnt its training photos."""
+_GUESSING_MARGIN = 0.05
+"""Accuracy above guessing, as a fraction, that is hardly better than guessing."""
+_LEARNT_MARGIN = 0.15
+"""Accuracy above guessing, as a fraction, that a network must have reached to have lost it again."""
 
 
 def diagnose(history: Iterable[Mapping[str, Any]], facts: RunContext | None = None) -> Verdict:
@@ -552,7 +596,10 @@ def diagnose(history: Iterable[Mapping[str, Any]], facts: RunContext | None = No
     if not rows:
         return add_remarks(Verdict("too_short", NO_EPOCHS), facts)
     curves = HistoryCurves.from_rows(rows, facts)
-    judges = (
+    # The first that fits is the verdict. Divergence comes first, since it is certain after any
+    # number of epochs; then what makes all others impossible to tell; overfitting before
+    # underfitting, since a network that overfits has learnt its training photos.
+    checks = (
         _diverged,
         _too_short,
         _no_learning,
@@ -560,7 +607,7 @@ def diagnose(history: Iterable[Mapping[str, Any]], facts: RunContext | None = No
         _val_loss_plateau,
         _underfitting,
     )
-    verdict = next((v for judge in judges if (v := judge(curves, facts))), None)
+    verdict = next((v for check in checks if (v := check(curves, facts))), None)
     return add_remarks(verdict or _healthy(curves, facts), facts)
 
 
@@ -570,7 +617,11 @@ def _not_finite(count: int, row: Mapping[str, Any]) -> Verdict:
 
 
 def _diverged(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
-    """The loss far above guessing and above where it was, or all that was learnt lost again."""
+    """Judge that training diverged: its loss explodes, or all that was learnt is lost again.
+
+    Guessing all classes alike has the loss log(classes). A sound training may be a little above it
+    at first; twice that, and twice its own lowest, comes of steps that overshoot.
+    """
     guess, low = log(facts.classes), int(np.argmin(curves.loss))
     end = curves.final_level(curves.loss) if curves.count >= MIN_EPOCHS else float(curves.loss[-1])
     if end > max(2 * guess, 2 * float(curves.loss[low])):
@@ -582,20 +633,27 @@ def _diverged(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
             end=end,
             guess=guess,
         )
-    if curves.count < MIN_EPOCHS or curves.final_level(curves.accuracy) - 1 / facts.classes > 0.05:
+    if (
+        curves.count < MIN_EPOCHS
+        or curves.final_level(curves.accuracy) - 1 / facts.classes > _GUESSING_MARGIN
+    ):
         return None
     return _collapsed(curves, facts)
 
 
 def _collapsed(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
-    """Of a training that ends with guessing: whether large steps brought it there."""
+    """Judge of a training that ends with guessing whether large steps brought it there.
+
+    A single epoch at three times guessing's loss is such a step: the weights were thrown so far
+    that units are dead since, and the gradient with them. Else accuracy was once clearly there.
+    """
     worst = int(np.argmax(curves.loss))
     if curves.loss[worst] > 3 * log(facts.classes):
         high, epoch = float(curves.loss[worst]), curves.epochs[worst] + 1
         return curves.verdict("diverged", LOSS_SPIKED, high=high, epoch=epoch)
     levels = moving_average(curves.accuracy, curves.window)
     high, end = float(levels.max()), curves.final_level(curves.accuracy)
-    if high - 1 / facts.classes < 0.15:
+    if high - 1 / facts.classes < _LEARNT_MARGIN:
         return None
     epoch = curves.epochs[int(np.argmax(levels)) + curves.window // 2] + 1
     return curves.verdict("diverged", ACCURACY_COLLAPSED, epoch=epoch, high=high, end=end)
@@ -611,16 +669,25 @@ def _too_short(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
 
 
 def _no_learning(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
-    """Neither curve is clearly better than guessing."""
+    """Judge that nothing was learnt: neither accuracy is clearly better than guessing."""
     guess = 1 / facts.classes
     train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
-    if max(train - 0.05, validation - max(0.05, MIN_STANDARD_ERRORS * curves.val_error)) > guess:
+    if (
+        max(
+            train - _GUESSING_MARGIN,
+            validation - max(_GUESSING_MARGIN, MIN_STANDARD_ERRORS * curves.val_error),
+        )
+        > guess
+    ):
         return None
     return curves.verdict("underfitting", NO_LEARNING, n=curves.count, train=train, guess=guess)
 
 
 def _val_loss_rising(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
-    """Validation loss surely above its best while training loss surely fell."""
+    """Judge overfitting: validation loss surely above its best while training loss surely fell.
+
+    The last window may not overlap the best one by more than half: what both hold is no change.
+    """
     start, size = curves.lowest_window, curves.window
     last = curves.count - size
     levels = moving_average(curves.val_loss, size)
@@ -636,13 +703,19 @@ def _val_loss_rising(curves: HistoryCurves, facts: RunContext) -> Verdict | None
 
 
 def _val_loss_plateau(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
-    """Training loss fell on, validation loss stands, and the accuracies are clearly apart."""
+    """Judge overfitting where validation loss stands still while training loss falls on.
+
+    The accuracies must be clearly apart as well, since the training loss of a well-regularised
+    network may fall for long without harm.
+    """
     if curves.gap < max(_MIN_GAP, MIN_STANDARD_ERRORS * curves.val_error) or curves.still_learning:
         return None
     levels = moving_average(curves.val_loss, curves.window)
     train = moving_average(curves.loss, curves.window)
     last = len(levels) - 1
-    # No new low for a while; or, for longer, nothing that chance would not make.
+    # Since when it stands: since its lowest level, which must be a fifth of the training ago; or
+    # since it first came within chance of that, which must be half of it, and 15 epochs: within
+    # chance a slow fall looks like standing still, too.
     near = float(levels.min()) + curves.significant_change(curves.val_noise)
     reached = int(np.argmax(levels <= near))
     for start, least in (
@@ -672,7 +745,7 @@ def _overfitting(curves: HistoryCurves, start: int, message: str) -> Verdict:
 
 
 def _underfitting(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
-    """Both curves have levelled off where much is still wrong."""
+    """Judge underfitting: both curves have levelled off where much is still wrong."""
     if (
         curves.error_over_guessing(facts) < _UNDERFITTING_ERROR
         or curves.still_learning

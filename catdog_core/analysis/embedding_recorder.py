@@ -55,7 +55,7 @@ class EmbeddingRecorder:
         self._recorded: dict[str, tuple[NDArray[np.float32], bytes]] = {}
 
     def record(self, names: Sequence[str], photos: Sequence[decode.Photo]) -> None:
-        """Keep what was noted of the last batch: of N fitted photos, (S, S, 3) uint8, by name."""
+        """Store features and thumbnails of the last batch: N names, photos (S, S, 3) uint8."""
         for name, photo, row in zip(names, photos, self._latest, strict=True):
             if name in self._wanted:
                 small = decode.encode_photo(
@@ -64,7 +64,7 @@ class EmbeddingRecorder:
                 self._recorded[name] = (row, small)
 
     def build_embedding(self) -> Embedding | None:
-        """All that was kept, reduced; None of no photo, or where the values are no numbers."""
+        """Return the embedding of all recorded photos; None of no photo, or of NaN values."""
         if not self._recorded:
             return None
         features = np.stack([row for row, _ in self._recorded.values()])
@@ -89,7 +89,7 @@ class EmbeddingRecorder:
 
 
 def _count_sketch(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A count sketch, (B, D) to (B, 65,536): lengths and distances are kept on average."""
+    """Reduce (B, D) to (B, 65,536) by a count sketch: lengths are kept on average."""
     drawn = np.random.default_rng(1)
     sketch = np.zeros((len(values), _SKETCH_SIZE), np.float32)
     for start in range(0, values.shape[1], _SKETCH_SIZE):
@@ -105,7 +105,7 @@ def _ask_remote(remote: RemoteModel, batch: NDArray[np.float32]) -> tuple[Any, A
 
 
 def compile_features(predictor: Predictor) -> BatchedGraph:
-    """One graph from a batch to the probabilities and to what the last layer gets, (B, D).
+    """Compile one graph from a batch to the probabilities and to what the last layer gets, (B, D).
 
     Raises:
         ModelError: no layer has a kernel.

@@ -57,7 +57,7 @@ def evaluate(
     progress: Progress | None = None,
     with_embedding: bool = False,
 ) -> Evaluation:
-    """Ask a model about every photo of a split.
+    """Evaluate a model on every photo of a split.
 
     Args:
         model_or_run: a model file or run folder.
@@ -97,7 +97,7 @@ def evaluate_and_cache(
     split: str,
     progress: Progress | None = None,
 ) -> PredictionTable:
-    """Ask a run's model about a split, and keep the table; what is known already is not asked.
+    """Evaluate a run's model on a split, and store the table; what is known is not computed anew.
 
     Where nothing is known, how the model sees the photos is kept as well: it costs no pass.
 
@@ -138,7 +138,7 @@ def compute_embeddings(
     split: str,
     progress: Progress | None = None,
 ) -> None:
-    """Find out and keep how a run's model sees the photos of a split, or a sample of them.
+    """Compute and store the embedding of a split, or a sample of it, by a run's model.
 
     Args:
         run_dir, load, dataset, split, progress: as for `evaluate_and_cache`.
@@ -170,8 +170,7 @@ def predict_split(
     known: Collection[str] = (),
     recorder: EmbeddingRecorder | None = None,
 ) -> tuple[dict[str, NDArray[np.float64]], UnreadablePhotos]:
-    """A model's probabilities by file, in the dataset's order of classes, and the photos it cannot
-    be asked about.
+    """Predict a split: probabilities by file, in the dataset's class order, and unreadable photos.
 
     Args:
         predictor: the model.
@@ -218,7 +217,7 @@ def _sample_split(dataset: Dataset, split: str | None) -> list[str]:
 def _make_recorder(
     predictor: Predictor, dataset: Dataset, split: str | None
 ) -> EmbeddingRecorder | None:
-    """What takes along how a model sees photos; None where the network does not let it."""
+    """Return a recorder of what the last layer gets; None where the network does not allow it."""
     try:
         return EmbeddingRecorder(predictor, _sample_split(dataset, split))
     except ModelError:
@@ -226,7 +225,7 @@ def _make_recorder(
 
 
 def _match_columns(predictor: Predictor, dataset: Dataset) -> list[int]:
-    """For each class of the dataset, the model's output column."""
+    """Return for each class of the dataset the model's output column."""
     if set(predictor.classes) == set(dataset.classes):
         return [predictor.classes.index(name) for name in dataset.classes]
     if not predictor.names_known and len(predictor.classes) == len(dataset.classes):

@@ -1,14 +1,22 @@
 """Where a network looked: Grad-CAM heat maps of photos, for any class and any model it fits.
 
-Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391). With A the last feature map before the network
-gives up places, (h, w) of K channels, and y the score of a class before sigmoid or softmax::
+Grad-CAM is by Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via
+Gradient-based Localization", ICCV 2017, arXiv:1610.02391. With A the last feature map, (h, w) of K
+channels, and y the score of a class before sigmoid or softmax::
 
-    weight of channel k   a_k = mean over all places of  dy / dA_k
+    weight of channel k   a_k = mean over all positions of  dy / dA_k
     map                   L   = ReLU( sum over k of  a_k A_k )
 
-The score is taken before the sigmoid, since a probability of 0.999 hardly moves any more and its
+Which layer: the last convolution's map, before pooling or flattening gives up positions. Later
+layers do not know where anything is; earlier ones know edges rather than ears. For the notes'
+network at 150 px it has 17 × 17 positions, so a map is never sharper than some 9 pixels.
+
+Why ReLU: only positions that raise the score of the class are asked for. What lowers it, which
+belongs to other classes, is cut off; the paper shows that maps with it locate worse.
+
+Why the score and not the probability: a probability of 0.999 hardly moves any more, and its
 gradient is rounded away. One sigmoid unit speaks for the second class; for the first the sign of
-the gradient is turned, as log(p / (1 - p)) is its negative.
+the gradient is turned, as log(p / (1 - p)) of one class is the negative of the other's.
 """
 
 from __future__ import annotations
@@ -31,19 +39,19 @@ from .predict import Predictor
 def heat_maps(
     predictor: Predictor, photos: NDArray[np.uint8], labels: int | Sequence[int]
 ) -> NDArray[np.float32]:
-    """Grad-CAM maps: 1 at the place that speaks most for the class, 0 where nothing does.
+    """Return Grad-CAM maps: 1 where the photo speaks most for the class, 0 where nothing does.
 
     Args:
         predictor: the model.
         photos: fitted photos, (N, S, S, 3) uint8.
-        labels: the class to ask about, by its place in `predictor.classes`; or one a photo.
+        labels: the class to explain, by its index in `predictor.classes`; or one a photo.
 
     Returns:
-        (N, S, S) float32, 0..1; each map is scaled by its own maximum. All 0 where no place
-        speaks for the class.
+        (N, S, S) float32, 0..1; each map is scaled by its own maximum, so maps of two photos
+        cannot be compared. All 0 where no position speaks for the class.
 
     Raises:
-        ModelError: the network keeps no map of places, so that there is nothing to show.
+        ModelError: the network has no feature map, so that there is nothing to show.
     """
     wanted = np.broadcast_to(np.asarray(labels, dtype=np.int32), (len(photos),))
     if predictor.remote is not None:
@@ -52,7 +60,7 @@ def heat_maps(
     maps = _compile_gradcam(predictor.model, predictor.size)
     parts = [
         maps.run(predictor.scale_photos(photos[rows]), wanted[rows]).numpy()
-        for rows in maps.parts(len(photos))
+        for rows in maps.slices(len(photos))
     ]
     empty = np.empty((0, predictor.size, predictor.size), np.float32)
     return np.concatenate(parts) if parts else empty
@@ -60,7 +68,7 @@ def heat_maps(
 
 @lru_cache(maxsize=8)
 def _compile_gradcam(model: keras.Model, size: int) -> BatchedGraph:
-    """Values (B, S, S, 3) float32 and labels (B,) int32 to maps (B, S, S), as one graph."""
+    """Compile values (B, S, S, 3) float32 and labels (B,) int32 to maps (B, S, S), as one graph."""
 
     graph = model_graph.build_model_graph(model, size)
     if graph.last_feature_map is None:
@@ -79,7 +87,9 @@ def _compile_gradcam(model: keras.Model, size: int) -> BatchedGraph:
             score = _class_scores(result if scores is None else scores, labels)
         activations = tf.cast(features, tf.float32)  # (B, h, w, K)
         gradient = tf.cast(tape.gradient(score, features), tf.float32)
-        weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)  # (B, 1, 1, K)
+        # In a batch each score depends on its own photo only, so one gradient of their sum holds
+        # those of all photos.
+        weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)  # a_k: (B, 1, 1, K)
         heat = tf.nn.relu(tf.reduce_sum(weights * activations, axis=-1, keepdims=True))
         heat = tf.image.resize(heat, (size, size))[..., 0]
         return tf.math.divide_no_nan(heat, tf.reduce_max(heat, axis=(1, 2), keepdims=True))
@@ -88,7 +98,7 @@ def _compile_gradcam(model: keras.Model, size: int) -> BatchedGraph:
 
 
 def _class_scores(scores: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """The score of each photo's class: (B, units) and (B,) to (B,)."""
+    """Return the score of each photo's class: (B, units) and (B,) to (B,)."""
     scores = tf.cast(scores, tf.float32)
     if scores.shape[1] == 1:
         return scores[:, 0] * tf.cast(2 * labels - 1, tf.float32)

@@ -26,12 +26,12 @@ _MAX_EPOCH_NUMBER = 10**6  # a number beyond it counts no epochs
 
 
 def diagnose_run(run: Run) -> Verdict:
-    """What happened in a run, or has so far."""
+    """Diagnose a run, or what there is of it so far."""
     return diagnose(run.epochs, build_run_context(run))
 
 
 def build_run_context(run: Run) -> RunContext:
-    """What is known of a run besides its numbers."""
+    """Return what is known of a run besides its numbers."""
     training = run.training
     if training is None:
         return RunContext()

@@ -86,7 +86,7 @@ def _check_not_pickle(path: Path, data: bytes) -> None:
 
 
 def is_pickle(data: bytes) -> bool:
-    """Whether bytes are a pickle of any protocol, by their content; nothing is loaded."""
+    """Return whether bytes are a pickle of any protocol, by their content; nothing is loaded."""
     if data[:1] == b"\x80":  # protocols 2 to 5 say so; no text begins with this byte
         return True
     if data[:1] not in {bytes([one]) for one in _PICKLE_START_BYTES} or data.rstrip()[-1:] != b".":

@@ -95,14 +95,14 @@ def wilson_interval(right: int, n: int) -> tuple[float, float]:
 
 
 def predicted_labels(table: PredictionTable, threshold: float = 0.5) -> NDArray[np.int64]:
-    """(N,) the class each photo is called."""
+    """Return the class each photo is called, (N,)."""
     if len(table.classes) == 2:
         return np.asarray(table.probabilities[:, 1] > threshold, np.int64)
     return np.asarray(table.probabilities.argmax(axis=1), np.int64)
 
 
 def metrics_at_threshold(table: PredictionTable, threshold: float = 0.5) -> ThresholdMetrics:
-    """Counts and figures of a table at a threshold, 0..1."""
+    """Return confusion counts, accuracy, precision, recall and F1 at a threshold, 0..1."""
     from sklearn import metrics
 
     called = predicted_labels(table, threshold)
@@ -125,13 +125,13 @@ def metrics_at_threshold(table: PredictionTable, threshold: float = 0.5) -> Thre
 
 
 def photo_losses(table: PredictionTable) -> Numbers:
-    """(N,) the cross-entropy of each photo in nats, as Keras counts it."""
+    """Return the cross-entropy of each photo in nats, (N,), as Keras computes it."""
     true = table.probabilities[np.arange(len(table)), table.labels]
     return np.asarray(-np.log(np.clip(true, _EPSILON, 1 - _EPSILON)))
 
 
 def decision_margins(table: PredictionTable, threshold: float = 0.5) -> Numbers:
-    """(N,) how far each photo is from another answer, in probability."""
+    """Return how far each photo is from another answer, in probability, (N,)."""
     if len(table.classes) == 2:
         return np.asarray(np.abs(table.probabilities[:, 1] - threshold))
     top = np.sort(table.probabilities, axis=1)
@@ -156,7 +156,7 @@ def rank_photos(
 
 
 def confusions(result: ThresholdMetrics, most: int = 10) -> list[tuple[int, int, int]]:
-    """The most frequent mistakes: (true class, answer, photos), the most first."""
+    """Return the most frequent mistakes, the most first: (true class, answer, photos)."""
     wrong = result.confusion.copy()
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:most]
@@ -167,7 +167,7 @@ def confusions(result: ThresholdMetrics, most: int = 10) -> list[tuple[int, int,
 
 
 def roc_curves(table: PredictionTable) -> list[ClassCurve]:
-    """False against true positive rate: of the second of two classes, else of each class."""
+    """Return ROC curves (false, true positive rate): of the second of two classes, or of each."""
     from sklearn import metrics
 
     curves = []
@@ -180,7 +180,7 @@ def roc_curves(table: PredictionTable) -> list[ClassCurve]:
 
 
 def precision_recall_curves(table: PredictionTable) -> list[ClassCurve]:
-    """Recall against precision of each class; the area is the average precision."""
+    """Return recall against precision of each class; the area is the average precision."""
     from sklearn import metrics
 
     curves = []
@@ -214,7 +214,7 @@ def compute_calibration(table: PredictionTable, bins: int = 10) -> Calibration:
 
 
 def find_best_threshold(table: PredictionTable) -> tuple[float, float]:
-    """The threshold by which most photos are right, the nearest to a half, and that accuracy."""
+    """Return the threshold by which most photos are right, nearest to 0.5, and that accuracy."""
     tried = np.arange(THRESHOLD_STEPS + 1) / THRESHOLD_STEPS
     called = table.probabilities[:, 1] > tried[:, None]
     right = (called == (table.labels == 1)).mean(axis=1)
@@ -248,7 +248,7 @@ class ModelComparison:
 def compare_models(
     first: PredictionTable, second: PredictionTable, threshold: float = 0.5
 ) -> ModelComparison:
-    """Set two models against each other, photo by photo.
+    """Compare two models photo by photo.
 
     Args:
         first, second: their answers; photos that only one was asked about are left aside.

@@ -18,7 +18,7 @@ from dataclasses import astuple, replace
 from functools import lru_cache
 from math import prod
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 
@@ -27,7 +27,15 @@ from ..base.errors import ModelError
 from ..base.files import truncate_for_display
 from ..base.limits import Limits
 from ..models import untrusted_models
-from ..models.model_sandbox import BREACH_STATUS, read_message, unloadable_error, write_message
+from ..models.model_sandbox import (
+    BREACH_STATUS,
+    ModelRequest,
+    ModelResponse,
+    OpenRequest,
+    read_message,
+    unloadable_error,
+    write_message,
+)
 
 START_SECONDS = 60  # CPU time for the look at the file and for TensorFlow's start
 _TRIAL = 3  # times the seconds for the first photo that asking several at once may take
@@ -44,22 +52,21 @@ FORBIDDEN_EVENTS = (
 )
 """What no model needs to open: other programs, the net, pickles. Names of audit events."""
 
-_Request = dict[str, Any]
-
 
 def main() -> None:
-    """Check the model, or answer until nobody asks any more."""
+    """Check one model, or answer requests about it until the pipe closes."""
     out = os.fdopen(subprocess_jobs.take_stdout(), "wb")
-    first = _read_request()
-    if first is None:
+    message = read_message(sys.stdin.buffer, sys.maxsize)
+    if message is None:
         return
-    questions: queue.SimpleQueue[_Request] = queue.SimpleQueue()
-    threading.Thread(target=_read_requests, args=(questions,), daemon=True).start()
+    first = cast(OpenRequest, message[0])
+    requests: queue.SimpleQueue[ModelRequest] = queue.SimpleQueue()
+    threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
     allowed = Limits.model_validate(first["limits"])
     path, name = Path(first["path"]), str(first["name"])
     limit_memory(allowed.model_memory)
     more = _TRIAL * allowed.model_seconds
-    problem: dict[str, Any] | None = None
+    problem: ModelResponse | None = None
     model: Any = None
     try:
         if first["check"]:
@@ -74,21 +81,21 @@ def main() -> None:
     except (ModelError, MemoryError) as error:
         problem = _error_message(error)
     if first["check"]:
-        _write_answer(out, problem or {"ok": True})
+        _write_response(out, problem or {"ok": True})
         os._exit(0)  # nothing of the model's runs at the end
     while True:
-        request = questions.get()
-        _write_answer(out, problem or _respond(model, name, request))
+        request = requests.get()
+        _write_response(out, problem or _respond(model, name, request))
 
 
-def _respond(model: Any, name: str, request: _Request) -> dict[str, Any]:
+def _respond(model: Any, name: str, request: ModelRequest) -> ModelResponse:
     try:
-        return {"value": REQUEST_HANDLERS[request["what"]](model, **request["given"])}
+        return {"value": REQUEST_HANDLERS[request["what"]](model, **request["arguments"])}
     except Exception as error:
         return _error_message(as_model_error(name, error))
 
 
-def _error_message(error: Exception) -> dict[str, Any]:
+def _error_message(error: Exception) -> ModelResponse:
     if isinstance(error, ModelError):
         params = {k: v if isinstance(v, int) else str(v) for k, v in error.params.items()}
         return {"message": error.message, "params": params}
@@ -105,7 +112,7 @@ def _predict(model: Any, values: Any) -> list[Any]:
 
 
 def _with_raw_input(model: Any) -> Any:
-    """The model, which takes values as they come for photos."""
+    """Return the predictor for values that were scaled by whoever asks."""
     return replace(model, input_scale="0..255")
 
 
@@ -121,23 +128,23 @@ def _layers(model: Any) -> Any:
     return [astuple(layer) for layer in activations.list_map_layers(model)]
 
 
-def _pooling(model: Any, place: int) -> Any:
+def _pooling(model: Any, layer_index: int) -> Any:
     from . import activations
 
-    how, before = activations.pooling_of_layer(model, place)
+    how, before = activations.pooling_of_layer(model, layer_index)
     return [*astuple(how), before]
 
 
-def _maps(model: Any, values: Any, place: int) -> list[Any]:
+def _maps(model: Any, values: Any, layer_index: int) -> list[Any]:
     from . import activations
 
-    return [activations.compute_activations(_with_raw_input(model), values, place)]
+    return [activations.compute_activations(_with_raw_input(model), values, layer_index)]
 
 
-def _photos_at_once(model: Any, place: int) -> int:
+def _photos_at_once(model: Any, layer_index: int) -> int:
     from . import activations
 
-    return activations.photos_at_once(model, place)
+    return activations.photos_at_once(model, layer_index)
 
 
 def _filters(model: Any) -> list[Any]:
@@ -146,10 +153,10 @@ def _filters(model: Any) -> list[Any]:
     return [activations.first_layer_filters(model)]
 
 
-def _receptive_field(model: Any, place: int, row: int, column: int) -> Any:
+def _receptive_field(model: Any, layer_index: int, row: int, column: int) -> Any:
     from . import activations
 
-    return astuple(activations.receptive_field(model, place, row, column))
+    return astuple(activations.receptive_field(model, layer_index, row, column))
 
 
 @lru_cache(maxsize=1)
@@ -179,32 +186,25 @@ REQUEST_HANDLERS: dict[str, Callable[..., Any]] = {
 """What can be asked, by name. Arrays are values as the network gets them."""
 
 
-def _read_requests(questions: queue.SimpleQueue[_Request]) -> None:
-    """Take questions in; a thread of its own, so that the end is noticed during work, too."""
-    while (request := _read_request()) is not None:
-        questions.put(request)
+def _read_requests(requests: queue.SimpleQueue[ModelRequest]) -> None:
+    """Read requests until the pipe closes, in a thread: so the end is noticed during work, too."""
+    while (message := read_message(sys.stdin.buffer, sys.maxsize)) is not None:
+        request, arrays = cast(ModelRequest, message[0]), message[1]
+        request["arguments"].update(arrays)
+        requests.put(request)
     os._exit(0)
 
 
-def _read_request() -> _Request | None:
-    message = read_message(sys.stdin.buffer, sys.maxsize)
-    if message is None:
-        return None
-    head, arrays = message
-    head.setdefault("given", {}).update(arrays)
-    return head
-
-
-def _write_answer(out: IO[bytes], answer: dict[str, Any]) -> None:
-    value = answer.get("value")
+def _write_response(out: IO[bytes], response: ModelResponse) -> None:
+    value = response.get("value")
     arrays = value if isinstance(value, list) and value and hasattr(value[0], "dtype") else []
     if arrays:
-        answer = {key: each for key, each in answer.items() if key != "value"}
-    write_message(out, answer, {str(number): x for number, x in enumerate(arrays)})
+        response = {}
+    write_message(out, response, {str(number): x for number, x in enumerate(arrays)})
 
 
 def restrict_process(allowed: Limits) -> None:
-    """Import all that opening a model needs, then let this process reach nothing outside."""
+    """Import all that opening a model needs, then cut this process off from everything else."""
     from ..base import library_output
 
     library_output.import_tensorflow()
@@ -243,7 +243,7 @@ def try_model(path: Path, name: str, held: int, opened: Callable[[], None] = lam
 
 
 def load_model(path: Path, name: str, held: int) -> Any:
-    """Load a model as `try_model` does, but ask it nothing. Raises as that does."""
+    """Load a model as `try_model` does, but predict nothing with it. Raises as that does."""
     import keras
 
     from ..models import keras_models
@@ -263,7 +263,7 @@ def load_model(path: Path, name: str, held: int) -> Any:
 
 
 def as_model_error(name: str, error: Exception) -> Exception:
-    """An error of Keras or TensorFlow as a ModelError or MemoryError."""
+    """Return an error of Keras or TensorFlow as a ModelError or MemoryError."""
     if isinstance(error, (ModelError, MemoryError)):
         return error
     if type(error).__name__ == "ResourceExhaustedError":
@@ -274,7 +274,7 @@ def as_model_error(name: str, error: Exception) -> Exception:
 def _count_weights(
     add: Callable[..., Any], name: str, most: int, refused: list[ModelError]
 ) -> Callable[..., Any]:
-    """`Layer.add_weight`, which counts before it allocates: a file must hold what it declares."""
+    """Return a `Layer.add_weight` that counts before it allocates, and refuses too much."""
     total = 0
 
     def add_weight(self: Any, *args: Any, **options: Any) -> Any:
@@ -311,7 +311,7 @@ def _refuse_wide_layers(name: str, model: Any) -> None:
 
 
 def _limit_constants(name: str, refused: list[ModelError]) -> None:
-    """Have the layers that lay out numbers which are no weights refuse to lay out many."""
+    """Let layers that allocate constants, which are no weights, refuse to allocate many."""
     import keras
 
     total = 0
@@ -343,7 +343,7 @@ def _limit_constants(name: str, refused: list[ModelError]) -> None:
 
 
 def _run_trial_predictions(predictor: Any, name: str, opened: Callable[[], None]) -> None:
-    """Grey photos through the network, as many at once as will be asked, and a heat map of them.
+    """Predict grey photos, as many at once as will be asked for, and compute their heat maps.
 
     Where these would take longer than a check may, they are fewer: time is for whoever asks to
     bear, memory is not.
@@ -377,7 +377,7 @@ def _run_trial_predictions(predictor: Any, name: str, opened: Callable[[], None]
 
 
 def _peak_memory() -> int:
-    """The most memory this process has held so far, in bytes."""
+    """Return the most memory this process has held so far, in bytes."""
     try:
         import resource
     except ImportError:  # Windows
@@ -389,7 +389,7 @@ def _peak_memory() -> int:
 
 
 def _warden(home: Path) -> Callable[[str, tuple[Any, ...]], None]:
-    """An audit hook that ends the process when it reaches for anything outside of its folder."""
+    """Return an audit hook that ends the process when it reaches outside its folder."""
     inside = (str(home.resolve()) + os.sep, os.devnull)
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
@@ -425,7 +425,7 @@ def limit_memory(memory: int) -> None:
 
 
 def _limit_cpu_time(seconds: int, later: int = 0) -> None:
-    """Have the system end this process after so much more CPU time, in seconds.
+    """Let the system end this process after so much more CPU time, in seconds.
 
     Args:
         seconds: until then.

@@ -20,6 +20,7 @@ from ..base.errors import N_, CatDogError, ModelError, PhotoError
 from ..base.files import truncate_for_display
 from ..imaging import decode
 from ..models import keras_models, memory
+from ..models.keras_models import ModelMetadata
 from ..models.memory import BatchedGraph
 from ..runs.model_registry import find_model_file
 from ..training import epoch_weights
@@ -35,7 +36,7 @@ class RemoteModel(Protocol):
     """A model in a process of its own, asked by the modules that look into networks."""
 
     def ask(self, what: str, **arguments: Any) -> Any:
-        """Call a function of the model's process by name; what it returns. Raises ModelError."""
+        """Call a function of the model's process by name; return its result. Raises ModelError."""
         ...
 
 
@@ -65,11 +66,11 @@ class Predictor:
     remote: RemoteModel | None = None
 
     def with_scale(self, scale: InputScale) -> Predictor:
-        """The same model, fed values of another range."""
+        """Return the same model, given values of another range."""
         return replace(self, input_scale=scale)
 
     def with_classes(self, names: Sequence[str]) -> Predictor:
-        """The same model with class names, one an output class.
+        """Return the same model with class names, one an output class.
 
         Raises:
             ModelError: too few, too many, or equal names.
@@ -84,19 +85,19 @@ class Predictor:
         return replace(self, classes=tuple(names), names_known=True)
 
     def scale_photos(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What the model itself gets of fitted photos: their values in the range it expects."""
+        """Return fitted photos as the model's input: float32 in the range it expects."""
         return photos.astype(np.float32) * np.float32(
             1.0 if self.input_scale == "0..255" else 1 / 255
         )
 
     def predict(self, photos: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Probabilities of fitted photos: (N, S, S, 3) uint8 to (N, classes)."""
+        """Return probabilities of fitted photos: (N, S, S, 3) uint8 to (N, classes)."""
         return self.predict_with_scores(photos)[0]
 
     def predict_with_scores(
         self, photos: NDArray[np.uint8]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Probabilities of fitted photos, (N, classes), and the scores before sigmoid or softmax.
+        """Return probabilities (N, classes) of fitted photos, and the scores before the activation.
 
         Scores are (N, units): one for a sigmoid, or one a class; (N, 0) for a last layer of a kind
         that does not tell them.
@@ -125,7 +126,7 @@ class Prediction:
 
 
 def load_predictor(path: Path) -> Predictor:
-    """Load a model file and find out how to ask it.
+    """Load a model file as a predictor.
 
     Raises:
         ModelError: it is no model, unsafe, or does not classify photos.
@@ -137,7 +138,7 @@ def load_predictor(path: Path) -> Predictor:
 
 
 def load_predictor_at_epoch(path: Path, weights: Path) -> Predictor:
-    """A run's model as it was after an epoch.
+    """Load a run's model with the weights it had after an epoch.
 
     Args:
         path: of its `best.keras`.
@@ -197,7 +198,7 @@ def predict_photos(
 def predictions_to_csv(
     rows: Sequence[Prediction], classes: Sequence[str], for_spreadsheet: bool
 ) -> str:
-    """One row a photo under ``file,label,p_<class>…``; unreadable photos have empty cells.
+    """Return CSV text, one row a photo under ``file,label,p_<class>…``; unreadable ones are empty.
 
     Args:
         rows: predictions.
@@ -215,13 +216,13 @@ def predictions_to_csv(
     return out.getvalue()
 
 
-def build_predictor(name: str, model: Any, about: dict[str, Any]) -> Predictor:
-    """How a loaded model is asked.
+def build_predictor(name: str, model: Any, metadata: ModelMetadata) -> Predictor:
+    """Return the predictor of a loaded Keras model.
 
     Args:
         name: of its file, for messages.
         model: a Keras model.
-        about: from `keras_models.read_metadata`.
+        metadata: from `keras_models.read_metadata`.
 
     Raises:
         ModelError: it does not classify photos, or one photo takes more memory than is allowed.
@@ -250,7 +251,7 @@ def build_predictor(name: str, model: Any, about: dict[str, Any]) -> Predictor:
     _check_finite_weights(name, model)
     units = int(out[1])
     count = 2 if units == 1 else units
-    names = about.get("classes")
+    names = metadata.get("classes")
     known = isinstance(names, list) and len(names) == count
     class_names = tuple(map(str, names)) if isinstance(names, list) and known else None
     rescales = any(
@@ -289,7 +290,7 @@ _RAW_SCORES = N_(
 
 
 def gives_raw_scores(model: Any) -> bool:
-    """Whether a model ends without an activation: what it gives are no probabilities."""
+    """Return whether a model ends without an activation: its outputs are no probabilities."""
     last = model.layers[-1]
     while hasattr(last, "layers") and last.layers:
         last = last.layers[-1]
@@ -298,7 +299,7 @@ def gives_raw_scores(model: Any) -> bool:
 
 
 def _compile_forward(model: Any, size: int, raw: bool, name: str) -> BatchedGraph:
-    """The forward pass as one compiled graph: `model.predict` has a high fixed cost a call."""
+    """Compile the forward pass as one graph: `model.predict` has a high fixed cost a call."""
     graph = model_graph.build_model_graph(model, size)
     last = graph.output_node
     part = graph.submodel([last.input_indices[0], graph.output_indices[0]])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import importlib.util
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,16 @@ LayoutMethod = Literal["pca", "tsne", "umap"]
 Numbers = NDArray[np.float32]
 
 
+class _LayoutRequest(TypedDict):
+    """What the subprocess is asked: (N, width) float32 in base64, and the method."""
+
+    parts: str
+    width: int
+    method: LayoutMethod
+
+
 def available_methods() -> list[LayoutMethod]:
-    """The ways there are; UMAP only where the package `umap-learn` is installed."""
+    """Return the methods there are; UMAP only where the package `umap-learn` is installed."""
     methods: list[LayoutMethod] = ["pca", "tsne"]
     return [*methods, "umap"] if importlib.util.find_spec("umap") else methods
 
@@ -57,14 +65,14 @@ def compute_layout(parts: Numbers, method: LayoutMethod, seed: int = 0) -> Numbe
 
 
 def is_trivial_layout(parts: Numbers, method: LayoutMethod) -> bool:
-    """Whether nothing is left to work out: PCA's, of a handful of photos, of all alike."""
+    """Return whether nothing is to be computed: PCA, a handful of photos, or all alike."""
     return method == "pca" or len(parts) < 5 or not parts.any()
 
 
 def compute_layout_in_subprocess(
     parts: Numbers, method: LayoutMethod, stopped: Callable[[], bool]
 ) -> Numbers:
-    """As `compute_layout`, by a process of its own, which ends at once when it was asked to stop.
+    """Compute a layout as `compute_layout`, in a process that ends at once when stopped.
 
     Args:
         parts, method: as for `compute_layout`.
@@ -75,26 +83,31 @@ def compute_layout_in_subprocess(
     """
     if is_trivial_layout(parts, method):
         return compute_layout(parts, method)
-    response: dict[str, Any] = {}
+    encoded = ""
 
-    def tell(line: dict[str, Any]) -> None:
+    def on_event(event: subprocess_jobs.Event) -> None:
+        nonlocal encoded
         if stopped():
             raise CatDogError("The layout was stopped. Nothing of it is kept.")
-        response.update(line)
+        encoded = event.get("positions", encoded)
 
-    request = {"parts": _encode_array(parts), "width": parts.shape[1], "method": method}
+    request: _LayoutRequest = {
+        "parts": _encode_array(parts),
+        "width": parts.shape[1],
+        "method": method,
+    }
     silent = (
         "The process that lays the photos out broke off, perhaps because memory ran out. Close"
         " other programs and try again."
     )
-    subprocess_jobs.run_subprocess(__name__, request, tell, silent, quiet=True)
-    return _decode_array(response["places"], 2)
+    subprocess_jobs.run_subprocess(__name__, request, on_event, silent, quiet=True)
+    return _decode_array(encoded, 2)
 
 
-def _handle_request(request: dict[str, Any]) -> None:
-    """Lay out "parts" of a "width" by a "method", and emit the "places"; in the subprocess."""
+def _handle_request(request: Any) -> None:
+    """Compute the layout of a `_LayoutRequest` and emit its "positions", in the subprocess."""
     parts = _decode_array(request["parts"], request["width"])
-    subprocess_jobs.emit(places=_encode_array(compute_layout(parts, request["method"])))
+    subprocess_jobs.emit(positions=_encode_array(compute_layout(parts, request["method"])))
 
 
 def _encode_array(values: Numbers) -> str:

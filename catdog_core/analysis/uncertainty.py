@@ -14,7 +14,7 @@ UNSURE_FOLDER = "unsure"
 
 
 def entropy(probabilities: Sequence[float]) -> float:
-    """Shannon's entropy in bits: 0 for a sure answer, log2(classes) for none at all."""
+    """Return Shannon's entropy in bits: 0 for a sure answer, log2(classes) for none at all."""
     return sum(-p * log2(p) for p in probabilities if p > 0)
 
 
@@ -36,12 +36,12 @@ def energy(scores: Sequence[float]) -> float:
 
 
 def is_unsure(probabilities: Sequence[float], least: float) -> bool:
-    """Whether the likeliest class has a probability below `least`, 0..1."""
+    """Return whether the likeliest class has a probability below `least`, 0..1."""
     return max(probabilities) < least
 
 
 def zip_by_label(photos: Iterable[tuple[str, str | None, bytes]], classes: Sequence[str]) -> bytes:
-    """A zip archive with a folder a class, and one of the photos without a label.
+    """Return a zip archive with a folder a class, and one of the photos without a label.
 
     Files of the same name get a number. Names are made safe for every system: what may not stand
     in a file name becomes a dash, and no name leads out of its folder.
@@ -64,7 +64,7 @@ def zip_by_label(photos: Iterable[tuple[str, str | None, bytes]], classes: Seque
 
 
 def _unique_name(stem: str, suffix: str, taken: set[str]) -> str:
-    """The first of "a.jpg", "a (2).jpg", … that is not taken; systems may ignore the case."""
+    """Return the first of "a.jpg", "a (2).jpg", … not taken; systems may ignore the case."""
     name, number = f"{stem}{suffix}", 1
     while name.casefold() in taken:
         number += 1

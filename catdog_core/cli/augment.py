@@ -80,7 +80,7 @@ def _load_photo(path: Path) -> Photo:
 def _mix_variants(
     variants: Variants, partner: Photo, settings: Augmentation, seed: int
 ) -> tuple[Variants, list[Mix]]:
-    """Each variant mixed with one of the partner: in training too, all are changed, then mixed."""
+    """Mix each variant with one of the partner: in training too, all are changed, then mixed."""
     others = [other for other, _ in make_variants(partner, settings, len(variants), seed + 1)]
     mixed = mixing.make_mixed_variants([photo for photo, _ in variants], others, settings, seed)
     drawn = [transform for _, transform in variants]

@@ -127,7 +127,7 @@ def _print_dataset(dataset: Dataset) -> None:
 
 @contextmanager
 def _show_phase_progress() -> Iterator[tuple[PhaseProgress, Callable[[], None]]]:
-    """A bar for each phase of the work, in megabytes; and what ends it, to print a line."""
+    """Show a bar for each phase, in megabytes; yield the callback, and what ends the bar."""
     with ExitStack() as stack:
         now: dict[str, Callable[..., None]] = {}
 

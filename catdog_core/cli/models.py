@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from ..base.errors import PhotoError, SettingsError
 from ..base.files import open_regular, truncate_for_display, write_bytes
 from . import curate, output, output_files
 from .options import AsJson, Folder, Force, Order
+
+if TYPE_CHECKING:
+    from ..analysis.predict import Prediction
 
 Model = Annotated[
     Path,
@@ -118,14 +121,14 @@ def predict(
             )
 
 
-def _refuse_all_unreadable(rows: Sequence[Any]) -> None:
+def _refuse_all_unreadable(rows: Sequence[Prediction]) -> None:
     if all(row.error for row in rows):
         raise PhotoError(
             "No photo could be read. {file}: {reason}", file=rows[0].file, reason=rows[0].error
         )
 
 
-def _prediction_to_json(row: Any, classes: Sequence[str]) -> dict[str, Any]:
+def _prediction_to_json(row: Prediction, classes: Sequence[str]) -> dict[str, object]:
     if row.error:
         return {"file": row.file, "error": str(row.error)}
     chances = dict(zip(classes, row.probabilities, strict=True))
@@ -133,7 +136,7 @@ def _prediction_to_json(row: Any, classes: Sequence[str]) -> dict[str, Any]:
 
 
 def read_photo_argument(path: Path) -> bytes:
-    """A photo's bytes. Raises PhotoError when the file cannot be read."""
+    """Read a photo named on the command line. Raises PhotoError when that fails."""
     try:
         with open_regular(path) as file:  # no more of it than shows that it is too large
             return file.read(limits.current_limits().photo_bytes + 1)

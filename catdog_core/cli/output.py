@@ -26,7 +26,7 @@ PROGRESS_INTERVAL = 10.0
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[..., None]]:
-    """A progress bar on stderr while the block runs; without a terminal, a line now and then.
+    """Show a progress bar on stderr while the block runs; without a terminal, a line at times.
 
     Short work says nothing without a terminal, so that stderr stays empty. The value is the
     callback the core asks for: (done, total), or (done) after a first total.
@@ -122,7 +122,7 @@ class _ProgressPrinter:
             self._print(f"This run had {self.workers} workers. It now trains with one.")
 
     def on_state(self, state: dict[str, Any]) -> None:
-        """Take one state of the worker; see `execute_run`."""
+        """Print one state of the worker; see `execute_run`."""
         with self.lock:
             position = (state.get("status"), state.get("epoch"), state.get("ahead"))
             if position != self.position:

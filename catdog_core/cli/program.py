@@ -135,13 +135,13 @@ def _print_error(text: str, status: int = 1) -> int:
 
 
 def _handle_closed_output() -> int:
-    """The status of a command whose output nobody reads any more; nothing is said of it."""
+    """Return the status of a command whose output nobody reads any more, and say nothing."""
     _discard_output()
     return 1
 
 
 def _discard_output() -> None:
-    """Leave nothing in the buffers that the interpreter could fail to write at its end."""
+    """Empty the buffers that the interpreter could fail to write at its end."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

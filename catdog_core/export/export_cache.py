@@ -34,7 +34,7 @@ _export_lock = threading.Lock()
 
 
 def export_cache_folder() -> Path:
-    """Where they lie."""
+    """Return the folder of all cached exports."""
     return shard_cache.exports_folder()
 
 
@@ -47,11 +47,11 @@ class ExportCache:
         self.dataset: Dataset | None = parity_photos.find_training_dataset(source, classes)
 
     def find(self, kind: str) -> ExportResult | None:
-        """An export made earlier that still holds."""
+        """Return an export made earlier that still holds, or None."""
         return _read_cached_export(self._entry_folder(kind))
 
     def make(self, kind: str, phase: PhaseCallback) -> ExportResult:
-        """Make an export, or take the one made earlier; one is made at a time."""
+        """Make an export, or return the one made earlier; one is made at a time."""
         while not _export_lock.acquire(timeout=0.3):
             phase(_WAITING_MESSAGE)
         try:
@@ -114,7 +114,7 @@ def _read_cached_export(folder: Path) -> ExportResult | None:
 
 
 def _prune_cache(newest: Path) -> None:
-    """Keep the whole of it below `MAX_BYTES`; what broke off goes, too."""
+    """Remove the oldest exports beyond `MAX_BYTES`, and those that broke off."""
     taken = 0
     for folder in sorted(export_cache_folder().iterdir(), key=_modified_time, reverse=True):
         inside = [path for path in folder.rglob("*") if path.is_file()]

@@ -7,9 +7,34 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, TypedDict, cast
 
 from ..base.errors import N_, CatDogError
+
+
+class Parity(TypedDict, total=False):
+    """How far an exported model's answers are from the Keras model's, on the same photos.
+
+    Attributes:
+        missing: the package to install, where the format has no runtime here; empty where there
+            is none for Python. The other keys are absent then.
+        photos: how many were compared.
+        dataset: its name; empty for drawn pets.
+        difference: the largest difference in any probability, 0..1.
+        labels: photos that the two call by different classes.
+        runtime: the runtime's name and version.
+        counted: photos with known classes, for int8 alone.
+        accuracy: on those, of the Keras model and of the exported one, fractions.
+    """
+
+    missing: str
+    photos: int
+    dataset: str
+    difference: float
+    labels: int
+    runtime: str
+    counted: int
+    accuracy: list[float]
 
 
 @dataclass(frozen=True)
@@ -194,7 +219,7 @@ FORMATS: dict[str, Exporter] = {exporter.kind: exporter for exporter in _EXPORTE
 
 
 def get_format(kind: str) -> Exporter:
-    """The format of a name.
+    """Return the format of a name.
 
     Raises:
         CatDogError: there is none.

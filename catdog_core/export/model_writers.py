@@ -46,7 +46,7 @@ def write_h5(source: Path, out: Path) -> None:
 
 
 def _write_keras_file(source: Path, out: Path, kind: str) -> None:
-    """The model alone: what an optimizer remembers doubles a file and tells of the training."""
+    """Write the model alone: an optimizer's state doubles a file and tells of the training."""
     path = model_registry.find_model_file(source)
     if untrusted_models.inspect_model_file(path) == kind and _is_inference_only(path, kind):
         files.write_bytes(out, path.read_bytes())
@@ -57,7 +57,7 @@ def _write_keras_file(source: Path, out: Path, kind: str) -> None:
 
 
 def _is_inference_only(path: Path, kind: str) -> bool:
-    """Whether a file that was inspected holds nothing of a training."""
+    """Return whether a file that was inspected holds nothing of a training."""
     if kind == ".h5":
         with h5py.File(path) as file:
             return "training_config" not in file.attrs and "optimizer_weights" not in file
@@ -111,7 +111,7 @@ def _export_keras_model(source: Path, out: Path, kind: str) -> None:
 
 
 def load_inference_model(source: Path) -> tuple[Any, Predictor]:
-    """The network to convert, and the predictor that says how it is asked.
+    """Load the network to convert, and the predictor that says how it is used.
 
     It gives what the predictor gives: scores of a last layer without an activation become
     probabilities inside. Input: (B, S, S, 3) float32, B any.
@@ -130,7 +130,7 @@ def load_inference_model(source: Path) -> tuple[Any, Predictor]:
 
 
 def _convert_to_float32(model: Any) -> Any:
-    """The same network where it was trained in mixed precision, which other runtimes lack."""
+    """Return a network of mixed precision, which other runtimes lack, as float32."""
     config = model.get_config()
     if not _replace_mixed_precision(config):
         return model
@@ -140,7 +140,7 @@ def _convert_to_float32(model: Any) -> Any:
 
 
 def _replace_mixed_precision(config: Any) -> bool:
-    """Turn mixed precision into float32 within a configuration; whether there was any."""
+    """Replace mixed precision by float32 within a configuration; return whether there was any."""
     replaced = False
     waiting = [config]
     while waiting:

@@ -18,7 +18,7 @@ PredictFunction = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 def load_in_runtime(kind: str, path: Path) -> tuple[str, PredictFunction] | None:
-    """The runtime's name and version, and the model in it; None where it is not installed.
+    """Load a model in its runtime: name and version, and a function; None if not installed.
 
     Args:
         kind: the format.

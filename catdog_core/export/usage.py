@@ -39,7 +39,7 @@ TENSORFLOW_JS = "tensorflowjs_converter --input_format=tf_saved_model {folder} w
 def build_usage_code(
     kind: str, file: str, classes: Sequence[str], size: int, rescales: bool = True
 ) -> str:
-    """Code that reads ``photo.jpg``, resizes it as the lab does, and prints a label.
+    """Return code that reads ``photo.jpg``, resizes it as the lab does, and prints a label.
 
     Args:
         kind: a format that is a model.

@@ -946,7 +946,7 @@ NOTES_STATEMENTS: dict[int, tuple[str, ...]] = {
 
 
 def find_chapter(section_id: str) -> str:
-    """The name of the chapter a section stands in.
+    """Return the name of the chapter a section stands in.
 
     Raises:
         KeyError: there is no such section.

@@ -74,13 +74,13 @@ def refuse_transfer_settings(training: Training, augmentation: Augmentation | No
 
 
 def per_photo_augmentation(augmentation: Augmentation | None) -> Augmentation | None:
-    """What an augmentation does to a photo by itself; None where that is nothing."""
+    """Return what an augmentation does to a photo by itself; None where that is nothing."""
     alone = augmentation and augmentation.model_copy(update=dict.fromkeys(MIXES, 0.0))
     return None if alone is None or alone.is_off else alone
 
 
 def count_feature_passes(training: Training, augmentation: Augmentation | None) -> int:
-    """How often the pretrained network looks at each training photo."""
+    """Return how often the pretrained network computes features of each training photo."""
     return 1 + training.looks if per_photo_augmentation(augmentation) else 1
 
 
@@ -120,7 +120,7 @@ LITE0_STAGES = (  # blocks, kernel, stride of the first, expansion, channels
 
 
 def lite0_blocks() -> tuple[Lite0Block, ...]:
-    """The blocks of EfficientNet-Lite0 in their order."""
+    """Return the blocks of EfficientNet-Lite0 in their order."""
     blocks, before = [], LITE0_STEM
     for count, kernel, stride, expand, channels in LITE0_STAGES:
         for index in range(count):
@@ -130,7 +130,7 @@ def lite0_blocks() -> tuple[Lite0Block, ...]:
 
 
 def list_backbone_stages(name: str, image_size: int) -> list[tuple[str, str, tuple[int, ...], int]]:
-    """A network's stages: what it is, its detail, the output's shape, weights and biases.
+    """List a network's stages: kind, detail, shape of the output, weights and biases.
 
     Args:
         name: a key of `BACKBONES`.

@@ -55,8 +55,8 @@ class BatchedGraph:
     run: Callable[..., Any]
     batch: int
 
-    def parts(self, count: int) -> Iterator[slice]:
-        """Rows of `count` photos that may be asked about together, part by part."""
+    def slices(self, count: int) -> Iterator[slice]:
+        """Yield slices of `count` photos that memory allows to be computed together."""
         for start in range(0, count, self.batch):
             yield slice(start, start + self.batch)
 
@@ -68,7 +68,7 @@ def compile_batched(
     name: str = "",
     beside: int = 0,
 ) -> BatchedGraph:
-    """Make a function one graph, and find out how many photos it may get at once.
+    """Compile a function to one graph, and find how many photos it may get at once.
 
     Args:
         function: takes tensors, the first of them photos.
@@ -102,7 +102,7 @@ def compile_batched(
 
 
 def photos_at_once(needed: Callable[[int], int], name: str = "", most: int = MAX_BATCH) -> int:
-    """The largest number of photos, up to `most`, whose memory stays within the limits.
+    """Return the largest number of photos, up to `most`, that memory allows.
 
     Args:
         needed: bytes for a number of photos.
@@ -139,7 +139,7 @@ def _too_much_memory_error(name: str, required_bytes: int, limit: int) -> ModelE
 
 
 def bytes_needed(graph: Any) -> int:
-    """The most memory a graph's run takes at one moment, its weights not counted, in bytes.
+    """Return the most memory a graph's run takes at one moment, without its weights, in bytes.
 
     Args:
         graph: a `tf.Graph` whose shapes are all known.
@@ -151,7 +151,7 @@ def bytes_needed(graph: Any) -> int:
 
 
 def _with_known_shapes(graph: Any, signature: Sequence[Any]) -> Any:
-    """A graph with its shapes worked out for inputs of known shapes; None where that fails."""
+    """Return a graph with its shapes inferred for inputs of known shapes; None where that fails."""
     proto = graph.as_graph_def(add_shapes=True)
     if proto.library.function:
         return None
@@ -183,19 +183,19 @@ def _with_known_shapes(graph: Any, signature: Sequence[Any]) -> Any:
 
 
 def _peak_bytes(graph: Any) -> int:
-    """The larger of two orders: as traced, one by one; and all at once that can be done."""
+    """Return the larger peak of two orders: one operation after the other, and all at once."""
     operations = _topological_order(graph.get_operations())
     sizes = _Sizes(graph, operations)
     return max(sizes.peak([[op] for op in operations]), sizes.peak(_waves(operations)))
 
 
 def _dependencies(op: Any) -> set[str]:
-    """The operations that one waits for, by name."""
+    """Return the names of the operations that one waits for."""
     return {x.op.name for x in op.inputs} | {x.name for x in op.control_inputs}
 
 
 def _topological_order(operations: Sequence[Any]) -> list[Any]:
-    """Operations so that each comes after what it waits for, else as they were traced.
+    """Sort operations so that each comes after what it waits for, else as they were traced.
 
     What gradients of loops take is added to a graph late, to operations that were there before.
     """
@@ -246,7 +246,7 @@ class _Sizes:
             self.readers[self.buffers[x.name]] += 1  # held until the end, by whoever asks
 
     def peak(self, steps: Sequence[Sequence[Any]]) -> int:
-        """The most that is held at one moment, where the operations of a step work at once."""
+        """Return the most bytes held at one moment, where the operations of a step work at once."""
         waiting, held, most = self.readers.copy(), 0, 0
         for step in steps:
             own = {self.buffers[x.name] for op in step for x in op.outputs}
@@ -281,7 +281,7 @@ class _Sizes:
             self.work[op.name] = _workspace_bytes(op)
 
     def _count(self, op: Any, x: Any) -> int:
-        """How many numbers a tensor holds at most."""
+        """Return how many numbers a tensor holds at most."""
         if x.shape.is_fully_defined():
             return prod(x.shape.as_list())
         if op.type not in _WITHIN or not op.inputs:
@@ -297,7 +297,7 @@ class _Sizes:
         return self.numbers[x.name]
 
     def _loop(self, op: Any) -> None:
-        """A round of a loop, and what its rounds pile up in lists."""
+        """Count a round of a loop, and what its rounds pile up in lists."""
         body = _inner_graphs(self.graph, op, ("body",))[0]
         self.work[op.name] = _peak_bytes(body)
         piled = 0
@@ -320,7 +320,7 @@ def _item_bytes(x: Any) -> int:
 
 
 def _max_loop_rounds(graph: Any) -> int:
-    """How often the loops of a graph go round at most: as often as the lists they read are long."""
+    """Return how often a graph's loops repeat at most: as long as the lists they read."""
     lengths = [0]
     for op in graph.get_operations():
         if op.type == "TensorListFromTensor":
@@ -343,7 +343,7 @@ def _inner_graphs(
 
 
 def _workspace_bytes(op: Any) -> int:
-    """Bytes an operation takes for itself while it works, beside what it takes and gives.
+    """Return the bytes an operation takes while it works, beside its inputs and results.
 
     A backward convolution, which is also what a transposed one is, lays out every window of a
     photo: as many numbers as the map has places, times those of a window; of several photos as many
@@ -367,6 +367,6 @@ def _workspace_bytes(op: Any) -> int:
 
 
 def _input_output_bytes(op: Any) -> int:
-    """Bytes of what an operation takes and gives, where its shapes are known."""
+    """Return the bytes of an operation's inputs and results, where their shapes are known."""
     known = [x for x in (*op.inputs, *op.outputs) if x.shape.is_fully_defined()]
     return sum(int(prod(x.shape.as_list())) * _item_bytes(x) for x in known)

@@ -161,7 +161,7 @@ def check_model_config(name: str, text: bytes, widths: Collection[int]) -> None:
 
 
 def damaged_model_error(name: str, error: Exception) -> ModelError:
-    """The error of a file that its readers fail at."""
+    """Return the error of a file that its readers fail at."""
     return ModelError(
         "{name} is damaged or incomplete ({reason}). Expected a whole model file. Save or download"
         " it again.",
@@ -218,7 +218,7 @@ def _check_sizes(name: str, entry: dict[str, Any], widths: Collection[int]) -> N
 
 
 def too_wide_layer_error(name: str, sides: Collection[int]) -> ModelError:
-    """The error of a layer that gives too many numbers for one photo."""
+    """Return the error of a layer that gives too many numbers for one photo."""
     return ModelError(
         "{name} declares a layer of {shape} values for one photo. Expected at most {limit:,}.",
         name=truncate_for_display(name),
@@ -262,7 +262,7 @@ _COPY_CHUNK = 1 << 20
 
 
 def detect_model_format(path: Path, name: str = "") -> str:
-    """ ".keras" or ".h5", by the first bytes of a file, whatever its own extension.
+    """Return ".keras" or ".h5" by the first bytes of a file, whatever its own extension.
 
     Raises:
         ModelError: it is neither, or cannot be read.
@@ -313,7 +313,7 @@ def inspect_model_file(
 def count_model_weights(
     path: Path, name: str = "", allowed: Limits | None = None, compiled: bool = False
 ) -> int:
-    """As `inspect_model_file`, but returns how many numbers the file's weights hold."""
+    """Check a file as `inspect_model_file` does, and return how many numbers its weights hold."""
     name, allowed = name or path.name, allowed or limits.current_limits()
     inspector = _inspect_archive if detect_model_format(path, name) == ".keras" else _inspect_h5
     try:
@@ -350,7 +350,7 @@ def _inspect_archive(path: Path, name: str, allowed: Limits, compiled: bool) -> 
 
 
 def _read_members(file: IO[bytes], name: str, allowed: Limits) -> dict[str, ArchiveEntry]:
-    """The members of a `.keras` archive; weights hardly shrink, so that it hardly does."""
+    """Return the members of a `.keras` archive; weights hardly shrink, so neither does it."""
 
     def max_bytes(member: str) -> int | None:
         return sys.maxsize if member in _ALLOWED_MEMBERS else None  # refused below, with a remedy
@@ -393,7 +393,7 @@ def _inspect_h5(path: Path, name: str, allowed: Limits, compiled: bool) -> _Insp
 
 
 def _drop_compile_config(text: bytes) -> bytes:
-    """A configuration without what training needs of it, which Keras drops as well.
+    """Return a configuration without its part for training, which Keras drops as well.
 
     That is the model's own: of a model within it Keras would use it.
     """
@@ -436,7 +436,7 @@ def read_text_attribute(item: Any, name: str, most: int) -> bytes | None:
 
 
 def _count_attributes(item: Any, seen: int) -> int:
-    """How many attributes there were so far; refuses those that Keras has no use for.
+    """Count attributes on top of those seen so far; refuse those that Keras has no use for.
 
     Keras reads the names of layers and weights from attributes, each as one piece. Lists of any
     length may share their bytes: a few kilobytes may claim gigabytes. Texts may as well, which only
@@ -457,7 +457,7 @@ def _count_attributes(item: Any, seen: int) -> int:
 
 
 def _iter_array_shapes(name: str, root: Any) -> Iterator[tuple[int, ...]]:
-    """The shapes of all arrays; links out of the file and arrays without content are refused."""
+    """Yield the shapes of all arrays; refuse links out of the file and arrays without content."""
     waiting, seen, count, attributes = [root], set(), 0, 0
     while waiting:
         group = waiting.pop()

@@ -182,13 +182,13 @@ def _watch(one: Visitor, tally: Tally, chance: random.Random) -> None:
         tally.add("page opened", one.open("Train")[-1].after)
 
 
-def _look_around(one: Visitor, tally: Tally, chance: random.Random) -> None:
+def _browse(one: Visitor, tally: Tally, chance: random.Random) -> None:
     tally.add("page opened", one.open(chance.choice(_ROOMS))[-1].after)
 
 
 def _roles(sessions: int, watch: bool) -> list[Act]:
     fifth = max(sessions // 5, 1)
-    others: list[Act] = [_predict] * fifth + [_watch if watch else _look_around] * fifth
+    others: list[Act] = [_predict] * fifth + [_watch if watch else _browse] * fifth
     return others + [_move] * (sessions - len(others))
 
 

@@ -65,7 +65,7 @@ class Visitor:
         """Open a page by its name and return what the server sent until its script ended."""
         request = BackMsg()
         request.rerun_script.page_name = page
-        return self._ask(request)
+        return self._send(request)
 
     def move(self, key: str, value: float) -> list[Arrival]:
         """Move the slider of a key; its fragment alone runs again, as in the browser."""
@@ -74,7 +74,7 @@ class Visitor:
         for slider, _ in self._sliders.values():
             state = request.rerun_script.widget_states.widgets.add(id=slider.id)
             state.double_array_value.data[:] = [value] if slider.id == moved.id else slider.value
-        return self._ask(request)
+        return self._send(request)
 
     def rest(self, seconds: float) -> list[float]:
         """Do nothing for a while, as a person who looks; the browser meanwhile asks by itself for
@@ -94,7 +94,7 @@ class Visitor:
                 return took
             request = self._request(fragment)
             request.rerun_script.is_auto_rerun = True
-            took.append(self._ask(request)[-1].after)
+            took.append(self._send(request)[-1].after)
             if fragment in self._timers:
                 every = self._timers[fragment][0]
                 self._timers[fragment] = (every, time.monotonic() + every)
@@ -105,7 +105,7 @@ class Visitor:
         The times of what arrives count from the moment all files are on the server.
         """
         uploader = next(each for each in self._uploaders if each.endswith(f"-{key}"))
-        url_infos = self._places(list(files))
+        url_infos = self._request_upload_urls(list(files))
         for url_info, (name, data) in zip(url_infos, files.items(), strict=True):
             self._put(url_info.upload_url, name, data)
         request = self._request("")
@@ -114,7 +114,7 @@ class Visitor:
             state.file_uploader_state_value.uploaded_file_info.add(
                 name=name, size=len(data), file_id=url_info.file_id, file_urls=url_info
             )
-        return self._ask(request)
+        return self._send(request)
 
     def _request(self, fragment: str) -> Any:
         request = BackMsg()
@@ -123,7 +123,7 @@ class Visitor:
         script.fragment_id = fragment
         return request
 
-    def _places(self, names: list[str]) -> list[Any]:
+    def _request_upload_urls(self, names: list[str]) -> list[Any]:
         """Ask the server where to put files of these names."""
         request = BackMsg()
         request.file_urls_request.request_id = uuid4().hex
@@ -157,7 +157,7 @@ class Visitor:
         if status != 204:
             self.faults.append(f"an upload was answered by {status}")
 
-    def _ask(self, request: BackMsg) -> list[Arrival]:
+    def _send(self, request: BackMsg) -> list[Arrival]:
         arrivals = []
         if not request.rerun_script.fragment_id:
             self._timers.clear()  # the page is made anew and tells them again
@@ -169,12 +169,12 @@ class Visitor:
             after = time.perf_counter() - start
             message = ForwardMsg.FromString(data)
             arrivals.append(Arrival(after, len(data), message))
-            self._learn(message)
+            self._update(message)
             ended = message.WhichOneof("type") == "script_finished"
             if ended and message.script_finished != _AGAIN:
                 return arrivals
 
-    def _learn(self, message: Any) -> None:
+    def _update(self, message: Any) -> None:
         kind = message.WhichOneof("type")
         if kind == "new_session":
             self._page = message.new_session.page_script_hash
@@ -192,9 +192,9 @@ class Visitor:
         elif kind == "script_finished" and message.script_finished == _BROKEN:
             self.faults.append("a script did not compile")
         elif kind == "delta":
-            self._learn_element(message.delta.new_element, message.delta.fragment_id)
+            self._update_element(message.delta.new_element, message.delta.fragment_id)
 
-    def _learn_element(self, element: Any, fragment: str) -> None:
+    def _update_element(self, element: Any, fragment: str) -> None:
         kind = element.WhichOneof("type")
         self._shown.add(str(getattr(getattr(element, kind, None), "id", "")) if kind else "")
         match kind:

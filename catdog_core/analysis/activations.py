@@ -65,7 +65,7 @@ class ChannelActivation:
 def list_map_layers(predictor: Predictor) -> list[MapLayer]:
     """List the layers that give a feature map, in order; those of nested models among them."""
     if predictor.remote is not None:
-        layers = predictor.remote.ask("layers")
+        layers = predictor.remote.call("layers")
         return [
             MapLayer(layer_index, name, kind, tuple(shape))
             for layer_index, name, kind, shape in layers
@@ -89,7 +89,7 @@ def pooling_of_layer(predictor: Predictor, layer_index: int) -> tuple[Pooling, i
     A place below 0 is the photo, as `compute_activations` takes it.
     """
     if predictor.remote is not None:
-        pool, strides, padding, before = predictor.remote.ask("pooling", layer_index=layer_index)
+        pool, strides, padding, before = predictor.remote.call("pooling", layer_index=layer_index)
         return Pooling(tuple(pool), tuple(strides), padding), before
     step = model_graph.build_model_graph(predictor.model, predictor.size).nodes[layer_index]
     layer = step.layer
@@ -111,7 +111,7 @@ def compute_activations(
     if layer_index < 0:
         return values
     if predictor.remote is not None:
-        return np.asarray(predictor.remote.ask("maps", values=values, layer_index=layer_index))
+        return np.asarray(predictor.remote.call("maps", values=values, layer_index=layer_index))
     run = _compile_submodel(predictor.model, predictor.size, layer_index)
     parts = [np.asarray(run.run(values[rows])) for rows in run.slices(len(values))]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -120,7 +120,7 @@ def compute_activations(
 def photos_at_once(predictor: Predictor, layer_index: int) -> int:
     """Return how many photos `compute_activations` may get at once for a layer."""
     if predictor.remote is not None:
-        return int(predictor.remote.ask("photos_at_once", layer_index=layer_index))
+        return int(predictor.remote.call("photos_at_once", layer_index=layer_index))
     return (
         predictor.batch
         if layer_index < 0
@@ -137,7 +137,7 @@ def first_layer_filters(predictor: Predictor) -> NDArray[np.float32]:
         ModelError: no convolution looks at the colours of the photo.
     """
     if predictor.remote is not None:
-        return np.asarray(predictor.remote.ask("filters"))
+        return np.asarray(predictor.remote.call("filters"))
     for layer in model_graph.list_layers(predictor.model):
         if isinstance(layer, kl.Conv2D) and layer.kernel.shape[2] == 3:
             kernel = np.asarray(layer.kernel, dtype=np.float32).transpose(3, 0, 1, 2)
@@ -226,7 +226,7 @@ def receptive_field(predictor: Predictor, layer_index: int, row: int, column: in
     """
     if predictor.remote is not None:
         return Box(
-            *predictor.remote.ask(
+            *predictor.remote.call(
                 "receptive_field", layer_index=layer_index, row=row, column=column
             )
         )

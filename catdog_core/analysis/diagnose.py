@@ -552,14 +552,14 @@ def _lower_rate_step(facts: RunContext, by: int) -> Message:
 
 
 MIN_EPOCHS = 5
-"""Epochs below which nothing but a divergence can be told: fewer have no two levels to compare,
-since each is a mean of three."""
+"""Epochs below which nothing but a divergence can be told: fewer hardly
+hold two levels to compare, each the mean of three."""
 MIN_VALIDATION_PHOTOS = 20
 """Validation photos below which nothing but a divergence can be told: of 20, one photo is 5 points
-of accuracy, and the 95 % interval is ±20 points and more."""
+of accuracy, and its 95 % interval is some ±20 points wide."""
 _MIN_RISE = 0.05
-"""The part of the best validation loss by which it must have risen. A rise of 1 or 2 % is certain in
-long trainings, and no reason to stop."""
+"""The part of the best validation loss by which it must have risen. In long
+trainings a rise of 1 or 2 % is certain, and no reason to stop."""
 _MIN_GAP = 0.05
 """Points of accuracy, as a fraction, that training must be ahead of validation: so much is usual
 where all is well, since training photos have been seen."""
@@ -569,7 +569,7 @@ moves no more, has not even learnt its training photos."""
 _GUESSING_MARGIN = 0.05
 """Accuracy above guessing, as a fraction, that is hardly better than guessing."""
 _LEARNT_MARGIN = 0.15
-"""Accuracy above guessing, as a fraction, that a network must have reached to have lost it again."""
+"""Accuracy above guessing, as a fraction, that a network must have had to have lost it again."""
 
 
 def diagnose(history: Iterable[Mapping[str, Any]], facts: RunContext | None = None) -> Verdict:

@@ -43,7 +43,7 @@ class EmbeddingRecorder:
     def __init__(self, predictor: Predictor, wanted: Collection[str]) -> None:
         if predictor.remote is not None:
             self._both: Callable[..., Any] = partial(_ask_remote, predictor.remote)
-            batch = int(predictor.remote.ask("features_at_once"))
+            batch = int(predictor.remote.call("features_at_once"))
         else:
             both = compile_features(predictor)
             self._both, batch = both.run, both.batch
@@ -100,7 +100,7 @@ def _count_sketch(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _ask_remote(remote: RemoteModel, batch: NDArray[np.float32]) -> tuple[Any, Any]:
-    outputs, features = remote.ask("features", values=batch)
+    outputs, features = remote.call("features", values=batch)
     return outputs, features
 
 
@@ -137,4 +137,4 @@ def compile_features(predictor: Predictor) -> BatchedGraph:
     matrix = (
         wide * _PROJECTED_SIZE * 4 * 2 if wide > MAX_UNPROJECTED else 0
     )  # and while it is drawn
-    return memory.compile_batched(both, size, beside=matrix)
+    return memory.compile_batched(both, size, extra_bytes=matrix)

@@ -9,7 +9,7 @@ channels, and y the score of a class before sigmoid or softmax::
 
 Which layer: the last convolution's map, before pooling or flattening gives up positions. Later
 layers do not know where anything is; earlier ones know edges rather than ears. For the notes'
-network at 150 px it has 17 × 17 positions, so a map is never sharper than some 9 pixels.
+network at 150 px it has 34 × 34 positions, so a map is never sharper than some 4 pixels.
 
 Why ReLU: only positions that raise the score of the class are asked for. What lowers it, which
 belongs to other classes, is cut off; the paper shows that maps with it locate worse.
@@ -56,7 +56,7 @@ def heat_maps(
     wanted = np.broadcast_to(np.asarray(labels, dtype=np.int32), (len(photos),))
     if predictor.remote is not None:
         values = predictor.scale_photos(photos)
-        return np.asarray(predictor.remote.ask("heat_maps", values=values, labels=wanted))
+        return np.asarray(predictor.remote.call("heat_maps", values=values, labels=wanted))
     maps = _compile_gradcam(predictor.model, predictor.size)
     parts = [
         maps.run(predictor.scale_photos(photos[rows]), wanted[rows]).numpy()
@@ -94,7 +94,7 @@ def _compile_gradcam(model: keras.Model, size: int) -> BatchedGraph:
         heat = tf.image.resize(heat, (size, size))[..., 0]
         return tf.math.divide_no_nan(heat, tf.reduce_max(heat, axis=(1, 2), keepdims=True))
 
-    return memory.compile_batched(maps, size, more=[tf.int32])
+    return memory.compile_batched(maps, size, extra_dtypes=[tf.int32])
 
 
 def _class_scores(scores: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

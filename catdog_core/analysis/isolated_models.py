@@ -47,7 +47,7 @@ def load_isolated(path: Path) -> Predictor:
     """
     with model_sandbox.checked_model_file(path) as safe:
         model = IsolatedModel(safe, path.name)
-    description = model.ask("describe")
+    description = model.call("describe")
     try:
         return Predictor(
             model=None,
@@ -58,7 +58,7 @@ def load_isolated(path: Path) -> Predictor:
             if description["input_scale"] in ("0..255", "0..1")
             else None,
             warnings=tuple(str(warning) for warning in description["warnings"]),
-            run_batch=lambda values: model.ask("answer", values=values),
+            run_batch=lambda values: model.call("answer", values=values),
             batch=max(1, int(description["batch"])),
             units=int(description["units"]),
             remote=model,
@@ -84,11 +84,11 @@ class IsolatedModel:
         # A process that uses the file has read it whole before it answers for the first time.
         weakref.finalize(self, held.close)
 
-    def ask(self, what: str, **arguments: Any) -> Any:
-        """One answer of the model.
+    def call(self, function: str, **arguments: Any) -> Any:
+        """Call a function of the model's process, and return its result.
 
         Args:
-            what: a key of `model_sandbox_process.REQUEST_HANDLERS`.
+            function: a key of `model_sandbox_process.REQUEST_HANDLERS`.
             arguments: arrays, and plain values.
 
         Raises:
@@ -97,7 +97,7 @@ class IsolatedModel:
         """
         process = _acquire_process(self)
         try:
-            return process.ask(what, arguments)
+            return process.call(function, arguments)
         finally:
             _release_process(process)
 
@@ -120,7 +120,7 @@ class _ModelProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def ask(self, what: str, arguments: dict[str, Any]) -> Any:
+    def call(self, function: str, arguments: dict[str, Any]) -> Any:
         reason: list[ModelError] = []
         done = threading.Event()
         seconds = 6 * self.allowed.model_seconds + (0 if self._begun else 120)
@@ -134,7 +134,7 @@ class _ModelProcess:
                 self._begun = True
             arrays = {key: np.asarray(x) for key, x in arguments.items() if hasattr(x, "shape")}
             plain = {key: x for key, x in arguments.items() if key not in arrays}
-            request: ModelRequest = {"what": what, "arguments": plain}
+            request: ModelRequest = {"function": function, "arguments": plain}
             model_sandbox.write_message(self._stdin, request, arrays)
             answer = model_sandbox.read_message(self._stdout, self.allowed.model_batch_bytes)
         except (OSError, ValueError, KeyError, TypeError):
@@ -151,7 +151,7 @@ class _ModelProcess:
             raise model_sandbox.too_much_memory_error(self.name, self.allowed)
         if "message" in response:
             raise model_sandbox.error_from_message(response) or _broke_off_error(self.name)
-        if not _has_expected_shape(what, results, arguments):
+        if not _has_expected_shape(function, results, arguments):
             self.end()
             raise _broke_off_error(self.name)
         return (
@@ -179,10 +179,12 @@ class _ModelProcess:
                 return
 
 
-def _has_expected_shape(what: str, results: list[NDArray[Any]], arguments: dict[str, Any]) -> bool:
+def _has_expected_shape(
+    function: str, results: list[NDArray[Any]], arguments: dict[str, Any]
+) -> bool:
     """Return whether arrays have the ranks and lengths that answers of the kind have."""
     ranks = {"answer": (2, 2), "features": (2, 2), "heat_maps": (3,), "maps": (4,), "filters": (4,)}
-    if tuple(x.ndim for x in results) != ranks.get(what, ()):
+    if tuple(x.ndim for x in results) != ranks.get(function, ()):
         return False
     count = len(arguments["values"]) if "values" in arguments else None
     return count is None or all(len(x) == count for x in results)

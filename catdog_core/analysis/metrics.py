@@ -85,7 +85,15 @@ class Calibration:
 
 
 def wilson_interval(right: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a fraction `right / n`, after Wilson; (0, 1) for no photo."""
+    """Return the 95 % interval of a fraction `right / n`, 0..1, after Wilson; (0, 1) for no photo.
+
+    E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", Journal of
+    the American Statistical Association 22 (1927). It holds for few photos and near 0 and 1, where
+    the textbook's p ± 1.96 sqrt(p (1 - p) / n) leaves 0..1 or has no width at all.
+
+    Example:
+        >>> wilson_interval(9, 10)  # 0.90, from 0.60 to 0.98
+    """
     if not n:
         return 0.0, 1.0
     part, z2 = right / n, _Z**2
@@ -195,7 +203,16 @@ def precision_recall_curves(table: PredictionTable) -> list[ClassCurve]:
 
 
 def compute_calibration(table: PredictionTable, bins: int = 10) -> Calibration:
-    """Sort photos by what the model said: of the second of two classes, else of its answer."""
+    """Return how often what the model says comes true, in equal steps of probability.
+
+    The probabilities are those of the second of two classes, of more those of the answer. The
+    error is the expected calibration error of Guo et al., "On Calibration of Modern Neural
+    Networks", ICML 2017, arXiv:1706.04599.
+
+    Args:
+        table: the predictions.
+        bins: steps from 0 to 1.
+    """
     from sklearn.calibration import calibration_curve
 
     label = 1 if len(table.classes) == 2 else None
@@ -287,10 +304,19 @@ def compare_models(
 
 
 def mcnemar_test(only_first: int, only_second: int) -> float:
-    """McNemar's exact test, two-sided: the chance of a split as uneven, by tossing a coin.
+    """Return the p-value of McNemar's exact test, two-sided, of two models on the same photos.
+
+    Q. McNemar, "Note on the sampling error of the difference between correlated proportions or
+    percentages", Psychometrika 12 (1947). Photos on which both are right, or both wrong, say
+    nothing about which is better. Of the others each would be a toss of a coin, were the models
+    equally good; p is the chance of tosses as uneven as these. Exact, from the binomial
+    distribution: the usual chi-squared needs some 25 such photos.
 
     Args:
         only_first, only_second: photos on which one alone is right.
+
+    Example:
+        >>> mcnemar_test(2, 10)  # 0.04: hardly by chance
     """
     n = only_first + only_second
     tail = sum(comb(n, k) for k in range(min(only_first, only_second) + 1))

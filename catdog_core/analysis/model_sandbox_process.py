@@ -37,6 +37,8 @@ from ..models.model_sandbox import (
     write_message,
 )
 
+# Limits that follow from what was measured with TensorFlow 2 on Linux; those a teacher may change
+# are in `base.limits`.
 START_SECONDS = 60  # CPU time for the look at the file and for TensorFlow's start
 _TRIAL = 3  # times the seconds for the first photo that asking several at once may take
 _TENSORFLOW = 300_000_000  # bytes that it takes for itself once it works
@@ -64,6 +66,9 @@ def main() -> None:
     threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
     allowed = Limits.model_validate(first["limits"])
     path, name = Path(first["path"]), str(first["name"])
+    # In this order: memory is limited before the file is touched; the file is checked as data
+    # before TensorFlow is there; TensorFlow is imported before files and the net are out of reach;
+    # and only then Keras builds what the file declares.
     limit_memory(allowed.model_memory)
     more = _TRIAL * allowed.model_seconds
     problem: ModelResponse | None = None
@@ -71,18 +76,18 @@ def main() -> None:
     try:
         if first["check"]:
             _limit_cpu_time(START_SECONDS, more)
-        held = untrusted_models.count_model_weights(path, name, allowed)
+        stored_weights = untrusted_models.count_model_weights(path, name, allowed)
         restrict_process(allowed)
         if first["check"]:
             _limit_cpu_time(allowed.model_seconds, more)
-            try_model(path, name, held, lambda: _limit_cpu_time(more))
+            try_model(path, name, stored_weights, lambda: _limit_cpu_time(more))
         else:
-            model = load_model(path, name, held)
+            model = load_model(path, name, stored_weights)
     except (ModelError, MemoryError) as error:
         problem = _error_message(error)
     if first["check"]:
         _write_response(out, problem or {"ok": True})
-        os._exit(0)  # nothing of the model's runs at the end
+        os._exit(0)  # without Python's clean-up, in which code of the model could still run
     while True:
         request = requests.get()
         _write_response(out, problem or _respond(model, name, request))
@@ -90,7 +95,7 @@ def main() -> None:
 
 def _respond(model: Any, name: str, request: ModelRequest) -> ModelResponse:
     try:
-        return {"value": REQUEST_HANDLERS[request["what"]](model, **request["arguments"])}
+        return {"value": REQUEST_HANDLERS[request["function"]](model, **request["arguments"])}
     except Exception as error:
         return _error_message(as_model_error(name, error))
 
@@ -215,7 +220,9 @@ def restrict_process(allowed: Limits) -> None:
     sys.addaudithook(_warden(Path.cwd()))
 
 
-def try_model(path: Path, name: str, held: int, opened: Callable[[], None] = lambda: None) -> Any:
+def try_model(
+    path: Path, name: str, stored_weights: int, opened: Callable[[], None] = lambda: None
+) -> Any:
     """Load a model and do with it what will be done: as many photos at once as will be asked, and
     a heat map. For a process that does nothing else, since Keras counts weights from then on.
 
@@ -224,7 +231,7 @@ def try_model(path: Path, name: str, held: int, opened: Callable[[], None] = lam
     Args:
         path: ends in ``.keras`` or ``.h5``, as its content tells.
         name: the file's name in messages.
-        held: how many numbers the file's weights hold.
+        stored_weights: how many numbers the file's weights hold.
         opened: called once it is loaded and has answered to one photo.
 
     Returns:
@@ -234,7 +241,7 @@ def try_model(path: Path, name: str, held: int, opened: Callable[[], None] = lam
         ModelError: Keras cannot load it, or it asks for more than it holds.
         MemoryError: it takes more than there is.
     """
-    predictor = load_model(path, name, held)
+    predictor = load_model(path, name, stored_weights)
     try:
         _run_trial_predictions(predictor, name, opened)
     except Exception as error:
@@ -242,7 +249,7 @@ def try_model(path: Path, name: str, held: int, opened: Callable[[], None] = lam
     return predictor
 
 
-def load_model(path: Path, name: str, held: int) -> Any:
+def load_model(path: Path, name: str, stored_weights: int) -> Any:
     """Load a model as `try_model` does, but predict nothing with it. Raises as that does."""
     import keras
 
@@ -250,7 +257,9 @@ def load_model(path: Path, name: str, held: int) -> Any:
     from . import predict
 
     refused: list[ModelError] = []
-    keras.Layer.add_weight = _count_weights(keras.Layer.add_weight, name, held + _SPARE, refused)
+    keras.Layer.add_weight = _count_weights(
+        keras.Layer.add_weight, name, stored_weights + _SPARE, refused
+    )
     _limit_constants(name, refused)
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
@@ -390,6 +399,9 @@ def _peak_memory() -> int:
 
 def _warden(home: Path) -> Callable[[str, tuple[Any, ...]], None]:
     """Return an audit hook that ends the process when it reaches outside its folder."""
+    # Python calls audit hooks from C, before the deed, and offers no way to take one off again. A
+    # hook is no sandbox against native code; it is the last of several fences. Reading stays
+    # allowed, since imports need it; what is read cannot leave.
     inside = (str(home.resolve()) + os.sep, os.devnull)
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 

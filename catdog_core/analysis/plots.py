@@ -96,19 +96,19 @@ def _draw_page(
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
 
-    def place(photo: Photo, left: float, upper: float, size: float) -> None:
+    def draw_photo(photo: Photo, left: float, upper: float, size: float) -> None:
         # Pages keep the photo's own pixels; a picture shows them smoothly enlarged.
         smooth = "none" if kind in ("pdf", "svg") else "bicubic"
         where = (left, left + size, upper + size, upper)
         axes.imshow(photo, extent=where, interpolation=smooth, aspect="auto")
 
     for n, photo in enumerate(originals):
-        place(photo, gap + n * (little + gap), gap, little)
+        draw_photo(photo, gap + n * (little + gap), gap, little)
     text = {"va": "top", "linespacing": 1.25, "parse_math": False}
     axes.text(indent, gap, "\n".join(words), fontsize=9, **text)
     for n, (photo, caption) in enumerate(cells):
         left, upper = gap + n % columns * (side + gap), top + n // columns * row
-        place(photo, left, upper, side)
+        draw_photo(photo, left, upper, side)
         axes.text(left + side / 2, upper + side + 0.06, caption, ha="center", fontsize=7, **text)
     axes.set(xlim=(0, width), ylim=(height, 0))
     return figure

@@ -35,7 +35,7 @@ _MAX_SIZE = 1024
 class RemoteModel(Protocol):
     """A model in a process of its own, asked by the modules that look into networks."""
 
-    def ask(self, what: str, **arguments: Any) -> Any:
+    def call(self, function: str, **arguments: Any) -> Any:
         """Call a function of the model's process by name; return its result. Raises ModelError."""
         ...
 

@@ -36,15 +36,18 @@ def available_methods() -> list[LayoutMethod]:
 
 
 def compute_layout(parts: Numbers, method: LayoutMethod, seed: int = 0) -> Numbers:
-    """(N, 2) places of photos; axes have no unit.
+    """Return positions of photos in two dimensions, (N, 2); the axes have no unit.
 
-    "pca" takes the first two components. "tsne" (scikit-learn) and "umap" (umap-learn) keep near
-    what is near, and let distances between groups go; they take seconds to minutes.
+    "pca", principal components (Pearson 1901), takes the first two: the directions in which the
+    photos differ most. It is a plain projection, so distances on the map are never larger than
+    they are. "tsne" (van der Maaten and Hinton 2008) and "umap" (McInnes et al. 2018,
+    arXiv:1802.03426) keep near what is near and let everything else go: groups are real, but the
+    distances between them and their sizes mean nothing. They take seconds to minutes.
 
     Args:
         parts: (N, P) principal components, the largest first, P ≥ 2.
         method: one of `available_methods`.
-        seed: the same gives the same places.
+        seed: the same gives the same positions.
     """
     n = len(parts)
     if is_trivial_layout(parts, method):
@@ -54,10 +57,14 @@ def compute_layout(parts: Numbers, method: LayoutMethod, seed: int = 0) -> Numbe
     if method == "umap":
         from umap import UMAP
 
+        # 15 neighbours is umap-learn's own choice; a photo has no more than all others.
         reducer: Any = UMAP(n_neighbors=min(15, n - 1), random_state=seed, n_jobs=1)
     else:
         from sklearn.manifold import TSNE
 
+        # Perplexity is about the number of neighbours that count: 30 is scikit-learn's choice, and
+        # more than a third of the photos leaves no structure to see. It begins with PCA, not at
+        # random, so that groups come to lie as they do there (Kobak and Berens 2019).
         reducer = TSNE(perplexity=min(30.0, (n - 1) / 3), init="pca", random_state=seed)
     # Beside a training two threads of OpenMP wait for each other most of the time: one is quicker.
     with threadpool_limits(1, user_api="openmp"):

@@ -1,4 +1,9 @@
-"""How sure a model is of a photo, and photos sorted into folders by what it says."""
+"""How sure a model is of a photo, and photos sorted into folders by what it says.
+
+Entropy is made of the probabilities: it is high where classes are close. Energy is made of the
+scores before the softmax: it is high where none of the classes fits, which probabilities, forced to
+sum to 1, cannot say.
+"""
 
 from __future__ import annotations
 

@@ -154,9 +154,11 @@ def _archive_name(path: Path) -> str:
 
 def _add_file(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> ListedFile:
     """Put a file into the archive, and return its size and digest."""
-    how = zipfile.ZIP_STORED if name.endswith(_UNCOMPRESSED_SUFFIXES) else zipfile.ZIP_DEFLATED
+    compression = (
+        zipfile.ZIP_STORED if name.endswith(_UNCOMPRESSED_SUFFIXES) else zipfile.ZIP_DEFLATED
+    )
     info = zipfile.ZipInfo(name, time.localtime()[:6])
-    info.compress_type = how
+    info.compress_type = compression
     info.external_attr = 0o644 << 16
     digest, size = hashlib.sha256(), 0
     with archive.open(info, "w", force_zip64=True) as target:

@@ -32,10 +32,10 @@ def measure_parity(source: Path, kind: str, path: Path) -> Parity:
         path: the exported file or folder.
     """
     predictor = predict.load_predictor(source)  # first: it refuses an untrusted model
-    opened = runtimes.load_in_runtime(kind, path)
-    if opened is None:
+    loaded = runtimes.load_in_runtime(kind, path)
+    if loaded is None:
         return {"missing": _RUNTIMES.get(kind, "")}
-    runtime, ask = opened
+    runtime, exported = loaded
     counts = kind == "litert_int8"
     number = _ACCURACY_PHOTOS if counts else PHOTOS
     sample = parity_photos.load_parity_photos(
@@ -47,7 +47,7 @@ def measure_parity(source: Path, kind: str, path: Path) -> Parity:
         few = photos[indices]
     else:
         few = photos
-    ours, theirs = predictor.predict(few), _predict_probabilities(predictor, ask, few)
+    ours, theirs = predictor.predict(few), _predict_probabilities(predictor, exported, few)
     measurements: Parity = {
         "photos": len(few),
         "dataset": sample.dataset,
@@ -61,17 +61,17 @@ def measure_parity(source: Path, kind: str, path: Path) -> Parity:
             float((scores.argmax(axis=1) == sample.labels).mean())
             for scores in (
                 predictor.predict(photos),
-                _predict_probabilities(predictor, ask, photos),
+                _predict_probabilities(predictor, exported, photos),
             )
         ]
     return measurements
 
 
 def _predict_probabilities(
-    predictor: Predictor, ask: PredictFunction, photos: NDArray[np.uint8]
+    predictor: Predictor, exported: PredictFunction, photos: NDArray[np.uint8]
 ) -> NDArray[np.float64]:
     parts = [
-        ask(predictor.scale_photos(photos[start : start + predictor.batch]))
+        exported(predictor.scale_photos(photos[start : start + predictor.batch]))
         for start in range(0, len(photos), predictor.batch)
     ]
     scores = np.concatenate(parts).astype(np.float64)

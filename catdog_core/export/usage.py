@@ -48,7 +48,7 @@ def build_usage_code(
         size: side of the square the model takes, in pixels.
         rescales: whether the model takes values 0..255; else it wants 0..1.
     """
-    open_, ask = (line.format(file=file) for line in _PREDICT_LINES[kind])
+    open_line, predict_line = (line.format(file=file) for line in _PREDICT_LINES[kind])
     values = "np.float32(photo)[None]" if rescales else "np.float32(photo)[None] / 255"
     return "\n".join(
         [
@@ -59,8 +59,8 @@ def build_usage_code(
             'photo = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")',
             f"photo = photo.resize(({size}, {size}), Image.Resampling.BILINEAR)",
             f"batch = {values}  # (1, {size}, {size}, 3)",
-            open_,
-            ask,
+            open_line,
+            predict_line,
             f"print({_label_expression(classes)}, p)",
         ]
     )

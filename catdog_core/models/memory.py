@@ -64,18 +64,18 @@ class BatchedGraph:
 def compile_batched(
     function: Callable[..., Any],
     size: int,
-    more: Sequence[Any] = (),
+    extra_dtypes: Sequence[Any] = (),
     name: str = "",
-    beside: int = 0,
+    extra_bytes: int = 0,
 ) -> BatchedGraph:
     """Compile a function to one graph, and find how many photos it may get at once.
 
     Args:
         function: takes tensors, the first of them photos.
         size: side of the photos in pixels, S.
-        more: types of what else it takes, one value a photo each.
+        extra_dtypes: of what else it takes, one value a photo each.
         name: of the model's file, for the message.
-        beside: bytes that are held beside the graph, however many photos there are.
+        extra_bytes: bytes that are held beside the graph, however many photos there are.
 
     Raises:
         ModelError: one photo takes more memory than the limits allow, or there is no telling.
@@ -83,7 +83,7 @@ def compile_batched(
 
     def signature(count: int | None) -> list[Any]:
         photos = tf.TensorSpec((count, size, size, 3), tf.float32)
-        return [photos, *(tf.TensorSpec((count,), kind) for kind in more)]
+        return [photos, *(tf.TensorSpec((count,), kind) for kind in extra_dtypes)]
 
     traced = tf.function(function, input_signature=signature(None), autograph=False)
     # The one graph there will be: a function of graphs warns where many of its kind are made.
@@ -95,7 +95,7 @@ def compile_batched(
             again = tf.function(function, autograph=False).get_concrete_function(*signature(count))
             shaped = again.graph
         # The values, and the photos they are made of, wait outside of the graph.
-        return bytes_needed(shaped) + beside + count * size * size * 3 * 6
+        return bytes_needed(shaped) + extra_bytes + count * size * size * 3 * 6
 
     batch = photos_at_once(needed, name)
     return BatchedGraph(lambda *arrays: graph(*map(tf.constant, arrays)), batch)
@@ -240,7 +240,7 @@ class _Sizes:
         self.work: dict[str, int] = {}  # by operation, while it is at work
         self.rounds = _max_loop_rounds(graph)
         for op in operations:
-            self._take(op)
+            self._add_operation(op)
         inputs = [x for op in operations if op.type == "Placeholder" for x in op.outputs]
         for x in (*getattr(graph, "outputs", ()), *inputs):
             self.readers[self.buffers[x.name]] += 1  # held until the end, by whoever asks
@@ -262,7 +262,7 @@ class _Sizes:
             held -= sum(self.bytes[name] for name in own if not self.readers[name])
         return most
 
-    def _take(self, op: Any) -> None:
+    def _add_operation(self, op: Any) -> None:
         view = op.type in _VIEWS and op.inputs
         for x in op.outputs:
             buffer = self.buffers[op.inputs[0].name] if view else x.name

@@ -77,7 +77,7 @@ class ModelRequest(TypedDict):
     Arguments that are arrays follow as bytes, see `write_message`.
     """
 
-    what: str
+    function: str
     arguments: dict[str, Any]
 
 
@@ -103,8 +103,8 @@ def checked_model_file(path: Path, compiled: bool = False) -> Iterator[Path]:
     """Give a model file that was checked, under a name that Keras reads, for a `with` block.
 
     The lab's own models, which lie among the runs, came with it or were written by this process,
-    are only looked at. Of any
-    other a private copy is checked and given, so that nobody can change it in between.
+    are only looked at. Of any other a private copy is checked and given, so that nobody can change
+    it in between.
 
     Args:
         path: the file.
@@ -146,6 +146,7 @@ def check_model(path: Path, name: str, digest: str) -> None:
     terms = {
         "format": FORMAT,
         "keras": metadata.version("keras"),
+        # A check under wider limits, or by another Keras, says nothing about this one.
         "limits": {k: v for k, v in allowed.model_dump().items() if k.startswith("model_")},
     }
 
@@ -363,6 +364,8 @@ def error_from_message(response: ModelResponse) -> ModelError | None:
     message, params = response.get("message"), response.get("params")
     if not isinstance(message, str) or not isinstance(params, dict):
         return None
+    # The sentence is shown and looked up in catalogues. Of its fields only plain ones are allowed:
+    # "{x.__class__}" or "{x:>999999999}" would let `str.format` do the model's bidding.
     plain = _FIELD.sub("", message)
     values = {k: v for k, v in params.items() if isinstance(v, (int, str))}
     if "{" in plain or "}" in plain:

@@ -41,7 +41,7 @@ def loading(folder: Path | None) -> None:
 
 
 def _loaders(train_folder: Path, photos: PhotoSplit) -> dict[str, Peer]:
-    """From photo files or from memory to batches as `fit` takes them."""
+    """Return readers from photo files or from memory to batches as `fit` takes them."""
     from catdog_core.training import pipeline
 
     flow = other_libraries.generator(augmented=True).flow_from_directory(
@@ -74,7 +74,7 @@ def _loaders(train_folder: Path, photos: PhotoSplit) -> dict[str, Peer]:
 
 
 def _taken(batches: Any, count: int) -> Peer:
-    """An endless source of batches, begun anew each round: none may work in another's turn."""
+    """Return an endless source of batches, begun anew each round, as none may work in another's."""
 
     def run() -> None:
         for _ in islice(iter(batches), count):
@@ -84,7 +84,7 @@ def _taken(batches: Any, count: int) -> Peer:
 
 
 def _warps(pixels: Photo) -> dict[str, Peer]:
-    """Batches of uint8 to batches of uint8, on one thread; first what no one can be faster than."""
+    """Return warps of uint8 batches on one thread; the first is what no one can be faster than."""
     rng = np.random.default_rng(0)
     parts = [pixels[start : start + BATCH] for start in range(0, len(pixels) - BATCH + 1, BATCH)]
     parts = (parts * 50)[:50]

@@ -159,7 +159,7 @@ def _press(page: Any, number: int) -> None:
 
 
 def _drag(page: Any, number: int) -> None:
-    """Grab the thumb and let go of it at a place of its own for each round, left to right."""
+    """Drag the thumb and let go of it at another position each round, left to right."""
     thumb = page.locator(_SLIDER).get_by_role("slider")
     thumb.scroll_into_view_if_needed()
     track = page.locator(f"{_SLIDER} [role=group]").bounding_box()

@@ -114,7 +114,7 @@ _LINES = (
     "import json, os, sys, time\n"
     "def say(**v): os.write(1, json.dumps({{'arrays': [], **v}}).encode() + b'\\n')\n"
     "sys.stdin.buffer.readline()\n"
-    "for line in sys.stdin.buffer:\n    asked = json.loads(line)['what']\n    "
+    "for line in sys.stdin.buffer:\n    asked = json.loads(line)['function']\n    "
 )
 
 

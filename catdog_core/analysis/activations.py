@@ -28,9 +28,13 @@ from .predict import Predictor, load_predictor
 
 @dataclass(frozen=True)
 class MapLayer:
-    """A layer that gives a map: its place among the network's steps, its name, kind and shape.
+    """A layer that gives a feature map.
 
-    `kind` is Keras's name of it, `shape` that of its map: (h, w, K).
+    Attributes:
+        index: among the nodes of the network's graph.
+        name: the layer's own.
+        kind: Keras's class, such as "Conv2D".
+        shape: of its map, (h, w, K).
     """
 
     index: int
@@ -51,9 +55,12 @@ class Box:
 
 @dataclass(frozen=True)
 class ChannelActivation:
-    """How much a channel answers to a photo: its largest or mean value, and where it is largest.
+    """How strongly a photo activates a channel.
 
-    `photo` counts the photos from 0, `row` and `column` are of the unit that answers most.
+    Attributes:
+        photo: its number, from 0.
+        value: the largest or the mean value of the channel's map.
+        row, column: of the unit with the largest value.
     """
 
     photo: int
@@ -86,7 +93,7 @@ def list_map_layers(predictor: Predictor) -> list[MapLayer]:
 def pooling_of_layer(predictor: Predictor, layer_index: int) -> tuple[Pooling, int]:
     """Return a `MaxPooling2D`'s settings, and the index of the layer whose map it takes.
 
-    A place below 0 is the photo, as `compute_activations` takes it.
+    An index below 0 is the photo, as `compute_activations` takes it.
     """
     if predictor.remote is not None:
         pool, strides, padding, before = predictor.remote.call("pooling", layer_index=layer_index)
@@ -278,7 +285,7 @@ def _axis_receptive_field(predictor: Predictor, layer_index: int, axis: int) -> 
         ]
         if input_fields and (step.is_feature_map):
             fields[at] = _field_after_layer(step.layer, _merge_fields(input_fields), axis)
-        else:  # what has lost its places hangs on the whole photo, and so does what it goes into
+        else:  # without positions it depends on the whole photo, as all that follows
             fields[at] = _ReceptiveField(1, size=predictor.size, step=0)
     return fields[layer_index]
 

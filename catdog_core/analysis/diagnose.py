@@ -278,7 +278,7 @@ class HistoryCurves:
     """The four curves (N,) of a history, and how far chance moves them.
 
     Attributes:
-        epochs: of each place, from 0; a history may have holes.
+        epochs: the number of each, from 0; a history may have holes.
         window: epochs that a level is the mean of.
         loss_noise, val_noise: scatter of single epochs' losses.
         val_error: standard error of the validation accuracy at the end.

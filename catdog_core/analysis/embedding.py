@@ -253,7 +253,7 @@ def encode_layout_csv(embedding: Embedding, xy: Numbers, table: PredictionTable)
 
     Args:
         embedding: the photos.
-        xy: (N, 2) their places.
+        xy: (N, 2) their positions.
         table: answers, among them those for these photos.
     """
     rows = {file: row for row, file in enumerate(table.files)}

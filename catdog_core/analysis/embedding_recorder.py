@@ -33,11 +33,12 @@ _MAX_UNSKETCHED = 1 << 17
 class EmbeddingRecorder:
     """Records what a model's last layer gets of photos, while `predictor` is used as usual.
 
-    Where that is a map of places, its mean over them is taken. More than `MAX_UNPROJECTED` values a
+    Of a feature map the mean over its positions is taken. More than `MAX_UNPROJECTED` values a
     photo, as of a network that flattens a large map, are projected by a random matrix of a fixed
-    seed: distances change by a few per cent (Johnson and Lindenstrauss), and memory stays small. Of
-    more than 131,072 values those whose places are the same modulo 65,536 are summed before, with
-    random signs: the matrix would take gigabytes.
+    seed: distances change by a few per cent (Johnson and Lindenstrauss, 1984), and memory stays
+    small. Of more than 131,072 values those whose indices are the same modulo 65,536 are summed
+    before, with random signs (a count sketch, Charikar et al. 2002): the matrix would take
+    gigabytes.
     """
 
     def __init__(self, predictor: Predictor, wanted: Collection[str]) -> None:
@@ -120,7 +121,7 @@ def compile_features(predictor: Predictor) -> BatchedGraph:
         )
     before = weighing[-1].input_indices[0]
     part = graph.submodel([graph.output_indices[0], before])
-    # A convolution's map becomes its mean over the places; of a flattened one all is projected.
+    # A convolution's map becomes its mean over the positions; of a flattened one all is projected.
     shape = graph.nodes[before].shape if before >= 0 else ()
     wide = min(shape[-1] or 0, _MAX_UNSKETCHED) if len(shape) == 2 else 0
     raw = predict.gives_raw_scores(model)

@@ -108,7 +108,7 @@ def _csv_error(path: Path, reason: object) -> RunError:
 def validate_rows(
     path: Path, names: Sequence[Any], rows: Sequence[Mapping[Any, Any]]
 ) -> list[dict[str, Any]]:
-    """Rows of an untrusted table of epochs as the lab's own.
+    """Return rows of an untrusted table of epochs as the lab's own.
 
     Args:
         path: where they are from, for the error.

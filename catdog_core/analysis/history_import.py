@@ -39,7 +39,7 @@ _PICKLE_OPCODES_READ = 50  # instructions of a pickle
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
-    """The rows of a history, an epoch each, in their order.
+    """Read the rows of a history, an epoch each, in their order.
 
     Raises:
         RunError: the file cannot be read, is a pickle, or is no history.
@@ -186,7 +186,7 @@ def _history_error(path: Path, kind: str, reason: object) -> RunError:
 
 
 def _rows_from_columns(path: Path, history: Any) -> list[dict[str, Any]]:
-    """The rows of a dict of lists, or of a list of dicts."""
+    """Return the rows of a dict of lists, or of a list of dicts."""
     if isinstance(history, Mapping) and isinstance(history.get("history"), Mapping):
         history = history["history"]  # a History object written down whole
     if isinstance(history, list) and all(isinstance(row, Mapping) for row in history):

@@ -149,7 +149,7 @@ def decision_margins(table: PredictionTable, threshold: float = 0.5) -> Numbers:
 def rank_photos(
     table: PredictionTable, order: RankingOrder, threshold: float = 0.5
 ) -> NDArray[np.int64]:
-    """Row numbers, the most telling first: largest "loss", least certain, or most surely "wrong".
+    """Rank photos, as row numbers: largest "loss" first, least certain, or most surely "wrong".
 
     "loss" and "uncertain" rank all photos, "wrong" only those whose answer is wrong.
     """

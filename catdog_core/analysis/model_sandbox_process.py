@@ -373,7 +373,7 @@ def _run_trial_predictions(predictor: Any, name: str, opened: Callable[[], None]
     try:
         gradcam.heat_maps(predictor, photos[: min(count, _MAPS)], 0)
     except ModelError:
-        pass  # it has no map of places, or one that takes too much: told to whoever asks for it
+        pass  # no feature map, or one that takes too much: whoever wants the heat map is told
     taken = _peak_memory() - before - _TENSORFLOW
     if taken > allowed.model_batch_bytes:
         raise ModelError(

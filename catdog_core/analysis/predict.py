@@ -42,16 +42,21 @@ class RemoteModel(Protocol):
 
 @dataclass(frozen=True)
 class Predictor:
-    """A loaded model and what is needed to ask it.
+    """A loaded model and what is needed to predict with it.
 
-    `classes` are its class names in output order, ``p_0`` names when it carries none
-    (`names_known` tells). `size` is the side of the square it takes, in pixels. `input_scale` is
-    the range of values it expects; None when the file does not tell, and then 0..1 is assumed,
-    the notes' own ``rescale=1/255``. `warnings` are message ids. `run_batch` takes values
-    (B, S, S, 3) float32 and gives probabilities as the model's units have them, (B, units), and
-    the scores these were made of; (B, 0) where there is no telling. `batch` is how many photos it
-    may get at once. `units` counts the outputs of its last layer. Where the model runs in a
-    process apart, `remote` answers for it, and `model` is None.
+    Attributes:
+        model: the Keras model; None where it runs in a process of its own.
+        classes: class names in output order; "p_0", "p_1" … where the file names none.
+        size: side of the square photos it takes in pixels, S.
+        names_known: whether the class names are the file's or a user's.
+        input_scale: the range of values it expects; None where the file does not tell, and then
+            0..1 is assumed, the notes' own ``rescale=1/255``.
+        warnings: what a user should know, messages of the catalogue.
+        run_batch: takes values (B, S, S, 3) float32; gives probabilities (B, units), and the scores
+            these were made of, or (B, 0) where the last layer is of an unknown kind.
+        batch: how many photos it may get at once.
+        units: outputs of its last layer; one for two classes with a sigmoid.
+        remote: the process that computes instead of `model`, or None.
     """
 
     model: keras.Model
@@ -165,7 +170,7 @@ def predict_photos(
         progress: called with the number of photos done.
     """
     rows: list[Prediction] = []
-    waiting: list[tuple[int, decode.Photo]] = []  # place in rows, fitted photo
+    waiting: list[tuple[int, decode.Photo]] = []  # index in rows, fitted photo
 
     def flush() -> None:
         probabilities, scores = predictor.predict_with_scores(

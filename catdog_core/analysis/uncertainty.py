@@ -24,7 +24,9 @@ def entropy(probabilities: Sequence[float]) -> float:
 
 
 def energy(scores: Sequence[float]) -> float:
-    """Energy at temperature 1 (Liu et al. 2020, arXiv:2010.03759): minus log of the sum of e^score.
+    """Return the energy at temperature 1: minus the logarithm of the sum of e^score.
+
+    W. Liu et al., "Energy-based Out-of-distribution Detection", NeurIPS 2020, arXiv:2010.03759.
 
     A network gives its largest scores to photos like those it learned from, so a low energy says
     "such photos I know" and a high one "none of my classes". The softmax divides by that very sum:

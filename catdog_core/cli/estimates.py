@@ -21,8 +21,8 @@ def _with_training_options(command: EstimateCommand) -> Callable[..., None]:
     Both commands take the photos, the settings and the network as ``train`` does, so the flags
     are declared here once.
 
-    Raises (the command made of it):
-        CatDogError: the folder is no dataset, a setting is none, or the network cannot work.
+    The command raises CatDogError where the folder is no dataset, a setting is none, or the
+    network cannot work.
     """
 
     def with_arguments(

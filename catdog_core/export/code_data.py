@@ -20,9 +20,12 @@ _KERAS_EXTENSIONS = {".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff"}
 class PhotoListing:
     """The photos of a run, and how its code comes by them.
 
-    `folders`: of the split its folder, and the folders of the classes in label order, where the
-    folders alone say it all; else None, and `listed` names the photos, by split and class.
-    `generator`: whether `ImageDataGenerator` feeds the training, as in the class notes.
+    Attributes:
+        root: the dataset's folder.
+        folders: by split its folder, and the folders of the classes in label order; None where the
+            folders alone do not say which photos to take.
+        listed: the photos' names by split and class, where `folders` is None.
+        generator: whether `ImageDataGenerator` feeds the training, as in the class notes.
     """
 
     root: Path
@@ -284,12 +287,12 @@ def _format_list(names: Sequence[str]) -> str:
 _GRID_CODE = '''\
 def grid(photos, titles, file):
     """Photos in a grid of four by five, as a picture and on the screen."""
-    figure, places = plt.subplots(4, 5, figsize=(10, 8.6), layout="constrained")
-    for place in places.flat:
-        place.axis("off")
-    for place, photo, title in zip(places.flat, photos, titles):
-        place.imshow(np.clip(np.asarray(photo) / 255, 0, 1))
-        place.set_title(title, fontsize=9)
+    figure, axes = plt.subplots(4, 5, figsize=(10, 8.6), layout="constrained")
+    for panel in axes.flat:
+        panel.axis("off")
+    for panel, photo, title in zip(axes.flat, photos, titles):
+        panel.imshow(np.clip(np.asarray(photo) / 255, 0, 1))
+        panel.set_title(title, fontsize=9)
     plt.savefig(file)
     SHOW
 '''

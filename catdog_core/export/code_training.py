@@ -256,12 +256,12 @@ class Schedule(keras.callbacks.Callback):
 '''
 PLOT_CODE = """\
 epochs = range(1, len(history.history["loss"]) + 1)
-figure, places = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-for place, name in zip(places, ("accuracy", "loss")):
-    place.plot(epochs, history.history[name], "r", label="training")
-    place.plot(epochs, history.history[f"val_{name}"], "b", label="validation")
-    place.set(title=name.capitalize(), xlabel="epoch")
-    place.legend()
+figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+for panel, name in zip(axes, ("accuracy", "loss")):
+    panel.plot(epochs, history.history[name], "r", label="training")
+    panel.plot(epochs, history.history[f"val_{name}"], "b", label="validation")
+    panel.set(title=name.capitalize(), xlabel="epoch")
+    panel.legend()
 plt.savefig("overfitting.png")
 SHOW
 """

@@ -37,8 +37,15 @@ _MAX_MISTAKES = 12  # mistakes shown
 
 @dataclass(frozen=True, eq=False)
 class Mistake:
-    """A photo called wrong: fitted, (S, S, 3) uint8, and the map of what spoke for the answer,
-    (S, S) 0..1, where the network has one; the true class and the answer by number.
+    """A photo called wrong.
+
+    Attributes:
+        file: its name within the dataset.
+        photo: fitted, (S, S, 3) uint8.
+        heat: Grad-CAM of the wrong answer, (S, S) 0..1; None where the network has none.
+        truth: the true class by number.
+        guess: the answer by number.
+        share: the answer's probability, 0..1.
     """
 
     file: str
@@ -145,7 +152,7 @@ def _compute_heat_maps(
 
     try:
         return gradcam.heat_maps(predictor, photos, guesses)
-    except CatDogError:  # a network that keeps no map of places
+    except CatDogError:  # a network without a feature map
         return None
 
 

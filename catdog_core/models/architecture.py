@@ -19,10 +19,14 @@ MAX_PARAMETERS = 200_000_000
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One row of a network's table.
+    """A layer, as one row of a network's table.
 
-    `output_shape` leaves the batch out: (height, width, channels) or (units,). `operations` are
-    its multiply-adds for one photo, None where they are not counted.
+    Attributes:
+        kind: Keras's class, such as "Conv2D", or the lab's word for a block.
+        detail: its size and what it does, such as "32 × 3×3, ReLU".
+        output_shape: without the batch: (height, width, channels) or (units,).
+        parameters: its weights and biases.
+        operations: multiply-adds for one photo, None where they are not counted.
     """
 
     kind: str
@@ -40,7 +44,7 @@ def list_sequential_layers(
     Args:
         network: the settings.
         image_size: side of the square input in pixels.
-        name: of the model, told in errors.
+        name: of the model, for errors.
 
     Raises:
         SettingsError: the photos shrink to nothing on the way, or there are too many parameters.

@@ -12,10 +12,13 @@ from ..config import MIXES, Augmentation, Training
 class Backbone:
     """A pretrained network without its classifier.
 
-    `features` is how many numbers it makes of a photo, `parameters` its weights and biases.
-    `blocks` can be unfrozen, counted from the end; `pattern` finds a layer's block in its name.
-    `keras_name` is its name in `keras.applications`, whose weights are downloaded; empty for the
-    bundled one.
+    Attributes:
+        title: the network's name in its paper.
+        features: how many numbers it makes of a photo.
+        parameters: its weights and biases.
+        blocks: how many can be unfrozen, counted from the end.
+        pattern: a regular expression that finds a layer's block at the start of its name.
+        keras_name: in `keras.applications`, whose weights are downloaded; empty for the bundled.
     """
 
     title: str
@@ -95,7 +98,7 @@ class Lite0Block:
     stride: int
 
     @property
-    def adds(self) -> bool:
+    def has_shortcut(self) -> bool:
         """Whether the block's input is added to its output."""
         return self.stride == 1 and self.channels_in == self.channels
 

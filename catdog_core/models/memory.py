@@ -49,7 +49,9 @@ _PUSHES = {"TensorListPushBack": 1, "TensorListSetItem": 2}
 class BatchedGraph:
     """A computation on photos as one graph, and how many photos it may get at once.
 
-    `run` takes values (B, S, S, 3) float32 and what else there is, B of each, as arrays.
+    Attributes:
+        run: takes values (B, S, S, 3) float32, and B of whatever else it was compiled for.
+        batch: how many photos it may get at once.
     """
 
     run: Callable[..., Any]
@@ -346,8 +348,8 @@ def _workspace_bytes(op: Any) -> int:
     """Return the bytes an operation takes while it works, beside its inputs and results.
 
     A backward convolution, which is also what a transposed one is, lays out every window of a
-    photo: as many numbers as the map has places, times those of a window; of several photos as many
-    as the processor's cache holds. Of 16-bit numbers and for large windows products copy.
+    photo: as many numbers as the map has positions, times those of a window; of several photos as
+    many as the processor's cache holds. Of 16-bit numbers and for large windows products copy.
     """
     if op.type in _BACKWARD:
         feature_map, window = (op.inputs[2], op.inputs[1])

@@ -305,7 +305,7 @@ def _lite0_block(x: Any, name: str, block: Lite0Block) -> Any:
         x = _lite0_conv(x, f"{name}_expand", block.channels_in * block.expand)
     x = _lite0_conv(x, f"{name}_depthwise", None, block.kernel, block.stride)
     x = _lite0_conv(x, f"{name}_project", block.channels, active=False)
-    if block.adds:
+    if block.has_shortcut:
         x = kl.Add(name=f"{name}_add")([x, before])
     return x
 

@@ -29,7 +29,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read by TensorFlow when it is imported
 os.environ.setdefault("MPLBACKEND", "agg")
 
-from .answering import answering
+from .inference import inference
 from .learning import learning
 from .load import load
 from .loading import loading, readers
@@ -44,7 +44,7 @@ SECTIONS: dict[str, Callable[[Path | None], None]] = {
     "loading": loading,
     "readers": readers,
     "training": training,
-    "answering": answering,
+    "answering": inference,
     "learning": learning,
     "page": page,
     "threshold": threshold,

@@ -82,6 +82,6 @@ def _train(photos: Path, flags: list[str]) -> Outcome:
 
 
 def _children_cpu() -> float:
-    """CPU seconds of the processes this one has started and that have ended."""
+    """Return CPU seconds of the processes this one has started and that have ended."""
     times = psutil.Process().cpu_times()
     return float(times.children_user + times.children_system)

@@ -30,7 +30,7 @@ import psutil
 
 from . import server
 from .measure import console, table
-from .wire import Visitor, visitor
+from .websocket_client import Visitor, visitor
 
 SLIDER = "augment_rotation_range"
 THINKS = 2.0
@@ -65,7 +65,7 @@ class Tally:
         self.times.setdefault(kind, []).append(seconds)
 
     def all(self) -> list[float]:
-        """Every interaction a person waited for; what redraws itself is none."""
+        """Return every interaction a person waited for; what redraws itself is none."""
         return [t for kind, times in self.times.items() if kind != "redrawn" for t in times]
 
 
@@ -125,7 +125,7 @@ def crowd(address: str, pid: int, acts: list[Act], seconds: float, page: str = "
 
 
 def growth(memory: list[tuple[float, float]]) -> float:
-    """How much larger the last fifth is than the third fifth, as a part of it; medians.
+    """Return by what part the last fifth is larger than the third fifth, by their medians.
 
     The first two fifths are left aside: there the model, TensorFlow and the caches are loaded.
     """
@@ -136,7 +136,7 @@ def growth(memory: list[tuple[float, float]]) -> float:
 
 
 def _seat(address: str, act: Act, tally: Tally, end: float, number: int, page: str) -> None:
-    """A place that is never empty: one visitor after the other does the same."""
+    """Let one visitor after the other do the same, until the time is up."""
     chance = random.Random(number)
     time.sleep(chance.uniform(0, THINKS))
     while time.monotonic() < end:
@@ -167,7 +167,7 @@ def _predict(one: Visitor, tally: Tally, chance: random.Random) -> None:
 
 
 def _answered(one: Visitor, photos: dict[str, bytes]) -> float:
-    """Seconds from photos on the server to all answers on the page, asked for in one upload."""
+    """Return seconds from photos on the server to all answers on the page, in one upload."""
     took = one.upload("predict_photos", photos)[-1].after
     start = time.perf_counter()
     while not one.shows(_ANSWER):
@@ -182,18 +182,18 @@ def _watch(one: Visitor, tally: Tally, chance: random.Random) -> None:
         tally.add("page opened", one.open("Train")[-1].after)
 
 
-def _look_around(one: Visitor, tally: Tally, chance: random.Random) -> None:
+def _browse(one: Visitor, tally: Tally, chance: random.Random) -> None:
     tally.add("page opened", one.open(chance.choice(_ROOMS))[-1].after)
 
 
 def _roles(sessions: int, watch: bool) -> list[Act]:
     fifth = max(sessions // 5, 1)
-    others: list[Act] = [_predict] * fifth + [_watch if watch else _look_around] * fifth
+    others: list[Act] = [_predict] * fifth + [_watch if watch else _browse] * fifth
     return others + [_move] * (sessions - len(others))
 
 
 def _photo(chance: random.Random) -> bytes:
-    """A drawn pet as a JPEG, another one each time."""
+    """Return a drawn pet as a JPEG, another one each time."""
     import numpy as np
 
     from catdog_core.data import synthetic
@@ -204,7 +204,7 @@ def _photo(chance: random.Random) -> bytes:
 
 
 def _hundred(address: str) -> float:
-    """Seconds from 100 photos on the server to their answers."""
+    """Return seconds from 100 photos on the server to their answers."""
     chance = random.Random(1)
     with visitor(address) as one:
         one.open("Predict")
@@ -217,7 +217,7 @@ def _hundred(address: str) -> float:
 
 @contextmanager
 def _training(environment: dict[str, str]) -> Iterator[None]:
-    """The class notes' network, in training as a page would have started it."""
+    """Train the class notes' network, as a page would have started it, during the block."""
     code = (
         "from catdog_core.data import datasets; from catdog_core import runs\n"
         "from catdog_core.config import Training\n"

@@ -20,9 +20,9 @@ from catdog_core.data.datasets import Dataset
 from catdog_core.imaging import decode
 from catdog_core.imaging.decode import Photo
 
-from . import peers
+from . import other_libraries
 from .measure import BATCH, SIZE, Peer, console, race, table, training_set
-from .peers import NOTES
+from .other_libraries import NOTES
 
 if TYPE_CHECKING:
     from catdog_core.storage.tfrecord import PhotoSplit
@@ -33,7 +33,7 @@ _SECONDS, _SAMPLE, _CHUNK = 9.0, 2000, 32
 
 
 def loading(folder: Path | None) -> None:
-    """Read or cached, augmented, batched, float32; then the warp alone and its limits."""
+    """Time photos read, augmented and batched as float32; then the warp alone."""
     with training_set(folder) as (train_folder, photos):
         pixels = np.asarray(photos.images)
         race("Augmented, batched, float32: ready for fit", _loaders(train_folder, photos), 7, OURS)
@@ -41,13 +41,13 @@ def loading(folder: Path | None) -> None:
 
 
 def _loaders(train_folder: Path, photos: PhotoSplit) -> dict[str, Peer]:
-    """From photo files or from memory to batches as `fit` takes them."""
+    """Return readers from photo files or from memory to batches as `fit` takes them."""
     from catdog_core.training import pipeline
 
-    flow = peers.generator(augmented=True).flow_from_directory(
+    flow = other_libraries.generator(augmented=True).flow_from_directory(
         train_folder, target_size=(SIZE, SIZE), batch_size=BATCH, class_mode="binary"
     )
-    memory = peers.generator(augmented=True).flow(
+    memory = other_libraries.generator(augmented=True).flow(
         np.asarray(photos.images, np.float32), photos.labels, batch_size=BATCH
     )
     steps = 200
@@ -62,19 +62,19 @@ def _loaders(train_folder: Path, photos: PhotoSplit) -> dict[str, Peer]:
     loaders = {
         "ImageDataGenerator, folder": _taken(flow, 20),
         "ImageDataGenerator, in memory": _taken(memory, 20),
-        "Keras layers in tf.data": _taken(peers.keras_layers(photos), 80),
+        "Keras layers in tf.data": _taken(other_libraries.keras_layers(photos), 80),
     }
-    change = peers.albumentations()
+    change = other_libraries.albumentations()
     if change is None:
         console.print("albumentations is not installed: left out.")
     else:
-        batches = peers.albumentations_batches(photos, change)
+        batches = other_libraries.albumentations_batches(photos, change)
         loaders["albumentations in tf.data"] = _taken(batches, steps)
     return {**loaders, OURS: Peer(ours, steps * BATCH)}
 
 
 def _taken(batches: Any, count: int) -> Peer:
-    """An endless source of batches, begun anew each round: none may work in another's turn."""
+    """Return an endless source of batches, begun anew each round, as none may work in another's."""
 
     def run() -> None:
         for _ in islice(iter(batches), count):
@@ -84,7 +84,7 @@ def _taken(batches: Any, count: int) -> Peer:
 
 
 def _warps(pixels: Photo) -> dict[str, Peer]:
-    """Batches of uint8 to batches of uint8, on one thread; first what no one can be faster than."""
+    """Return warps of uint8 batches on one thread; the first is what no one can be faster than."""
     rng = np.random.default_rng(0)
     parts = [pixels[start : start + BATCH] for start in range(0, len(pixels) - BATCH + 1, BATCH)]
     parts = (parts * 50)[:50]
@@ -106,7 +106,7 @@ def _warps(pixels: Photo) -> dict[str, Peer]:
         "limit: cv2.warpAffine alone": warped,
         "limit: copy and cast to float32": copied,
     }
-    change = peers.albumentations()
+    change = other_libraries.albumentations()
     if change is not None:
         warps["albumentations"] = lambda part: np.stack([change(image) for image in part])
     warps[WARP] = lambda part: augment.augment_batch(part, NOTES, rng)
@@ -122,7 +122,7 @@ def _over(parts: list[Photo], do: Callable[[Photo], object]) -> Callable[[], Non
 
 
 def readers(folder: Path | None) -> None:
-    """Photos a second of each reader, cold and warm; then the parts of their work, each alone."""
+    """Print photos a second of each reader, cold and warm; then the parts of their work, alone."""
     with training_set(folder) as (train_folder, photos):
         dataset = datasets.scan_folder(train_folder.parent)
         _readers(dataset)
@@ -153,7 +153,7 @@ def _number(rate: float | None) -> str:
 
 
 def _limits(paths: Sequence[Path], pixels: Photo) -> dict[str, Peer]:
-    """What the readers do, step by step and without the rest."""
+    """Return what the readers do, step by step and without the rest."""
     data = [path.read_bytes() for path in paths]
     target = np.empty((BATCH, SIZE, SIZE, 3), np.float32)
     batches = [pixels[at : at + BATCH] for at in range(0, len(pixels) - BATCH + 1, BATCH)]

@@ -73,7 +73,7 @@ def report(title: str, rows: Mapping[str, Sequence[float]]) -> None:
 
 
 def table(title: str, *columns: str) -> Table:
-    """An empty table whose columns of numbers stand to the right."""
+    """Return an empty table whose columns of numbers stand to the right."""
     sheet = Table(title=title, title_justify="left")
     for number, column in enumerate(columns):
         sheet.add_column(column, justify="right" if number else "left")
@@ -82,7 +82,7 @@ def table(title: str, *columns: str) -> Table:
 
 @contextmanager
 def training_set(folder: Path | None) -> Iterator[tuple[Path, PhotoSplit]]:
-    """The folder of the training photos, by class, and the same photos as our shards hold them."""
+    """Give the folder of training photos, by class, and the same photos as our shards hold them."""
     library_output.import_tensorflow()
     from catdog_core.storage import tfrecord
 
@@ -93,13 +93,13 @@ def training_set(folder: Path | None) -> Iterator[tuple[Path, PhotoSplit]]:
 
 
 def one_photo(folder: Path | None) -> Photo:
-    """One training photo, (150, 150, 3) uint8."""
+    """Return one training photo, (150, 150, 3) uint8."""
     with tempfile.TemporaryDirectory() as directory:
         item = datasets.scan_folder(folder or drawn(Path(directory))).items("train")[0]
         return decode.decode_and_fit(item.path.read_bytes(), SIZE)
 
 
 def drawn(directory: Path) -> Path:
-    """The drawn demo set, in a new folder inside `directory`."""
+    """Draw the demo set in a new folder inside `directory`, and return the folder."""
     datasets.make_demo(directory / "demo", seed=0)
     return directory / "demo"

@@ -31,7 +31,7 @@ _PHASES = {
 
 
 def memory(folder: Path | None = None) -> None:
-    """Two sizes, to show that memory does not grow with the dataset; `folder` is not used."""
+    """Measure two sizes, to show that memory does not grow with the dataset."""
     report(QUICK)
 
 
@@ -50,7 +50,7 @@ def report(counts: tuple[int, ...]) -> None:
 
 
 def measured(count: int, phases: Iterable[str] = _PHASES) -> dict[tuple[str, str], float]:
-    """What `count` photos take: figures by what they tell and their unit."""
+    """Return what `count` photos take: figures by what they tell and their unit."""
     with tempfile.TemporaryDirectory() as directory:
         root, packed = Path(directory) / "photos", Path(directory) / "packed"
         draw(root, count)
@@ -129,7 +129,7 @@ def _phase(name: str, root: Path, packed: Path) -> None:
 
 
 def _peak() -> int:
-    """The highest resident memory of this process so far, in bytes."""
+    """Return the highest resident memory of this process so far, in bytes."""
     try:  # unlike getrusage, not counting what the parent had before this program was loaded
         status = Path("/proc/self/status").read_text(encoding="ascii")
         return int(status.split("VmHWM:")[1].split()[0]) * 1024

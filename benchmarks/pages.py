@@ -13,7 +13,7 @@ import psutil
 
 from . import server
 from .measure import console, report
-from .wire import Arrival, visitor
+from .websocket_client import Arrival, visitor
 
 ROTATION = "augment_rotation_range"
 ROUNDS = 40
@@ -71,7 +71,7 @@ predictions.write_predictions(run, dataset, "validation", table, model)
 
 
 def page(folder: Path | None = None) -> None:
-    """A real Streamlit server on this machine; the client speaks its protocol, draws nothing."""
+    """Time a moved slider on a real Streamlit server; the client draws nothing."""
     pictures, ends, sizes = [], [], []
     with server.lab() as address, visitor(address) as one:
         one.open("Augment")
@@ -93,7 +93,7 @@ def _is_gallery(arrival: Arrival) -> bool:
 
 
 def threshold(_folder: Path | None = None) -> None:
-    """The answers are made up; nothing of a figure's cost depends on where they come from."""
+    """Time a moved threshold on the Evaluate page, with answers made up."""
     walls, busy = [], []
     with tempfile.TemporaryDirectory() as directory:
         environment = server.with_workspace(Path(directory) / "workspace")
@@ -116,7 +116,7 @@ def threshold(_folder: Path | None = None) -> None:
 
 
 def browser(folder: Path | None = None) -> None:
-    """A real Chromium before a real server on this machine, keys first, then the mouse."""
+    """Time a moved slider in a real Chromium, by keys first, then by the mouse."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -142,7 +142,7 @@ def browser(folder: Path | None = None) -> None:
 
 
 def _measured(page: Any, act: Any) -> list[float]:
-    """Seconds of each round; values not seen before, so that nothing is cached."""
+    """Return seconds of each round; values not seen before, so that nothing is cached."""
     times = []
     for number in range(_WARM_UP + ROUNDS):
         page.wait_for_timeout(250)  # a person looks, the server comes to rest
@@ -159,7 +159,7 @@ def _press(page: Any, number: int) -> None:
 
 
 def _drag(page: Any, number: int) -> None:
-    """Grab the thumb and let go of it at a place of its own for each round, left to right."""
+    """Drag the thumb and let go of it at another position each round, left to right."""
     thumb = page.locator(_SLIDER).get_by_role("slider")
     thumb.scroll_into_view_if_needed()
     track = page.locator(f"{_SLIDER} [role=group]").bounding_box()

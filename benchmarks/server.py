@@ -50,7 +50,7 @@ def running(folder: Path) -> Iterator[str]:
 def process(
     folder: Path, script: Path = PROJECT / "streamlit_app.py", *options: str, port: int = 0
 ) -> Iterator[tuple[str, int]]:
-    """As `running`, for any script of Streamlit; yields the address and the server's process id.
+    """Start any Streamlit script as `running`; yields the address and the server's process id.
 
     Args:
         folder: as there.
@@ -82,14 +82,14 @@ def process(
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port of an address of this machine at which nobody listens."""
+    """Return a port of an address of this machine at which nobody listens."""
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
 def with_workspace(folder: Path) -> dict[str, str]:
-    """The environment of a process of the lab with its workspace at `folder`.
+    """Return the environment of a process of the lab with its workspace at `folder`.
 
     Its server does not load TensorFlow by the way, which would disturb what is measured, unless
     ``CATDOG_WARM_UP`` asks for it.

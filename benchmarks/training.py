@@ -8,12 +8,12 @@ from typing import Any
 
 from catdog_core.config import PRESETS, Augmentation
 
-from . import peers
+from . import other_libraries
 from .measure import BATCH, SIZE, Peer, race, training_set
 
 
 def training(folder: Path | None) -> None:
-    """The notes' network in `fit`: ours beside plain Keras fed by ImageDataGenerator."""
+    """Time the notes' network in `fit`: ours beside plain Keras fed by ImageDataGenerator."""
     import keras
 
     from catdog_core.models import keras_models
@@ -27,7 +27,7 @@ def training(folder: Path | None) -> None:
         )  # no Rescaling: 0..1 comes in
         plain.build((None, SIZE, SIZE, 3))
         plain.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
-        flow = peers.generator(augmented=False).flow_from_directory(
+        flow = other_libraries.generator(augmented=False).flow_from_directory(
             train_folder, target_size=(SIZE, SIZE), batch_size=BATCH, class_mode="binary"
         )
         lab = keras_models.build_model("notes")
@@ -56,7 +56,7 @@ def training(folder: Path | None) -> None:
 
 
 def _pooled_first() -> Any:
-    """The notes' network, each ReLU after its pooling: the same outputs, a quarter of the ReLUs.
+    """Return the notes' network, each ReLU after its pooling: the same outputs, a quarter as many.
 
     ReLU never turns the order of two numbers, so the largest of four stays the largest.
     """

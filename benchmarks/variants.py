@@ -14,7 +14,7 @@ from catdog_core.base import library_output
 from catdog_core.imaging import decode
 from catdog_core.imaging.decode import Photo
 
-from . import peers
+from . import other_libraries
 from .measure import one_photo, report
 
 COUNT = 20
@@ -22,14 +22,14 @@ _ROUNDS, _PER_FIGURE = 40, 8  # a figure is drawn once in so many rounds: it tak
 
 
 def variants(folder: Path | None) -> None:
-    """From drawn values to encoded pictures, without any server."""
+    """Time drawn values to encoded pictures, without any server."""
     library_output.import_tensorflow()
     photo = one_photo(folder)
-    generator = peers.generator(augmented=True)
+    generator = other_libraries.generator(augmented=True)
     warping, encoding, both, figures = [], [], [], []
     for seed in range(-2, _ROUNDS):  # the rounds below 0 warm up
         start = time.perf_counter()
-        augmented = augment.make_variants(photo, peers.NOTES, COUNT, abs(seed))
+        augmented = augment.make_variants(photo, other_libraries.NOTES, COUNT, abs(seed))
         middle = time.perf_counter()
         for image, _ in augmented:
             decode.encode_photo(image)
@@ -53,7 +53,7 @@ def variants(folder: Path | None) -> None:
 
 
 def _figure(photo: Photo, generator: Any) -> bytes:
-    """The notes' way: photos of a generator, one after the other, each in axes of its own.
+    """Draw the notes' figure: photos of a generator, one after the other, each in its own axes.
 
     The file is the one `st.pyplot` makes, as a page would show the figure.
     """

@@ -15,7 +15,7 @@ import http_client
 import psutil
 import pytest
 
-from benchmarks import server, wire
+from benchmarks import server, websocket_client
 from catdog_core.base import access
 from catdog_core.base.errors import CatDogError
 from catdog_core.cli import serve
@@ -128,7 +128,7 @@ def test_a_class_is_let_in_at_the_lan_address_and_nobody_under_another_name(work
         assert http_client.websocket_status(address, origin="http://evil.example") == 403
         with pytest.raises(OSError):
             http_client.http_status(f"127.0.0.1:{port}", "GET", "/")
-        with wire.visitor(address) as one:
+        with websocket_client.visitor(address) as one:
             page_bytes = b"".join(each.message.SerializeToString() for each in one.open(""))
         assert b"Audience" in page_bytes and not one.faults
     finally:

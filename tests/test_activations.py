@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from keras import layers as kl
 
-from catdog_core.analysis import activations, gradcam, predict
-from catdog_core.analysis.pooling_mask import Pooling, find_pooling_winners
+from catdog_core.analysis import activations, gradcam, model_graph, predict
+from catdog_core.analysis.max_pooling import Pooling, find_pooling_winners
 from catdog_core.base.errors import ModelError
 from catdog_core.models import architecture, keras_models
 
@@ -60,8 +60,8 @@ def test_maps_have_the_shapes_told_and_kerass_own(network):
     map_layers = activations.list_map_layers(network)
     assert len(map_layers) > 2
     for one in (map_layers[0], map_layers[len(map_layers) // 2], map_layers[-1]):
-        layer = next(x for x in network.model._flatten_layers() if x.name == one.name)
-        values = activations.compute_activations(network, noise(network.size, 2), one.place)
+        layer = next(x for x in model_graph.list_layers(network.model) if x.name == one.name)
+        values = activations.compute_activations(network, noise(network.size, 2), one.index)
         assert values.shape == (2, *one.shape) and one.kind == type(layer).__name__
         if layer in network.model.layers:
             assert one.shape == layer.output.shape[1:]
@@ -72,38 +72,38 @@ def test_pooling_keeps_what_the_layer_gives(network):
     for one in activations.list_map_layers(network):
         if one.kind != "MaxPooling2D":
             continue
-        pooling, before = activations.pooling_of_layer(network, one.place)
+        pooling, before = activations.pooling_of_layer(network, one.index)
         inputs = activations.compute_activations(network, photos, before)[0, ..., 0]
         winners = find_pooling_winners(inputs, pooling)
-        result = activations.compute_activations(network, photos, one.place)[0, ..., 0]
+        result = activations.compute_activations(network, photos, one.index)[0, ..., 0]
         assert np.array_equal(inputs[winners.rows, winners.columns], result)
 
 
 def test_every_unit_has_a_field_or_a_reason(network):
     for one in activations.list_map_layers(network):
-        box = activations.receptive_field(network, one.place, one.shape[0] - 1, one.shape[1] - 1)
+        box = activations.receptive_field(network, one.index, one.shape[0] - 1, one.shape[1] - 1)
         assert box.bottom - max(box.top, 0) > 0 and box.top < network.size
 
 
 def test_the_strongest_photos_are_found_where_they_answer(network):
     photos = noise(network.size, 40)
     layer = activations.list_map_layers(network)[-1]
-    values = activations.compute_activations(network, photos, layer.place)[..., 1]
+    values = activations.compute_activations(network, photos, layer.index)[..., 1]
     seen = []
     top_photos = activations.top_activations(
-        network, iter(photos), layer.place, 1, 3, progress=seen.append
+        network, iter(photos), layer.index, 1, 3, progress=seen.append
     )
     assert [one.value for one in top_photos] == sorted(values.max(axis=(1, 2)), reverse=True)[:3]
     assert all(values[one.photo, one.row, one.column] == one.value for one in top_photos)
     assert seen == [32, 40]
-    means = activations.top_activations(network, iter(photos), layer.place, 1, 1, by_mean=True)
+    means = activations.top_activations(network, iter(photos), layer.index, 1, 1, by_mean=True)
     assert means[0].photo == values.mean(axis=(1, 2)).argmax()
 
 
 def test_heat_maps_and_scores_of_every_network(network):
     photos = noise(network.size, 2)
     assert gradcam.heat_maps(network, photos, [0, 1]).shape == (2, network.size, network.size)
-    probabilities, scores = network.answer(photos)
+    probabilities, scores = network.predict_with_scores(photos)
     assert probabilities.sum(axis=1) == pytest.approx([1, 1])
     last = 1 / (1 + np.exp(-scores)) if scores.shape[1] == 1 else np.exp(scores)
     last = last if scores.shape[1] == 1 else last / last.sum(axis=1, keepdims=True)
@@ -123,7 +123,7 @@ def test_the_network_is_as_it_was_once_it_has_been_opened():
 
 def test_a_unit_behind_a_gate_of_the_whole_sees_the_whole():
     network = predictor(skipping())
-    layer_indices = {one.name: one.place for one in activations.list_map_layers(network)}
+    layer_indices = {one.name: one.index for one in activations.list_map_layers(network)}
     assert activations.receptive_field(network, layer_indices["skip"], 0, 0) == activations.Box(
         -2, -2, 6, 6
     )
@@ -138,7 +138,7 @@ def test_maps_are_what_the_layers_give():
     network = predictor(model)
     layer = model.layers[2]
     layer_index = next(
-        one.place for one in activations.list_map_layers(network) if one.name == layer.name
+        one.index for one in activations.list_map_layers(network) if one.name == layer.name
     )
     direct = keras.Model(model.inputs[0], layer.output)(noise(64).astype(np.float32))
     assert activations.compute_activations(network, noise(64), layer_index) == pytest.approx(
@@ -161,7 +161,7 @@ def test_the_winners_are_those_of_kerass_pooling(padding, pool, strides):
 
 def test_of_equal_values_the_first_stands_for_all():
     winners = find_pooling_winners(np.zeros((4, 4), np.float32), Pooling((2, 2), (2, 2), "valid"))
-    assert winners.tied.all() and not winners.places.any()
+    assert winners.tied.all() and not winners.window_positions.any()
     assert winners.mask((4, 4)).sum() == 4
 
 
@@ -195,7 +195,7 @@ def linear(build):
 def asked(model):
     """The place of the layer of that name."""
     return next(
-        one.place for one in activations.list_map_layers(predictor(model)) if one.name == "asked"
+        one.index for one in activations.list_map_layers(predictor(model)) if one.name == "asked"
     )
 
 

@@ -15,8 +15,8 @@ from catdog_core.analysis import diagnose, histories
 from catdog_core.analysis.diagnose import RunContext
 
 RECORDED = Path(__file__).parent / "histories"
-PLAIN = RunContext(validation_photos=1000, planned=50, dropout=True, augmented=False)
-AUGMENTED = RunContext(validation_photos=500, planned=50, dropout=True, augmented=True)
+PLAIN = RunContext(validation_photos=1000, planned_epochs=50, dropout=True, augmented=False)
+AUGMENTED = RunContext(validation_photos=500, planned_epochs=50, dropout=True, augmented=True)
 
 
 def recorded(name):
@@ -178,14 +178,14 @@ def test_twelve_validation_photos_are_too_few_to_tell():
 
 
 def test_early_stopping_that_did_its_work_is_said():
-    facts = RunContext(validation_photos=1000, planned=80, patience=10, kept=37)
+    facts = RunContext(validation_photos=1000, planned_epochs=80, patience=10, kept_epoch=37)
     assert "early" in ids(diagnose.diagnose(recorded("notes_plain_50"), facts).remarks)
-    stopped = RunContext(validation_photos=1000, planned=80, patience=20, kept=37)
+    stopped = RunContext(validation_photos=1000, planned_epochs=80, patience=20, kept_epoch=37)
     assert "early" not in ids(diagnose.diagnose(recorded("notes_plain_50"), stopped).remarks)
 
 
 def test_a_training_that_goes_on_may_still_change():
-    facts = RunContext(validation_photos=1000, going_on=True)
+    facts = RunContext(validation_photos=1000, is_training=True)
     assert ids(diagnose.diagnose(recorded("notes_plain_50"), facts).steps)[0] == "wait"
 
 
@@ -200,7 +200,7 @@ def test_why_validation_beats_training_fits_the_training(dropout):
 def test_a_run_brings_what_is_known_of_it(workspace):
     folder = fakes.make_run(epochs=3, early_stopping=5, learning_rate=1e-3)
     facts = histories.build_run_context(runs.load_run(folder))
-    assert (facts.validation_photos, facts.planned, facts.patience) == (100, 3, 5)
+    assert (facts.validation_photos, facts.planned_epochs, facts.patience) == (100, 3, 5)
     assert (facts.dropout, facts.augmented, facts.learning_rate) == (True, False, 1e-3)
 
 

@@ -6,7 +6,7 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core.analysis import embedding, evaluate, predict, predictions
+from catdog_core.analysis import embedding, evaluate, model_graph, predict, predictions
 from catdog_core.analysis.embedding_recorder import MAX_UNPROJECTED, EmbeddingRecorder
 from catdog_core.config import Network
 from catdog_core.data import datasets
@@ -178,7 +178,7 @@ def watched(predictor, n=8):
     names = [f"{row}.jpg" for row in range(n)]
     watch = EmbeddingRecorder(predictor, names)
     probabilities = watch.predictor.predict(photos)
-    watch.take(names, list(photos))
+    watch.record(names, list(photos))
     return predictor.predict(photos), probabilities, watch
 
 
@@ -186,7 +186,7 @@ def test_the_model_that_comes_with_the_lab_is_watched(workspace):
     predictor = predict.load_predictor(model_registry.default_model_folder())  # a transfer network
     plain, probabilities, watch = watched(predictor, n=3)
     assert probabilities == pytest.approx(plain, abs=1e-6)
-    assert watch.embedding().values == 1280
+    assert watch.build_embedding().values == 1280
 
 
 @pytest.mark.parametrize("head", ["flatten", "average"])
@@ -195,7 +195,7 @@ def test_a_network_of_ones_own_is_watched(tmp_path, head):
     model = keras_models.build_model("custom", 48, network=network)
     plain, probabilities, watch = watched(saved(model, tmp_path / "m.keras"))
     assert probabilities == pytest.approx(plain, abs=1e-6)
-    assert len(watch.embedding()) == 8
+    assert len(watch.build_embedding()) == 8
 
 
 @pytest.mark.parametrize("name", ["notes", "notes-deep", "compact"])
@@ -203,9 +203,11 @@ def test_the_labs_networks_are_watched_without_changing_what_they_say(tmp_path, 
     predictor = saved(keras_models.build_model(name, 96), tmp_path / "m.keras")
     plain, probabilities, watch = watched(predictor)
     assert probabilities == pytest.approx(plain, abs=1e-6)
-    seen = watch.embedding()
+    seen = watch.build_embedding()
     assert len(seen) == 8 and seen.thumbnails[0].startswith(b"\xff\xd8")
-    last = [layer for layer in predictor.model._flatten_layers() if hasattr(layer, "kernel")][-1]
+    last = [
+        layer for layer in model_graph.list_layers(predictor.model) if hasattr(layer, "kernel")
+    ][-1]
     assert seen.values == int(last.kernel.shape[-2])
 
 
@@ -216,8 +218,8 @@ def test_what_is_noted_is_what_the_last_layer_gets(tmp_path):
     _, _, watch = watched(predictor)
     inner = keras.Model(predictor.model.inputs[0], predictor.model.layers[-1].input)
     photos = np.random.default_rng(0).integers(0, 256, (8, 48, 48, 3)).astype(np.uint8)
-    known = made(inner(predictor.values(photos)).numpy())
-    assert watch.embedding().parts == pytest.approx(known.parts, rel=1e-3, abs=1e-3)
+    known = made(inner(predictor.scale_photos(photos)).numpy())
+    assert watch.build_embedding().parts == pytest.approx(known.parts, rel=1e-3, abs=1e-3)
 
 
 def strange(keras, kind):
@@ -245,7 +247,7 @@ def test_models_from_elsewhere_are_watched_too(tmp_path, kind, values):
     predictor = saved(strange(keras, kind), tmp_path / "m.keras", ("a", "b", "c"))
     plain, probabilities, watch = watched(predictor)
     assert probabilities == pytest.approx(plain, abs=1e-6)
-    seen = watch.embedding()
+    seen = watch.build_embedding()
     assert seen.values == values
     assert seen.parts.shape[1] <= 8 and (values <= MAX_UNPROJECTED or kind == "flat")
 

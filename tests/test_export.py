@@ -148,14 +148,14 @@ def test_scores_without_an_activation_leave_the_lab_as_probabilities(kind, tmp_p
 def test_a_network_of_mixed_precision_leaves_the_lab_in_32_bits(kind, tmp_path):
     import keras
 
-    from catdog_core.export import converters
+    from catdog_core.export import model_writers
 
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         model_path = make_model_file(tmp_path, "notes")
     finally:
         keras.config.set_dtype_policy("float32")
-    inference_model, _ = converters.load_inference_model(model_path)
+    inference_model, _ = model_writers.load_inference_model(model_path)
     assert {layer.compute_dtype for layer in inference_model.layers} == {"float32"}
     extension = export.FORMATS[kind].extension
     assert (

@@ -69,7 +69,7 @@ def test_a_process_apart_answers_as_this_one_does(file, photos, ended):
     )
     map_layers = activations.list_map_layers(apart)
     assert map_layers == activations.list_map_layers(own) and len(map_layers) == 4
-    layer_index = map_layers[2].place
+    layer_index = map_layers[2].index
     assert np.allclose(
         activations.compute_activations(apart, photos, layer_index),
         activations.compute_activations(own, photos, layer_index),
@@ -83,8 +83,8 @@ def test_a_process_apart_answers_as_this_one_does(file, photos, ended):
     assert [one.photo for one in best[0]] == [one.photo for one in best[1]]
     watch = EmbeddingRecorder(apart, list("abcde"))
     watch.predictor.predict(photos)
-    watch.take(list("abcde"), photos)
-    assert watch.embedding().values == 13 * 13 * 4
+    watch.record(list("abcde"), photos)
+    assert watch.build_embedding().values == 13 * 13 * 4
     assert isolated_models.list_process_ids() == pids  # one process for all of it
     os.kill(pids[0], signal.SIGKILL)
     until(lambda: not psutil.pid_exists(pids[0]) or psutil.Process(pids[0]).status() == "zombie")
@@ -114,7 +114,7 @@ _LINES = (
     "import json, os, sys, time\n"
     "def say(**v): os.write(1, json.dumps({{'arrays': [], **v}}).encode() + b'\\n')\n"
     "sys.stdin.buffer.readline()\n"
-    "for line in sys.stdin.buffer:\n    asked = json.loads(line)['what']\n    "
+    "for line in sys.stdin.buffer:\n    asked = json.loads(line)['function']\n    "
 )
 
 
@@ -126,7 +126,7 @@ def scripted(monkeypatch, file, tmp_path, ended):
         monkeypatch.setattr(model_sandbox, "_START", _LINES + lines + "  # {path}")
         copy = tmp_path / name
         shutil.copy(file, copy)
-        return isolated_models.Isolated(copy, name)
+        return isolated_models.IsolatedModel(copy, name)
 
     return make
 
@@ -150,51 +150,51 @@ def scripted(monkeypatch, file, tmp_path, ended):
 def test_only_the_form_of_an_answer_is_believed(scripted, lines, words):
     model = scripted(lines)
     with pytest.raises(ModelError, match=words):
-        model.ask("answer", values=np.zeros((1, 2, 2, 3), np.float32))
+        model.call("answer", values=np.zeros((1, 2, 2, 3), np.float32))
 
 
 def test_arrays_of_another_shape_are_not_taken(scripted):
     lines = 'os.write(1, b\'{{"arrays": [["0", "float32", [2, 1]]]}}\\n\' + bytes(8))'
     with pytest.raises(ModelError, match="broke off"):
-        scripted(lines).ask("heat_maps", values=np.zeros((2, 2, 2, 3), np.float32))
+        scripted(lines).call("heat_maps", values=np.zeros((2, 2, 2, 3), np.float32))
 
 
 def test_a_process_that_takes_too_long_or_too_much_is_ended(scripted, monkeypatch, set_limits):
     set_limits(model_memory=100_000_000)
     model = scripted("x = bytearray(300_000_000); time.sleep(60)")
     with pytest.raises(ModelError, match="bytes of memory"):
-        model.ask("layers")
+        model.call("layers")
     set_limits(model_seconds=0)
     quick = scripted("time.sleep(0 if asked == 'describe' else 60); say(value=1)")
-    assert quick.ask("describe") == 1
+    assert quick.call("describe") == 1
     with pytest.raises(ModelError, match="more than 0 s"):
-        quick.ask("layers")
-    assert not isolated_models.list_process_ids() and quick.ask("describe") == 1
+        quick.call("layers")
+    assert not isolated_models.list_process_ids() and quick.call("describe") == 1
 
 
 def test_at_most_two_are_alive_and_the_one_not_asked_for_longest_goes(scripted):
     models = [scripted("say(value=os.getpid())", f"{n}.keras") for n in range(3)]
-    first, second = (model.ask("layers") for model in models[:2])
-    assert models[0].ask("layers") == first
-    third = models[2].ask("layers")
+    first, second = (model.call("layers") for model in models[:2])
+    assert models[0].call("layers") == first
+    third = models[2].call("layers")
     assert isolated_models.list_process_ids() == [first, third] and not psutil.pid_exists(second)
 
 
 def test_an_idle_process_ends_by_itself(scripted, monkeypatch):
     monkeypatch.setattr(isolated_models, "IDLE_SECONDS", 0.2)
-    pid = scripted("say(value=os.getpid())").ask("layers")
+    pid = scripted("say(value=os.getpid())").call("layers")
     until(lambda: not isolated_models.list_process_ids() and not psutil.pid_exists(pid))
 
 
 def test_a_question_that_waits_too_long_for_others_is_told_so(scripted, monkeypatch):
     monkeypatch.setattr(isolated_models, "BUSY_TIMEOUT", 0.1)
     model = scripted("say(value=1)")
-    assert model.ask("layers") == 1
+    assert model.call("layers") == 1
     process = isolated_models._acquire_process(model)
     with pytest.raises(ModelError, match="busy"):
-        model.ask("layers")
+        model.call("layers")
     isolated_models._release_process(process)
-    assert model.ask("layers") == 1
+    assert model.call("layers") == 1
 
 
 def test_no_process_outlives_a_server_that_is_killed(tmp_path, file):
@@ -202,10 +202,10 @@ def test_no_process_outlives_a_server_that_is_killed(tmp_path, file):
 import sys, pathlib
 sys.path.insert(0, {str(files.PROJECT)!r})
 from catdog_core.analysis import isolated_models
-model = isolated_models.Isolated(pathlib.Path(sys.argv[1]), "a.keras")
+model = isolated_models.IsolatedModel(pathlib.Path(sys.argv[1]), "a.keras")
 model.path = pathlib.Path("nowhere.keras")  # so that nothing heavy is loaded
 try:
-    model.ask("describe")
+    model.call("describe")
 except isolated_models.ModelError:
     print(isolated_models.list_process_ids()[0], flush=True)
 sys.stdin.read()

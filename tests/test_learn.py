@@ -72,21 +72,21 @@ def test_each_section_has_two_to_four_sentences_a_way_to_see_it_and_two_or_three
     for section in SECTIONS.values():
         sentences = re.findall(r"[.?](?:\s|$)", re.sub(r"`[^`]*`", "", section.text))
         assert 2 <= len(sentences) <= 5, section.id
-        assert section.shows and 2 <= len(section.questions) <= 3
+        assert section.demo_links and 2 <= len(section.questions) <= 3
         assert set(section.terms) <= set(TERMS)
         assert find_chapter(section.id) in CHAPTERS
 
 
 def test_what_buttons_set_are_settings_that_exist():
     for section in SECTIONS.values():
-        for show in section.shows:
+        for show in section.demo_links:
             recipe = RECIPES[show.training.get("model", "notes")].training
             Training(**{**recipe.model_dump(), **show.training})
             Augmentation(**(show.augmentation or {}))
 
 
 def test_the_notes_augmentation_of_the_sections_is_the_preset():
-    show = SECTIONS["augmentation"].shows[0]
+    show = SECTIONS["augmentation"].demo_links[0]
     assert PRESETS["none"].model_copy(update=dict(show.augmentation)) == PRESETS["notes"]
 
 
@@ -101,8 +101,8 @@ def test_explanations_can_be_told_with_any_runs_numbers(workspace, demo):
     ):
         for section in SECTIONS.values():
             for question in section.questions:
-                assert 0 <= question.right < len(question.options)
-                assert "{" not in question.because.format(**facts)
+                assert 0 <= question.correct < len(question.options)
+                assert "{" not in question.explanation.format(**facts)
 
 
 def test_numbers_are_the_runs_own_and_else_the_notes(workspace, demo):

@@ -66,7 +66,7 @@ def test_a_wrong_answer_tells_the_right_one_with_the_numbers_of_the_own_run(own)
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("section", "number"),
-    [(name, n) for name, section in SECTIONS.items() for n in range(len(section.shows))],
+    [(name, n) for name, section in SECTIONS.items() for n in range(len(section.demo_links))],
 )
 def test_each_button_leads_to_a_page_that_opens(own, section, number):
     app = press(own, section, number)

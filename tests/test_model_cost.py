@@ -51,7 +51,7 @@ def test_a_wide_model_gets_fewer_photos_at_once_everywhere(set_limits, kind):
     model = described(costly_models.KINDS[kind]())
     assert 1 <= model.batch < 32
     assert 1 <= embedding_recorder.EmbeddingRecorder(model, []).predictor.batch < 32
-    last = [layer.place for layer in activations.list_map_layers(model)][
+    last = [layer.index for layer in activations.list_map_layers(model)][
         -1:
     ]  # attention keeps no map
     assert all(activations.photos_at_once(model, layer_index) < 32 for layer_index in last)
@@ -75,7 +75,7 @@ def test_photos_reach_the_network_in_parts_that_fit(set_limits):
     gradcam.heat_maps(model, photos, 1)
     list(
         activations.top_activations(
-            model, iter(photos), activations.list_map_layers(model)[-1].place, 0
+            model, iter(photos), activations.list_map_layers(model)[-1].index, 0
         )
     )
     assert rows == [] and sum(seen) == 60 and 1 <= max(seen) <= model.batch < 20
@@ -181,7 +181,7 @@ for kind in {kinds!r}:
         "heat": lambda: gradcam.heat_maps(model, photos, 1),
         "embedding": lambda: recorder(model, []).predictor.predict(photos),
         "x-ray": lambda: list(
-            activations.top_activations(model, iter(photos), last_map(model).place, 0)
+            activations.top_activations(model, iter(photos), last_map(model).index, 0)
         ),
     }}
     for name in {uses!r}:

@@ -126,9 +126,10 @@ def test_only_the_form_of_an_answer_is_believed(status, answer, words):
 def test_memory_and_time_are_bounded_by_the_system(tmp_path):
     start = f"import sys; sys.path.insert(0, {str(files.PROJECT)!r})\n"
     start += "import catdog_core.analysis.model_sandbox_process as c\n"
-    flood = "c.bound(300_000_000)\ntry:\n    bytearray(10**9)\nexcept MemoryError:\n    sys.exit(9)"
+    flood = "c.limit_memory(300_000_000)\n"
+    flood += "try:\n    bytearray(10**9)\nexcept MemoryError:\n    sys.exit(9)"
     assert subprocess.run([sys.executable, "-c", start + flood]).returncode == 9
-    hang = "c._bound_cpu(0)\nwhile True: pass"
+    hang = "c._limit_cpu_time(0)\nwhile True: pass"
     assert subprocess.run([sys.executable, "-c", start + hang]).returncode in (-24, -9)
 
 

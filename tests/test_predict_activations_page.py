@@ -127,7 +127,7 @@ def test_the_map_can_be_clicked_wherever_it_is_and_shows_the_chosen_unit(notes):
     model = predict.build_predictor("model", notes, {"classes": ["cats", "dogs"]})
     layer = activations.list_map_layers(model)[1]
     fitted = np.zeros((48, 48, 3), np.uint8)
-    values = activations.compute_activations(model, fitted[None], layer.place)[0]
+    values = activations.compute_activations(model, fitted[None], layer.index)[0]
     what = Selection(None, model, fitted, [], [layer], layer, 3, values, {})
     chart = activations_view.channel_figure(what, 7, 11)
     assert len(chart.data[0].x) == 46 * 46

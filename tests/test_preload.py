@@ -11,7 +11,7 @@ from streamlit import runtime
 from timeouts import load_factor
 
 from benchmarks import server
-from benchmarks.wire import visitor
+from benchmarks.websocket_client import visitor
 from catdog_ui import loaders
 
 

@@ -37,7 +37,7 @@ class Tags(HTMLParser):
         self.text += data
 
 
-def page(folder, tmp_path, write=report.html, say=None):
+def page(folder, tmp_path, write=report.write_html_report, say=None):
     write(folder, tmp_path / "report.html", say)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     return text, Tags(text)
@@ -83,7 +83,7 @@ def test_a_report_loads_nothing_and_no_name_becomes_markup(trained, tmp_path):
 
 @pytest.mark.slow
 def test_live_curves_bring_their_script_along_and_end_in_no_name(trained, tmp_path):
-    text, parsed = page(trained, tmp_path, report.live)
+    text, parsed = page(trained, tmp_path, report.write_live_report)
     scripts = [a for tag, a in parsed.tags if tag == "script"]
     assert len(scripts) == 3 and not any("src" in a for a in scripts)
     assert 3_000_000 < len(text) < 8_000_000 and HOSTILE not in text
@@ -120,7 +120,7 @@ def test_many_classes_get_their_mistakes_named_and_no_huge_table(workspace, tmp_
 
 def test_a_run_without_an_epoch_has_no_report(workspace, tmp_path):
     with pytest.raises(RunError, match="no whole epoch"):
-        report.html(fakes.make_run(epochs=0), tmp_path / "report.html")
+        report.write_html_report(fakes.make_run(epochs=0), tmp_path / "report.html")
 
 
 def test_a_loss_that_broke_is_told_as_a_dash(workspace, tmp_path):

@@ -8,7 +8,7 @@ import http_client
 import psutil
 import pytest
 
-from benchmarks import server, wire
+from benchmarks import server, websocket_client
 
 HOSTILE = "http://evil.example"
 
@@ -93,12 +93,12 @@ def test_a_page_is_the_labs_own_through_a_tunnel_to_another_port(address):
 
 
 def test_a_file_is_taken_only_with_the_token_against_cross_site_requests(address):
-    with wire.visitor(address) as one:
+    with websocket_client.visitor(address) as one:
         one.open("Predict")
         path = f"/_stcore/upload_file/{one._session}/some-file"
         for method in ("PUT", "DELETE"):
             assert http_client.http_status(address, method, path, Origin=HOSTILE) == 403
-            cookie = {"Cookie": f"_streamlit_xsrf={wire.token(address)}"}
+            cookie = {"Cookie": f"_streamlit_xsrf={websocket_client.token(address)}"}
             assert http_client.http_status(address, method, path, **cookie) == 403
 
 
@@ -134,14 +134,14 @@ def test_no_path_leads_to_a_file_of_the_machine(address, path):
 
 
 def test_the_server_tells_nobody_of_its_use(address):
-    with wire.visitor(address) as one:
+    with websocket_client.visitor(address) as one:
         messages = [each.message for each in one.open("")]
     news = next(each.new_session for each in messages if each.WhichOneof("type") == "new_session")
     assert not news.config.gather_usage_stats
 
 
 def test_a_session_is_told_no_path_of_the_machine(address):
-    with wire.visitor(address) as one:
+    with websocket_client.visitor(address) as one:
         payload = b"".join(each.message.SerializeToString() for each in one.open("Data"))
     assert json.dumps(str(server.PROJECT / "catdog_core")).encode() not in payload
     assert b"Traceback" not in payload
@@ -152,7 +152,7 @@ def test_a_fault_on_a_page_is_told_without_its_details(tmp_path):
     script.write_text(
         "import streamlit as st\nst.title('Before')\nraise RuntimeError('secret-4711')"
     )
-    with server.process(tmp_path, script) as (address, _), wire.visitor(address) as one:
+    with server.process(tmp_path, script) as (address, _), websocket_client.visitor(address) as one:
         payload = b"".join(each.message.SerializeToString() for each in one.open(""))
     assert one.faults and b"Before" in payload
     assert b"secret-4711" not in payload and b"faulty.py" not in payload.split(b"Before")[1]

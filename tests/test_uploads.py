@@ -16,7 +16,7 @@ import psutil
 import pytest
 from starlette.exceptions import HTTPException
 
-from benchmarks import server, wire
+from benchmarks import server, websocket_client
 from catdog_ui import uploads
 
 MB = 2**20
@@ -37,7 +37,7 @@ def running(tmp_path_factory):
 @pytest.fixture
 def visitor(running):
     """A visitor on the Export page, whose uploader takes 60 MB."""
-    with wire.visitor(running[0]) as one:
+    with websocket_client.visitor(running[0]) as one:
         one.open("Export")
         yield one
 
@@ -63,7 +63,7 @@ def until(condition, seconds=45):
 
 def request(address, path, length, method="PUT", **headers):
     """The head of an upload with everything a browser of the lab sends."""
-    mark = wire.token(address)
+    mark = websocket_client.token(address)
     lines = {
         "Host": address,
         "Origin": f"http://{address}",
@@ -169,7 +169,7 @@ def test_an_upload_that_ends_after_its_session_is_not_kept(running):
     address = running[0]
     ip, port = address.split(":")
     with socket.create_connection((ip, int(port)), timeout=60) as line:
-        with wire.visitor(address) as one:
+        with websocket_client.visitor(address) as one:
             one.open("Export")
             url_info = one._places(["a.zip"])[0]
             payload = HEAD.encode() + b"x" * MB + TAIL.encode()
@@ -184,7 +184,7 @@ def test_an_upload_that_ends_after_its_session_is_not_kept(running):
 def test_uploads_of_a_closed_session_are_freed(running):
     address, process = running
     until(lambda: held(address) == 0)
-    with wire.visitor(address) as one:
+    with websocket_client.visitor(address) as one:
         one.open("Export")
         one.upload("export_bundle", {"b.zip": b"x" * (58 * MB)})
         assert until(lambda: held(address) == 58 * MB) and not one.faults
@@ -215,7 +215,10 @@ def test_a_signal_ends_a_server_with_open_pages_and_a_stalled_upload(tmp_path, n
     try:
         address = f"127.0.0.1:{port}"
         assert until(lambda: answers(address), 90)
-        with wire.visitor(address) as one, socket.create_connection(("127.0.0.1", port)) as line:
+        with (
+            websocket_client.visitor(address) as one,
+            socket.create_connection(("127.0.0.1", port)) as line,
+        ):
             one.open("Export")
             url_info = one._places(["a.zip"])[0]
             line.sendall(request(address, url_info.upload_url, MB) + HEAD.encode())

@@ -22,18 +22,22 @@ from ..models import memory
 from ..models.memory import BatchedGraph
 from ..training import epoch_weights
 from . import model_graph
-from .pooling_mask import Pooling
+from .max_pooling import Pooling
 from .predict import Predictor, load_predictor
 
 
 @dataclass(frozen=True)
 class MapLayer:
-    """A layer that gives a map: its place among the network's steps, its name, kind and shape.
+    """A layer that gives a feature map.
 
-    `kind` is Keras's name of it, `shape` that of its map: (h, w, K).
+    Attributes:
+        index: among the nodes of the network's graph.
+        name: the layer's own.
+        kind: Keras's class, such as "Conv2D".
+        shape: of its map, (h, w, K).
     """
 
-    place: int
+    index: int
     name: str
     kind: str
     shape: tuple[int, int, int]
@@ -51,9 +55,12 @@ class Box:
 
 @dataclass(frozen=True)
 class ChannelActivation:
-    """How much a channel answers to a photo: its largest or mean value, and where it is largest.
+    """How strongly a photo activates a channel.
 
-    `photo` counts the photos from 0, `row` and `column` are of the unit that answers most.
+    Attributes:
+        photo: its number, from 0.
+        value: the largest or the mean value of the channel's map.
+        row, column: of the unit with the largest value.
     """
 
     photo: int
@@ -63,18 +70,18 @@ class ChannelActivation:
 
 
 def list_map_layers(predictor: Predictor) -> list[MapLayer]:
-    """The layers with a map, from the first to the last; those of nested models among them."""
+    """List the layers that give a feature map, in order; those of nested models among them."""
     if predictor.remote is not None:
-        layers = predictor.remote.ask("layers")
+        layers = predictor.remote.call("layers")
         return [
             MapLayer(layer_index, name, kind, tuple(shape))
             for layer_index, name, kind, shape in layers
         ]
     map_layers = []
     for layer_index, step in enumerate(
-        model_graph.build_model_graph(predictor.model, predictor.size).steps
+        model_graph.build_model_graph(predictor.model, predictor.size).nodes
     ):
-        if step.has_places:
+        if step.is_feature_map:
             height, width, channels = (n or 0 for n in step.shape[1:])
             kind = type(step.layer).__name__
             map_layers.append(
@@ -84,22 +91,22 @@ def list_map_layers(predictor: Predictor) -> list[MapLayer]:
 
 
 def pooling_of_layer(predictor: Predictor, layer_index: int) -> tuple[Pooling, int]:
-    """How a `MaxPooling2D` goes about, and the place of the step whose map it takes.
+    """Return a `MaxPooling2D`'s settings, and the index of the layer whose map it takes.
 
-    A place below 0 is the photo, as `compute_activations` takes it.
+    An index below 0 is the photo, as `compute_activations` takes it.
     """
     if predictor.remote is not None:
-        pool, strides, padding, before = predictor.remote.ask("pooling", place=layer_index)
+        pool, strides, padding, before = predictor.remote.call("pooling", layer_index=layer_index)
         return Pooling(tuple(pool), tuple(strides), padding), before
-    step = model_graph.build_model_graph(predictor.model, predictor.size).steps[layer_index]
+    step = model_graph.build_model_graph(predictor.model, predictor.size).nodes[layer_index]
     layer = step.layer
-    return Pooling(layer.pool_size, layer.strides, layer.padding), step.given[0]
+    return Pooling(layer.pool_size, layer.strides, layer.padding), step.input_indices[0]
 
 
 def compute_activations(
     predictor: Predictor, photos: NDArray[np.uint8], layer_index: int
 ) -> NDArray[np.float32]:
-    """What a layer gives of fitted photos, (N, S, S, 3) uint8 to (N, h, w, K) float32.
+    """Return a layer's activations of fitted photos, (N, S, S, 3) uint8 to (N, h, w, K) float32.
 
     Args:
         predictor: the model.
@@ -107,20 +114,20 @@ def compute_activations(
         layer_index: as `list_map_layers` tells it; below 0 for the photo as the network
             gets it.
     """
-    values = predictor.values(photos)
+    values = predictor.scale_photos(photos)
     if layer_index < 0:
         return values
     if predictor.remote is not None:
-        return np.asarray(predictor.remote.ask("maps", values=values, place=layer_index))
+        return np.asarray(predictor.remote.call("maps", values=values, layer_index=layer_index))
     run = _compile_submodel(predictor.model, predictor.size, layer_index)
-    parts = [np.asarray(run.run(values[rows])) for rows in run.parts(len(values))]
+    parts = [np.asarray(run.run(values[rows])) for rows in run.slices(len(values))]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def photos_at_once(predictor: Predictor, layer_index: int) -> int:
-    """How many photos `compute_activations` may be asked about at once for a layer."""
+    """Return how many photos `compute_activations` may get at once for a layer."""
     if predictor.remote is not None:
-        return int(predictor.remote.ask("photos_at_once", place=layer_index))
+        return int(predictor.remote.call("photos_at_once", layer_index=layer_index))
     return (
         predictor.batch
         if layer_index < 0
@@ -129,7 +136,7 @@ def photos_at_once(predictor: Predictor, layer_index: int) -> int:
 
 
 def first_layer_filters(predictor: Predictor) -> NDArray[np.float32]:
-    """The filters of the first convolution, (K, k, k, 3), 0..1; a weight of 0 is 0.5.
+    """Return the filters of the first convolution as pictures, (K, k, k, 3), 0..1.
 
     Each is scaled by itself: trained ones differ in strength by a factor of a hundred.
 
@@ -137,8 +144,8 @@ def first_layer_filters(predictor: Predictor) -> NDArray[np.float32]:
         ModelError: no convolution looks at the colours of the photo.
     """
     if predictor.remote is not None:
-        return np.asarray(predictor.remote.ask("filters"))
-    for layer in predictor.model._flatten_layers():
+        return np.asarray(predictor.remote.call("filters"))
+    for layer in model_graph.list_layers(predictor.model):
         if isinstance(layer, kl.Conv2D) and layer.kernel.shape[2] == 3:
             kernel = np.asarray(layer.kernel, dtype=np.float32).transpose(3, 0, 1, 2)
             scale = np.abs(kernel).max(axis=(1, 2, 3), keepdims=True)
@@ -153,7 +160,7 @@ def first_layer_filters(predictor: Predictor) -> NDArray[np.float32]:
 def activations_by_epoch(
     path: Path, epochs: Iterable[Path], photo: Photo, layer_index: int, channel: int
 ) -> Iterator[NDArray[np.float32]]:
-    """A channel's map of a fitted photo after earlier epochs of a run, (h, w) each.
+    """Yield a channel's activations of a fitted photo after earlier epochs of a run, (h, w) each.
 
     Args:
         path: the run's `best.keras`.
@@ -181,7 +188,7 @@ def top_activations(
     by_mean: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> list[ChannelActivation]:
-    """The photos a channel answers to most, the first of all first.
+    """Return the photos that activate a channel most, the strongest first.
 
     Photos are read and let go of in batches, so there may be any number of them.
 
@@ -213,7 +220,7 @@ def top_activations(
 
 
 def receptive_field(predictor: Predictor, layer_index: int, row: int, column: int) -> Box:
-    """All pixels that can reach a unit of a layer's map.
+    """Return the box of all pixels that can reach a unit of a layer's map.
 
     Args:
         predictor: the model.
@@ -226,7 +233,9 @@ def receptive_field(predictor: Predictor, layer_index: int, row: int, column: in
     """
     if predictor.remote is not None:
         return Box(
-            *predictor.remote.ask("receptive_field", place=layer_index, row=row, column=column)
+            *predictor.remote.call(
+                "receptive_field", layer_index=layer_index, row=row, column=column
+            )
         )
     down, across = (_axis_receptive_field(predictor, layer_index, axis) for axis in (0, 1))
     top, left = (f.start + at * f.step for f, at in ((down, row), (across, column)))
@@ -235,8 +244,8 @@ def receptive_field(predictor: Predictor, layer_index: int, row: int, column: in
 
 @lru_cache(maxsize=16)
 def _compile_submodel(model: keras.Model, size: int, layer_index: int) -> BatchedGraph:
-    """The network up to a step as one graph: values (B, S, S, 3) to its result, float32."""
-    part = model_graph.build_model_graph(model, size).part([layer_index])
+    """Compile the network up to a layer: values (B, S, S, 3) to its result, float32."""
+    part = model_graph.build_model_graph(model, size).submodel([layer_index])
 
     def run(batch: tf.Tensor) -> tf.Tensor:
         return tf.cast(part(batch, training=False), tf.float32)
@@ -255,7 +264,7 @@ class _ReceptiveField:
     step: int = 1
 
     def window(self, kernel: int, stride: int, same: bool) -> _ReceptiveField:
-        """After a window of `kernel` units that moves by `stride`."""
+        """Return the field after a window of `kernel` units that moves by `stride`."""
         count = -(-self.count // stride) if same else (self.count - kernel) // stride + 1
         pad = max((count - 1) * stride + kernel - self.count, 0) // 2 if same else 0
         return _ReceptiveField(
@@ -267,20 +276,22 @@ class _ReceptiveField:
 
 
 def _axis_receptive_field(predictor: Predictor, layer_index: int, axis: int) -> _ReceptiveField:
-    """What the units of a step see along an axis."""
+    """Return what the units of a layer see along an axis."""
     fields: dict[int, _ReceptiveField] = {}
-    opened = model_graph.build_model_graph(predictor.model, predictor.size)
-    for at, step in enumerate(opened.steps[: layer_index + 1]):
-        input_fields = [_ReceptiveField(predictor.size) if p < 0 else fields[p] for p in step.given]
-        if input_fields and (step.has_places):
+    graph = model_graph.build_model_graph(predictor.model, predictor.size)
+    for at, step in enumerate(graph.nodes[: layer_index + 1]):
+        input_fields = [
+            _ReceptiveField(predictor.size) if p < 0 else fields[p] for p in step.input_indices
+        ]
+        if input_fields and (step.is_feature_map):
             fields[at] = _field_after_layer(step.layer, _merge_fields(input_fields), axis)
-        else:  # what has lost its places hangs on the whole photo, and so does what it goes into
+        else:  # without positions it depends on the whole photo, as all that follows
             fields[at] = _ReceptiveField(1, size=predictor.size, step=0)
     return fields[layer_index]
 
 
 def _merge_fields(fields: list[_ReceptiveField]) -> _ReceptiveField:
-    """Of maps laid together: from the earliest pixel any of them sees to the latest."""
+    """Merge the fields of maps laid together: from the earliest pixel to the latest."""
     if not all(field.step for field in fields):
         return next(field for field in fields if not field.step)
     start = min(field.start for field in fields)

@@ -180,62 +180,86 @@ ALL_WELL = N_("Nothing needs mending. Test the model on photos it has never met.
 Values: TypeAlias = NDArray[np.float64]
 
 Z = 1.96
-"""Standard errors to either side of a 95 % interval."""
+"""Standard errors to either side of a 95 % interval of the normal distribution."""
 
 
 def standard_error(accuracy: float, photos: int) -> float:
-    """The binomial standard error of an accuracy measured on so many photos.
+    """Return the binomial standard error of an accuracy measured on so many photos.
 
-    It is taken a little inside 0..1, since "all right" of a few photos is not certain either.
+    It is sqrt(p (1 - p) / n), with p moved a little inside 0..1 by one right and one wrong photo
+    more (Laplace's rule of succession): "all right" of a few photos is not certain either, and
+    would have the error 0.
+
+    Args:
+        accuracy: a fraction, 0..1.
+        photos: how many were measured, at least 1.
     """
     share = (min(max(accuracy, 0.0), 1.0) * photos + 1) / (photos + 2)
     return sqrt(share * (1 - share) / photos)
 
 
 def window_size(count: int) -> int:
-    """Epochs to average of a curve of `count` epochs: 3 of a short one, at most 7."""
+    """Return how many epochs to average of a curve of `count` epochs: an odd number, 3 to 7.
+
+    About a tenth of the epochs: enough to calm their scatter, few enough not to smear the bend of
+    the curve. Fewer than 3 would leave a single wild epoch its say.
+    """
     return int(np.clip(2 * (count // 20) + 1, 3, 7))
 
 
 def moving_average(values: Values, size: int) -> Values:
-    """Means over all runs of `size` neighbours: (N,) to (N - size + 1,); the last is the end."""
+    """Return the means of all `size` neighbours: (N,) to (N - size + 1,); the last is the end."""
     return np.convolve(values, np.full(size, 1 / size), mode="valid")
 
 
 def residual_std(values: Values) -> float:
-    """The standard deviation of single values about a smooth curve through them.
+    """Return the standard deviation of single values about a smooth curve through them.
 
-    Each value is held against the mean of its neighbours. The median makes it robust: a sharp
-    bend or one wild epoch hardly moves it. 0 for fewer than three values.
+    Each value is held against the mean of its two neighbours, so that a trend does not count as
+    scatter. The median absolute deviation makes it robust: a sharp bend or one wild epoch hardly
+    moves it. 0 for fewer than three values.
     """
     if len(values) < 3:
         return 0.0
     off = values[1:-1] - (values[:-2] + values[2:]) / 2
+    # 1.4826 turns a median absolute deviation into a standard deviation, for normal values
+    # (Rousseeuw and Croux, 1993). A value less the mean of two others varies 1 + 2 / 4 = 1.5 times
+    # as much as a single one.
     return float(1.4826 * np.median(np.abs(off)) / sqrt(1.5))
 
 
 def split_last_half(values: Values) -> tuple[Values, Values]:
-    """The last half of a curve, at least four values where there are, itself halved."""
+    """Return the two halves of a curve's last half, which has at least four values if it can."""
     late = values[-max(4, len(values) // 2) :]
     return late[: len(late) // 2], late[len(late) // 2 :]
 
 
 def is_still_falling(values: Values, noise: float) -> bool:
-    """Whether a curve with this scatter surely still fell in its last half."""
+    """Return whether a curve with this scatter surely still fell in its last half.
+
+    Its third quarter is compared with its fourth, as two means of independent values: a t-like
+    test at 2 standard errors, which is asked once, and so needs no more.
+    """
     first, second = split_last_half(values)
     error = noise * sqrt(1 / len(first) + 1 / len(second))
     return bool(first.mean() - second.mean() > 2 * error)
 
 
 def to_array(values: Sequence[float]) -> Values:
-    """Numbers as an array (N,) of float64."""
+    """Return numbers as an array (N,) of float64."""
     return np.asarray(values, dtype=np.float64)
 
 
 METRICS: tuple[MetricName, ...] = ("loss", "accuracy", "val_loss", "val_accuracy")
 MIN_STANDARD_ERRORS = 3.0
-"""Standard errors a change must have: epochs are looked at one by one, so 2 would be too few."""
-_LOSS_SPREAD = 0.25  # of the losses of single photos; cautious, since real ones have 0.4 to 0.9
+"""Standard errors a change must have to count as one.
+
+At 2, one curve in 20 would show a change by chance at a given epoch; but the best of all epochs is
+compared with the last, so there are many chances. At 3 it is one in 370 for each.
+"""
+_LOSS_SPREAD = 0.25
+"""Standard deviation of the losses of single photos, at least, so that the mean over n of them is
+uncertain by this over sqrt(n). Measured ones are 0.4 to 0.9: this errs on the side of a verdict."""
 
 
 class CompleteRow(TypedDict):
@@ -249,7 +273,7 @@ class CompleteRow(TypedDict):
 
 
 def clean_history(history: Iterable[EpochRow]) -> list[CompleteRow]:
-    """The rows that hold all four metrics, by epoch; of an epoch told twice the last counts."""
+    """Return the rows that hold all four metrics, by epoch; of an epoch twice the last counts."""
     rows_by_epoch: dict[int, CompleteRow] = {}
     for row in history:
         epoch = row.get("epoch")
@@ -276,11 +300,11 @@ class HistoryCurves:
     """The four curves (N,) of a history, and how far chance moves them.
 
     Attributes:
-        epochs: of each place, from 0; a history may have holes.
-        size: epochs that a level is the mean of.
+        epochs: the number of each, from 0; a history may have holes.
+        window: epochs that a level is the mean of.
         loss_noise, val_noise: scatter of single epochs' losses.
         val_error: standard error of the validation accuracy at the end.
-        easier: epochs in which validation was better than training.
+        easier_epochs: epochs in which validation was better than training.
     """
 
     epochs: list[int]
@@ -288,14 +312,14 @@ class HistoryCurves:
     accuracy: Values
     val_loss: Values
     val_accuracy: Values
-    size: int
+    window: int
     loss_noise: float
     val_noise: float
     val_error: float
-    easier: int
+    easier_epochs: int
 
     @classmethod
-    def of(cls, rows: list[CompleteRow], facts: RunContext) -> HistoryCurves:
+    def from_rows(cls, rows: list[CompleteRow], facts: RunContext) -> HistoryCurves:
         loss, accuracy, val_loss, val_accuracy = (
             to_array([row[name] for row in rows]) for name in METRICS
         )
@@ -310,12 +334,15 @@ class HistoryCurves:
             accuracy=accuracy,
             val_loss=val_loss,
             val_accuracy=val_accuracy,
-            size=size,
+            window=size,
+            # At least 1e-3: a loss near 0 has no scatter, and rounding is no change.
             loss_noise=max(residual_std(loss), 1e-3),
             val_noise=max(residual_std(val_loss), _LOSS_SPREAD / sqrt(photos) if photos else 1e-3),
             val_error=error,
             # Smoothed labels keep the training loss up, and the validation has the true ones.
-            easier=int(np.sum(val_accuracy > accuracy if facts.smoothed else val_loss < loss)),
+            easier_epochs=int(
+                np.sum(val_accuracy > accuracy if facts.smoothed else val_loss < loss)
+            ),
         )
 
     @property
@@ -323,23 +350,27 @@ class HistoryCurves:
         """How many epochs there are."""
         return len(self.epochs)
 
-    def end(self, values: Values) -> float:
-        """The level of a curve at its end."""
-        return float(values[-self.size :].mean())
+    def final_level(self, values: Values) -> float:
+        """Return the level of a curve at its end: the mean of the last window."""
+        return float(values[-self.window :].mean())
 
-    def sure(self, noise: float) -> float:
-        """What two levels must differ by, to be told from chance."""
-        return MIN_STANDARD_ERRORS * noise * sqrt(2 / self.size)
+    def significant_change(self, noise: float) -> float:
+        """Return what two levels must differ by, to be told from chance.
+
+        Each is a mean of `window` epochs, so their difference has the standard error
+        noise * sqrt(2 / window).
+        """
+        return MIN_STANDARD_ERRORS * noise * sqrt(2 / self.window)
 
     @property
     def gap(self) -> float:
         """Training minus validation accuracy at the end."""
-        return self.end(self.accuracy) - self.end(self.val_accuracy)
+        return self.final_level(self.accuracy) - self.final_level(self.val_accuracy)
 
     @property
-    def lowest(self) -> int:
-        """The window, by its first epoch's place, in which the validation loss was lowest."""
-        return int(np.argmin(moving_average(self.val_loss, self.size)))
+    def lowest_window(self) -> int:
+        """The index of the first epoch of the window in which the validation loss was lowest."""
+        return int(np.argmin(moving_average(self.val_loss, self.window)))
 
     @property
     def still_learning(self) -> bool:
@@ -351,39 +382,44 @@ class HistoryCurves:
         """Whether the training loss surely fell in the last half."""
         return is_still_falling(self.loss, self.loss_noise)
 
-    def wrong(self, facts: RunContext) -> float:
-        """The better of the two accuracies' errors, as a part of guessing's error."""
-        best = max(self.end(self.accuracy), self.end(self.val_accuracy))
+    def error_over_guessing(self, facts: RunContext) -> float:
+        """Return the smaller error of the two accuracies, as a part of guessing's error.
+
+        1 is no better than guessing, 0 all right. So 80 % of two classes (0.4) and of ten (0.22)
+        can be held against one threshold.
+        """
+        best = max(self.final_level(self.accuracy), self.final_level(self.val_accuracy))
         return (1 - best) / (1 - 1 / facts.classes)
 
-    def best_in(self, start: int) -> int:
-        """The place of the epoch with the lowest validation loss within a window."""
-        return start + int(np.argmin(self.val_loss[start : start + self.size]))
+    def best_epoch_in_window(self, start: int) -> int:
+        """Return the index of the epoch with the lowest validation loss within a window."""
+        return start + int(np.argmin(self.val_loss[start : start + self.window]))
 
     def numbers(self) -> dict[str, float]:
-        """What a verdict rests on; see `diagnose.diagnose`."""
-        best = float(moving_average(self.val_loss, self.size).min())
+        """Return the numbers a verdict rests on; see `diagnose.diagnose`."""
+        best = float(moving_average(self.val_loss, self.window).min())
         return {
             "epochs": self.count,
-            "training_loss": self.end(self.loss),
-            "training_accuracy": self.end(self.accuracy),
-            "validation_loss": self.end(self.val_loss),
-            "validation_accuracy": self.end(self.val_accuracy),
+            "training_loss": self.final_level(self.loss),
+            "training_accuracy": self.final_level(self.accuracy),
+            "validation_loss": self.final_level(self.val_loss),
+            "validation_accuracy": self.final_level(self.val_accuracy),
             "gap": self.gap,
             "validation_error": self.val_error,
-            "best_epoch": self.epochs[self.best_in(self.lowest)],
+            "best_epoch": self.epochs[self.best_epoch_in_window(self.lowest_window)],
             "best_loss": best,
-            "rise": self.end(self.val_loss) - best,
-            "easier_epochs": self.easier,
+            "rise": self.final_level(self.val_loss) - best,
+            "easier_epochs": self.easier_epochs,
         }
 
     def verdict(self, kind: VerdictKind, message: str, **params: Any) -> Verdict:
-        """A verdict on these curves."""
+        """Return a verdict on these curves."""
         return Verdict(kind, message, params, numbers=self.numbers())
 
 
 RECOMMENDED_PATIENCE = 5
-"""Epochs without a better one that early stopping is advised to wait."""
+"""Epochs without a better one that early stopping is advised to wait: single epochs scatter, and
+with 1 or 2 it would end most trainings on a bad one."""
 
 
 @dataclass(frozen=True)
@@ -393,10 +429,10 @@ class RunContext:
     Attributes:
         classes: number of classes; it fixes what guessing gives.
         validation_photos: photos each validation measured.
-        planned: epochs it was started for.
-        going_on: whether it still trains.
-        broke_in: the epoch, from 0, in which the loss became no number and ended the training.
-        kept: the epoch, from 0, whose model is kept.
+        planned_epochs: epochs it was started for.
+        is_training: whether it still trains.
+        diverged_epoch: the epoch, from 0, in which the loss became NaN, ending the training.
+        kept_epoch: the epoch, from 0, whose model is kept.
         patience: epochs early stopping waits, 0 for none.
         learning_rate: of the start.
         augmented: whether training photos were changed at random.
@@ -407,10 +443,10 @@ class RunContext:
 
     classes: int = 2
     validation_photos: int | None = None
-    planned: int | None = None
-    going_on: bool = False
-    broke_in: int | None = None
-    kept: int | None = None
+    planned_epochs: int | None = None
+    is_training: bool = False
+    diverged_epoch: int | None = None
+    kept_epoch: int | None = None
     patience: int = 0
     learning_rate: float | None = None
     augmented: bool | None = None
@@ -420,7 +456,7 @@ class RunContext:
 
 
 def add_remarks(verdict: Verdict, facts: RunContext) -> Verdict:
-    """The verdict with the remarks and next steps that fit it."""
+    """Return the verdict with the remarks and next steps that fit it."""
     remarks = tuple(_remarks(verdict, facts))
     return replace(verdict, remarks=remarks, steps=tuple(_next_steps(verdict, facts)))
 
@@ -430,19 +466,24 @@ def _remarks(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
     if verdict.kind not in ("diverged", "too_short"):
         yield from _explain_better_validation(verdict, facts)
     epochs = int(numbers.get("epochs", 0))
-    if facts.planned and facts.patience and not facts.going_on and 0 < epochs < facts.planned:
-        params = {"n": epochs, "planned": facts.planned, "patience": facts.patience}
-        if facts.kept is not None and epochs - 1 - facts.kept >= facts.patience:
+    if (
+        facts.planned_epochs
+        and facts.patience
+        and not facts.is_training
+        and 0 < epochs < facts.planned_epochs
+    ):
+        params = {"n": epochs, "planned": facts.planned_epochs, "patience": facts.patience}
+        if facts.kept_epoch is not None and epochs - 1 - facts.kept_epoch >= facts.patience:
             yield Message("early", STOPPED_EARLY, params)
-    if verdict.kind in ("overfitting", "diverged") and facts.kept is not None:
-        yield Message("kept", KEPT_EPOCH, {"epoch": facts.kept + 1})
+    if verdict.kind in ("overfitting", "diverged") and facts.kept_epoch is not None:
+        yield Message("kept", KEPT_EPOCH, {"epoch": facts.kept_epoch + 1})
     if facts.validation_photos and verdict.kind not in ("diverged", "too_short"):
         points = 100 * Z * numbers["validation_error"]
         yield Message("chance", ACCURACY_MARGIN, {"n": facts.validation_photos, "points": points})
 
 
 def _explain_better_validation(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
-    """Why validation was better than training, where it was in at least half of the epochs."""
+    """Explain why validation was better than training in at least half of the epochs."""
     epochs, easier = (int(verdict.numbers[name]) for name in ("epochs", "easier_epochs"))
     learnt = verdict.message != NO_LEARNING  # two coins tossed differ as well
     if not learnt or 2 * easier < epochs:
@@ -459,7 +500,7 @@ def _explain_better_validation(verdict: Verdict, facts: RunContext) -> Iterator[
 
 
 def _next_steps(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
-    if facts.going_on:
+    if facts.is_training:
         yield Message("wait", STILL_TRAINING)
     match verdict.kind:
         case "overfitting":
@@ -492,7 +533,7 @@ def _underfitting_steps(verdict: Verdict, facts: RunContext) -> Iterator[Message
     rate = facts.learning_rate
     if verdict.message == NO_LEARNING:
         wild = rate is not None and rate >= 1e-2
-        if verdict.numbers["epochs"] < 20 and not facts.going_on and not wild:
+        if verdict.numbers["epochs"] < 20 and not facts.is_training and not wild:
             yield Message("more_epochs", SLOW_START)
         if rate and rate <= 1e-5:
             yield Message("raise_rate", RAISE_RATE, {"rate": rate, "higher": 10 * rate})
@@ -509,16 +550,16 @@ def _underfitting_steps(verdict: Verdict, facts: RunContext) -> Iterator[Message
 def _too_short_steps(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
     if verdict.message == TOO_FEW_PHOTOS:
         yield Message("more_validation", MORE_VALIDATION)
-    elif not facts.going_on:
+    elif not facts.is_training:
         yield Message("more_epochs", ENOUGH_EPOCHS, {"n": 10})
 
 
 def _healthy_steps(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
-    if verdict.message == STILL_LEARNING and not facts.going_on:
+    if verdict.message == STILL_LEARNING and not facts.is_training:
         yield Message("more_epochs", MORE_EPOCHS, {"n": 2 * int(verdict.numbers["epochs"])})
     elif verdict.message == GAP_GROWING:
         yield Message("augment", AUGMENT_MORE if facts.augmented else AUGMENT)
-    elif not facts.going_on:
+    elif not facts.is_training:
         yield Message("all_well", ALL_WELL)
         if facts.pretrained or verdict.numbers["validation_accuracy"] > 0.95:
             return
@@ -533,14 +574,24 @@ def _lower_rate_step(facts: RunContext, by: int) -> Message:
 
 
 MIN_EPOCHS = 5
-"""Epochs below which nothing but a divergence can be told."""
+"""Epochs below which nothing but a divergence can be told: fewer hardly
+hold two levels to compare, each the mean of three."""
 MIN_VALIDATION_PHOTOS = 20
-"""Validation photos below which nothing but a divergence can be told."""
-_MIN_RISE = 0.05  # of the best validation loss
-_MIN_GAP = 0.05  # accuracy
-_UNDERFITTING_ERROR = (
-    0.3  # of guessing's error: what fits no better than this and moves no more is underfitting
-)
+"""Validation photos below which nothing but a divergence can be told: of 20, one photo is 5 points
+of accuracy, and its 95 % interval is some ±20 points wide."""
+_MIN_RISE = 0.05
+"""The part of the best validation loss by which it must have risen. In long
+trainings a rise of 1 or 2 % is certain, and no reason to stop."""
+_MIN_GAP = 0.05
+"""Points of accuracy, as a fraction, that training must be ahead of validation: so much is usual
+where all is well, since training photos have been seen."""
+_UNDERFITTING_ERROR = 0.3
+"""The part of guessing's error that is much: 85 % accuracy of two classes. What fits no better, and
+moves no more, has not even learnt its training photos."""
+_GUESSING_MARGIN = 0.05
+"""Accuracy above guessing, as a fraction, that is hardly better than guessing."""
+_LEARNT_MARGIN = 0.15
+"""Accuracy above guessing, as a fraction, that a network must have had to have lost it again."""
 
 
 def diagnose(history: Iterable[EpochRow], facts: RunContext | None = None) -> Verdict:
@@ -562,12 +613,15 @@ def diagnose(history: Iterable[EpochRow], facts: RunContext | None = None) -> Ve
     for number, row in enumerate(rows):
         if not all(isfinite(row[name]) for name in METRICS):
             return add_remarks(_not_finite(number, row), facts)
-    if facts.broke_in is not None:
-        return add_remarks(_not_finite(len(rows), {"epoch": facts.broke_in}), facts)
+    if facts.diverged_epoch is not None:
+        return add_remarks(_not_finite(len(rows), {"epoch": facts.diverged_epoch}), facts)
     if not rows:
         return add_remarks(Verdict("too_short", NO_EPOCHS), facts)
-    curves = HistoryCurves.of(rows, facts)
-    judges = (
+    curves = HistoryCurves.from_rows(rows, facts)
+    # The first that fits is the verdict. Divergence comes first, since it is certain after any
+    # number of epochs; then what makes all others impossible to tell; overfitting before
+    # underfitting, since a network that overfits has learnt its training photos.
+    checks = (
         _diverged,
         _too_short,
         _no_learning,
@@ -575,7 +629,7 @@ def diagnose(history: Iterable[EpochRow], facts: RunContext | None = None) -> Ve
         _val_loss_plateau,
         _underfitting,
     )
-    verdict = next((v for judge in judges if (v := judge(curves, facts))), None)
+    verdict = next((v for check in checks if (v := check(curves, facts))), None)
     return add_remarks(verdict or _healthy(curves, facts), facts)
 
 
@@ -585,9 +639,13 @@ def _not_finite(count: int, row: Mapping[str, Any]) -> Verdict:
 
 
 def _diverged(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
-    """The loss far above guessing and above where it was, or all that was learnt lost again."""
+    """Judge that training diverged: its loss explodes, or all that was learnt is lost again.
+
+    Guessing all classes alike has the loss log(classes). A sound training may be a little above it
+    at first; twice that, and twice its own lowest, comes of steps that overshoot.
+    """
     guess, low = log(facts.classes), int(np.argmin(curves.loss))
-    end = curves.end(curves.loss) if curves.count >= MIN_EPOCHS else float(curves.loss[-1])
+    end = curves.final_level(curves.loss) if curves.count >= MIN_EPOCHS else float(curves.loss[-1])
     if end > max(2 * guess, 2 * float(curves.loss[low])):
         return curves.verdict(
             "diverged",
@@ -597,22 +655,29 @@ def _diverged(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
             end=end,
             guess=guess,
         )
-    if curves.count < MIN_EPOCHS or curves.end(curves.accuracy) - 1 / facts.classes > 0.05:
+    if (
+        curves.count < MIN_EPOCHS
+        or curves.final_level(curves.accuracy) - 1 / facts.classes > _GUESSING_MARGIN
+    ):
         return None
     return _collapsed(curves, facts)
 
 
 def _collapsed(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
-    """Of a training that ends with guessing: whether large steps brought it there."""
+    """Judge of a training that ends with guessing whether large steps brought it there.
+
+    A single epoch at three times guessing's loss is such a step: the weights were thrown so far
+    that units are dead since, and the gradient with them. Else accuracy was once clearly there.
+    """
     worst = int(np.argmax(curves.loss))
     if curves.loss[worst] > 3 * log(facts.classes):
         high, epoch = float(curves.loss[worst]), curves.epochs[worst] + 1
         return curves.verdict("diverged", LOSS_SPIKED, high=high, epoch=epoch)
-    levels = moving_average(curves.accuracy, curves.size)
-    high, end = float(levels.max()), curves.end(curves.accuracy)
-    if high - 1 / facts.classes < 0.15:
+    levels = moving_average(curves.accuracy, curves.window)
+    high, end = float(levels.max()), curves.final_level(curves.accuracy)
+    if high - 1 / facts.classes < _LEARNT_MARGIN:
         return None
-    epoch = curves.epochs[int(np.argmax(levels)) + curves.size // 2] + 1
+    epoch = curves.epochs[int(np.argmax(levels)) + curves.window // 2] + 1
     return curves.verdict("diverged", ACCURACY_COLLAPSED, epoch=epoch, high=high, end=end)
 
 
@@ -626,54 +691,69 @@ def _too_short(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
 
 
 def _no_learning(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
-    """Neither curve is clearly better than guessing."""
+    """Judge that nothing was learnt: neither accuracy is clearly better than guessing."""
     guess = 1 / facts.classes
-    train, validation = curves.end(curves.accuracy), curves.end(curves.val_accuracy)
-    if max(train - 0.05, validation - max(0.05, MIN_STANDARD_ERRORS * curves.val_error)) > guess:
+    train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
+    if (
+        max(
+            train - _GUESSING_MARGIN,
+            validation - max(_GUESSING_MARGIN, MIN_STANDARD_ERRORS * curves.val_error),
+        )
+        > guess
+    ):
         return None
     return curves.verdict("underfitting", NO_LEARNING, n=curves.count, train=train, guess=guess)
 
 
 def _val_loss_rising(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
-    """Validation loss surely above its best while training loss surely fell."""
-    start, size = curves.lowest, curves.size
+    """Judge overfitting: validation loss surely above its best while training loss surely fell.
+
+    The last window may not overlap the best one by more than half: what both hold is no change.
+    """
+    start, size = curves.lowest_window, curves.window
     last = curves.count - size
     levels = moving_average(curves.val_loss, size)
     train = moving_average(curves.loss, size)
     rise = float(levels[last] - levels[start])
     if (
         last - start <= size // 2
-        or rise < max(curves.sure(curves.val_noise), _MIN_RISE * float(levels[start]))
-        or train[start] - train[last] < curves.sure(curves.loss_noise)
+        or rise < max(curves.significant_change(curves.val_noise), _MIN_RISE * float(levels[start]))
+        or train[start] - train[last] < curves.significant_change(curves.loss_noise)
     ):
         return None
     return _overfitting(curves, start, VAL_LOSS_RISING)
 
 
 def _val_loss_plateau(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
-    """Training loss fell on, validation loss stands, and the accuracies are clearly apart."""
+    """Judge overfitting where validation loss stands still while training loss falls on.
+
+    The accuracies must be clearly apart as well, since the training loss of a well-regularised
+    network may fall for long without harm.
+    """
     if curves.gap < max(_MIN_GAP, MIN_STANDARD_ERRORS * curves.val_error) or curves.still_learning:
         return None
-    levels = moving_average(curves.val_loss, curves.size)
-    train = moving_average(curves.loss, curves.size)
+    levels = moving_average(curves.val_loss, curves.window)
+    train = moving_average(curves.loss, curves.window)
     last = len(levels) - 1
-    # No new low for a while; or, for longer, nothing that chance would not make.
-    near = float(levels.min()) + curves.sure(curves.val_noise)
+    # Since when it stands: since its lowest level, which must be a fifth of the training ago; or
+    # since it first came within chance of that, which must be half of it, and 15 epochs: within
+    # chance a slow fall looks like standing still, too.
+    near = float(levels.min()) + curves.significant_change(curves.val_noise)
     reached = int(np.argmax(levels <= near))
     for start, least in (
-        (curves.lowest, max(curves.size + 1, curves.count // 5)),
+        (curves.lowest_window, max(curves.window + 1, curves.count // 5)),
         (reached, max(15, curves.count // 2)),
     ):
         fell = float(train[start] - train[last])
-        if last - start >= least and fell > curves.sure(curves.loss_noise):
+        if last - start >= least and fell > curves.significant_change(curves.loss_noise):
             return _overfitting(curves, start, VAL_LOSS_PLATEAU)
     return None
 
 
 def _overfitting(curves: HistoryCurves, start: int, message: str) -> Verdict:
-    train = moving_average(curves.loss, curves.size)
-    best = float(moving_average(curves.val_loss, curves.size)[start])
-    since = curves.epochs[curves.best_in(start)]
+    train = moving_average(curves.loss, curves.window)
+    best = float(moving_average(curves.val_loss, curves.window)[start])
+    since = curves.epochs[curves.best_epoch_in_window(start)]
     numbers = curves.numbers()
     params = {
         "epoch": since + 1,
@@ -687,10 +767,14 @@ def _overfitting(curves: HistoryCurves, start: int, message: str) -> Verdict:
 
 
 def _underfitting(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
-    """Both curves have levelled off where much is still wrong."""
-    if curves.wrong(facts) < _UNDERFITTING_ERROR or curves.still_learning or curves.training_falls:
+    """Judge underfitting: both curves have levelled off where much is still wrong."""
+    if (
+        curves.error_over_guessing(facts) < _UNDERFITTING_ERROR
+        or curves.still_learning
+        or curves.training_falls
+    ):
         return None
-    train, validation = curves.end(curves.accuracy), curves.end(curves.val_accuracy)
+    train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
     return curves.verdict("underfitting", UNDERFITTING, train=train, validation=validation)
 
 
@@ -698,7 +782,7 @@ def _healthy(curves: HistoryCurves, facts: RunContext) -> Verdict:
     if curves.gap > max(_MIN_GAP, MIN_STANDARD_ERRORS * curves.val_error):
         return curves.verdict("healthy", GAP_GROWING, gap=100 * curves.gap)
     if curves.still_learning or (
-        curves.training_falls and curves.wrong(facts) > _UNDERFITTING_ERROR
+        curves.training_falls and curves.error_over_guessing(facts) > _UNDERFITTING_ERROR
     ):
         then, now = split_last_half(curves.val_loss)
         train_then, train_now = split_last_half(curves.loss)
@@ -711,5 +795,5 @@ def _healthy(curves: HistoryCurves, facts: RunContext) -> Verdict:
             train_then=float(train_then.mean()),
             train_now=float(train_now.mean()),
         )
-    train, validation = curves.end(curves.accuracy), curves.end(curves.val_accuracy)
+    train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
     return curves.verdict("healthy", CONVERGED, train=train, validation=validation)

@@ -17,7 +17,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,17 @@ MAX_COMPONENTS = 50
 """Principal components kept at most."""
 NEIGHBOURS = 5
 FORMAT = 1
+
+
+class _Metadata(TypedDict, total=False):
+    """What an array file holds beside its arrays, as JSON; a layout's has `format` and `key`."""
+
+    format: int
+    fingerprint: str
+    model: str
+    files: list[str]
+    values: int
+    key: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +74,7 @@ class Embedding:
 
 
 def sample_files(names: Sequence[str], most: int = MAX_PHOTOS, seed: int = 0) -> list[str]:
-    """At most so many of some files, drawn by lot, in their order; the same of the same seed."""
+    """Return at most `most` of some files, drawn at random by a seed, in their order."""
     if len(names) <= most:
         return list(names)
     rows = np.random.default_rng(seed).choice(len(names), most, replace=False)
@@ -73,9 +84,11 @@ def sample_files(names: Sequence[str], most: int = MAX_PHOTOS, seed: int = 0) ->
 def build_embedding(
     names: Sequence[str], features: Numbers, thumbnails: Sequence[bytes], values: int
 ) -> Embedding:
-    """Reduce what a network makes of photos to principal components.
+    """Reduce a network's features of photos to principal components, and find near photos.
 
-    A component's sign is free; scikit-learn turns each so that its largest loading is positive,
+    The components are those of the centred features (PCA, Pearson 1901): up to 50 of them hold
+    nearly all variance of what a last layer gets, and t-SNE and UMAP are quicker and less noisy on
+    them. A component's sign is free; scikit-learn makes its largest loading positive,
     and the same photos give the same map whatever their order.
 
     Args:
@@ -118,20 +131,19 @@ def build_embedding(
 
 
 def layout_embedding(embedding: Embedding, method: LayoutMethod, seed: int = 0) -> Numbers:
-    """(N, 2) places of photos, worked out here; see `projections.compute_layout`."""
+    """Return positions of photos, (N, 2), computed here; see `projections.compute_layout`."""
     return projections.compute_layout(embedding.parts, method, seed)
 
 
 def write_embedding(
     run_dir: Path, dataset: Dataset, split: str, embedding: Embedding, model: str
 ) -> None:
-    """Keep an embedding beside the answers of a run; `model` is the `predictions.digest_model` of
-    it.
+    """Store an embedding beside the predictions of a run, with the model's `digest_model`.
 
     Raises:
         CatDogError: the disk is full or not writable.
     """
-    about = {
+    metadata: _Metadata = {
         "format": FORMAT,
         "fingerprint": dataset.fingerprint,
         "model": model,
@@ -147,21 +159,23 @@ def write_embedding(
         "lengths": lengths,
         "thumbnails": np.frombuffer(b"".join(embedding.thumbnails), np.uint8),
     }
-    _write_arrays(_embedding_path(run_dir, dataset, split, ""), about, arrays)
+    _write_arrays(_embedding_path(run_dir, dataset, split, ""), metadata, arrays)
 
 
 def read_embedding(run_dir: Path, dataset: Dataset, split: str) -> Embedding | None:
-    """What was kept, where it is whole and of this model and these photos; else None."""
+    """Return the stored embedding where it is whole, of this model and these photos; else None."""
     try:
-        about, arrays = _read_arrays(_embedding_path(run_dir, dataset, split, ""))
-        if about["format"] > FORMAT or not predictions.same_photos(dataset, about):
+        metadata, arrays = _read_arrays(_embedding_path(run_dir, dataset, split, ""))
+        if metadata["format"] > FORMAT or not predictions.has_same_photos(
+            dataset, metadata["fingerprint"]
+        ):
             return None
-        if about["model"] != predictions.digest_model(Path(run_dir) / "best.keras"):
+        if metadata["model"] != predictions.digest_model(Path(run_dir) / "best.keras"):
             return None
         ends = np.cumsum(arrays["lengths"])
         pictures = arrays["thumbnails"].tobytes()
         embedding = Embedding(
-            files=tuple(map(str, about["files"])),
+            files=tuple(map(str, metadata["files"])),
             parts=arrays["parts"],
             shares=arrays["shares"],
             nearest=arrays["nearest"],
@@ -169,8 +183,8 @@ def read_embedding(run_dir: Path, dataset: Dataset, split: str) -> Embedding | N
                 pictures[end - size : end]
                 for end, size in zip(ends, arrays["lengths"], strict=True)
             ),
-            values=int(about["values"]),
-            key=str(about["key"]),
+            values=int(metadata["values"]),
+            key=str(metadata["key"]),
         )
         is_complete = (
             len(embedding)
@@ -191,7 +205,7 @@ def write_layout(
     embedding: Embedding,
     xy: Numbers,
 ) -> None:
-    """Keep a layout of an embedding. Raises CatDogError."""
+    """Store a layout of an embedding. Raises CatDogError."""
     path = _embedding_path(run_dir, dataset, split, f"-{method}")
     _write_arrays(path, {"format": FORMAT, "key": embedding.key}, {"xy": xy})
 
@@ -199,13 +213,13 @@ def write_layout(
 def read_layout(
     run_dir: Path, dataset: Dataset, split: str, method: LayoutMethod, embedding: Embedding
 ) -> Numbers | None:
-    """A layout that was kept of this very embedding; PCA's is always there."""
+    """Return the stored layout of this very embedding, or None; PCA's is always there."""
     if method == "pca":
         return layout_embedding(embedding, "pca")
     try:
-        about, arrays = _read_arrays(_embedding_path(run_dir, dataset, split, f"-{method}"))
+        metadata, arrays = _read_arrays(_embedding_path(run_dir, dataset, split, f"-{method}"))
         xy = arrays["xy"]
-        known = about["format"] <= FORMAT and about["key"] == embedding.key
+        known = metadata["format"] <= FORMAT and metadata["key"] == embedding.key
         return xy if known and xy.shape == (len(embedding), 2) else None
     except (*file_cache.ARRAY_READ_ERRORS, IndexError):
         return None
@@ -214,7 +228,7 @@ def read_layout(
 def neighbour_labels(
     embedding: Embedding, names: Iterable[str], labels: Iterable[int]
 ) -> NDArray[np.int64]:
-    """(N,) the class most of a photo's nearest have; the nearest one's where several tie.
+    """Return the class most of a photo's nearest have, (N,); the nearest one's in a tie.
 
     Args:
         embedding: the photos.
@@ -235,11 +249,11 @@ def neighbour_labels(
 
 
 def encode_layout_csv(embedding: Embedding, xy: Numbers, table: PredictionTable) -> bytes:
-    """A layout as a CSV file: one row a photo under ``file,truth,label,x,y``.
+    """Return a layout as a CSV file: one row a photo under ``file,truth,label,x,y``.
 
     Args:
         embedding: the photos.
-        xy: (N, 2) their places.
+        xy: (N, 2) their positions.
         table: answers, among them those for these photos.
     """
     rows = {file: row for row, file in enumerate(table.files)}
@@ -259,11 +273,11 @@ def _embedding_path(run_dir: Path, dataset: Dataset, split: str, method: str) ->
     return path.with_name(f"{path.stem}-map{method}.npz")
 
 
-def _write_arrays(path: Path, about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-    text = np.frombuffer(json.dumps(about).encode(), np.uint8)
+def _write_arrays(path: Path, metadata: _Metadata, arrays: dict[str, NDArray[Any]]) -> None:
+    text = np.frombuffer(json.dumps(metadata).encode(), np.uint8)
     file_cache.write_arrays(path, about=text, **arrays)
 
 
-def _read_arrays(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def _read_arrays(path: Path) -> tuple[_Metadata, dict[str, NDArray[Any]]]:
     arrays = file_cache.read_arrays(path)
     return json.loads(arrays.pop("about").tobytes()), arrays

@@ -31,19 +31,20 @@ _MAX_UNSKETCHED = 1 << 17
 
 
 class EmbeddingRecorder:
-    """A model that is asked as usual, `predictor`, while what its last layer gets is noted.
+    """Records what a model's last layer gets of photos, while `predictor` is used as usual.
 
-    Where that is a map of places, its mean over them is taken. More than `MAX_UNPROJECTED` values a
+    Of a feature map the mean over its positions is taken. More than `MAX_UNPROJECTED` values a
     photo, as of a network that flattens a large map, are projected by a random matrix of a fixed
-    seed: distances change by a few per cent (Johnson and Lindenstrauss), and memory stays small. Of
-    more than 131,072 values those whose places are the same modulo 65,536 are summed before, with
-    random signs: the matrix would take gigabytes.
+    seed: distances change by a few per cent (Johnson and Lindenstrauss, 1984), and memory stays
+    small. Of more than 131,072 values those whose indices are the same modulo 65,536 are summed
+    before, with random signs (a count sketch, Charikar et al. 2002): the matrix would take
+    gigabytes.
     """
 
     def __init__(self, predictor: Predictor, wanted: Collection[str]) -> None:
         if predictor.remote is not None:
             self._both: Callable[..., Any] = partial(_ask_remote, predictor.remote)
-            batch = int(predictor.remote.ask("features_at_once"))
+            batch = int(predictor.remote.call("features_at_once"))
         else:
             both = compile_features(predictor)
             self._both, batch = both.run, both.batch
@@ -52,26 +53,26 @@ class EmbeddingRecorder:
         self._values = 0
         self._latest: NDArray[np.float32] = np.empty((0, 0), np.float32)
         self._matrix: NDArray[np.float32] | None = None
-        self._found: dict[str, tuple[NDArray[np.float32], bytes]] = {}
+        self._recorded: dict[str, tuple[NDArray[np.float32], bytes]] = {}
 
-    def take(self, names: Sequence[str], photos: Sequence[decode.Photo]) -> None:
-        """Keep what was noted of the last batch: of N fitted photos, (S, S, 3) uint8, by name."""
+    def record(self, names: Sequence[str], photos: Sequence[decode.Photo]) -> None:
+        """Store features and thumbnails of the last batch: N names, photos (S, S, 3) uint8."""
         for name, photo, row in zip(names, photos, self._latest, strict=True):
             if name in self._wanted:
                 small = decode.encode_photo(
                     decode.make_thumbnail(photo, THUMBNAIL_SIZE), quality=70
                 )
-                self._found[name] = (row, small)
+                self._recorded[name] = (row, small)
 
-    def embedding(self) -> Embedding | None:
-        """All that was kept, reduced; None of no photo, or where the values are no numbers."""
-        if not self._found:
+    def build_embedding(self) -> Embedding | None:
+        """Return the embedding of all recorded photos; None of no photo, or of NaN values."""
+        if not self._recorded:
             return None
-        features = np.stack([row for row, _ in self._found.values()])
+        features = np.stack([row for row, _ in self._recorded.values()])
         if not np.isfinite(features).all():
             return None
-        thumbnails = [small for _, small in self._found.values()]
-        return embedding.build_embedding(list(self._found), features, thumbnails, self._values)
+        thumbnails = [small for _, small in self._recorded.values()]
+        return embedding.build_embedding(list(self._recorded), features, thumbnails, self._values)
 
     def _run(self, batch: NDArray[np.float32]) -> tuple[Any, Any]:
         outputs, features = self._both(batch)
@@ -89,7 +90,7 @@ class EmbeddingRecorder:
 
 
 def _count_sketch(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A count sketch, (B, D) to (B, 65,536): lengths and distances are kept on average."""
+    """Reduce (B, D) to (B, 65,536) by a count sketch: lengths are kept on average."""
     drawn = np.random.default_rng(1)
     sketch = np.zeros((len(values), _SKETCH_SIZE), np.float32)
     for start in range(0, values.shape[1], _SKETCH_SIZE):
@@ -100,28 +101,28 @@ def _count_sketch(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _ask_remote(remote: RemoteModel, batch: NDArray[np.float32]) -> tuple[Any, Any]:
-    outputs, features = remote.ask("features", values=batch)
+    outputs, features = remote.call("features", values=batch)
     return outputs, features
 
 
 def compile_features(predictor: Predictor) -> BatchedGraph:
-    """One graph from a batch to the probabilities and to what the last layer gets, (B, D).
+    """Compile one graph from a batch to the probabilities and to what the last layer gets, (B, D).
 
     Raises:
         ModelError: no layer has a kernel.
     """
     model, size = predictor.model, predictor.size
-    opened = build_model_graph(model, size)
-    weighing = [step for step in opened.steps if hasattr(step.layer, "kernel")]
+    graph = build_model_graph(model, size)
+    weighing = [step for step in graph.nodes if hasattr(step.layer, "kernel")]
     if not weighing:
         raise ModelError(
             "No layer of the model weighs what it gets. Expected a network whose last layer does,"
             " as that of a classifier."
         )
-    before = weighing[-1].given[0]
-    part = opened.part([opened.ends[0], before])
-    # A convolution's map becomes its mean over the places; of a flattened one all is projected.
-    shape = opened.steps[before].shape if before >= 0 else ()
+    before = weighing[-1].input_indices[0]
+    part = graph.submodel([graph.output_indices[0], before])
+    # A convolution's map becomes its mean over the positions; of a flattened one all is projected.
+    shape = graph.nodes[before].shape if before >= 0 else ()
     wide = min(shape[-1] or 0, _MAX_UNSKETCHED) if len(shape) == 2 else 0
     raw = predict.gives_raw_scores(model)
 
@@ -137,4 +138,4 @@ def compile_features(predictor: Predictor) -> BatchedGraph:
     matrix = (
         wide * _PROJECTED_SIZE * 4 * 2 if wide > MAX_UNPROJECTED else 0
     )  # and while it is drawn
-    return memory.compile_batched(both, size, beside=matrix)
+    return memory.compile_batched(both, size, extra_bytes=matrix)

@@ -26,11 +26,18 @@ UnreadablePhotos = list[tuple[str, CatDogError]]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's results on `n` photos.
+    """A model's results on the photos of a split.
 
-    `accuracy` is a fraction, `loss` the mean cross-entropy in nats (Keras's: probabilities kept
-    1e-7 away from 0 and 1). `confusion` counts photos, true classes as rows, predicted as columns,
-    in the order of `classes`. `seen` is how the model sees the photos, where that was asked for.
+    Attributes:
+        accuracy: right answers of all, a fraction.
+        loss: mean cross-entropy in nats, as Keras counts it: with probabilities kept 1e-7 away
+            from 0 and 1.
+        n: photos that could be read.
+        classes: their names, in the order of the dataset's labels.
+        confusion: counts of photos, true classes as rows, predicted classes as columns.
+        table: the probabilities of each photo.
+        unreadable: files that could not be read, each with the reason.
+        embedding: what the last layer gets of each photo, where that was asked for.
     """
 
     accuracy: float
@@ -40,7 +47,7 @@ class Evaluation:
     confusion: list[list[int]]
     table: PredictionTable
     unreadable: UnreadablePhotos
-    seen: Embedding | None = None
+    embedding: Embedding | None = None
 
 
 def evaluate(
@@ -48,24 +55,24 @@ def evaluate(
     dataset: Dataset,
     split: str | None = None,
     progress: Progress | None = None,
-    see: bool = False,
+    with_embedding: bool = False,
 ) -> Evaluation:
-    """Ask a model about every photo of a split.
+    """Evaluate a model on every photo of a split.
 
     Args:
         model_or_run: a model file or run folder.
         dataset: classes are matched with the model's by name, else by order.
         split: "train", "validation", "test"; None for all photos.
         progress: called with (photos done, photos in all).
-        see: whether to find out how the model sees the photos, or a sample of them.
+        with_embedding: whether to record what the last layer gets of the photos, or a sample.
 
     Raises:
         ModelError: no usable model, or its classes are others than the dataset's.
         DatasetError: the split has no readable photo.
     """
     predictor = predict.load_predictor(model_or_run)
-    watch = _make_recorder(predictor, dataset, split) if see else None
-    answers, unreadable = predict_split(predictor, dataset, split, progress, watch=watch)
+    recorder = _make_recorder(predictor, dataset, split) if with_embedding else None
+    answers, unreadable = predict_split(predictor, dataset, split, progress, recorder=recorder)
     table = predictions.build_prediction_table(
         dataset, split, answers, [file for file, _ in unreadable]
     )
@@ -79,7 +86,7 @@ def evaluate(
         confusion=counts.tolist(),
         table=table,
         unreadable=unreadable,
-        seen=watch.embedding() if watch else None,
+        embedding=recorder.build_embedding() if recorder else None,
     )
 
 
@@ -90,7 +97,7 @@ def evaluate_and_cache(
     split: str,
     progress: Progress | None = None,
 ) -> PredictionTable:
-    """Ask a run's model about a split, and keep the table; what is known already is not asked.
+    """Evaluate a run's model on a split, and store the table; what is known is not computed anew.
 
     Where nothing is known, how the model sees the photos is kept as well: it costs no pass.
 
@@ -109,8 +116,8 @@ def evaluate_and_cache(
     stored = predictions.read_predictions(run_dir, dataset, split)
     known = dict(stored.answers or {})
     predictor = load(model)
-    watch = None if known else _make_recorder(predictor, dataset, split)
-    answers, unreadable = predict_split(predictor, dataset, split, progress, known, watch)
+    recorder = None if known else _make_recorder(predictor, dataset, split)
+    answers, unreadable = predict_split(predictor, dataset, split, progress, known, recorder)
     table = predictions.build_prediction_table(
         dataset,
         split,
@@ -118,9 +125,9 @@ def evaluate_and_cache(
         [*stored.unreadable, *(file for file, _ in unreadable)],
     )
     predictions.write_predictions(run_dir, dataset, split, table, digest)
-    seen = watch.embedding() if watch else None
-    if seen is not None:
-        embedding.write_embedding(run_dir, dataset, split, seen, digest)
+    recorded = recorder.build_embedding() if recorder else None
+    if recorded is not None:
+        embedding.write_embedding(run_dir, dataset, split, recorded, digest)
     return table
 
 
@@ -131,7 +138,7 @@ def compute_embeddings(
     split: str,
     progress: Progress | None = None,
 ) -> None:
-    """Find out and keep how a run's model sees the photos of a split, or a sample of them.
+    """Compute and store the embedding of a split, or a sample of it, by a run's model.
 
     Args:
         run_dir, load, dataset, split, progress: as for `evaluate_and_cache`.
@@ -143,16 +150,16 @@ def compute_embeddings(
     digest = predictions.digest_model(model)
     predictor = load(model)
     wanted = _sample_split(dataset, split)
-    watch = EmbeddingRecorder(predictor, wanted)
+    recorder = EmbeddingRecorder(predictor, wanted)
     rest = {item.file for item in dataset.items(split)} - set(wanted)
-    predict_split(predictor, dataset, split, progress, rest, watch)
-    seen = watch.embedding()
-    if seen is None:
+    predict_split(predictor, dataset, split, progress, rest, recorder)
+    recorded = recorder.build_embedding()
+    if recorded is None:
         raise ModelError(
             "The model gives values that are no numbers for these photos. Expected finite ones."
             " Train it again with a lower learning rate."
         )
-    embedding.write_embedding(run_dir, dataset, split, seen, digest)
+    embedding.write_embedding(run_dir, dataset, split, recorded, digest)
 
 
 def predict_split(
@@ -161,22 +168,21 @@ def predict_split(
     split: str | None = None,
     progress: Progress | None = None,
     known: Collection[str] = (),
-    watch: EmbeddingRecorder | None = None,
+    recorder: EmbeddingRecorder | None = None,
 ) -> tuple[dict[str, NDArray[np.float64]], UnreadablePhotos]:
-    """A model's probabilities by file, in the dataset's order of classes, and the photos it cannot
-    be asked about.
+    """Predict a split: probabilities by file, in the dataset's class order, and unreadable photos.
 
     Args:
         predictor: the model.
         dataset, split, progress: as for `evaluate`.
         known: files it need not be asked about.
-        watch: takes along how this model sees the photos.
+        recorder: of this model; records what its last layer gets of the photos.
 
     Raises:
         ModelError, DatasetError: as for `evaluate`.
     """
     columns = _match_columns(predictor, dataset)
-    active_predictor = watch.predictor if watch else predictor
+    asked_predictor = recorder.predictor if recorder else predictor
     items = [item for item in dataset.items(split) if item.file not in known]
     answers: dict[str, NDArray[np.float64]] = {}
     unreadable: UnreadablePhotos = []
@@ -187,10 +193,10 @@ def predict_split(
             unreadable.append((item.file, photo))
         else:
             waiting[item.file] = photo
-        if waiting and (len(waiting) == active_predictor.batch or number == len(items)):
-            probabilities = active_predictor.predict(np.stack(list(waiting.values())))[:, columns]
-            if watch:
-                watch.take(list(waiting), list(waiting.values()))
+        if waiting and (len(waiting) == asked_predictor.batch or number == len(items)):
+            probabilities = asked_predictor.predict(np.stack(list(waiting.values())))[:, columns]
+            if recorder:
+                recorder.record(list(waiting), list(waiting.values()))
             answers |= zip(waiting, probabilities, strict=True)
             waiting.clear()
             if progress:
@@ -211,7 +217,7 @@ def _sample_split(dataset: Dataset, split: str | None) -> list[str]:
 def _make_recorder(
     predictor: Predictor, dataset: Dataset, split: str | None
 ) -> EmbeddingRecorder | None:
-    """What takes along how a model sees photos; None where the network does not let it."""
+    """Return a recorder of what the last layer gets; None where the network does not allow it."""
     try:
         return EmbeddingRecorder(predictor, _sample_split(dataset, split))
     except ModelError:
@@ -219,7 +225,7 @@ def _make_recorder(
 
 
 def _match_columns(predictor: Predictor, dataset: Dataset) -> list[int]:
-    """For each class of the dataset, the model's output column."""
+    """Return for each class of the dataset the model's output column."""
     if set(predictor.classes) == set(dataset.classes):
         return [predictor.classes.index(name) for name in dataset.classes]
     if not predictor.names_known and len(predictor.classes) == len(dataset.classes):

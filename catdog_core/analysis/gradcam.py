@@ -1,14 +1,22 @@
 """Where a network looked: Grad-CAM heat maps of photos, for any class and any model it fits.
 
-Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391). With A the last feature map before the network
-gives up places, (h, w) of K channels, and y the score of a class before sigmoid or softmax::
+Grad-CAM is by Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via
+Gradient-based Localization", ICCV 2017, arXiv:1610.02391. With A the last feature map, (h, w) of K
+channels, and y the score of a class before sigmoid or softmax::
 
-    weight of channel k   a_k = mean over all places of  dy / dA_k
+    weight of channel k   a_k = mean over all positions of  dy / dA_k
     map                   L   = ReLU( sum over k of  a_k A_k )
 
-The score is taken before the sigmoid, since a probability of 0.999 hardly moves any more and its
+Which layer: the last convolution's map, before pooling or flattening gives up positions. Later
+layers do not know where anything is; earlier ones know edges rather than ears. For the notes'
+network at 150 px it has 34 × 34 positions, so a map is never sharper than some 4 pixels.
+
+Why ReLU: only positions that raise the score of the class are asked for. What lowers it, which
+belongs to other classes, is cut off; the paper shows that maps with it locate worse.
+
+Why the score and not the probability: a probability of 0.999 hardly moves any more, and its
 gradient is rounded away. One sigmoid unit speaks for the second class; for the first the sign of
-the gradient is turned, as log(p / (1 - p)) is its negative.
+the gradient is turned, as log(p / (1 - p)) of one class is the negative of the other's.
 """
 
 from __future__ import annotations
@@ -31,28 +39,28 @@ from .predict import Predictor
 def heat_maps(
     predictor: Predictor, photos: NDArray[np.uint8], labels: int | Sequence[int]
 ) -> NDArray[np.float32]:
-    """Grad-CAM maps: 1 at the place that speaks most for the class, 0 where nothing does.
+    """Return Grad-CAM maps: 1 where the photo speaks most for the class, 0 where nothing does.
 
     Args:
         predictor: the model.
         photos: fitted photos, (N, S, S, 3) uint8.
-        labels: the class to ask about, by its place in `predictor.classes`; or one a photo.
+        labels: the class to explain, by its index in `predictor.classes`; or one a photo.
 
     Returns:
-        (N, S, S) float32, 0..1; each map is scaled by its own maximum. All 0 where no place
-        speaks for the class.
+        (N, S, S) float32, 0..1; each map is scaled by its own maximum, so maps of two photos
+        cannot be compared. All 0 where no position speaks for the class.
 
     Raises:
-        ModelError: the network keeps no map of places, so that there is nothing to show.
+        ModelError: the network has no feature map, so that there is nothing to show.
     """
     wanted = np.broadcast_to(np.asarray(labels, dtype=np.int32), (len(photos),))
     if predictor.remote is not None:
-        values = predictor.values(photos)
-        return np.asarray(predictor.remote.ask("heat_maps", values=values, labels=wanted))
+        values = predictor.scale_photos(photos)
+        return np.asarray(predictor.remote.call("heat_maps", values=values, labels=wanted))
     maps = _compile_gradcam(predictor.model, predictor.size)
     parts = [
-        maps.run(predictor.values(photos[rows]), wanted[rows]).numpy()
-        for rows in maps.parts(len(photos))
+        maps.run(predictor.scale_photos(photos[rows]), wanted[rows]).numpy()
+        for rows in maps.slices(len(photos))
     ]
     empty = np.empty((0, predictor.size, predictor.size), np.float32)
     return np.concatenate(parts) if parts else empty
@@ -60,16 +68,16 @@ def heat_maps(
 
 @lru_cache(maxsize=8)
 def _compile_gradcam(model: keras.Model, size: int) -> BatchedGraph:
-    """Values (B, S, S, 3) float32 and labels (B,) int32 to maps (B, S, S), as one graph."""
+    """Compile values (B, S, S, 3) float32 and labels (B,) int32 to maps (B, S, S), as one graph."""
 
-    opened = model_graph.build_model_graph(model, size)
-    if opened.features is None:
+    graph = model_graph.build_model_graph(model, size)
+    if graph.last_feature_map is None:
         raise ModelError(
             "The model has no convolution whose map a heat map could be made of. Expected"
             " a network that looks at places of a photo, such as 'notes' or 'transfer'."
         )
-    last = opened.last
-    part = opened.part([opened.features, last.given[0], opened.ends[0]])
+    last = graph.output_node
+    part = graph.submodel([graph.last_feature_map, last.input_indices[0], graph.output_indices[0]])
 
     def maps(batch: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -79,16 +87,18 @@ def _compile_gradcam(model: keras.Model, size: int) -> BatchedGraph:
             score = _class_scores(result if scores is None else scores, labels)
         activations = tf.cast(features, tf.float32)  # (B, h, w, K)
         gradient = tf.cast(tape.gradient(score, features), tf.float32)
-        weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)  # (B, 1, 1, K)
+        # In a batch each score depends on its own photo only, so one gradient of their sum holds
+        # those of all photos.
+        weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)  # a_k: (B, 1, 1, K)
         heat = tf.nn.relu(tf.reduce_sum(weights * activations, axis=-1, keepdims=True))
         heat = tf.image.resize(heat, (size, size))[..., 0]
         return tf.math.divide_no_nan(heat, tf.reduce_max(heat, axis=(1, 2), keepdims=True))
 
-    return memory.compile_batched(maps, size, more=[tf.int32])
+    return memory.compile_batched(maps, size, extra_dtypes=[tf.int32])
 
 
 def _class_scores(scores: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """The score of each photo's class: (B, units) and (B,) to (B,)."""
+    """Return the score of each photo's class: (B, units) and (B,) to (B,)."""
     scores = tf.cast(scores, tf.float32)
     if scores.shape[1] == 1:
         return scores[:, 0] * tf.cast(2 * labels - 1, tf.float32)

@@ -34,7 +34,7 @@ class LearningCurvePoint:
 
 
 def compare_pair(plain: Run, augmented: Run) -> list[Message]:
-    """What augmentation changed, judged at the last epoch both have reached."""
+    """Describe what augmentation changed, judged at the last epoch both runs have reached."""
     reached = min(len(plain.epochs), len(augmented.epochs))
     if reached < MIN_EPOCHS:
         return [Message("wait", EARLY, {"n": reached, "least": MIN_EPOCHS})]
@@ -43,7 +43,7 @@ def compare_pair(plain: Run, augmented: Run) -> list[Message]:
 
 
 def learning_curve_points(members: Sequence[Run]) -> list[LearningCurvePoint]:
-    """The runs of a small-data experiment that have an epoch, by line and size."""
+    """Return the runs of a small-data experiment that have an epoch, by line and size."""
     points = []
     for run in members:
         best = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
@@ -59,7 +59,7 @@ def learning_curve_points(members: Sequence[Run]) -> list[LearningCurvePoint]:
 
 
 def describe_learning_curve(points: Sequence[LearningCurvePoint]) -> list[Message]:
-    """What more photos brought each line, of the runs that are done."""
+    """Describe what more photos brought each line, of the runs that are done."""
     messages = []
     for line in dict.fromkeys(point.line for point in points):
         ready = [point for point in points if point.line == line and point.is_final]
@@ -71,7 +71,7 @@ def describe_learning_curve(points: Sequence[LearningCurvePoint]) -> list[Messag
 def compare_lines(
     points: Sequence[LearningCurvePoint],
 ) -> Iterator[tuple[LearningCurvePoint, LearningCurvePoint, Message]]:
-    """Lines against the first one, at the smallest size at which both are done."""
+    """Compare each line with the first one, at the smallest size at which both are done."""
     lines = list(dict.fromkeys(point.line for point in points))
     for line in lines[1:]:
         for base in (p for p in points if p.line == lines[0] and p.is_final):
@@ -82,7 +82,7 @@ def compare_lines(
 
 
 def format_line(line: tuple[str, bool]) -> str:
-    """A line's name in English: "notes, augmented"."""
+    """Return a line's name in English: "notes, augmented"."""
     return f"{line[0]}, {'augmented' if line[1] else 'plain'}"
 
 
@@ -90,7 +90,7 @@ def _curves_until(run: Run, reached: int) -> HistoryCurves:
     facts = RunContext(
         classes=max(len(run.classes), 2), validation_photos=run.validation_photos or None
     )
-    return HistoryCurves.of(clean_history(run.epochs[:reached]), facts)
+    return HistoryCurves.from_rows(clean_history(run.epochs[:reached]), facts)
 
 
 def _compare_gaps(plain: HistoryCurves, augmented: HistoryCurves) -> Message:
@@ -107,7 +107,7 @@ def _compare_gaps(plain: HistoryCurves, augmented: HistoryCurves) -> Message:
 
 
 def _compare_accuracy(plain: HistoryCurves, augmented: HistoryCurves) -> Message:
-    before, after = (c.end(c.val_accuracy) for c in (plain, augmented))
+    before, after = (c.final_level(c.val_accuracy) for c in (plain, augmented))
     sure = Z * sqrt(plain.val_error**2 + augmented.val_error**2)
     params = {
         "plain": before,

@@ -31,14 +31,14 @@ def overlay_heatmap(photo: Photo, heat: NDArray[np.float32], opacity: float = 0.
 
 
 def apply_colormap(values: NDArray[np.float32]) -> Photo:
-    """Values 0..1 in the colours of "inferno", (h, w) to (h, w, 3) uint8."""
+    """Return values 0..1 in the colours of "inferno", (h, w) to (h, w, 3) uint8."""
     levels = np.round(np.clip(values, 0, 1) * 255).astype(np.uint8)
     colours = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
     return np.asarray(colours, dtype=np.uint8)
 
 
 def draw_frame(photo: Photo, box: tuple[int, int, int, int], dim: float = 1 / 3) -> Photo:
-    """A photo with a frame around a part of it; what is outside the frame is dimmed.
+    """Draw a frame around a part of a photo, and dim what is outside of it.
 
     Args:
         photo: (H, W, 3) uint8.
@@ -53,7 +53,7 @@ def draw_frame(photo: Photo, box: tuple[int, int, int, int], dim: float = 1 / 3)
 
 
 def add_inset(photo: Photo, box: tuple[int, int, int, int]) -> Photo:
-    """A photo whose framed part stands once more, enlarged, in the corner farthest from it.
+    """Draw a framed part of a photo once more, enlarged, in the corner farthest from it.
 
     A part of more than a third of the photo is large enough as it is, and only framed.
     """
@@ -72,7 +72,7 @@ def add_inset(photo: Photo, box: tuple[int, int, int, int]) -> Photo:
 
 
 def clip_box(photo: Photo, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-    """A box without what of it lies beyond the photo: top, left, bottom, right."""
+    """Return a box without what of it lies beyond the photo: top, left, bottom, right."""
     height, width = photo.shape[:2]
     top, left = min(max(box[0], 0), height), min(max(box[1], 0), width)
     return top, left, max(min(box[2], height), top), max(min(box[3], width), left)

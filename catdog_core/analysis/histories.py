@@ -27,12 +27,12 @@ _MAX_EPOCH_NUMBER = 10**6  # a number beyond it counts no epochs
 
 
 def diagnose_run(run: RunRecord) -> Verdict:
-    """What happened in a run, or has so far."""
+    """Diagnose a run, or what there is of it so far."""
     return diagnose(run.epochs, build_run_context(run))
 
 
 def build_run_context(run: RunRecord) -> RunContext:
-    """What is known of a run besides its numbers."""
+    """Return what is known of a run besides its numbers."""
     if isinstance(run, ImportedHistory):
         photos = run.validation_photos or None
         return RunContext(classes=max(len(run.classes), 2), validation_photos=photos)
@@ -46,10 +46,10 @@ def build_run_context(run: RunRecord) -> RunContext:
     return RunContext(
         classes=max(len(run.classes), 2),
         validation_photos=run.validation_photos or None,
-        planned=training.epochs,
-        going_on=run.is_active,
-        broke_in=int(params["epoch"]) - 1 if broke else None,
-        kept=run.best_epoch,
+        planned_epochs=training.epochs,
+        is_training=run.is_active,
+        diverged_epoch=int(params["epoch"]) - 1 if broke else None,
+        kept_epoch=run.best_epoch,
         patience=training.early_stopping,
         learning_rate=training.learning_rate,
         augmented=run.augmentation is not None and not run.augmentation.is_off,
@@ -109,7 +109,7 @@ def _csv_error(path: Path, reason: object) -> RunError:
 def validate_rows(
     path: Path, names: Sequence[Any], rows: Sequence[Mapping[Any, Any]]
 ) -> list[EpochRow]:
-    """Rows of an untrusted table of epochs as the lab's own.
+    """Return rows of an untrusted table of epochs as the lab's own.
 
     Args:
         path: where they are from, for the error.

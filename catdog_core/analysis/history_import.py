@@ -40,7 +40,7 @@ _PICKLE_OPCODES_READ = 50  # instructions of a pickle
 
 
 def read_history(path: Path) -> list[EpochRow]:
-    """The rows of a history, an epoch each, in their order.
+    """Read the rows of a history, an epoch each, in their order.
 
     Raises:
         RunError: the file cannot be read, is a pickle, or is no history.
@@ -87,7 +87,7 @@ def _check_not_pickle(path: Path, data: bytes) -> None:
 
 
 def is_pickle(data: bytes) -> bool:
-    """Whether bytes are a pickle of any protocol, by their content; nothing is loaded."""
+    """Return whether bytes are a pickle of any protocol, by their content; nothing is loaded."""
     if data[:1] == b"\x80":  # protocols 2 to 5 say so; no text begins with this byte
         return True
     if data[:1] not in {bytes([one]) for one in _PICKLE_START_BYTES} or data.rstrip()[-1:] != b".":
@@ -187,7 +187,7 @@ def _history_error(path: Path, kind: str, reason: object) -> RunError:
 
 
 def _rows_from_columns(path: Path, history: Any) -> list[EpochRow]:
-    """The rows of a dict of lists, or of a list of dicts."""
+    """Return the rows of a dict of lists, or of a list of dicts."""
     if isinstance(history, Mapping) and isinstance(history.get("history"), Mapping):
         history = history["history"]  # a History object written down whole
     if isinstance(history, list) and all(isinstance(row, Mapping) for row in history):

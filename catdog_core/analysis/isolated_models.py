@@ -17,7 +17,7 @@ import weakref
 from collections import OrderedDict
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from ..base.errors import ModelError
 from ..base.files import truncate_for_display
 from ..base.limits import Limits
 from ..models import model_sandbox
+from ..models.model_sandbox import ModelRequest, ModelResponse
 from .predict import Predictor
 
 MAX_PROCESSES = 2
@@ -39,14 +40,14 @@ _POLL = 0.05
 
 
 def load_isolated(path: Path) -> Predictor:
-    """As `predict.load_predictor`, but the model is opened and asked in a process of its own.
+    """Load a model as `predict.load_predictor` does, but in a process of its own.
 
     Raises:
         ModelError: it is no model, unsafe, or does not classify photos.
     """
     with model_sandbox.checked_model_file(path) as safe:
-        model = Isolated(safe, path.name)
-    description = model.ask("describe")
+        model = IsolatedModel(safe, path.name)
+    description = model.call("describe")
     try:
         return Predictor(
             model=None,
@@ -57,7 +58,7 @@ def load_isolated(path: Path) -> Predictor:
             if description["input_scale"] in ("0..255", "0..1")
             else None,
             warnings=tuple(str(warning) for warning in description["warnings"]),
-            run_batch=lambda values: model.ask("answer", values=values),
+            run_batch=lambda values: model.call("answer", values=values),
             batch=max(1, int(description["batch"])),
             units=int(description["units"]),
             remote=model,
@@ -66,7 +67,7 @@ def load_isolated(path: Path) -> Predictor:
         raise _broke_off_error(path.name) from error
 
 
-class Isolated:
+class IsolatedModel:
     """A model file that is asked in a process apart; started when asked, again after it broke off.
 
     Args:
@@ -83,11 +84,11 @@ class Isolated:
         # A process that uses the file has read it whole before it answers for the first time.
         weakref.finalize(self, held.close)
 
-    def ask(self, what: str, **arguments: Any) -> Any:
-        """One answer of the model.
+    def call(self, function: str, **arguments: Any) -> Any:
+        """Call a function of the model's process, and return its result.
 
         Args:
-            what: a key of `model_sandbox_process.REQUEST_HANDLERS`.
+            function: a key of `model_sandbox_process.REQUEST_HANDLERS`.
             arguments: arrays, and plain values.
 
         Raises:
@@ -96,7 +97,7 @@ class Isolated:
         """
         process = _acquire_process(self)
         try:
-            return process.ask(what, arguments)
+            return process.call(function, arguments)
         finally:
             _release_process(process)
 
@@ -104,10 +105,10 @@ class Isolated:
 class _ModelProcess:
     """One process and the pipes to it. Who sets `busy` may use it."""
 
-    def __init__(self, model: Isolated) -> None:
+    def __init__(self, model: IsolatedModel) -> None:
         self.name, self.path = model.name, model.path
         self.allowed: Limits = limits.current_limits()
-        self.busy, self.asked, self.ended = True, time.monotonic(), False
+        self.busy, self.used, self.ended = True, time.monotonic(), False
         self._held = ExitStack()
         home = self._held.enter_context(files.temporary_folder("model"))
         self._process = self._held.enter_context(model_sandbox.start_model_process(home))
@@ -119,7 +120,7 @@ class _ModelProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def ask(self, what: str, arguments: dict[str, Any]) -> Any:
+    def call(self, function: str, arguments: dict[str, Any]) -> Any:
         reason: list[ModelError] = []
         done = threading.Event()
         seconds = 6 * self.allowed.model_seconds + (0 if self._begun else 120)
@@ -128,14 +129,13 @@ class _ModelProcess:
         answer: Any = None
         try:
             if not self._begun:
-                first = {"path": str(self.path), "name": self.name, "check": False}
-                model_sandbox.write_message(
-                    self._stdin, {**first, "limits": self.allowed.model_dump()}, {}
-                )
+                first = model_sandbox.open_request(self.path, self.name, self.allowed, check=False)
+                model_sandbox.write_message(self._stdin, first, {})
                 self._begun = True
             arrays = {key: np.asarray(x) for key, x in arguments.items() if hasattr(x, "shape")}
             plain = {key: x for key, x in arguments.items() if key not in arrays}
-            model_sandbox.write_message(self._stdin, {"what": what, "given": plain}, arrays)
+            request: ModelRequest = {"function": function, "arguments": plain}
+            model_sandbox.write_message(self._stdin, request, arrays)
             answer = model_sandbox.read_message(self._stdout, self.allowed.model_batch_bytes)
         except (OSError, ValueError, KeyError, TypeError):
             pass
@@ -145,13 +145,13 @@ class _ModelProcess:
         if answer is None:
             self.end()
             raise reason[0] if reason else _broke_off_error(self.name)
-        response, results = answer[0], list(answer[1].values())
+        response, results = cast(ModelResponse, answer[0]), list(answer[1].values())
         if response.get("memory"):
             self.end()
             raise model_sandbox.too_much_memory_error(self.name, self.allowed)
         if "message" in response:
             raise model_sandbox.error_from_message(response) or _broke_off_error(self.name)
-        if not _has_expected_shape(what, results, arguments):
+        if not _has_expected_shape(function, results, arguments):
             self.end()
             raise _broke_off_error(self.name)
         return (
@@ -179,10 +179,12 @@ class _ModelProcess:
                 return
 
 
-def _has_expected_shape(what: str, results: list[NDArray[Any]], arguments: dict[str, Any]) -> bool:
-    """Whether arrays have the shape that answers of the kind have."""
+def _has_expected_shape(
+    function: str, results: list[NDArray[Any]], arguments: dict[str, Any]
+) -> bool:
+    """Return whether arrays have the ranks and lengths that answers of the kind have."""
     ranks = {"answer": (2, 2), "features": (2, 2), "heat_maps": (3,), "maps": (4,), "filters": (4,)}
-    if tuple(x.ndim for x in results) != ranks.get(what, ()):
+    if tuple(x.ndim for x in results) != ranks.get(function, ()):
         return False
     count = len(arguments["values"]) if "values" in arguments else None
     return count is None or all(len(x) == count for x in results)
@@ -202,13 +204,13 @@ _idle_thread: threading.Thread | None = None
 
 
 def list_process_ids() -> list[int]:
-    """The ids of the processes that are alive."""
+    """Return the ids of the processes that are alive."""
     with _processes_changed:
         return [process.pid for process in _processes.values() if not process.ended]
 
 
 def end_all_processes() -> None:
-    """End all processes; those that are asked just now break off."""
+    """End all processes; requests that are being answered fail."""
     with _processes_changed:
         for process in _processes.values():
             process.end()
@@ -219,8 +221,8 @@ def end_all_processes() -> None:
 atexit.register(end_all_processes)
 
 
-def _acquire_process(model: Isolated) -> _ModelProcess:
-    """The process of a model, for the caller alone; started where there is none."""
+def _acquire_process(model: IsolatedModel) -> _ModelProcess:
+    """Return the process of a model, for the caller alone; start it where there is none."""
     until = time.monotonic() + BUSY_TIMEOUT
     with _processes_changed:
         while True:
@@ -247,14 +249,14 @@ def _acquire_process(model: Isolated) -> _ModelProcess:
 
 def _release_process(process: _ModelProcess) -> None:
     with _processes_changed:
-        process.busy, process.asked = False, time.monotonic()
+        process.busy, process.used = False, time.monotonic()
         if process.ended and _processes.get(process.path) is process:
             del _processes[process.path]
         _processes_changed.notify_all()
 
 
 def _start_idle_thread() -> None:
-    """Have a thread end what is not asked for `IDLE_SECONDS` seconds; the lock is held."""
+    """Start the thread that ends processes unused for `IDLE_SECONDS`; the lock is held."""
     global _idle_thread
     if _idle_thread is None or not _idle_thread.is_alive():
         _idle_thread = threading.Thread(target=_end_idle, name="isolated-models", daemon=True)
@@ -266,7 +268,7 @@ def _end_idle() -> None:
         while _processes:
             now = time.monotonic()
             for key, process in list(_processes.items()):
-                if not process.busy and now - process.asked >= IDLE_SECONDS:
+                if not process.busy and now - process.used >= IDLE_SECONDS:
                     _processes.pop(key).end()
-            oldest = min((process.asked for process in _processes.values()), default=now)
+            oldest = min((process.used for process in _processes.values()), default=now)
             _processes_changed.wait(max(_POLL, oldest + IDLE_SECONDS - now))

@@ -70,22 +70,30 @@ class Calibration:
     """What a model said against what came true, photos sorted into equal steps of probability.
 
     Attributes:
-        said: mean probability of each step that holds photos.
-        true: the part of them that came true.
+        predicted: mean probability of each step that holds photos.
+        observed: the part of them that came true.
         counts: photos of each.
         error: the expected calibration error: mean distance of the two, weighted by the counts.
         label: the class the probabilities are of; None: of whatever class the answer was.
     """
 
-    said: Numbers
-    true: Numbers
+    predicted: Numbers
+    observed: Numbers
     counts: NDArray[np.int64]
     error: float
     label: int | None
 
 
 def wilson_interval(right: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a fraction `right / n`, after Wilson; (0, 1) for no photo."""
+    """Return the 95 % interval of a fraction `right / n`, 0..1, after Wilson; (0, 1) for no photo.
+
+    E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", Journal of
+    the American Statistical Association 22 (1927). It holds for few photos and near 0 and 1, where
+    the textbook's p ± 1.96 sqrt(p (1 - p) / n) leaves 0..1 or has no width at all.
+
+    Example:
+        >>> wilson_interval(9, 10)  # 0.90, from 0.60 to 0.98
+    """
     if not n:
         return 0.0, 1.0
     part, z2 = right / n, _Z**2
@@ -95,14 +103,14 @@ def wilson_interval(right: int, n: int) -> tuple[float, float]:
 
 
 def predicted_labels(table: PredictionTable, threshold: float = 0.5) -> NDArray[np.int64]:
-    """(N,) the class each photo is called."""
+    """Return the class each photo is called, (N,)."""
     if len(table.classes) == 2:
         return np.asarray(table.probabilities[:, 1] > threshold, np.int64)
     return np.asarray(table.probabilities.argmax(axis=1), np.int64)
 
 
 def metrics_at_threshold(table: PredictionTable, threshold: float = 0.5) -> ThresholdMetrics:
-    """Counts and figures of a table at a threshold, 0..1."""
+    """Return confusion counts, accuracy, precision, recall and F1 at a threshold, 0..1."""
     from sklearn import metrics
 
     called = predicted_labels(table, threshold)
@@ -125,13 +133,13 @@ def metrics_at_threshold(table: PredictionTable, threshold: float = 0.5) -> Thre
 
 
 def photo_losses(table: PredictionTable) -> Numbers:
-    """(N,) the cross-entropy of each photo in nats, as Keras counts it."""
+    """Return the cross-entropy of each photo in nats, (N,), as Keras computes it."""
     true = table.probabilities[np.arange(len(table)), table.labels]
     return np.asarray(-np.log(np.clip(true, _EPSILON, 1 - _EPSILON)))
 
 
 def decision_margins(table: PredictionTable, threshold: float = 0.5) -> Numbers:
-    """(N,) how far each photo is from another answer, in probability."""
+    """Return how far each photo is from another answer, in probability, (N,)."""
     if len(table.classes) == 2:
         return np.asarray(np.abs(table.probabilities[:, 1] - threshold))
     top = np.sort(table.probabilities, axis=1)
@@ -141,7 +149,7 @@ def decision_margins(table: PredictionTable, threshold: float = 0.5) -> Numbers:
 def rank_photos(
     table: PredictionTable, order: RankingOrder, threshold: float = 0.5
 ) -> NDArray[np.int64]:
-    """Row numbers, the most telling first: largest "loss", least certain, or most surely "wrong".
+    """Rank photos, as row numbers: largest "loss" first, least certain, or most surely "wrong".
 
     "loss" and "uncertain" rank all photos, "wrong" only those whose answer is wrong.
     """
@@ -156,7 +164,7 @@ def rank_photos(
 
 
 def confusions(result: ThresholdMetrics, most: int = 10) -> list[tuple[int, int, int]]:
-    """The most frequent mistakes: (true class, answer, photos), the most first."""
+    """Return the most frequent mistakes, the most first: (true class, answer, photos)."""
     wrong = result.confusion.copy()
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:most]
@@ -167,7 +175,7 @@ def confusions(result: ThresholdMetrics, most: int = 10) -> list[tuple[int, int,
 
 
 def roc_curves(table: PredictionTable) -> list[ClassCurve]:
-    """False against true positive rate: of the second of two classes, else of each class."""
+    """Return ROC curves (false, true positive rate): of the second of two classes, or of each."""
     from sklearn import metrics
 
     curves = []
@@ -180,7 +188,7 @@ def roc_curves(table: PredictionTable) -> list[ClassCurve]:
 
 
 def precision_recall_curves(table: PredictionTable) -> list[ClassCurve]:
-    """Recall against precision of each class; the area is the average precision."""
+    """Return recall against precision of each class; the area is the average precision."""
     from sklearn import metrics
 
     curves = []
@@ -195,7 +203,16 @@ def precision_recall_curves(table: PredictionTable) -> list[ClassCurve]:
 
 
 def compute_calibration(table: PredictionTable, bins: int = 10) -> Calibration:
-    """Sort photos by what the model said: of the second of two classes, else of its answer."""
+    """Return how often what the model says comes true, in equal steps of probability.
+
+    The probabilities are those of the second of two classes, of more those of the answer. The
+    error is the expected calibration error of Guo et al., "On Calibration of Modern Neural
+    Networks", ICML 2017, arXiv:1706.04599.
+
+    Args:
+        table: the predictions.
+        bins: steps from 0 to 1.
+    """
     from sklearn.calibration import calibration_curve
 
     label = 1 if len(table.classes) == 2 else None
@@ -214,7 +231,7 @@ def compute_calibration(table: PredictionTable, bins: int = 10) -> Calibration:
 
 
 def find_best_threshold(table: PredictionTable) -> tuple[float, float]:
-    """The threshold by which most photos are right, the nearest to a half, and that accuracy."""
+    """Return the threshold by which most photos are right, nearest to 0.5, and that accuracy."""
     tried = np.arange(THRESHOLD_STEPS + 1) / THRESHOLD_STEPS
     called = table.probabilities[:, 1] > tried[:, None]
     right = (called == (table.labels == 1)).mean(axis=1)
@@ -248,7 +265,7 @@ class ModelComparison:
 def compare_models(
     first: PredictionTable, second: PredictionTable, threshold: float = 0.5
 ) -> ModelComparison:
-    """Set two models against each other, photo by photo.
+    """Compare two models photo by photo.
 
     Args:
         first, second: their answers; photos that only one was asked about are left aside.
@@ -287,10 +304,19 @@ def compare_models(
 
 
 def mcnemar_test(only_first: int, only_second: int) -> float:
-    """McNemar's exact test, two-sided: the chance of a split as uneven, by tossing a coin.
+    """Return the p-value of McNemar's exact test, two-sided, of two models on the same photos.
+
+    Q. McNemar, "Note on the sampling error of the difference between correlated proportions or
+    percentages", Psychometrika 12 (1947). Photos on which both are right, or both wrong, say
+    nothing about which is better. Of the others each would be a toss of a coin, were the models
+    equally good; p is the chance of tosses as uneven as these. Exact, from the binomial
+    distribution: the usual chi-squared needs some 25 such photos.
 
     Args:
         only_first, only_second: photos on which one alone is right.
+
+    Example:
+        >>> mcnemar_test(2, 10)  # 0.04: hardly by chance
     """
     n = only_first + only_second
     tail = sum(comb(n, k) for k in range(min(only_first, only_second) + 1))

@@ -1,4 +1,9 @@
-"""A network opened: its layers one by one, those of nested models too, and what each gives."""
+"""The graph of a network: its layers one by one, those of nested models too, and what each gives.
+
+Keras nests models within models and shares layers between them. Heat maps, activations and
+embeddings need "the map that goes into the last pooling" whatever the nesting, so the network is
+called once more on symbolic inputs, and each call of a layer becomes a node of one flat graph.
+"""
 
 from __future__ import annotations
 
@@ -13,82 +18,113 @@ from keras import layers as kl
 
 _CONVOLUTIONS = (kl.Conv2D, kl.DepthwiseConv2D, kl.SeparableConv2D, kl.Conv2DTranspose)
 _COARSENING_LAYERS = (kl.MaxPooling2D, kl.AveragePooling2D, kl.Dropout, kl.SpatialDropout2D)
-"""Layers that say nothing new of the map before them, and show less of where it was."""
+"""Layers that compute nothing new from the map before them: a heat map of their result would only
+be coarser (pooling) or have holes (dropout)."""
 _OUTPUT_ACTIVATIONS = ("sigmoid", "softmax")
 
 
 @dataclass(frozen=True)
 class GraphNode:
-    """A layer at work: `given` are the places of the steps whose results it takes.
+    """One call of a layer.
 
-    A place below 0 is an input of the network: -1 the first one. `shape` is that of its result,
-    the batch's None included.
+    Attributes:
+        layer: the Keras layer.
+        input_indices: of the nodes whose results it takes; below 0 for an input of the network,
+            -1 the first one.
+        shape: of its result, the batch's None included.
     """
 
     layer: Any
-    given: tuple[int, ...]
+    input_indices: tuple[int, ...]
     shape: tuple[int | None, ...]
 
     @property
-    def has_places(self) -> bool:
-        """Whether its result is a map, (B, h, w, K), of more than one row and column."""
+    def is_feature_map(self) -> bool:
+        """Whether its result is a feature map, (B, h, w, K), of more than one row and column."""
         return len(self.shape) == 4 and self.shape[1] != 1 and self.shape[2] != 1
 
 
 @dataclass(frozen=True)
 class ModelGraph:
-    """A network opened: its steps in an order in which they can be done.
+    """A network as nodes in topological order: each comes after those whose results it takes.
 
-    `whole` shares the network's layers and gives the results of all steps; `ends` are the places
-    of those that are the network's own.
+    Attributes:
+        nodes: the calls of layers.
+        full_model: a model of the same layers that gives the results of all nodes.
+        output_indices: of the nodes whose results are the network's own.
     """
 
-    steps: tuple[GraphNode, ...]
-    whole: keras.Model
-    ends: tuple[int, ...]
+    nodes: tuple[GraphNode, ...]
+    full_model: keras.Model
+    output_indices: tuple[int, ...]
 
-    def part(self, indices: Sequence[int]) -> keras.Model:
-        """A model of the same layers that gives the results of these steps, or of the only one."""
-        results = [self.whole.outputs[p] if p >= 0 else self.whole.inputs[-1 - p] for p in indices]
-        return keras.Model(_unwrap_single(self.whole.inputs), results)
+    def submodel(self, indices: Sequence[int]) -> keras.Model:
+        """Return a model of the same layers that gives the results of some nodes.
+
+        Args:
+            indices: of the nodes; below 0 for an input. Of a single one the model gives the
+                result itself, else a list.
+        """
+        inputs, outputs = self.full_model.inputs, self.full_model.outputs
+        results = [outputs[index] if index >= 0 else inputs[-1 - index] for index in indices]
+        return keras.Model(_unwrap_single(inputs), results)
 
     @property
-    def last(self) -> GraphNode:
-        """The step that gives the network's answer."""
-        return self.steps[self.ends[0]]
+    def output_node(self) -> GraphNode:
+        """The node that gives the network's answer."""
+        return self.nodes[self.output_indices[0]]
 
     @property
-    def features(self) -> int | None:
-        """The place of the last map made by or after a convolution that nothing made coarser."""
+    def last_feature_map(self) -> int | None:
+        """The index of the last feature map made by or after a convolution, before it is pooled.
+
+        It is the one Grad-CAM looks at: the deepest layer that still knows where things are.
+        None where the network has none.
+        """
         last_map, convolved = None, False
-        for index, step in enumerate(self.steps):
-            convolved = convolved or isinstance(step.layer, _CONVOLUTIONS)
-            if convolved and step.has_places and not isinstance(step.layer, _COARSENING_LAYERS):
+        for index, node in enumerate(self.nodes):
+            convolved = convolved or isinstance(node.layer, _CONVOLUTIONS)
+            if convolved and node.is_feature_map and not isinstance(node.layer, _COARSENING_LAYERS):
                 last_map = index
         return last_map
 
 
 @lru_cache(maxsize=16)
 def build_model_graph(model: keras.Model, size: int | None = None) -> ModelGraph:
-    """Open a functional or sequential model whose layers may be such models themselves.
+    """Return the graph of a functional or sequential model, which may hold such models itself.
 
     Args:
         model: the network.
-        size: side of the photos for one that takes any.
+        size: side of the photos in pixels, for a network that takes any.
     """
-    return _GraphBuilder(model, size).done()
+    return _GraphBuilder(model, size).build()
+
+
+def list_layers(model: keras.Model) -> list[Any]:
+    """Return every layer of a model: those of nested models, pipelines and wrappers as well."""
+    layers: list[Any] = []
+    waiting: list[Any] = [model]
+    while waiting:
+        layer = waiting.pop()
+        layers.append(layer)
+        inner = [*getattr(layer, "layers", ()), getattr(layer, "layer", None)]
+        waiting += [each for each in reversed(inner) if isinstance(each, keras.Layer)]
+    return layers
 
 
 def compute_logits(layer: Any, inputs: tf.Tensor, result: tf.Tensor) -> tf.Tensor | None:
-    """What the last layer gives before its sigmoid or softmax, (B, units).
+    """Return the logits: what the last layer gives before its sigmoid or softmax, (B, units).
+
+    They are computed anew from the layer's weights, in float32: from probabilities they could not
+    be won back, since 1 - 1e-9 is rounded to 1.
 
     Args:
-        layer: of the last step.
-        inputs: what it takes.
-        result: what it gives.
+        layer: of the output node.
+        inputs: what it takes, (B, features), or logits where it is an activation alone.
+        result: what it gives, (B, units).
 
     Returns:
-        The scores; None where the layer is of a kind whose inside is not known.
+        The logits; None where the layer is neither dense nor an activation.
     """
     name = getattr(getattr(layer, "activation", None), "__name__", "")
     if isinstance(layer, kl.Softmax) or (
@@ -102,22 +138,24 @@ def compute_logits(layer: Any, inputs: tf.Tensor, result: tf.Tensor) -> tf.Tenso
 
 
 def _unwrap_single(inputs: list[Any]) -> Any:
-    """The one input of a model without a list around it, which Keras would expect at calls."""
+    """Return a single input without its list: Keras expects calls in the form of the inputs."""
     return inputs[0] if len(inputs) == 1 else inputs
 
 
 class _GraphBuilder:
-    """The layers of a model called once more, by symbols, with what they take and give noted."""
+    """Calls the layers of a model once more, on symbolic tensors, and notes what they take."""
 
     def __init__(self, model: keras.Model, size: int | None) -> None:
-        self.steps: list[GraphNode] = []
+        self.nodes: list[GraphNode] = []
         self.results: list[Any] = []
         self.inputs: list[Any] = []
-        self.places: dict[int, int] = {}  # of symbols, by their identity
+        self.tensor_indices: dict[
+            int, int
+        ] = {}  # index of the node that gives a symbolic tensor, by id()
         for x in model.inputs:
             shape = [size if axis and n is None else n for axis, n in enumerate(x.shape)]
             self.inputs.append(keras.Input(batch_shape=shape, dtype=x.dtype))
-            self.places[id(self.inputs[-1])] = -len(self.inputs)
+            self.tensor_indices[id(self.inputs[-1])] = -len(self.inputs)
         if isinstance(model, keras.Sequential):
             x = self.inputs[0]
             for layer in model.layers:
@@ -130,33 +168,37 @@ class _GraphBuilder:
             )
             self.outputs = again.outputs
 
-    def done(self) -> ModelGraph:
-        ends = tuple(self.places[id(x)] for x in self.outputs)
+    def build(self) -> ModelGraph:
         return ModelGraph(
-            tuple(self.steps), keras.Model(_unwrap_single(self.inputs), self.results), ends
+            nodes=tuple(self.nodes),
+            full_model=keras.Model(_unwrap_single(self.inputs), self.results),
+            output_indices=tuple(self.tensor_indices[id(x)] for x in self.outputs),
         )
 
     def _call(self, layer: Any, *args: Any, **kwargs: Any) -> Any:
         flat = keras.tree.flatten(args)
-        input_indices = tuple(self.places[id(x)] for x in flat if id(x) in self.places)
+        input_indices = tuple(
+            self.tensor_indices[id(x)] for x in flat if id(x) in self.tensor_indices
+        )
         if not (isinstance(layer, keras.Model) and hasattr(layer, "outputs")):
             result = layer(*args, **kwargs)
             for x in keras.tree.flatten(result):
-                self._note(GraphNode(layer, input_indices, tuple(x.shape)), x)
+                self._add(GraphNode(layer, input_indices, tuple(x.shape)), x)
             return result
         inner = build_model_graph(layer)
-        offset = len(self.steps)
-        results = inner.whole(*args)  # a single one comes without a list around it
+        offset = len(self.nodes)
+        results = inner.full_model(*args)  # a single one comes without a list around it
         results = results if isinstance(results, list) else [results]
-        for step, x in zip(inner.steps, results, strict=True):
+        for node, x in zip(inner.nodes, results, strict=True):
             shifted_indices = tuple(
-                p + offset if p >= 0 else input_indices[-1 - p] for p in step.given
+                index + offset if index >= 0 else input_indices[-1 - index]
+                for index in node.input_indices
             )
-            self._note(GraphNode(step.layer, shifted_indices, tuple(x.shape)), x)
-        ends = [self.results[index + offset] for index in inner.ends]
-        return ends[0] if len(ends) == 1 else ends
+            self._add(GraphNode(node.layer, shifted_indices, tuple(x.shape)), x)
+        outputs = [self.results[index + offset] for index in inner.output_indices]
+        return outputs[0] if len(outputs) == 1 else outputs
 
-    def _note(self, step: GraphNode, result: Any) -> None:
-        self.places[id(result)] = len(self.steps)
-        self.steps.append(step)
+    def _add(self, node: GraphNode, result: Any) -> None:
+        self.tensor_indices[id(result)] = len(self.nodes)
+        self.nodes.append(node)
         self.results.append(result)

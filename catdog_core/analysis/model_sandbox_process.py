@@ -18,7 +18,7 @@ from dataclasses import astuple, replace
 from functools import lru_cache
 from math import prod
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 
@@ -27,8 +27,18 @@ from ..base.errors import ModelError
 from ..base.files import truncate_for_display
 from ..base.limits import Limits
 from ..models import untrusted_models
-from ..models.model_sandbox import BREACH_STATUS, read_message, unloadable_error, write_message
+from ..models.model_sandbox import (
+    BREACH_STATUS,
+    ModelRequest,
+    ModelResponse,
+    OpenRequest,
+    read_message,
+    unloadable_error,
+    write_message,
+)
 
+# Limits that follow from what was measured with TensorFlow 2 on Linux; those a teacher may change
+# are in `base.limits`.
 START_SECONDS = 60  # CPU time for the look at the file and for TensorFlow's start
 _TRIAL = 3  # times the seconds for the first photo that asking several at once may take
 _TENSORFLOW = 300_000_000  # bytes that it takes for itself once it works
@@ -36,7 +46,7 @@ _MAPS = 4  # photos, as many as the Predict page asks about together
 _CONSTANTS = 10_000_000  # numbers that layers may lay out beside their weights
 _HOLES = 4_000_000_000  # bytes of address space that libraries map and never touch
 _SPARE = 10_000  # numbers of weights that a file need not hold, such as random states
-_SIDE = 150  # pixels, for a network that takes photos of any size
+_DEFAULT_SIZE = 150  # pixels, for a network that takes photos of any size
 FORBIDDEN_EVENTS = (
     *("os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "os.startfile"),
     *("subprocess.Popen", "pty.spawn", "socket.connect", "socket.bind", "socket.getaddrinfo"),
@@ -44,51 +54,53 @@ FORBIDDEN_EVENTS = (
 )
 """What no model needs to open: other programs, the net, pickles. Names of audit events."""
 
-_Request = dict[str, Any]
-
 
 def main() -> None:
-    """Check the model, or answer until nobody asks any more."""
+    """Check one model, or answer requests about it until the pipe closes."""
     out = os.fdopen(subprocess_jobs.take_stdout(), "wb")
-    first = _read_request()
-    if first is None:
+    message = read_message(sys.stdin.buffer, sys.maxsize)
+    if message is None:
         return
-    questions: queue.SimpleQueue[_Request] = queue.SimpleQueue()
-    threading.Thread(target=_read_requests, args=(questions,), daemon=True).start()
+    first = cast(OpenRequest, message[0])
+    requests: queue.SimpleQueue[ModelRequest] = queue.SimpleQueue()
+    threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
     allowed = Limits.model_validate(first["limits"])
     path, name = Path(first["path"]), str(first["name"])
-    bound(allowed.model_memory)
+    # In this order: memory is limited before the file is touched; the file is checked as data
+    # before TensorFlow is there; TensorFlow is imported before files and the net are out of reach;
+    # and only then Keras builds what the file declares.
+    limit_memory(allowed.model_memory)
     more = _TRIAL * allowed.model_seconds
-    problem: dict[str, Any] | None = None
+    problem: ModelResponse | None = None
     model: Any = None
     try:
         if first["check"]:
-            _bound_cpu(START_SECONDS, more)
-        held = untrusted_models.count_model_weights(path, name, allowed)
+            _limit_cpu_time(START_SECONDS, more)
+        stored_weights = untrusted_models.count_model_weights(path, name, allowed)
         restrict_process(allowed)
         if first["check"]:
-            _bound_cpu(allowed.model_seconds, more)
-            try_model(path, name, held, lambda: _bound_cpu(more))
+            _limit_cpu_time(allowed.model_seconds, more)
+            try_model(path, name, stored_weights, lambda: _limit_cpu_time(more))
         else:
-            model = load_model(path, name, held)
+            model = load_model(path, name, stored_weights)
     except (ModelError, MemoryError) as error:
         problem = _error_message(error)
     if first["check"]:
-        _write_answer(out, problem or {"ok": True})
-        os._exit(0)  # nothing of the model's runs at the end
+        _write_response(out, problem or {"ok": True})
+        os._exit(0)  # without Python's clean-up, in which code of the model could still run
     while True:
-        request = questions.get()
-        _write_answer(out, problem or _respond(model, name, request))
+        request = requests.get()
+        _write_response(out, problem or _respond(model, name, request))
 
 
-def _respond(model: Any, name: str, request: _Request) -> dict[str, Any]:
+def _respond(model: Any, name: str, request: ModelRequest) -> ModelResponse:
     try:
-        return {"value": REQUEST_HANDLERS[request["what"]](model, **request["given"])}
+        return {"value": REQUEST_HANDLERS[request["function"]](model, **request["arguments"])}
     except Exception as error:
         return _error_message(as_model_error(name, error))
 
 
-def _error_message(error: Exception) -> dict[str, Any]:
+def _error_message(error: Exception) -> ModelResponse:
     if isinstance(error, ModelError):
         params = {k: v if isinstance(v, int) else str(v) for k, v in error.params.items()}
         return {"message": error.message, "params": params}
@@ -105,7 +117,7 @@ def _predict(model: Any, values: Any) -> list[Any]:
 
 
 def _with_raw_input(model: Any) -> Any:
-    """The model, which takes values as they come for photos."""
+    """Return the predictor for values that were scaled by whoever asks."""
     return replace(model, input_scale="0..255")
 
 
@@ -121,23 +133,23 @@ def _layers(model: Any) -> Any:
     return [astuple(layer) for layer in activations.list_map_layers(model)]
 
 
-def _pooling(model: Any, place: int) -> Any:
+def _pooling(model: Any, layer_index: int) -> Any:
     from . import activations
 
-    how, before = activations.pooling_of_layer(model, place)
+    how, before = activations.pooling_of_layer(model, layer_index)
     return [*astuple(how), before]
 
 
-def _maps(model: Any, values: Any, place: int) -> list[Any]:
+def _maps(model: Any, values: Any, layer_index: int) -> list[Any]:
     from . import activations
 
-    return [activations.compute_activations(_with_raw_input(model), values, place)]
+    return [activations.compute_activations(_with_raw_input(model), values, layer_index)]
 
 
-def _photos_at_once(model: Any, place: int) -> int:
+def _photos_at_once(model: Any, layer_index: int) -> int:
     from . import activations
 
-    return activations.photos_at_once(model, place)
+    return activations.photos_at_once(model, layer_index)
 
 
 def _filters(model: Any) -> list[Any]:
@@ -146,10 +158,10 @@ def _filters(model: Any) -> list[Any]:
     return [activations.first_layer_filters(model)]
 
 
-def _receptive_field(model: Any, place: int, row: int, column: int) -> Any:
+def _receptive_field(model: Any, layer_index: int, row: int, column: int) -> Any:
     from . import activations
 
-    return astuple(activations.receptive_field(model, place, row, column))
+    return astuple(activations.receptive_field(model, layer_index, row, column))
 
 
 @lru_cache(maxsize=1)
@@ -179,32 +191,25 @@ REQUEST_HANDLERS: dict[str, Callable[..., Any]] = {
 """What can be asked, by name. Arrays are values as the network gets them."""
 
 
-def _read_requests(questions: queue.SimpleQueue[_Request]) -> None:
-    """Take questions in; a thread of its own, so that the end is noticed during work, too."""
-    while (request := _read_request()) is not None:
-        questions.put(request)
+def _read_requests(requests: queue.SimpleQueue[ModelRequest]) -> None:
+    """Read requests until the pipe closes, in a thread: so the end is noticed during work, too."""
+    while (message := read_message(sys.stdin.buffer, sys.maxsize)) is not None:
+        request, arrays = cast(ModelRequest, message[0]), message[1]
+        request["arguments"].update(arrays)
+        requests.put(request)
     os._exit(0)
 
 
-def _read_request() -> _Request | None:
-    message = read_message(sys.stdin.buffer, sys.maxsize)
-    if message is None:
-        return None
-    head, arrays = message
-    head.setdefault("given", {}).update(arrays)
-    return head
-
-
-def _write_answer(out: IO[bytes], answer: dict[str, Any]) -> None:
-    value = answer.get("value")
+def _write_response(out: IO[bytes], response: ModelResponse) -> None:
+    value = response.get("value")
     arrays = value if isinstance(value, list) and value and hasattr(value[0], "dtype") else []
     if arrays:
-        answer = {key: each for key, each in answer.items() if key != "value"}
-    write_message(out, answer, {str(number): x for number, x in enumerate(arrays)})
+        response = {}
+    write_message(out, response, {str(number): x for number, x in enumerate(arrays)})
 
 
 def restrict_process(allowed: Limits) -> None:
-    """Import all that opening a model needs, then let this process reach nothing outside."""
+    """Import all that opening a model needs, then cut this process off from everything else."""
     from ..base import library_output
 
     library_output.import_tensorflow()
@@ -215,7 +220,9 @@ def restrict_process(allowed: Limits) -> None:
     sys.addaudithook(_warden(Path.cwd()))
 
 
-def try_model(path: Path, name: str, held: int, opened: Callable[[], None] = lambda: None) -> Any:
+def try_model(
+    path: Path, name: str, stored_weights: int, opened: Callable[[], None] = lambda: None
+) -> Any:
     """Load a model and do with it what will be done: as many photos at once as will be asked, and
     a heat map. For a process that does nothing else, since Keras counts weights from then on.
 
@@ -224,7 +231,7 @@ def try_model(path: Path, name: str, held: int, opened: Callable[[], None] = lam
     Args:
         path: ends in ``.keras`` or ``.h5``, as its content tells.
         name: the file's name in messages.
-        held: how many numbers the file's weights hold.
+        stored_weights: how many numbers the file's weights hold.
         opened: called once it is loaded and has answered to one photo.
 
     Returns:
@@ -234,7 +241,7 @@ def try_model(path: Path, name: str, held: int, opened: Callable[[], None] = lam
         ModelError: Keras cannot load it, or it asks for more than it holds.
         MemoryError: it takes more than there is.
     """
-    predictor = load_model(path, name, held)
+    predictor = load_model(path, name, stored_weights)
     try:
         _run_trial_predictions(predictor, name, opened)
     except Exception as error:
@@ -242,15 +249,17 @@ def try_model(path: Path, name: str, held: int, opened: Callable[[], None] = lam
     return predictor
 
 
-def load_model(path: Path, name: str, held: int) -> Any:
-    """Load a model as `try_model` does, but ask it nothing. Raises as that does."""
+def load_model(path: Path, name: str, stored_weights: int) -> Any:
+    """Load a model as `try_model` does, but predict nothing with it. Raises as that does."""
     import keras
 
     from ..models import keras_models
     from . import predict
 
     refused: list[ModelError] = []
-    keras.Layer.add_weight = _count_weights(keras.Layer.add_weight, name, held + _SPARE, refused)
+    keras.Layer.add_weight = _count_weights(
+        keras.Layer.add_weight, name, stored_weights + _SPARE, refused
+    )
     _limit_constants(name, refused)
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
@@ -263,7 +272,7 @@ def load_model(path: Path, name: str, held: int) -> Any:
 
 
 def as_model_error(name: str, error: Exception) -> Exception:
-    """An error of Keras or TensorFlow as a ModelError or MemoryError."""
+    """Return an error of Keras or TensorFlow as a ModelError or MemoryError."""
     if isinstance(error, (ModelError, MemoryError)):
         return error
     if type(error).__name__ == "ResourceExhaustedError":
@@ -274,7 +283,7 @@ def as_model_error(name: str, error: Exception) -> Exception:
 def _count_weights(
     add: Callable[..., Any], name: str, most: int, refused: list[ModelError]
 ) -> Callable[..., Any]:
-    """`Layer.add_weight`, which counts before it allocates: a file must hold what it declares."""
+    """Return a `Layer.add_weight` that counts before it allocates, and refuses too much."""
     total = 0
 
     def add_weight(self: Any, *args: Any, **options: Any) -> Any:
@@ -299,16 +308,19 @@ def _count_weights(
 
 def _refuse_wide_layers(name: str, model: Any) -> None:
     """Refuse layers that give more numbers for one photo than memory should hold."""
-    for layer in model._flatten_layers(include_self=False):
-        for node in getattr(layer, "_inbound_nodes", ()):
-            for tensor in node.output_tensors:
-                sides = [_SIDE if side is None else int(side) for side in tensor.shape[1:]]
-                if prod(sides) > untrusted_models.MAX_VALUES:
-                    raise untrusted_models.too_wide_layer_error(name, sides)
+    from . import model_graph
+
+    # With the size that `predict.build_predictor` will take, so that the graph is made once.
+    photos = model.inputs[0].shape
+    size = photos[1] if len(photos) > 1 and photos[1] else _DEFAULT_SIZE
+    for node in model_graph.build_model_graph(model, int(size)).nodes:
+        sides = [_DEFAULT_SIZE if side is None else int(side) for side in node.shape[1:]]
+        if prod(sides) > untrusted_models.MAX_VALUES:
+            raise untrusted_models.too_wide_layer_error(name, sides)
 
 
 def _limit_constants(name: str, refused: list[ModelError]) -> None:
-    """Have the layers that lay out numbers which are no weights refuse to lay out many."""
+    """Let layers that allocate constants, which are no weights, refuse to allocate many."""
     import keras
 
     total = 0
@@ -340,7 +352,7 @@ def _limit_constants(name: str, refused: list[ModelError]) -> None:
 
 
 def _run_trial_predictions(predictor: Any, name: str, opened: Callable[[], None]) -> None:
-    """Grey photos through the network, as many at once as will be asked, and a heat map of them.
+    """Predict grey photos, as many at once as will be asked for, and compute their heat maps.
 
     Where these would take longer than a check may, they are fewer: time is for whoever asks to
     bear, memory is not.
@@ -351,17 +363,17 @@ def _run_trial_predictions(predictor: Any, name: str, opened: Callable[[], None]
     allowed = limits.current_limits()
     photos = np.full((predictor.batch, predictor.size, predictor.size, 3), 128, np.uint8)
     before = _peak_memory()
-    predictor.answer(photos[:1])
+    predictor.predict_with_scores(photos[:1])
     began = time.process_time()
-    predictor.answer(photos[:1])
+    predictor.predict_with_scores(photos[:1])
     once = max(time.process_time() - began, 1e-3)
     opened()
     count = max(1, min(len(photos), int(allowed.model_seconds / 2 / once)))
-    predictor.answer(photos[:count])
+    predictor.predict_with_scores(photos[:count])
     try:
         gradcam.heat_maps(predictor, photos[: min(count, _MAPS)], 0)
     except ModelError:
-        pass  # it has no map of places, or one that takes too much: told to whoever asks for it
+        pass  # no feature map, or one that takes too much: whoever wants the heat map is told
     taken = _peak_memory() - before - _TENSORFLOW
     if taken > allowed.model_batch_bytes:
         raise ModelError(
@@ -374,7 +386,7 @@ def _run_trial_predictions(predictor: Any, name: str, opened: Callable[[], None]
 
 
 def _peak_memory() -> int:
-    """The most memory this process has held so far, in bytes."""
+    """Return the most memory this process has held so far, in bytes."""
     try:
         import resource
     except ImportError:  # Windows
@@ -386,7 +398,10 @@ def _peak_memory() -> int:
 
 
 def _warden(home: Path) -> Callable[[str, tuple[Any, ...]], None]:
-    """An audit hook that ends the process when it reaches for anything outside of its folder."""
+    """Return an audit hook that ends the process when it reaches outside its folder."""
+    # Python calls audit hooks from C, before the deed, and offers no way to take one off again. A
+    # hook is no sandbox against native code; it is the last of several fences. Reading stays
+    # allowed, since imports need it; what is read cannot leave.
     inside = (str(home.resolve()) + os.sep, os.devnull)
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
@@ -403,7 +418,7 @@ def _warden(home: Path) -> Callable[[str, tuple[Any, ...]], None]:
     return hook
 
 
-def bound(memory: int) -> None:
+def limit_memory(memory: int) -> None:
     """Let the system refuse memory beyond the limit, core files, and large files."""
     try:
         import resource
@@ -421,8 +436,8 @@ def bound(memory: int) -> None:
             continue
 
 
-def _bound_cpu(seconds: int, later: int = 0) -> None:
-    """Have the system end this process after so much more CPU time, in seconds.
+def _limit_cpu_time(seconds: int, later: int = 0) -> None:
+    """Let the system end this process after so much more CPU time, in seconds.
 
     Args:
         seconds: until then.

@@ -21,7 +21,7 @@ TITLES = {
 
 
 def draw_example(name: str) -> Photo:
-    """One of `TITLES` as (320, 320, 3) uint8; the same each time."""
+    """Draw one of `TITLES`, (320, 320, 3) uint8; the same each time."""
     return _DRAW_FUNCTIONS[name]()
 
 

@@ -79,7 +79,7 @@ def _draw_page(
     title: str,
     kind: str,
 ) -> Any:
-    """One page: a head with the originals and the title, below it the cells row by row."""
+    """Draw one page: a head with the originals and the title, below it the cells row by row."""
     # All in inches from the upper left corner; a photo of 150 pixels is drawn at twice its size.
     side, gap, line, little = 2.0, 0.15, 0.13, 1.0
     columns = max(3, min(columns, len(cells)))  # room for the head above a single variant
@@ -96,26 +96,26 @@ def _draw_page(
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
 
-    def place(photo: Photo, left: float, upper: float, size: float) -> None:
+    def draw_photo(photo: Photo, left: float, upper: float, size: float) -> None:
         # Pages keep the photo's own pixels; a picture shows them smoothly enlarged.
         smooth = "none" if kind in ("pdf", "svg") else "bicubic"
         where = (left, left + size, upper + size, upper)
         axes.imshow(photo, extent=where, interpolation=smooth, aspect="auto")
 
     for n, photo in enumerate(originals):
-        place(photo, gap + n * (little + gap), gap, little)
+        draw_photo(photo, gap + n * (little + gap), gap, little)
     text = {"va": "top", "linespacing": 1.25, "parse_math": False}
     axes.text(indent, gap, "\n".join(words), fontsize=9, **text)
     for n, (photo, caption) in enumerate(cells):
         left, upper = gap + n % columns * (side + gap), top + n // columns * row
-        place(photo, left, upper, side)
+        draw_photo(photo, left, upper, side)
         axes.text(left + side / 2, upper + side + 0.06, caption, ha="center", fontsize=7, **text)
     axes.set(xlim=(0, width), ylim=(height, 0))
     return figure
 
 
 def describe_augmentation(settings: Augmentation) -> str:
-    """The settings that change something, in one line of English."""
+    """Return the settings that change something, in one line of English."""
     on = settings.active
     parts = [
         _describe_setting(control, getattr(settings, control.name))
@@ -159,7 +159,7 @@ def write_history_plot(
 def plot_history(
     epochs: Sequence[Mapping[str, Any]], best: int | None, say: Translator | None = None
 ) -> Any:
-    """The figure that `write_history_plot` writes."""
+    """Draw the figure that `write_history_plot` writes."""
     say = _choose_language(say)
     figure = new_figure(10, 4, layout="constrained")
     for axes, metric in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
@@ -173,7 +173,7 @@ def plot_metric(
     best: int | None,
     say: Translator | None = None,
 ) -> Any:
-    """One half of it, "accuracy" or "loss", see-through and for a narrow place."""
+    """Draw one metric over the epochs, "accuracy" or "loss", transparent and narrow."""
     figure = new_figure(5.2, 3.6, layout="constrained")
     axes = figure.subplots()
     draw_metric(axes, metric, epochs, best, _choose_language(say))
@@ -184,7 +184,7 @@ def plot_metric(
 
 
 def _choose_language(say: Translator | None) -> Translator:
-    """The language of a figure's words: the one asked for, where a font can draw them."""
+    """Return the language asked for, or English where no font can draw it."""
     say = say or report_language.get_current_translator()
     return (
         say
@@ -212,14 +212,14 @@ def draw_metric(
 
 
 def _metric_column(epochs: Sequence[Mapping[str, Any]], name: str) -> list[float]:
-    """A column of the metrics; what is missing leaves a hole in its curve."""
+    """Return a column of the metrics; what is missing is NaN, a hole in its curve."""
     return [nan if row.get(name) is None else float(row[name]) for row in epochs]
 
 
 def new_figure(
     width: float, height: float, layout: Literal["constrained"] | None = None, dpi: int = 100
 ) -> Any:
-    """An empty figure of so many inches that no other thread's pyplot can touch."""
+    """Return an empty figure, in inches, that no other thread's pyplot can touch."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -258,7 +258,7 @@ def _write_figures(figures: Sequence[Any], file: BinaryIO, kind: str) -> None:
 
 
 def format_transform(drawn: Transform) -> str:
-    """The drawn values in a few short lines: degrees, pixels, factors."""
+    """Return the drawn values of a transform in short lines: degrees, pixels, factors."""
     flips = "".join(
         arrow
         for arrow, is_on in (("↔", drawn.flip_horizontal), ("↕", drawn.flip_vertical))
@@ -291,7 +291,7 @@ def format_transform(drawn: Transform) -> str:
 
 
 def _format_mix(mix: Mix) -> str:
-    """The shares of the two photos in a mixed one, and how they were mixed."""
+    """Return the shares of the two photos in a mixed one, and how they were mixed."""
     first = round(100 * mix.share)
     return f"{'MixUp' if mix.box is None else 'CutMix'} {first} : {100 - first} %"
 

@@ -20,6 +20,7 @@ from ..base.errors import N_, CatDogError, ModelError, PhotoError
 from ..base.files import truncate_for_display
 from ..imaging import decode
 from ..models import keras_models, memory
+from ..models.keras_models import ModelMetadata
 from ..models.memory import BatchedGraph
 from ..runs.model_registry import find_model_file
 from ..training import epoch_weights
@@ -34,23 +35,28 @@ _MAX_SIZE = 1024
 class RemoteModel(Protocol):
     """A model in a process of its own, asked by the modules that look into networks."""
 
-    def ask(self, what: str, **arguments: Any) -> Any:
-        """Call a function of the model's process by name; what it returns. Raises ModelError."""
+    def call(self, function: str, **arguments: Any) -> Any:
+        """Call a function of the model's process by name; return its result. Raises ModelError."""
         ...
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A loaded model and what is needed to ask it.
+    """A loaded model and what is needed to predict with it.
 
-    `classes` are its class names in output order, ``p_0`` names when it carries none
-    (`names_known` tells). `size` is the side of the square it takes, in pixels. `input_scale` is
-    the range of values it expects; None when the file does not tell, and then 0..1 is assumed,
-    the notes' own ``rescale=1/255``. `warnings` are message ids. `run_batch` takes values
-    (B, S, S, 3) float32 and gives probabilities as the model's units have them, (B, units), and
-    the scores these were made of; (B, 0) where there is no telling. `batch` is how many photos it
-    may get at once. `units` counts the outputs of its last layer. Where the model runs in a
-    process apart, `remote` answers for it, and `model` is None.
+    Attributes:
+        model: the Keras model; None where it runs in a process of its own.
+        classes: class names in output order; "p_0", "p_1" … where the file names none.
+        size: side of the square photos it takes in pixels, S.
+        names_known: whether the class names are the file's or a user's.
+        input_scale: the range of values it expects; None where the file does not tell, and then
+            0..1 is assumed, the notes' own ``rescale=1/255``.
+        warnings: what a user should know, messages of the catalogue.
+        run_batch: takes values (B, S, S, 3) float32; gives probabilities (B, units), and the scores
+            these were made of, or (B, 0) where the last layer is of an unknown kind.
+        batch: how many photos it may get at once.
+        units: outputs of its last layer; one for two classes with a sigmoid.
+        remote: the process that computes instead of `model`, or None.
     """
 
     model: keras.Model
@@ -65,11 +71,11 @@ class Predictor:
     remote: RemoteModel | None = None
 
     def with_scale(self, scale: InputScale) -> Predictor:
-        """The same model, fed values of another range."""
+        """Return the same model, given values of another range."""
         return replace(self, input_scale=scale)
 
     def with_classes(self, names: Sequence[str]) -> Predictor:
-        """The same model with class names, one an output class.
+        """Return the same model with class names, one an output class.
 
         Raises:
             ModelError: too few, too many, or equal names.
@@ -83,25 +89,27 @@ class Predictor:
             )
         return replace(self, classes=tuple(names), names_known=True)
 
-    def values(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What the model itself gets of fitted photos: their values in the range it expects."""
+    def scale_photos(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return fitted photos as the model's input: float32 in the range it expects."""
         return photos.astype(np.float32) * np.float32(
             1.0 if self.input_scale == "0..255" else 1 / 255
         )
 
     def predict(self, photos: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Probabilities of fitted photos: (N, S, S, 3) uint8 to (N, classes)."""
-        return self.answer(photos)[0]
+        """Return probabilities of fitted photos: (N, S, S, 3) uint8 to (N, classes)."""
+        return self.predict_with_scores(photos)[0]
 
-    def answer(self, photos: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Probabilities of fitted photos, (N, classes), and the scores before sigmoid or softmax.
+    def predict_with_scores(
+        self, photos: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return probabilities (N, classes) of fitted photos, and the scores before the activation.
 
         Scores are (N, units): one for a sigmoid, or one a class; (N, 0) for a last layer of a kind
         that does not tell them.
         """
         probabilities, scores = [np.empty((0, len(self.classes)))], []
         for start in range(0, len(photos), self.batch):
-            outputs, raw = self.run_batch(self.values(photos[start : start + self.batch]))
+            outputs, raw = self.run_batch(self.scale_photos(photos[start : start + self.batch]))
             part = np.asarray(outputs, dtype=np.float64)
             probabilities.append(np.hstack([1 - part, part]) if part.shape[1] == 1 else part)
             scores.append(np.asarray(raw, dtype=np.float64))
@@ -123,7 +131,7 @@ class Prediction:
 
 
 def load_predictor(path: Path) -> Predictor:
-    """Load a model file and find out how to ask it.
+    """Load a model file as a predictor.
 
     Raises:
         ModelError: it is no model, unsafe, or does not classify photos.
@@ -135,7 +143,7 @@ def load_predictor(path: Path) -> Predictor:
 
 
 def load_predictor_at_epoch(path: Path, weights: Path) -> Predictor:
-    """A run's model as it was after an epoch.
+    """Load a run's model with the weights it had after an epoch.
 
     Args:
         path: of its `best.keras`.
@@ -162,10 +170,12 @@ def predict_photos(
         progress: called with the number of photos done.
     """
     rows: list[Prediction] = []
-    waiting: list[tuple[int, decode.Photo]] = []  # place in rows, fitted photo
+    waiting: list[tuple[int, decode.Photo]] = []  # index in rows, fitted photo
 
     def flush() -> None:
-        probabilities, scores = predictor.answer(np.stack([photo for _, photo in waiting]))
+        probabilities, scores = predictor.predict_with_scores(
+            np.stack([photo for _, photo in waiting])
+        )
         for (index, _), row, raw in zip(waiting, probabilities, scores.tolist(), strict=True):
             rows[index] = replace(
                 rows[index],
@@ -193,7 +203,7 @@ def predict_photos(
 def predictions_to_csv(
     rows: Sequence[Prediction], classes: Sequence[str], for_spreadsheet: bool
 ) -> str:
-    """One row a photo under ``file,label,p_<class>…``; unreadable photos have empty cells.
+    """Return CSV text, one row a photo under ``file,label,p_<class>…``; unreadable ones are empty.
 
     Args:
         rows: predictions.
@@ -211,13 +221,13 @@ def predictions_to_csv(
     return out.getvalue()
 
 
-def build_predictor(name: str, model: Any, about: dict[str, Any]) -> Predictor:
-    """How a loaded model is asked.
+def build_predictor(name: str, model: Any, metadata: ModelMetadata) -> Predictor:
+    """Return the predictor of a loaded Keras model.
 
     Args:
         name: of its file, for messages.
         model: a Keras model.
-        about: from `keras_models.read_metadata`.
+        metadata: from `keras_models.read_metadata`.
 
     Raises:
         ModelError: it does not classify photos, or one photo takes more memory than is allowed.
@@ -246,11 +256,12 @@ def build_predictor(name: str, model: Any, about: dict[str, Any]) -> Predictor:
     _check_finite_weights(name, model)
     units = int(out[1])
     count = 2 if units == 1 else units
-    names = about.get("classes")
+    names = metadata.get("classes")
     known = isinstance(names, list) and len(names) == count
     class_names = tuple(map(str, names)) if isinstance(names, list) and known else None
     rescales = any(
-        type(layer).__name__ in ("Rescaling", "Normalization") for layer in model._flatten_layers()
+        isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization)
+        for layer in model_graph.list_layers(model)
     )
     raw = gives_raw_scores(model)
     warnings = [_RAW_SCORES] if raw else []
@@ -284,7 +295,7 @@ _RAW_SCORES = N_(
 
 
 def gives_raw_scores(model: Any) -> bool:
-    """Whether a model ends without an activation: what it gives are no probabilities."""
+    """Return whether a model ends without an activation: its outputs are no probabilities."""
     last = model.layers[-1]
     while hasattr(last, "layers") and last.layers:
         last = last.layers[-1]
@@ -293,10 +304,10 @@ def gives_raw_scores(model: Any) -> bool:
 
 
 def _compile_forward(model: Any, size: int, raw: bool, name: str) -> BatchedGraph:
-    """The forward pass as one compiled graph: `model.predict` has a high fixed cost a call."""
-    opened = model_graph.build_model_graph(model, size)
-    last = opened.last
-    part = opened.part([last.given[0], opened.ends[0]])
+    """Compile the forward pass as one graph: `model.predict` has a high fixed cost a call."""
+    graph = model_graph.build_model_graph(model, size)
+    last = graph.output_node
+    part = graph.submodel([last.input_indices[0], graph.output_indices[0]])
 
     def forward(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         before, result = part(batch, training=False)

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,12 +66,38 @@ class PredictionTable:
         return len(self.files)
 
 
+class PredictionMetadata(TypedDict):
+    """What a stored table was made of, as its JSON file holds it.
+
+    Attributes:
+        fingerprint: of the dataset when the model was asked.
+        model: the `digest_model` of the model.
+        classes: in the order of the table's columns.
+        photos: rows of the table.
+        unreadable: photos that are not in it.
+        table: BLAKE2b digest of the CSV file, which tells a torn or changed one.
+    """
+
+    format: int
+    dataset: str
+    split: str
+    fingerprint: str
+    model: str
+    classes: list[str]
+    photos: int
+    unreadable: list[str]
+    table: str
+
+
 @dataclass(frozen=True, eq=False)
 class StoredPredictions:
     """What is known of a split: the table, or why there is none.
 
-    `problem` is a message of the catalogue, empty with a table. `answers` are those that still
-    hold, by file, even where others are missing; `unreadable` those that could not be read.
+    Attributes:
+        table: the answers, None where they do not cover the split as it is now.
+        problem: why there is none, a message of the catalogue; empty with a table.
+        answers: probabilities (C,) that still hold, by file, even where others are missing.
+        unreadable: photos of the split that could not be read.
     """
 
     table: PredictionTable | None
@@ -81,7 +107,7 @@ class StoredPredictions:
 
 
 def predictions_path(run_dir: Path, dataset_id: str, split: str) -> Path:
-    """Where the table of a run for a split lies: in its folder, unless that came with the lab."""
+    """Return the path of a run's table for a split: in its folder, unless the lab ships it."""
     folder = Path(run_dir)
     if (
         folder == model_registry.default_model_folder()
@@ -91,7 +117,7 @@ def predictions_path(run_dir: Path, dataset_id: str, split: str) -> Path:
 
 
 def digest_model(model: Path) -> str:
-    """Name a model file's content."""
+    """Return the SHA-256 of a model file's content."""
 
     def read() -> str:
         with files.open_regular(model) as file:
@@ -103,7 +129,7 @@ def digest_model(model: Path) -> str:
 def write_predictions(
     run_dir: Path, dataset: Dataset, split: str, table: PredictionTable, model: str
 ) -> None:
-    """Keep a table in a run's folder.
+    """Store a table in a run's folder.
 
     Args:
         run_dir: the run's folder.
@@ -118,7 +144,7 @@ def write_predictions(
     path = predictions_path(run_dir, dataset.id, split)
     data = encode_predictions_csv(table)
     files.write_bytes(path, data)
-    about = {
+    metadata: PredictionMetadata = {
         "format": FORMAT,
         "dataset": dataset.id,
         "split": split,
@@ -130,11 +156,11 @@ def write_predictions(
         "table": hashlib.blake2b(data, digest_size=20).hexdigest(),
     }
     # Escaped, since a file's name may hold bytes that are no UTF-8.
-    files.write_bytes(path.with_suffix(".json"), json.dumps(about, indent=1).encode())
+    files.write_bytes(path.with_suffix(".json"), json.dumps(metadata, indent=1).encode())
 
 
 def read_predictions(run_dir: Path, dataset: Dataset, split: str) -> StoredPredictions:
-    """A run's table for the photos of a split as the dataset is now.
+    """Return a run's stored table for the photos of a split as the dataset is now.
 
     Nothing is raised: a table that is missing, torn, of another model or of other photos is told
     as a problem, and asking the model again mends it.
@@ -143,13 +169,15 @@ def read_predictions(run_dir: Path, dataset: Dataset, split: str) -> StoredPredi
     if not path.with_suffix(".json").is_file():
         return StoredPredictions(None, NOT_PREDICTED)
     try:
-        about, answers = read_table_file(path)
-        if about["model"] != digest_model(Path(run_dir) / "best.keras"):
+        metadata, answers = read_table_file(path)
+        if metadata["model"] != digest_model(Path(run_dir) / "best.keras"):
             return StoredPredictions(None, OTHER_MODEL)
-        columns = [about["classes"].index(name) for name in dataset.classes]
-        if len(columns) != len(about["classes"]) or not same_photos(dataset, about):
+        columns = [metadata["classes"].index(name) for name in dataset.classes]
+        if len(columns) != len(metadata["classes"]) or not has_same_photos(
+            dataset, metadata["fingerprint"]
+        ):
             return StoredPredictions(None, OTHER_PHOTOS)
-        unreadable = tuple(map(str, about["unreadable"]))
+        unreadable = tuple(map(str, metadata["unreadable"]))
     except CatDogError as error:
         return StoredPredictions(None, error.message)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, csv.Error):
@@ -164,7 +192,7 @@ def build_prediction_table(
     answers: Mapping[str, NDArray[np.float64]],
     unreadable: Sequence[str] = (),
 ) -> PredictionTable:
-    """The table of a split as the dataset is now, from answers by file."""
+    """Build the table of a split as the dataset is now, from probabilities by file."""
     items = [item for item in dataset.items(split) if item.file in answers]
     empty = np.empty((0, len(dataset.classes)))
     return PredictionTable(
@@ -179,7 +207,7 @@ def build_prediction_table(
 def encode_predictions_csv(
     table: PredictionTable, guesses: NDArray[np.int64] | None = None, for_spreadsheet: bool = False
 ) -> bytes:
-    """A table as a CSV file: one row a photo under ``file,truth,label,p_<class>…``.
+    """Return a table as a CSV file: one row a photo under ``file,truth,label,p_<class>…``.
 
     Args:
         table: the answers; probabilities are written with all their digits.
@@ -216,24 +244,26 @@ def _match_dataset(
     )
 
 
-def read_table_file(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
-    """A table as it was written: what it was made of, and the answers by file.
+def read_table_file(path: Path) -> tuple[PredictionMetadata, dict[str, NDArray[np.float64]]]:
+    """Read a stored table: its metadata, and the probabilities by file.
 
     Raises:
         CatDogError: it is of a newer format, or not as it was written; and what damage raises.
     """
     metadata_path = path.with_suffix(".json")
     try:
-        about = bounded_readers.read_bounded_json(metadata_path, _MAX_METADATA_BYTES, MAX_ROWS)
+        metadata: PredictionMetadata = bounded_readers.read_bounded_json(
+            metadata_path, _MAX_METADATA_BYTES, MAX_ROWS
+        )
     except bounded_readers.BoundError as error:
         raise ModelError(DAMAGED) from error
-    if about["format"] > FORMAT:
+    if metadata["format"] > FORMAT:
         raise ModelError(NEWER)
-    count, photos = len(about["classes"]), about["photos"]
+    count, photos = len(metadata["classes"]), metadata["photos"]
     if type(photos) is not int or not 0 <= photos <= MAX_ROWS or not 2 <= count <= MAX_CLASSES:
         raise ModelError(DAMAGED)
     data = path.read_bytes()
-    if hashlib.blake2b(data, digest_size=20).hexdigest() != about["table"]:
+    if hashlib.blake2b(data, digest_size=20).hexdigest() != metadata["table"]:
         raise ModelError(DAMAGED)
     text = data.decode("utf-8", "surrogateescape")
     try:
@@ -243,15 +273,15 @@ def read_table_file(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.fl
     answers = {row[0]: np.array(row[3:], np.float64) for row in rows}
     if len(answers) != photos or any(row.shape != (count,) for row in answers.values()):
         raise ModelError(DAMAGED)
-    return about, answers
+    return metadata, answers
 
 
-def same_photos(dataset: Dataset, about: Mapping[str, Any]) -> bool:
-    """Whether the files are as at the "fingerprint", whatever was decided about them since."""
-    if about["fingerprint"] == dataset.fingerprint:
+def has_same_photos(dataset: Dataset, fingerprint: str) -> bool:
+    """Return whether a dataset's files are as at a fingerprint, whatever was edited since."""
+    if fingerprint == dataset.fingerprint:
         return True
     try:
-        datasets.load_dataset_as_of(dataset.id, about["fingerprint"])
+        datasets.load_dataset_as_of(dataset.id, fingerprint)
     except CatDogError:
         return False
     return True

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import importlib.util
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,22 +21,33 @@ LayoutMethod = Literal["pca", "tsne", "umap"]
 Numbers = NDArray[np.float32]
 
 
+class _LayoutRequest(TypedDict):
+    """What the subprocess is asked: (N, width) float32 in base64, and the method."""
+
+    parts: str
+    width: int
+    method: LayoutMethod
+
+
 def available_methods() -> list[LayoutMethod]:
-    """The ways there are; UMAP only where the package `umap-learn` is installed."""
+    """Return the methods there are; UMAP only where the package `umap-learn` is installed."""
     methods: list[LayoutMethod] = ["pca", "tsne"]
     return [*methods, "umap"] if importlib.util.find_spec("umap") else methods
 
 
 def compute_layout(parts: Numbers, method: LayoutMethod, seed: int = 0) -> Numbers:
-    """(N, 2) places of photos; axes have no unit.
+    """Return positions of photos in two dimensions, (N, 2); the axes have no unit.
 
-    "pca" takes the first two components. "tsne" (scikit-learn) and "umap" (umap-learn) keep near
-    what is near, and let distances between groups go; they take seconds to minutes.
+    "pca", principal components (Pearson 1901), takes the first two: the directions in which the
+    photos differ most. It is a plain projection, so distances on the map are never larger than
+    they are. "tsne" (van der Maaten and Hinton 2008) and "umap" (McInnes et al. 2018,
+    arXiv:1802.03426) keep near what is near and let everything else go: groups are real, but the
+    distances between them and their sizes mean nothing. They take seconds to minutes.
 
     Args:
         parts: (N, P) principal components, the largest first, P ≥ 2.
         method: one of `available_methods`.
-        seed: the same gives the same places.
+        seed: the same gives the same positions.
     """
     n = len(parts)
     if is_trivial_layout(parts, method):
@@ -46,10 +57,14 @@ def compute_layout(parts: Numbers, method: LayoutMethod, seed: int = 0) -> Numbe
     if method == "umap":
         from umap import UMAP
 
+        # 15 neighbours is umap-learn's own choice; a photo has no more than all others.
         reducer: Any = UMAP(n_neighbors=min(15, n - 1), random_state=seed, n_jobs=1)
     else:
         from sklearn.manifold import TSNE
 
+        # Perplexity is about the number of neighbours that count: 30 is scikit-learn's choice, and
+        # more than a third of the photos leaves no structure to see. It begins with PCA, not at
+        # random, so that groups come to lie as they do there (Kobak and Berens 2019).
         reducer = TSNE(perplexity=min(30.0, (n - 1) / 3), init="pca", random_state=seed)
     # Beside a training two threads of OpenMP wait for each other most of the time: one is quicker.
     with threadpool_limits(1, user_api="openmp"):
@@ -57,14 +72,14 @@ def compute_layout(parts: Numbers, method: LayoutMethod, seed: int = 0) -> Numbe
 
 
 def is_trivial_layout(parts: Numbers, method: LayoutMethod) -> bool:
-    """Whether nothing is left to work out: PCA's, of a handful of photos, of all alike."""
+    """Return whether nothing is to be computed: PCA, a handful of photos, or all alike."""
     return method == "pca" or len(parts) < 5 or not parts.any()
 
 
 def compute_layout_in_subprocess(
     parts: Numbers, method: LayoutMethod, stopped: Callable[[], bool]
 ) -> Numbers:
-    """As `compute_layout`, by a process of its own, which ends at once when it was asked to stop.
+    """Compute a layout as `compute_layout`, in a process that ends at once when stopped.
 
     Args:
         parts, method: as for `compute_layout`.
@@ -75,26 +90,31 @@ def compute_layout_in_subprocess(
     """
     if is_trivial_layout(parts, method):
         return compute_layout(parts, method)
-    response: dict[str, Any] = {}
+    encoded = ""
 
-    def tell(line: dict[str, Any]) -> None:
+    def on_event(event: subprocess_jobs.Event) -> None:
+        nonlocal encoded
         if stopped():
             raise CatDogError("The layout was stopped. Nothing of it is kept.")
-        response.update(line)
+        encoded = event.get("positions", encoded)
 
-    request = {"parts": _encode_array(parts), "width": parts.shape[1], "method": method}
+    request: _LayoutRequest = {
+        "parts": _encode_array(parts),
+        "width": parts.shape[1],
+        "method": method,
+    }
     silent = (
         "The process that lays the photos out broke off, perhaps because memory ran out. Close"
         " other programs and try again."
     )
-    subprocess_jobs.run_subprocess(__name__, request, tell, silent, quiet=True)
-    return _decode_array(response["places"], 2)
+    subprocess_jobs.run_subprocess(__name__, request, on_event, silent, quiet=True)
+    return _decode_array(encoded, 2)
 
 
-def _handle_request(request: dict[str, Any]) -> None:
-    """Lay out "parts" of a "width" by a "method", and emit the "places"; in the subprocess."""
+def _handle_request(request: Any) -> None:
+    """Compute the layout of a `_LayoutRequest` and emit its "positions", in the subprocess."""
     parts = _decode_array(request["parts"], request["width"])
-    subprocess_jobs.emit(places=_encode_array(compute_layout(parts, request["method"])))
+    subprocess_jobs.emit(positions=_encode_array(compute_layout(parts, request["method"])))
 
 
 def _encode_array(values: Numbers) -> str:

@@ -110,7 +110,7 @@ class Correlation:
 
 
 def build_sweep_table(members: Sequence[RunRecord]) -> SweepTable:
-    """What differs between runs, and what came of it.
+    """Build a table of what differs between runs, and what came of it.
 
     A setting that is the same in all of them is left out. Augmentations of which more than one
     part differs, and all parts alike (as with and without), are one column.
@@ -127,14 +127,14 @@ def build_sweep_table(members: Sequence[RunRecord]) -> SweepTable:
 
 
 def best_accuracy(run: RunRecord) -> float | None:
-    """The validation accuracy of a run's best epoch, None before it has one."""
+    """Return the validation accuracy of a run's best epoch, None before it has one."""
     row = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
     value = row.get("val_accuracy") if row else None
     return float(value) if isinstance(value, (int, float)) and isfinite(value) else None
 
 
 def rank_correlations(table: SweepTable, seed: int = 0) -> list[Correlation]:
-    """How the settings go with the results, the strongest first; nothing of too few runs.
+    """Return how settings correlate with results, the strongest first; nothing of too few runs.
 
     Spearman's rank correlation (1904) with mean ranks for ties, over the runs that have a result.
     How often chance does as well is counted on shuffled results, against the strongest of all
@@ -172,14 +172,14 @@ def rank_correlations(table: SweepTable, seed: int = 0) -> list[Correlation]:
 
 
 def rank_runs(table: SweepTable) -> list[int]:
-    """The places of the runs by their result, the best first; those without one come last."""
+    """Return the runs' indices by their result, the best first; those without one come last."""
     return sorted(range(len(table.runs)), key=lambda index: -(table.results[index] or -1.0))
 
 
 def _differing_columns(
     settings: type[BaseModel], count: int, read: Callable[[int, str], Any], prefix: str = ""
 ) -> list[Column]:
-    """The fields of settings that differ between runs, read by the run's number and their name."""
+    """Return the fields of settings that differ between runs, read by run number and name."""
     columns = []
     for control in describe_fields(settings):
         values = tuple(read(n, control.name) for n in range(count))
@@ -191,7 +191,7 @@ def _differing_columns(
 
 
 def _network_columns(known: Sequence[Run]) -> list[Column]:
-    """What differs between networks of one's own, where all runs have one."""
+    """Return what differs between custom networks, where all runs have one."""
     trainings = [run.training for run in known]
     if any(training.model != "custom" for training in trainings):
         return []
@@ -200,7 +200,7 @@ def _network_columns(known: Sequence[Run]) -> list[Column]:
 
 
 def _setting_value(run: Run, name: str) -> Any:
-    """A setting as it was meant: all photos are a number, and steps that follow from these none."""
+    """Return a setting as it was meant: "all photos" as their number, derived steps as None."""
     training, value = run.training, getattr(run.training, name)
     if name == "train_photos":
         return run.train_photos
@@ -227,7 +227,7 @@ def _augmentation_columns(known: Sequence[Run]) -> list[Column]:
 
 
 def _partition(values: Sequence[Any]) -> tuple[int, ...]:
-    """Which runs have the same value: equal for columns that tell the same runs apart."""
+    """Return which runs have the same value: equal for columns that separate the same runs."""
     order = list(dict.fromkeys(values))
     return tuple(order.index(value) for value in values)
 
@@ -241,7 +241,7 @@ def _choose_scale(control: FieldSpec, values: Sequence[Any]) -> AxisScale:
 
 
 def _normalized_ranks(values: Sequence[float]) -> NDArray[np.float64]:
-    """Ranks (N,) with ties at their mean, centred and of length 1; zeros where all are equal."""
+    """Return ranks (N,), ties at their mean, centred and of length 1; zeros where all are equal."""
     _, group, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[group]
     centred = ranks - ranks.mean()

@@ -1,4 +1,9 @@
-"""How sure a model is of a photo, and photos sorted into folders by what it says."""
+"""How sure a model is of a photo, and photos sorted into folders by what it says.
+
+Entropy is made of the probabilities: it is high where classes are close. Energy is made of the
+scores before the softmax: it is high where none of the classes fits, which probabilities, forced to
+sum to 1, cannot say.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +19,14 @@ UNSURE_FOLDER = "unsure"
 
 
 def entropy(probabilities: Sequence[float]) -> float:
-    """Shannon's entropy in bits: 0 for a sure answer, log2(classes) for none at all."""
+    """Return Shannon's entropy in bits: 0 for a sure answer, log2(classes) for none at all."""
     return sum(-p * log2(p) for p in probabilities if p > 0)
 
 
 def energy(scores: Sequence[float]) -> float:
-    """Energy at temperature 1 (Liu et al. 2020, arXiv:2010.03759): minus log of the sum of e^score.
+    """Return the energy at temperature 1: minus the logarithm of the sum of e^score.
+
+    W. Liu et al., "Energy-based Out-of-distribution Detection", NeurIPS 2020, arXiv:2010.03759.
 
     A network gives its largest scores to photos like those it learned from, so a low energy says
     "such photos I know" and a high one "none of my classes". The softmax divides by that very sum:
@@ -36,12 +43,12 @@ def energy(scores: Sequence[float]) -> float:
 
 
 def is_unsure(probabilities: Sequence[float], least: float) -> bool:
-    """Whether the likeliest class has a probability below `least`, 0..1."""
+    """Return whether the likeliest class has a probability below `least`, 0..1."""
     return max(probabilities) < least
 
 
 def zip_by_label(photos: Iterable[tuple[str, str | None, bytes]], classes: Sequence[str]) -> bytes:
-    """A zip archive with a folder a class, and one of the photos without a label.
+    """Return a zip archive with a folder a class, and one of the photos without a label.
 
     Files of the same name get a number. Names are made safe for every system: what may not stand
     in a file name becomes a dash, and no name leads out of its folder.
@@ -64,7 +71,7 @@ def zip_by_label(photos: Iterable[tuple[str, str | None, bytes]], classes: Seque
 
 
 def _unique_name(stem: str, suffix: str, taken: set[str]) -> str:
-    """The first of "a.jpg", "a (2).jpg", … that is not taken; systems may ignore the case."""
+    """Return the first of "a.jpg", "a (2).jpg", … not taken; systems may ignore the case."""
     name, number = f"{stem}{suffix}", 1
     while name.casefold() in taken:
         number += 1

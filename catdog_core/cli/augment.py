@@ -70,7 +70,7 @@ def augment(
 
 
 def _load_photo(path: Path) -> Photo:
-    data = models.read_photo(path)
+    data = models.read_photo_argument(path)
     try:
         return decode.decode_and_fit(data, Training().image_size)
     except PhotoError as error:
@@ -80,7 +80,7 @@ def _load_photo(path: Path) -> Photo:
 def _mix_variants(
     variants: Variants, partner: Photo, settings: Augmentation, seed: int
 ) -> tuple[Variants, list[Mix]]:
-    """Each variant mixed with one of the partner: in training too, all are changed, then mixed."""
+    """Mix each variant with one of the partner: in training too, all are changed, then mixed."""
     others = [other for other, _ in make_variants(partner, settings, len(variants), seed + 1)]
     mixed = mixing.make_mixed_variants([photo for photo, _ in variants], others, settings, seed)
     drawn = [transform for _, transform in variants]

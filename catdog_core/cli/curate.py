@@ -75,7 +75,7 @@ def classes(
 
 
 def open_dataset(folder: Path, order: str | None) -> Dataset:
-    """A folder's dataset, remembered; `order`, class names with commas between, is set if given.
+    """Open a folder's dataset; `order`, class names with commas between, is set if given.
 
     Raises:
         DatasetError: the folder is none, or the names are not those of its classes.
@@ -88,7 +88,7 @@ def open_dataset(folder: Path, order: str | None) -> Dataset:
 
 
 def read_dataset(folder: Path, order: str | None) -> Dataset:
-    """As `open_dataset`, but nothing is written."""
+    """Read a folder's dataset as `open_dataset`, but write nothing."""
     return datasets.read_folder(folder, _parse_order(order))
 
 
@@ -97,7 +97,7 @@ def _parse_order(order: str | None) -> tuple[str, ...]:
 
 
 def _resolve_photo_name(dataset: Dataset, folder: Path, photo: Path) -> str:
-    """A photo's name in its dataset, given as that, as a path, or as one from the folder on."""
+    """Return a photo's name in its dataset, given as that, as a path, or relative to the folder."""
     known = {file for file, _, _ in dataset.photos} | set(dataset.excluded)
     if photo.as_posix() in known:
         return photo.as_posix()

@@ -30,13 +30,13 @@ def download(
     ] = None,
 ) -> None:
     """Download the dataset of the class: 3,000 photos of cats and dogs, 68 MB."""
-    with _show_phase_progress() as (tell, pause):
+    with _show_phase_progress() as (on_progress, pause):
 
-        def report_preview(preview: Preview) -> None:
+        def show_preview(preview: Preview) -> None:
             pause()
             _print_preview(preview)
 
-        fetch = Fetch(tell=tell, on_preview=report_preview)
+        fetch = Fetch(tell=on_progress, on_preview=show_preview)
         if folder is None:
             destination, total = (
                 (dataset := cats_vs_dogs.fetch_cats_vs_dogs(fetch)).root,
@@ -56,7 +56,7 @@ def import_dataset(
             help="A zip or tar, TFRecords, a zip, tar or folder at a URL, or a TFDS dataset.",
         ),
     ],
-    look: Annotated[
+    preview_only: Annotated[
         bool, typer.Option("--look", help="Tell what is inside, write nothing.")
     ] = False,
 ) -> None:
@@ -64,19 +64,19 @@ def import_dataset(
     image/class/label), a zip, tar or folder of photos at a URL such as s3://bucket/photos, or a
     dataset of tensorflow_datasets, into the workspace."""
     if source.startswith(_TFDS_PREFIX):
-        return _import_tfds(source.removeprefix(_TFDS_PREFIX), look)
+        return _import_tfds(source.removeprefix(_TFDS_PREFIX), preview_only)
     if url_import.is_url(source):
-        return _import_url(source, look)
+        return _import_url(source, preview_only)
     path = Path(source)
     if tfrecord_frames.holds_tfrecords(path):
-        return _import_records(path, look)
+        return _import_records(path, preview_only)
     if not path.is_file():
         raise DatasetError(
             "{file} is not there, or is no file. Expected a zip or tar of photos. Check its name.",
             file=path,
         )
     _print_preview(archives.inspect_archive(path, path.name))
-    if not look:
+    if not preview_only:
         with output.progress_bar("unpacking") as progress:
             dataset = imports.import_archive(path, path.name, progress)
         _print_dataset(dataset)
@@ -84,8 +84,12 @@ def import_dataset(
 
 
 def _import_url(url: str, preview_only: bool) -> None:
-    with _show_phase_progress() as (tell, _):
-        result = imports.preview_url(url, tell) if preview_only else imports.import_url(url, tell)
+    with _show_phase_progress() as (on_progress, _):
+        result = (
+            imports.preview_url(url, on_progress)
+            if preview_only
+            else imports.import_url(url, on_progress)
+        )
     return _print_preview(result) if isinstance(result, Preview) else _print_dataset(result)
 
 
@@ -110,8 +114,8 @@ def _import_tfds(name: str, preview_only: bool) -> None:
     print(f"{info.size / _MB:,.0f} MB to fetch" if info.size else "Bytes to fetch: not known yet")
     if not preview_only:
         # What the package itself says of its progress is no result.
-        with _show_phase_progress() as (tell, _), redirect_stdout(sys.stderr):
-            dataset = tfds.import_tfds_dataset(name, tell)
+        with _show_phase_progress() as (on_progress, _), redirect_stdout(sys.stderr):
+            dataset = tfds.import_tfds_dataset(name, on_progress)
         _print_dataset(dataset)
 
 
@@ -127,14 +131,14 @@ def _print_dataset(dataset: Dataset) -> None:
 
 @contextmanager
 def _show_phase_progress() -> Iterator[tuple[PhaseProgress, Callable[[], None]]]:
-    """A bar for each phase of the work, in megabytes; and what ends it, to print a line."""
+    """Show a bar for each phase, in megabytes; yield the callback, and what ends the bar."""
     with ExitStack() as stack:
         now: dict[str, Callable[..., None]] = {}
 
-        def tell(phase: str, done: int, total: int) -> None:
+        def on_progress(phase: str, done: int, total: int) -> None:
             if phase not in now:
                 stack.close()
                 now[phase] = stack.enter_context(output.progress_bar(f"{phase.lower()}, MB"))
             now[phase](done // _MB, total // _MB)
 
-        yield tell, stack.close
+        yield on_progress, stack.close

@@ -56,7 +56,7 @@ def history(
 
 
 def _verdict_to_json(verdict: Verdict) -> dict[str, object]:
-    """The verdict for programs; epochs count from 1, as in its sentences."""
+    """Return the verdict for programs; epochs count from 1, as in its sentences."""
     numbers = {name: round(value, 6) for name, value in verdict.numbers.items()}
     if "best_epoch" in numbers:
         numbers["best_epoch"] += 1

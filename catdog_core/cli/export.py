@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,7 +16,7 @@ from ..export import (
     install_export,
     output_exists_error,
 )
-from ..export.formats import FORMATS
+from ..export.formats import FORMATS, Parity
 from ..runs import model_registry
 from . import output, output_files, removed_commands
 from .options import AsJson, Force
@@ -91,7 +91,7 @@ def import_run(
         )
 
 
-def _print_parity(parity: dict[str, Any]) -> None:
+def _print_parity(parity: Parity) -> None:
     if "missing" in parity:
         if parity["missing"]:
             print(f"Its answers were not compared: pip install {parity['missing']}")

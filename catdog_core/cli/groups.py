@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,7 +25,7 @@ from ..tuning import groups, plans, ray_session
 from ..tuning.groups import Cluster, Group
 from ..tuning.plans import GroupPlan
 from . import curate, options, output
-from .options import AsJson, Folder, NetworkFile
+from .options import AsJson, AugmentationName, Folder, NetworkFile
 
 app = typer.Typer(
     help="Twin and small-data experiments: groups of runs that differ in one thing.",
@@ -71,10 +71,7 @@ def sweep(
     ] = "",
     address: Address = None,
     name: Annotated[str, typer.Option(help="The sweep's name in lists.")] = "",
-    augmentation: Annotated[
-        str | None,
-        typer.Option("--augment", help="none, notes, another preset, a saved one, or FILE.json."),
-    ] = None,
+    augmentation: AugmentationName = None,
     network: NetworkFile = None,
     at_once: AtOnce = None,
     tries: Tries = None,
@@ -222,7 +219,7 @@ def list_groups() -> None:
 
 
 def _resolve_cluster(address: str | None) -> Cluster | None:
-    """Where to train; raises ClusterError for what cannot be used, before any run is made."""
+    """Return where to train; raise ClusterError before any run is made if it cannot be used."""
     if address is None:
         return None
     ray_session.check_ray_installed()
@@ -250,7 +247,7 @@ def _run_group(key: str, address: str | None) -> None:
 
 
 def _describe_results(group: Group) -> Iterator[str]:
-    """What an experiment has shown, line by line."""
+    """Describe what an experiment has shown, line by line."""
     if group.kind == "twin":
         yield from map(str, group_comparison.compare_pair(*group.runs[:2]))
         return
@@ -314,7 +311,7 @@ def drive_group(
 
 
 def build_group_table(group: Group) -> Table:
-    """The runs of a group as a table for the terminal."""
+    """Return the runs of a group as a table for the terminal."""
     rest = f", about {group.eta:,.0f} s to go" if group.is_active and group.eta else ""
     title = f"{truncate_for_display(group.name)}: {group.status},"
     title += f" {group.core_seconds:,.0f} core-seconds{rest}"
@@ -330,8 +327,8 @@ def build_group_table(group: Group) -> Table:
 
 
 @contextmanager
-def _show_live_table(console: Console) -> Iterator[Any]:
-    """A table that is drawn anew while the block runs; without a terminal there is none."""
+def _show_live_table(console: Console) -> Iterator[Callable[[Group], None]]:
+    """Show a table that is drawn anew while the block runs; none without a terminal."""
     if not console.is_terminal:
         yield lambda group: None
         return
@@ -340,7 +337,7 @@ def _show_live_table(console: Console) -> Iterator[Any]:
 
 
 def _print_ended_trials(group: Group, reported: set[str], console: Console) -> None:
-    """A line for each trial that has ended since the last call."""
+    """Print a line for each trial that has ended since the last call."""
     for run in group.runs:
         trial, best = group.trials[run.id], sweep_table.best_accuracy(run)
         if run.id in reported or trial.status not in groups.ENDED_STATUSES:
@@ -403,5 +400,5 @@ def _group_to_json(group: Group) -> dict[str, Any]:
 
 
 def _short_run_name(group: Group, run: Run) -> str:
-    """A run's name without the group's, which all of them carry."""
+    """Return a run's name without the group's, which all of them carry."""
     return truncate_for_display(run.name.removesuffix(f" · {group.name}"))

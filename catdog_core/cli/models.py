@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from ..base.errors import PhotoError, SettingsError
 from ..base.files import open_regular, truncate_for_display, write_bytes
 from . import curate, output, output_files
 from .options import AsJson, Folder, Force, Order
+
+if TYPE_CHECKING:
+    from ..analysis.predict import Prediction
 
 Model = Annotated[
     Path,
@@ -30,7 +33,7 @@ def evaluate(
     ] = None,
     order: Order = None,
     csv: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a table.")] = None,
-    see: Annotated[
+    embedding_out: Annotated[
         Path | None,
         typer.Option("--embedding", metavar="OUT", help="Write a map: a place for each photo."),
     ] = None,
@@ -44,7 +47,8 @@ def evaluate(
         )
     inputs = [output_files.get_model_input(model), folder if isinstance(folder, Path) else None]
     csv = output_files.resolve_output(csv, "table", inputs, force) if csv else None
-    see = output_files.resolve_output(see, "table", [*inputs, csv], force) if see else None
+    if embedding_out:
+        embedding_out = output_files.resolve_output(embedding_out, "table", [*inputs, csv], force)
     dataset = curate.read_dataset(folder, order)
     if split is None and dataset.note.get("layout") != "seeded":
         split = "validation"
@@ -52,14 +56,16 @@ def evaluate(
     from ..analysis.evaluate import evaluate as measure
 
     with output.progress_bar("evaluating") as progress:
-        result = measure(model, dataset, split, progress=progress, see=see is not None)
+        result = measure(
+            model, dataset, split, progress=progress, with_embedding=embedding_out is not None
+        )
     for file, error in result.unreadable:
         print(f"Left out {truncate_for_display(file, 200)}: {error}", file=sys.stderr)
     if csv:
         write_bytes(csv, predictions.encode_predictions_csv(result.table))
-    if see and result.seen:
-        xy = embedding.layout_embedding(result.seen, "pca")
-        write_bytes(see, embedding.encode_layout_csv(result.seen, xy, result.table))
+    if embedding_out and result.embedding:
+        xy = embedding.layout_embedding(result.embedding, "pca")
+        write_bytes(embedding_out, embedding.encode_layout_csv(result.embedding, xy, result.table))
     if as_json:
         names = ("accuracy", "loss", "n", "classes", "confusion")
         output.print_json({name: getattr(result, name) for name in names})
@@ -92,7 +98,7 @@ def predict(
 
     predictor = predict.load_predictor(model)
     with output.progress_bar("predicting") as progress:
-        named = ((str(photo), read_photo(photo)) for photo in photos)
+        named = ((str(photo), read_photo_argument(photo)) for photo in photos)
         rows = predict.predict_photos(predictor, named, lambda done: progress(done, len(photos)))
     if csv:
         write_bytes(
@@ -115,22 +121,22 @@ def predict(
             )
 
 
-def _refuse_all_unreadable(rows: Sequence[Any]) -> None:
+def _refuse_all_unreadable(rows: Sequence[Prediction]) -> None:
     if all(row.error for row in rows):
         raise PhotoError(
             "No photo could be read. {file}: {reason}", file=rows[0].file, reason=rows[0].error
         )
 
 
-def _prediction_to_json(row: Any, classes: Sequence[str]) -> dict[str, Any]:
+def _prediction_to_json(row: Prediction, classes: Sequence[str]) -> dict[str, object]:
     if row.error:
         return {"file": row.file, "error": str(row.error)}
     chances = dict(zip(classes, row.probabilities, strict=True))
     return {"file": row.file, "label": row.label, "probabilities": chances}
 
 
-def read_photo(path: Path) -> bytes:
-    """A photo's bytes. Raises PhotoError when the file cannot be read."""
+def read_photo_argument(path: Path) -> bytes:
+    """Read a photo named on the command line. Raises PhotoError when that fails."""
     try:
         with open_regular(path) as file:  # no more of it than shows that it is too large
             return file.read(limits.current_limits().photo_bytes + 1)

@@ -24,7 +24,7 @@ S = TypeVar("S", bound=BaseModel)
 
 
 def parse_local_folder(text: str) -> Path:
-    """The folder an argument names. Raises CatDogError for a URL, which earlier versions read."""
+    """Return the folder an argument names. Raises CatDogError for a URL, once allowed."""
     removed_commands.refuse_url(text)
     return Path(text)
 
@@ -36,6 +36,10 @@ Folder = Annotated[
 Order = Annotated[
     str | None,
     typer.Option("--classes", metavar="A,B,…", help="All classes, the first is number 0."),
+]
+AugmentationName = Annotated[
+    str | None,
+    typer.Option("--augment", help="none, notes, another preset, a saved one, or FILE.json."),
 ]
 NetworkFile = Annotated[
     str | None,
@@ -82,7 +86,7 @@ def with_flags(
 
 
 def resolve_training(flags: dict[str, Any]) -> Training:
-    """The recipe of the model asked for, with the given flags over it.
+    """Return the recipe of the model asked for, with the given flags over it.
 
     Raises:
         SettingsError: the model is unknown, or a flag is out of its range.
@@ -100,7 +104,7 @@ def resolve_settings(
     network: str | None = None,
     parent: RunRecord | None = None,
 ) -> tuple[Training, Augmentation | None]:
-    """The training and augmentation that a command asks for; None where nothing is changed.
+    """Return the training and augmentation a command asks for; None where nothing is changed.
 
     Args:
         flags: those given, by field name.
@@ -123,7 +127,7 @@ def resolve_settings(
 
 
 def load_network(name: str) -> Network:
-    """The network of a JSON file, or a preset's by its name.
+    """Load the network of a JSON file, or a preset's by its name.
 
     Raises:
         SettingsError: there is none of these, or the file holds no network.
@@ -143,12 +147,12 @@ def load_network(name: str) -> Network:
 
 
 def override_settings(base: S, flags: dict[str, Any]) -> S:
-    """Settings with the given flags over them. Raises SettingsError for a bad flag."""
+    """Return settings with the given flags over them. Raises SettingsError for a bad flag."""
     return parse_settings(type(base), {**base.model_dump(), **flags}, "the flags")
 
 
 def resolve_augmentation(name: str | None, model: str = "notes") -> Augmentation:
-    """A preset by its name, one of the lab's or a saved one, or the settings in a JSON file.
+    """Return a preset by its name, the lab's or a saved one, or the settings in a JSON file.
 
     Args:
         name: None for what the model's recipe has.

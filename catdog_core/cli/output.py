@@ -27,7 +27,7 @@ PROGRESS_INTERVAL = 10.0
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[..., None]]:
-    """A progress bar on stderr while the block runs; without a terminal, a line now and then.
+    """Show a progress bar on stderr while the block runs; without a terminal, a line at times.
 
     Short work says nothing without a terminal, so that stderr stays empty. The value is the
     callback the core asks for: (done, total), or (done) after a first total.
@@ -91,17 +91,17 @@ def train_with_progress(folder: Path) -> runs.RunRecord:
         CatDogError: it cannot be trained or failed; a program error's trace goes to log.txt.
     """
     with _build_progress() as progress:
-        teller = _ProgressPrinter(folder, progress)
-        teller.tell_workers()
+        printer = _ProgressPrinter(folder, progress)
+        printer.print_former_workers()
         try:
-            execute_run(folder, teller.tell)
+            execute_run(folder, printer.on_state)
         except CatDogError as error:
             if error.__cause__ is not None:
                 with suppress(OSError), open(folder / "log.txt", "a", encoding="utf-8") as log:
                     log.writelines(traceback.format_exception(error.__cause__))
             raise
         finally:
-            teller.tell_epochs()
+            printer.print_epochs()
     return runs.load_run(folder)
 
 
@@ -113,23 +113,23 @@ class _ProgressPrinter:
         self.folder, self.progress = folder, progress
         self.workers = run.workers if isinstance(run, runs.Run) else 1
         self.total = run.planned_epochs or 0
-        self.told = {row["epoch"] for row in run.epochs}
-        self.where: tuple[Any, ...] = ()
+        self.printed_epochs = {row["epoch"] for row in run.epochs}
+        self.position: tuple[Any, ...] = ()
         self.task = progress.add_task("starting", total=None)
         self.lock = threading.Lock()  # the worker's heartbeat tells too, from its own thread
 
-    def tell_workers(self) -> None:
+    def print_former_workers(self) -> None:
         """Print that a run of several workers, which an earlier version made, goes on with one."""
         if self.workers > 1:
             self._print(f"This run had {self.workers} workers. It now trains with one.")
 
-    def tell(self, state: RunState) -> None:
-        """Take one state of the worker; see `execute_run`."""
+    def on_state(self, state: RunState) -> None:
+        """Print one state of the worker; see `execute_run`."""
         with self.lock:
-            where = (state.get("status"), state.get("epoch"), state.get("ahead"))
-            if where != self.where:
-                self.where = where
-                self._tell_change(state)
+            position = (state.get("status"), state.get("epoch"), state.get("ahead"))
+            if position != self.position:
+                self.position = position
+                self._print_change(state)
             done, total = state.get("batch", 0), state.get("steps")
             if state.get("phase") in ("packing", "features"):
                 done, total = state.get("packed", 0), state.get("photos")
@@ -137,21 +137,21 @@ class _ProgressPrinter:
                 self.task, description=self._title(state), completed=done, total=total
             )
 
-    def tell_epochs(self) -> None:
+    def print_epochs(self) -> None:
         """Print the epochs that have ended since the last call."""
         for row in runs.read_epochs(self.folder):
-            if row["epoch"] not in self.told:
-                self.told.add(row["epoch"])
+            if row["epoch"] not in self.printed_epochs:
+                self.printed_epochs.add(row["epoch"])
                 self._print(
                     f"Epoch {row['epoch'] + 1}/{self.total}: loss {row['loss']:.4f},"
                     f" accuracy {row['accuracy']:.4f}, val_loss {row['val_loss']:.4f},"
                     f" val_accuracy {row['val_accuracy']:.4f}, {row['seconds']:.1f} s"
                 )
 
-    def _tell_change(self, state: RunState) -> None:
+    def _print_change(self, state: RunState) -> None:
         if state.get("status") == "queued" and state.get("ahead"):
             self._print(f"Waiting for {state['ahead']} training(s) started before this one.")
-        self.tell_epochs()
+        self.print_epochs()
 
     def _title(self, state: RunState) -> str:
         phase = state.get("phase", state.get("status", ""))

@@ -70,7 +70,7 @@ _PROBE_BYTES = 1 << 16  # bytes looked at from the start, and from the end
 def resolve_output(
     out: Path, kind: OutputKind, inputs: Iterable[Path | None] = (), force: bool = False
 ) -> Path:
-    """The path to write to, once nothing is lost by it; to be called before any work.
+    """Return the path to write to, once nothing is lost by it; call it before any work.
 
     Args:
         out: what the user named.
@@ -117,13 +117,13 @@ def resolve_output(
 
 
 def get_figure_kind(out: Path) -> OutputKind:
-    """The kind of a figure, which follows from the file's extension."""
+    """Return the kind of a figure, which follows from the file's extension."""
     kind = _BY_SUFFIX.get(_get_suffix(out))
     return kind if kind in ("pdf", "svg") else "picture"
 
 
 def get_export_kind(kind: str, extension: str, packed: bool) -> OutputKind:
-    """The kind of an export.
+    """Return the kind of an export.
 
     Args:
         kind: a key of `export.formats.FORMATS`.
@@ -145,7 +145,7 @@ def _follow_link(out: Path) -> Path:
 
 
 def _is_input(path: Path, source: Path) -> bool:
-    """Whether a file is a source, or one of the files a command reads in a folder."""
+    """Return whether a file is a source, or one of the files a command reads in a folder."""
     try:
         if path.exists() and source.exists() and path.samefile(source):
             return True
@@ -167,7 +167,7 @@ def _is_input(path: Path, source: Path) -> bool:
 
 
 def _is_linked(path: Path, folder: Path) -> bool:
-    """Whether a file of several names has one of them in a folder."""
+    """Return whether a file of several names has one of them in a folder."""
     seen = path.stat()
     if seen.st_nlink < 2:
         return False
@@ -182,7 +182,7 @@ def _is_linked(path: Path, folder: Path) -> bool:
 
 
 def _find_conflicting_kind(path: Path, wanted: OutputKind) -> OutputKind | None:
-    """What a file holds, where it is not what is wanted."""
+    """Return what a file holds, where it is not what is wanted."""
     named = _BY_SUFFIX.get(_get_suffix(path))
     content, head = _detect_content(path)
     if content is None:  # empty
@@ -201,7 +201,7 @@ def _find_conflicting_kind(path: Path, wanted: OutputKind) -> OutputKind | None:
 
 
 def _detect_content(path: Path) -> tuple[OutputKind | None, bytes]:
-    """What a file is by its content, None for an empty one; and its first bytes."""
+    """Return what a file is by its content, None for an empty one; and its first bytes."""
     try:
         with open(path, "rb") as file:
             head = file.read(_PROBE_BYTES)
@@ -226,7 +226,7 @@ def _detect_content(path: Path) -> tuple[OutputKind | None, bytes]:
 
 
 def _detect_zip_kind(ends: bytes) -> OutputKind:
-    """The kind of a zip, by the names at its start and in the list at its end."""
+    """Return the kind of a zip, by the names at its start and in the list at its end."""
     if b"config.json" in ends and b"model.weights" in ends:
         return "keras"
     if b"manifest.json" in ends and b"run/settings.json" in ends:
@@ -235,7 +235,7 @@ def _detect_zip_kind(ends: bytes) -> OutputKind:
 
 
 def _detect_text_kind(head: bytes, ends: bytes) -> OutputKind:
-    """The kind of a text; "data" for what is none."""
+    """Return the kind of a text; "data" for what is none."""
     if b"\0" in head:
         return "data"
     try:
@@ -272,5 +272,5 @@ def _format_path(path: Path) -> str:
 
 
 def get_model_input(model: Path) -> Path:
-    """The file or folder that is read for a model named on the command line."""
+    """Return the file or folder that is read for a model named on the command line."""
     return model if model.is_file() else model_registry.resolve_run_folder(model)

@@ -17,7 +17,7 @@ from .options import AsJson, Folder, Order
 
 
 def _parse_out_folder(text: str) -> Path:
-    """The folder that shards are written to. Raises CatDogError for a URL."""
+    """Return the folder that shards are written to. Raises CatDogError for a URL."""
     removed_commands.refuse_url(text, removed_commands.OUT_URL)
     return Path(text)
 

@@ -32,13 +32,13 @@ from . import (
     curate,
     data,
     diagnose,
+    estimates,
     export,
     models,
     options,
     output,
     output_files,
     photos,
-    probe,
     removed_commands,
     serve,
     tensorboard,
@@ -47,7 +47,7 @@ from . import (
 from . import (
     groups as cli_groups,
 )
-from .options import Folder, NetworkFile, Order
+from .options import AugmentationName, Folder, NetworkFile, Order
 
 PROGRAM = "python -m catdog_core"
 
@@ -135,13 +135,13 @@ def _print_error(text: str, status: int = 1) -> int:
 
 
 def _handle_closed_output() -> int:
-    """The status of a command whose output nobody reads any more; nothing is said of it."""
+    """Return the status of a command whose output nobody reads any more, and say nothing."""
     _discard_output()
     return 1
 
 
 def _discard_output() -> None:
-    """Leave nothing in the buffers that the interpreter could fail to write at its end."""
+    """Empty the buffers that the interpreter could fail to write at its end."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -177,10 +177,7 @@ def train(
         Path | None, typer.Option(metavar="RUN_DIR", help="Where to keep the run.")
     ] = None,
     name: Annotated[str, typer.Option(help="The run's name in lists.")] = "",
-    augmentation: Annotated[
-        str | None,
-        typer.Option("--augment", help="none, notes, another preset, a saved one, or FILE.json."),
-    ] = None,
+    augmentation: AugmentationName = None,
     order: Order = None,
     network: NetworkFile = None,
     start: Annotated[
@@ -293,8 +290,8 @@ app.command("sweeps")(cli_groups.list_sweeps)
 app.command("sweep-stop")(cli_groups.stop_sweep)
 app.add_typer(trash.app, name="trash")
 app.command()(serve.serve)
-app.command("find-rate")(probe.find_rate)
-app.command("estimate")(probe.estimate_time)
+app.command("find-rate")(estimates.find_rate)
+app.command("estimate")(estimates.estimate_time)
 app.command()(data.download)
 app.command("import")(data.import_dataset)
 app.command("import-run")(export.import_run)

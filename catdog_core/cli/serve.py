@@ -87,7 +87,7 @@ def serve(
 
 
 def build_streamlit_options(address: str, port: int, names: Iterable[str]) -> list[str]:
-    """Streamlit's command line: it listens at one address only and answers to its names alone."""
+    """Return Streamlit's options: it listens at one address and answers to its names alone."""
     hosts = dict.fromkeys((address, *names))
     return [
         *("--server.address", address, "--server.port", str(port), "--server.headless", "true"),
@@ -96,13 +96,13 @@ def build_streamlit_options(address: str, port: int, names: Iterable[str]) -> li
 
 
 def generate_code() -> str:
-    """A code of eight letters and digits, hard to guess and easy to read aloud: 40 bits."""
+    """Return a code of eight letters and digits, easy to read aloud: 40 bits."""
     letters = "".join(secrets.choice(_CODE_LETTERS) for _ in range(8))
     return f"{letters[:4]}-{letters[4:]}"
 
 
 def parse_listen_address(text: str) -> str:
-    """An IP address somebody typed, in its usual spelling; IPv6 also in brackets.
+    """Return an IP address somebody typed in its usual spelling; IPv6 also in brackets.
 
     Raises:
         SettingsError: it is no address, or none of a single machine.
@@ -132,7 +132,7 @@ def parse_listen_address(text: str) -> str:
 
 
 def parse_host_name(text: str) -> str:
-    """A name somebody typed for this machine, as a browser writes it.
+    """Return a name somebody typed for this machine, as a browser writes it.
 
     Raises:
         SettingsError: it is no host name, such as an address with a port or a wildcard.
@@ -191,7 +191,7 @@ def check_port_free(address: str, port: int, typed: bool = True) -> None:
 
 
 def find_lan_address() -> str:
-    """The address of this machine in its local network.
+    """Return the address of this machine in its local network.
 
     Raises:
         CatDogError: it is in none, or only in public ones.
@@ -208,7 +208,7 @@ def find_lan_address() -> str:
 
 
 def _find_outgoing_address() -> str:
-    """The address other machines see; nothing is sent to find it out."""
+    """Return the address other machines see; nothing is sent to find it out."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # an address of documentation, RFC 5737

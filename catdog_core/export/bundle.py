@@ -23,8 +23,9 @@ import platform
 import re
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from ..analysis import predictions
 from ..base import files
@@ -58,7 +59,32 @@ _UNCOMPRESSED_SUFFIXES = (".keras",)  # weights do not shrink
 _CHUNK = 1 << 20
 
 
-def write(source: Path, out: Path) -> None:
+class ListedFile(TypedDict):
+    """A file of a bundle as its manifest lists it, so that damage is noticed."""
+
+    bytes: int
+    sha256: str
+
+
+class RunListing(TypedDict):
+    """The run of a bundle as its manifest names it; `status` is that of the export."""
+
+    id: str
+    name: str
+    status: str
+
+
+class Manifest(TypedDict):
+    """``manifest.json``; `created` is in seconds since 1970, `files` are by name."""
+
+    kind: str
+    format: int
+    created: float
+    run: RunListing
+    files: dict[str, ListedFile]
+
+
+def write_bundle(source: Path, out: Path) -> None:
     """Write a run as a bundle.
 
     Args:
@@ -77,13 +103,13 @@ def write(source: Path, out: Path) -> None:
         "environment.json": _to_json(_describe_environment(run)),
         "run/settings.json": _to_json(_read_shareable_settings(run)),
     }
-    listed: dict[str, dict[str, Any]] = {}
+    listed: dict[str, ListedFile] = {}
     with files.atomic_replace(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, text in generated_files.items():
             listed[name] = _add_file(archive, name, text.encode())
         for path in _list_run_files(run):
             listed[name] = _add_file(archive, name := _archive_name(path), path)
-        manifest = {
+        manifest: Manifest = {
             "kind": BUNDLE_KIND,
             "format": FORMAT,
             "created": time.time(),
@@ -114,7 +140,7 @@ def _check_exportable(run: RunRecord) -> Run:
 
 
 def _list_run_files(run: Run) -> list[Path]:
-    """The files of a run that go along as they are."""
+    """List the files of a run that go along as they are."""
     own = [run.folder / name for name in RUN_FILES if name != "settings.json"]
     tables = predictions.predictions_path(run.folder, "any", "test").parent
     prediction_files = sorted(tables.glob("*")) if tables.is_dir() else []
@@ -127,11 +153,13 @@ def _archive_name(path: Path) -> str:
     return f"run/{'predictions/' if PREDICTIONS_PATTERN.fullmatch(path.name) else ''}{path.name}"
 
 
-def _add_file(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> dict[str, Any]:
-    """Put a file into the archive; its size and digest."""
-    how = zipfile.ZIP_STORED if name.endswith(_UNCOMPRESSED_SUFFIXES) else zipfile.ZIP_DEFLATED
+def _add_file(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> ListedFile:
+    """Put a file into the archive, and return its size and digest."""
+    compression = (
+        zipfile.ZIP_STORED if name.endswith(_UNCOMPRESSED_SUFFIXES) else zipfile.ZIP_DEFLATED
+    )
     info = zipfile.ZipInfo(name, time.localtime()[:6])
-    info.compress_type = how
+    info.compress_type = compression
     info.external_attr = 0o644 << 16
     digest, size = hashlib.sha256(), 0
     with archive.open(info, "w", force_zip64=True) as target:
@@ -142,7 +170,7 @@ def _add_file(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> dic
     return {"bytes": size, "sha256": digest.hexdigest()}
 
 
-def _read_chunks(content: bytes | Path) -> Any:
+def _read_chunks(content: bytes | Path) -> Iterator[bytes]:
     if isinstance(content, bytes):
         yield content
         return
@@ -156,7 +184,7 @@ def _to_json(value: Any) -> str:
 
 
 def _read_shareable_settings(run: Run) -> dict[str, Any]:
-    """The settings, less where the photos lie: that is nobody else's business."""
+    """Return a run's settings without the folder of its photos, which is nobody else's business."""
     settings: dict[str, Any] = files.read_json(run.folder / "settings.json")
     settings["dataset"] = {**settings["dataset"], "folder": Path(run.dataset_folder).name}
     return settings

@@ -11,13 +11,13 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
 
 from ..analysis import predictions
+from ..analysis.predictions import PredictionMetadata
 from ..base import access, bounded_readers, files, limits
 from ..base.errors import CatDogError, DatasetError, RunError
 from ..base.field_specs import parse_settings
@@ -28,7 +28,14 @@ from ..data.datasets import Dataset
 from ..models import model_sandbox, untrusted_models
 from ..runs import run_folder
 from ..runs.run_folder import RunRecord
-from .bundle import BUNDLE_KIND, FORMAT, GENERATED_FILES, PREDICTIONS_PATTERN, RUN_FILES
+from .bundle import (
+    BUNDLE_KIND,
+    FORMAT,
+    GENERATED_FILES,
+    PREDICTIONS_PATTERN,
+    RUN_FILES,
+    ListedFile,
+)
 
 _MAX_EPOCHS = 1000  # the most a training may have
 _MAX_ROWS = 100_000  # of a file of epochs or batches
@@ -55,6 +62,17 @@ _METRIC_FIELDS = (
 
 
 @dataclass(frozen=True)
+class _CheckedManifest:
+    """What is believed of an untrusted manifest: the wanted id, and what it says of its files.
+
+    `files` lists size and SHA-256 by name; they are compared with what really comes out.
+    """
+
+    run_id: str
+    files: dict[str, ListedFile]
+
+
+@dataclass(frozen=True)
 class ImportedBundle:
     """A run that came in, and the dataset here with the very photos it was trained with, if any."""
 
@@ -63,7 +81,7 @@ class ImportedBundle:
 
 
 def import_bundle(file: IO[bytes] | Path) -> ImportedBundle:
-    """Make a run of a bundle.
+    """Import a bundle as a run of this workspace.
 
     Args:
         file: the zip.
@@ -88,8 +106,8 @@ def import_bundle(file: IO[bytes] | Path) -> ImportedBundle:
         try:
             staged.mkdir(parents=True)
             manifest = _unpack_bundle(file, staged)
-            dataset = _build_run(staged, manifest["files"])
-            return ImportedBundle(_install_run(staged, manifest), dataset)
+            dataset = _build_run(staged, manifest)
+            return ImportedBundle(_install_run(staged, manifest.run_id), dataset)
         except OSError as error:
             raise CatDogError(
                 "{path} could not be written: {reason}. Earlier files are intact. Free some disk"
@@ -99,8 +117,8 @@ def import_bundle(file: IO[bytes] | Path) -> ImportedBundle:
             ) from error
 
 
-def _build_run(staged: Path, listed: dict[str, Any]) -> Dataset | None:
-    """Make an ordinary run of what was unpacked; the dataset here it was trained with."""
+def _build_run(staged: Path, manifest: _CheckedManifest) -> Dataset | None:
+    """Make an ordinary run of unpacked files, and return the dataset here it was trained with."""
     for needed in ("settings.json", "metrics.jsonl", "best.keras"):
         if not (staged / needed).is_file():
             raise _bundle_error(CatDogError("it lacks {name}", name=f"run/{needed}"))
@@ -122,7 +140,7 @@ def _build_run(staged: Path, listed: dict[str, Any]) -> Dataset | None:
         ):
             raise _bundle_error(CatDogError("its {name} is no .keras file", name=path.name))
         # Once it is a run of this workspace, nobody looks at it so closely again.
-        model_sandbox.check_model(path, path.name, listed[f"run/{path.name}"]["sha256"])
+        model_sandbox.check_model(path, path.name, manifest.files[f"run/{path.name}"]["sha256"])
     _check_classes(staged / "best.keras", settings["classes"])
     _write_about(staged)
     _write_state(staged, epochs)
@@ -135,7 +153,7 @@ def _build_run(staged: Path, listed: dict[str, Any]) -> Dataset | None:
 
 
 def _validate_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings of which every part was looked at; what is not known is left out."""
+    """Return settings of which every part was checked; unknown keys are left out."""
     try:
         dataset, classes, created = (
             settings["dataset"],
@@ -198,7 +216,7 @@ def _validate_parent(parent: Any) -> dict[str, Any] | None:
 
 
 def _clean_log_rows(path: Path, counts: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Keep of a file of JSON lines what a worker writes, and return it."""
+    """Rewrite a file of JSON lines with what a worker writes alone, and return its rows."""
     rows = []
     for number, row in enumerate(files.read_json_lines(path, _MAX_ROWS + 1)):
         most = {"epoch": _MAX_EPOCHS, "batch": 10**6}
@@ -235,7 +253,7 @@ def _check_classes(model: Path, classes: list[str]) -> None:
 
 
 def _write_about(staged: Path) -> None:
-    """Name and note; its experiment stayed where it was."""
+    """Write name and note; its group of runs stayed where it was."""
     original = _read_json_object(staged, "about.json")
     name = files.truncate_for_display(str(original.get("name", "")).strip(), 80) or "imported"
     note = str(original.get("note", "")).strip()[:2000]
@@ -263,27 +281,29 @@ def _write_state(staged: Path, epochs: list[dict[str, Any]]) -> None:
 
 
 def _read_json_object(staged: Path, name: str) -> dict[str, Any]:
-    """What a file of the bundle holds, nothing where there is none. Raises RunError: no object."""
+    """Return the object in a bundle's file, {} without one. Raises RunError: no object."""
     path = staged / name
     return _parse_json_object(path.read_bytes(), name) if path.is_file() else {}
 
 
 def _validate_predictions(path: Path, settings: dict[str, Any]) -> None:
-    """Look at a table of answers, and give it the name of the dataset as it is called here."""
+    """Check a stored table of predictions, and rename it to the dataset's id in this workspace."""
     split, name = path.stem.rpartition("-")[2], settings["dataset"]["id"]
     try:
-        about, answers = predictions.read_table_file(path.with_suffix(".csv"))
+        stored, answers = predictions.read_table_file(path.with_suffix(".csv"))
         sound = all(((row >= 0) & (row <= 1)).all() for row in answers.values())
-        metadata = {
+        metadata: PredictionMetadata = {
             "format": predictions.FORMAT,
-            "dataset": str(about["dataset"]),
+            "dataset": str(stored["dataset"]),
             "split": split,
-            **{key: str(about[key])[:100] for key in ("fingerprint", "model", "table")},
+            "fingerprint": str(stored["fingerprint"])[:100],
+            "model": str(stored["model"])[:100],
             "classes": list(settings["classes"]),
             "photos": len(answers),
-            "unreadable": [str(file) for file in about["unreadable"]],
+            "unreadable": [str(file) for file in stored["unreadable"]],
+            "table": str(stored["table"])[:100],
         }
-        sound = sound and (about["split"], about["classes"]) == (split, metadata["classes"])
+        sound = sound and (stored["split"], stored["classes"]) == (split, metadata["classes"])
         sound = sound and f"{metadata['dataset']}-{split}" == path.stem
     except CatDogError as error:
         raise _predictions_error(path) from error
@@ -311,13 +331,11 @@ def _predictions_error(path: Path) -> RunError:
     )
 
 
-def _install_run(staged: Path, manifest: dict[str, Any]) -> RunRecord:
-    """Put a finished run where its own id or a new one leads to; none that is there is touched."""
+def _install_run(staged: Path, wanted: str) -> RunRecord:
+    """Move a finished run to the folder of the wanted id, or of a new one where that is taken."""
     read = run_folder.load_run(staged)
     if read.status == "damaged":
         raise RunError("The run in this bundle is damaged: {problem}", problem=read.problem)
-    about = manifest.get("run")
-    wanted = str(about.get("id", "")) if isinstance(about, dict) else ""
     name = wanted if files.slugify(wanted, 80) == wanted != "untitled" else f"imported-{read.model}"
     for attempt in range(20):
         folder = run_folder.runs_folder() / (name if not attempt else f"{name}-{uuid4().hex[:4]}")
@@ -333,8 +351,8 @@ def _install_run(staged: Path, manifest: dict[str, Any]) -> RunRecord:
     raise _bundle_error(CatDogError("there is no place left for {name}", name=name))
 
 
-def _unpack_bundle(file: IO[bytes], staged: Path) -> dict[str, Any]:
-    """Write the run's files below `staged`, each compared with the manifest, which is returned.
+def _unpack_bundle(file: IO[bytes], staged: Path) -> _CheckedManifest:
+    """Unpack the run's files below `staged`, compare each with the manifest, and return that.
 
     Raises:
         RunError: see `import_bundle`.
@@ -356,7 +374,7 @@ def _unpack_bundle(file: IO[bytes], staged: Path) -> dict[str, Any]:
         ) from error
 
 
-def _extract_checked_files(file: IO[bytes], staged: Path) -> dict[str, Any]:
+def _extract_checked_files(file: IO[bytes], staged: Path) -> _CheckedManifest:
     entries = read_zip_members(file, MAX_FILES, _max_entry_bytes)
     if "manifest.json" not in entries:
         raise _bundle_error(CatDogError("it has no manifest.json"))
@@ -364,8 +382,7 @@ def _extract_checked_files(file: IO[bytes], staged: Path) -> dict[str, Any]:
     manifest = _parse_manifest(
         _read_entry(entries.pop("manifest.json"), bounded_readers.SMALL_BYTES)
     )
-    listed = manifest["files"]
-    odd = sorted(set(entries) ^ set(listed))
+    odd = sorted(set(entries) ^ set(manifest.files))
     if odd:
         raise _bundle_error(
             CatDogError(
@@ -377,12 +394,12 @@ def _extract_checked_files(file: IO[bytes], staged: Path) -> dict[str, Any]:
         target = staged / name.removeprefix("run/") if name.startswith("run/") else None
         if target is not None:
             target.parent.mkdir(exist_ok=True)
-        _extract_entry(entry, listed[name], target)
+        _extract_entry(entry, manifest.files[name], target)
     return manifest
 
 
 def _max_entry_bytes(name: str) -> int | None:
-    """How large a file of a bundle may be; None where no run has one of the name."""
+    """Return how large a file of a bundle may be; None where no run has one of the name."""
     folder, _, last = name.rpartition("/")
     ours = (
         name == "manifest.json"
@@ -400,7 +417,7 @@ def _max_entry_bytes(name: str) -> int | None:
     return _MAX_BYTES.get(name, bounded_readers.SMALL_BYTES)
 
 
-def _parse_manifest(data: bytes) -> dict[str, Any]:
+def _parse_manifest(data: bytes) -> _CheckedManifest:
     manifest = _parse_json_object(data, "manifest.json")
     if manifest.get("kind") != BUNDLE_KIND:
         raise _bundle_error(CatDogError("its manifest.json is that of something else"))
@@ -416,7 +433,8 @@ def _parse_manifest(data: bytes) -> dict[str, Any]:
     listed = manifest.get("files")
     if not isinstance(listed, dict) or not all(isinstance(one, dict) for one in listed.values()):
         raise _bundle_error(CatDogError("its manifest.json lists no files"))
-    return manifest
+    run = manifest.get("run")
+    return _CheckedManifest(str(run.get("id", "")) if isinstance(run, dict) else "", listed)
 
 
 def _read_entry(entry: ArchiveEntry, limit: int) -> bytes:
@@ -429,8 +447,8 @@ def _read_entry(entry: ArchiveEntry, limit: int) -> bytes:
     return data
 
 
-def _extract_entry(entry: ArchiveEntry, promised: Mapping[str, Any], target: Path | None) -> None:
-    """Write an entry, counting and digesting what really comes out."""
+def _extract_entry(entry: ArchiveEntry, promised: ListedFile, target: Path | None) -> None:
+    """Write an entry, and compare size and digest of what really comes out with the manifest."""
     digest, size = hashlib.sha256(), 0
     with entry.open() as source, open(target or os.devnull, "wb") as file:
         while chunk := source.read(_CHUNK):
@@ -451,7 +469,7 @@ def _extract_entry(entry: ArchiveEntry, promised: Mapping[str, Any], target: Pat
 def _parse_json_object(
     data: bytes, name: str, most: int = bounded_readers.SMALL_BYTES, values: int | None = None
 ) -> dict[str, Any]:
-    """The JSON object a file holds. Raises RunError where it holds none, or a larger one."""
+    """Parse the JSON object a file holds. Raises RunError where it holds none, or a larger one."""
     try:
         parsed = bounded_readers.parse_bounded_json(data, most, values)
     except bounded_readers.BoundError as error:
@@ -466,7 +484,7 @@ def _parse_json_object(
 
 
 def _bundle_error(problem: CatDogError) -> RunError:
-    """The error of a bundle that is not as it should be; nothing of it was kept."""
+    """Return the error of a bundle that is not as it should be; nothing of it was kept."""
     return RunError(
         "This bundle cannot be brought in: {problem}. Expected the zip of a run as the Export page"
         " makes it. Export it again.",

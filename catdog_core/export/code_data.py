@@ -20,9 +20,12 @@ _KERAS_EXTENSIONS = {".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff"}
 class PhotoListing:
     """The photos of a run, and how its code comes by them.
 
-    `folders`: of the split its folder, and the folders of the classes in label order, where the
-    folders alone say it all; else None, and `listed` names the photos, by split and class.
-    `generator`: whether `ImageDataGenerator` feeds the training, as in the class notes.
+    Attributes:
+        root: the dataset's folder.
+        folders: by split its folder, and the folders of the classes in label order; None where the
+            folders alone do not say which photos to take.
+        listed: the photos' names by split and class, where `folders` is None.
+        generator: whether `ImageDataGenerator` feeds the training, as in the class notes.
     """
 
     root: Path
@@ -32,7 +35,7 @@ class PhotoListing:
 
 
 def list_run_photos(run: Run, dataset: Dataset) -> PhotoListing:
-    """How the code of a run comes by its photos."""
+    """Return how the code of a run comes by its photos."""
     training = run.training
     assert isinstance(dataset.root, Path)
     chosen = dataset.subset(training.train_photos, training.seed) if training.train_photos else None
@@ -57,7 +60,7 @@ def list_run_photos(run: Run, dataset: Dataset) -> PhotoListing:
 
 
 def _find_class_folders(dataset: Dataset) -> dict[str, tuple[str, tuple[str, ...]]] | None:
-    """``split/class/`` folders that hold exactly the photos of the dataset; None for others."""
+    """Return ``split/class/`` folders that hold exactly the dataset's photos; None for others."""
     class_folders: dict[str, tuple[str, tuple[str, ...]]] = {}
     for split in ("train", "validation"):
         names: dict[int, set[str]] = {}
@@ -88,7 +91,7 @@ def _list_active_operations(augmentation: Augmentation | None) -> tuple[str, ...
 
 
 def describe_photo_listing(photos: PhotoListing) -> list[str]:
-    """What is said about the photos."""
+    """Return what is said about the photos, messages of the catalogue."""
     if photos.generator:
         return [
             N_(
@@ -108,7 +111,7 @@ def describe_photo_listing(photos: PhotoListing) -> list[str]:
 
 
 def generate_setup_code(run: Run, photos: PhotoListing) -> str:
-    """Imports and settings."""
+    """Return the code of imports and settings."""
     training = run.training
     soft = not photos.generator
     imports = ["from pathlib import Path", "", "import keras", "import matplotlib.pyplot as plt"]
@@ -133,7 +136,7 @@ def generate_setup_code(run: Run, photos: PhotoListing) -> str:
 
 
 def generate_loading_code(run: Run, photos: PhotoListing) -> str:
-    """The code that comes by the photos."""
+    """Return the code that loads the photos."""
     if photos.generator:
         return _generate_generator_code(run, photos)
     return _generate_memory_code(run, photos)
@@ -192,7 +195,7 @@ photos, labels = next(batches)
 
 
 def generate_class_weights_code(labels: str) -> str:
-    """The code that makes every class weigh the same, from the class numbers of all photos."""
+    """Return the code that makes every class weigh the same, from all photos' class numbers."""
     return f"""\
 counts = np.bincount({labels}, minlength=len(CLASSES))  # a rare class counts more
 heavy = (counts.sum() / (len(CLASSES) * np.maximum(counts, 1))).astype("float32")
@@ -261,7 +264,7 @@ print(shown.shape, labels.shape)
 
 
 def _format_file_names(lists: list[list[str]]) -> str:
-    """Names of photos as Python, a class a list."""
+    """Return names of photos as Python, a list a class."""
     rows = []
     for names in lists:
         inside = "".join(f"        {quote_python(name)},\n" for name in names)
@@ -270,7 +273,7 @@ def _format_file_names(lists: list[list[str]]) -> str:
 
 
 def quote_python(text: str) -> str:
-    """A text as Python writes it, in double quotes where that is simple."""
+    """Return a text as a Python literal, in double quotes where that is simple."""
     quoted = repr(text)
     return quoted if '"' in text or quoted[0] == '"' else f'"{quoted[1:-1]}"'
 
@@ -282,19 +285,19 @@ def _format_list(names: Sequence[str]) -> str:
 _GRID_CODE = '''\
 def grid(photos, titles, file):
     """Photos in a grid of four by five, as a picture and on the screen."""
-    figure, places = plt.subplots(4, 5, figsize=(10, 8.6), layout="constrained")
-    for place in places.flat:
-        place.axis("off")
-    for place, photo, title in zip(places.flat, photos, titles):
-        place.imshow(np.clip(np.asarray(photo) / 255, 0, 1))
-        place.set_title(title, fontsize=9)
+    figure, axes = plt.subplots(4, 5, figsize=(10, 8.6), layout="constrained")
+    for panel in axes.flat:
+        panel.axis("off")
+    for panel, photo, title in zip(axes.flat, photos, titles):
+        panel.imshow(np.clip(np.asarray(photo) / 255, 0, 1))
+        panel.set_title(title, fontsize=9)
     plt.savefig(file)
     SHOW
 '''
 
 
 def generate_batch_grid_code(photos: PhotoListing) -> str:
-    """The code that shows a batch."""
+    """Return the code that shows a batch."""
     title = 'f"class {int(label)}"'  # a number: the font of a plot may lack a name's letters
     return f'{_GRID_CODE}\n\ngrid(shown, [{title} for label in labels], "batch.png")\n'
 
@@ -303,7 +306,7 @@ _COMPILED_AUGMENT = "augmented = tf.function(lambda photos: augment(photos, trai
 
 
 def generate_augmented_grid_code(run: Run, photos: PhotoListing) -> str:
-    """The code that shows one photo 20 times changed; empty where nothing is changed."""
+    """Return the code that shows one photo 20 times augmented; empty where nothing is changed."""
     settings = run.augmentation
     if settings is None or settings.is_off:
         return ""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ..augmentation.code_templates import format_call, format_list
 from ..base.errors import N_, RunError
@@ -13,13 +13,13 @@ from ..models import architecture, backbones
 from ..runs import Run
 from .code_data import PhotoListing, generate_class_weights_code, quote_python
 
-Prose = tuple[str, dict[str, Any]]
+Prose = tuple[str, Mapping[str, object]]
 """A message of the catalogue and its values; values that are names are escaped where shown."""
 _CORE = Path(__file__).resolve().parent.parent
 
 
 def generate_network_code(run: Run) -> tuple[list[Prose], str]:
-    """What is said of the network of a run, and the code that builds and shows it.
+    """Return what is said of the network of a run, and the code that builds and shows it.
 
     Raises:
         RunError: the pretrained weights are those of the run's model, and it has none.
@@ -58,7 +58,7 @@ keras.config.set_dtype_policy("mixed_float16" if card else "mixed_bfloat16")
 
 
 def generate_output_layer(units: int) -> str:
-    """The last layer as code: one sigmoid unit, or a softmax unit a class."""
+    """Return the last layer as code: one sigmoid unit, or a softmax unit a class."""
     return f'layers.Dense({units}, activation="{"sigmoid" if units == 1 else "softmax"}"'
 
 
@@ -110,7 +110,7 @@ def _generate_compact_code(units: int) -> str:
 
 
 def copy_source(path: str) -> str:
-    """The constants, functions and classes of one of the lab's own files, without its imports."""
+    """Return constants, functions and classes of one of the lab's files, without its imports."""
     text = (_CORE / path).read_text(encoding="utf-8")
     lines = text.splitlines()
     parts: list[str] = []
@@ -253,19 +253,19 @@ class Schedule(keras.callbacks.Callback):
 '''
 PLOT_CODE = """\
 epochs = range(1, len(history.history["loss"]) + 1)
-figure, places = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-for place, name in zip(places, ("accuracy", "loss")):
-    place.plot(epochs, history.history[name], "r", label="training")
-    place.plot(epochs, history.history[f"val_{name}"], "b", label="validation")
-    place.set(title=name.capitalize(), xlabel="epoch")
-    place.legend()
+figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+for panel, name in zip(axes, ("accuracy", "loss")):
+    panel.plot(epochs, history.history[name], "r", label="training")
+    panel.plot(epochs, history.history[f"val_{name}"], "b", label="validation")
+    panel.set(title=name.capitalize(), xlabel="epoch")
+    panel.legend()
 plt.savefig("overfitting.png")
 SHOW
 """
 
 
 def generate_callbacks_code(training: Training) -> str:
-    """The code of the callbacks of a training, and the list of them."""
+    """Return the code of the callbacks of a training, and of the list of them."""
     parts, names = [], []
     mode = "max" if training.monitor == "val_accuracy" else "min"
     if training.weight_averaging:
@@ -336,13 +336,13 @@ def larger_share(truth, said):
 
 
 def has_soft_labels(run: Run) -> bool:
-    """Whether labels are shares of classes: photos are mixed, or labels smoothed."""
+    """Return whether labels are shares of classes: photos are mixed, or labels smoothed."""
     mixes = run.augmentation is not None and run.augmentation.mixes
     return mixes or run.training.label_smoothing > 0
 
 
 def generate_fit_code(run: Run, photos: PhotoListing) -> tuple[list[Prose], str]:
-    """What is said of the training of a run, and its code up to the history."""
+    """Return what is said of the training of a run, and its code up to the history."""
     training = run.training
     parts = [
         _generate_optimizer_code(training),
@@ -412,7 +412,7 @@ model.compile(
 
 
 def _generate_batches_code(run: Run) -> str:
-    """Endless batches from memory, changed as the run changes them."""
+    """Return the code of endless batches from memory, augmented as the run does it."""
     training, settings = run.training, run.augmentation
     transfer, classes = run.model == backbones.TRANSFER, max(len(run.classes), 2)
     kind = "features" if transfer else "photos"
@@ -473,7 +473,7 @@ def _generate_fit_call(run: Run, photos: PhotoListing) -> str:
 
 
 def generate_save_code(run: Run, photos: PhotoListing) -> tuple[list[Prose], str]:
-    """What is said of saving, and the code that keeps the best epoch's model."""
+    """Return what is said of saving, and the code that keeps the best epoch's model."""
     lines = ['model.load_weights("best.weights.h5")']
     prose: list[Prose] = [
         (N_("The weights of the best epoch, and with them the whole model in one file."), {})

@@ -34,7 +34,7 @@ _export_lock = threading.Lock()
 
 
 def export_cache_folder() -> Path:
-    """Where they lie."""
+    """Return the folder of all cached exports."""
     return shard_cache.exports_folder()
 
 
@@ -47,11 +47,11 @@ class ExportCache:
         self.dataset: Dataset | None = parity_photos.find_training_dataset(source, classes)
 
     def find(self, kind: str) -> ExportResult | None:
-        """An export made earlier that still holds."""
-        return _read_cached_export(self._place(kind))
+        """Return an export made earlier that still holds, or None."""
+        return _read_cached_export(self._entry_folder(kind))
 
     def make(self, kind: str, phase: PhaseCallback) -> ExportResult:
-        """Make an export, or take the one made earlier; one is made at a time."""
+        """Make an export, or return the one made earlier; one is made at a time."""
         while not _export_lock.acquire(timeout=0.3):
             phase(_WAITING_MESSAGE)
         try:
@@ -60,7 +60,7 @@ class ExportCache:
             _export_lock.release()
 
     def _make(self, kind: str, phase: PhaseCallback) -> ExportResult:
-        folder = self._place(kind)
+        folder = self._entry_folder(kind)
         with files.temporary_beside(export_cache_folder() / "making") as making:
             try:
                 making.mkdir(parents=True)
@@ -88,7 +88,7 @@ class ExportCache:
         _prune_cache(folder)
         return ExportResult(folder / result.path.name, result.bytes, result.parity)
 
-    def _place(self, kind: str) -> Path:
+    def _entry_folder(self, kind: str) -> Path:
         digest = hashlib.sha256(self._model.encode())
         if self.dataset is not None:
             digest.update(self.dataset.fingerprint.encode())
@@ -114,7 +114,7 @@ def _read_cached_export(folder: Path) -> ExportResult | None:
 
 
 def _prune_cache(newest: Path) -> None:
-    """Keep the whole of it below `MAX_BYTES`; what broke off goes, too."""
+    """Remove the oldest exports beyond `MAX_BYTES`, and those that broke off."""
     taken = 0
     for folder in sorted(export_cache_folder().iterdir(), key=_modified_time, reverse=True):
         inside = [path for path in folder.rglob("*") if path.is_file()]

@@ -13,12 +13,12 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from ..base import files, library_output, report_language, subprocess_jobs
 from ..base.errors import N_, CatDogError
 from . import formats
-from .formats import FORMATS, Exporter
+from .formats import FORMATS, Exporter, Parity
 
 __all__ = ["FORMATS", "ExportResult", "Exporter", "export_in_process", "export_in_subprocess"]
 
@@ -35,16 +35,29 @@ _UNEXPLAINED_END = N_(
 )
 
 
+class ExportRequest(TypedDict):
+    """What `export_in_subprocess` asks its subprocess for; see there."""
+
+    source: str
+    kind: str
+    folder: str
+    packed: bool
+    language: str
+
+
 @dataclass(frozen=True)
 class ExportResult:
-    """An export: its file or folder, the bytes it takes, and how it compares.
+    """A finished export.
 
-    `parity` is what `parity.measure_parity` tells; None for what is no model.
+    Attributes:
+        path: its file or folder.
+        bytes: what it takes on the disk.
+        parity: how its answers compare with the Keras model's; None for what is no model.
     """
 
     path: Path
     bytes: int
-    parity: dict[str, Any] | None
+    parity: Parity | None
 
 
 def export_in_process(model_or_run: Path, kind: str, out: Path) -> Path:
@@ -87,28 +100,29 @@ def export_in_subprocess(
     """
     exporter = formats.get_format(kind)
     exporter.refuse_missing()
-    request = {
+    request: ExportRequest = {
         "source": str(model_or_run),
         "kind": kind,
         "folder": str(folder),
         "packed": packed,
         "language": language,
     }
-    result: dict[str, Any] = {}
+    result: ExportResult | None = None
     now = "starting"
 
-    def tell(line: dict[str, Any]) -> None:
-        nonlocal now
-        result.update(line.get("result") or {})
-        now = line.get("phase", now)
+    def on_event(event: subprocess_jobs.Event) -> None:
+        nonlocal now, result
+        if made := event.get("result"):
+            result = ExportResult(folder / made["file"], made["bytes"], made["parity"])
+        now = event.get("phase", now)
         phase(_PHASES[now])
 
     subprocess_jobs.run_subprocess(
-        "catdog_core.export", request, tell, _UNEXPLAINED_END, quiet=True
+        "catdog_core.export", request, on_event, _UNEXPLAINED_END, quiet=True
     )
-    if not result:
+    if result is None:
         raise CatDogError(_UNEXPLAINED_END)
-    return ExportResult(folder / result["file"], result["bytes"], result["parity"])
+    return result
 
 
 def install_export(export_path: Path, out: Path) -> Path:
@@ -127,7 +141,7 @@ def install_export(export_path: Path, out: Path) -> Path:
 
 
 def output_exists_error(out: Path) -> CatDogError:
-    """The error of a folder that is to be written where something is already."""
+    """Return the error of a folder that is to be written where something is already."""
     return CatDogError(
         "{path} already holds something. Expected a new or empty folder. Name another.", path=out
     )
@@ -159,8 +173,9 @@ def _write_export(exporter: Exporter, source: Path, folder: Path) -> Path:
     return export_path
 
 
-def handle_export_request(request: dict[str, Any]) -> None:
-    """Convert, then compare, as `export_in_subprocess` asks for; in the subprocess."""
+def handle_export_request(values: dict[str, Any]) -> None:
+    """Do an `ExportRequest`, inside the subprocess: write the export and measure its parity."""
+    request = cast(ExportRequest, values)
     os.environ[report_language.LANGUAGE_VARIABLE] = request["language"]
     source, kind = Path(request["source"]), request["kind"]
     try:

@@ -7,9 +7,34 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, TypedDict, cast
 
 from ..base.errors import N_, CatDogError
+
+
+class Parity(TypedDict, total=False):
+    """How far an exported model's answers are from the Keras model's, on the same photos.
+
+    Attributes:
+        missing: the package to install, where the format has no runtime here; empty where there
+            is none for Python. The other keys are absent then.
+        photos: how many were compared.
+        dataset: its name; empty for drawn pets.
+        difference: the largest difference in any probability, 0..1.
+        labels: photos that the two call by different classes.
+        runtime: the runtime's name and version.
+        counted: photos with known classes, for int8 alone.
+        accuracy: on those, of the Keras model and of the exported one, fractions.
+    """
+
+    missing: str
+    photos: int
+    dataset: str
+    difference: float
+    labels: int
+    runtime: str
+    counted: int
+    accuracy: list[float]
 
 
 @dataclass(frozen=True)
@@ -83,21 +108,21 @@ _EXPORTERS = (
         label=N_("Keras"),
         about=N_("Keras's own file: opens in any Keras 3, here too."),
         extension=".keras",
-        writer="keras_files:keras",
+        writer="model_writers:write_keras",
     ),
     Exporter(
         kind="h5",
         label=N_("HDF5"),
         about=N_("The class notes' `.h5`, for older Keras and tools that expect it."),
         extension=".h5",
-        writer="keras_files:h5",
+        writer="model_writers:write_h5",
     ),
     Exporter(
         kind="saved_model",
         label=N_("SavedModel"),
         about=N_("TensorFlow's folder, for TensorFlow Serving and other converters; a zip here."),
         extension=".zip",
-        writer="converters:saved_model",
+        writer="model_writers:write_saved_model",
         is_folder=True,
     ),
     Exporter(
@@ -105,7 +130,7 @@ _EXPORTERS = (
         label=N_("LiteRT"),
         about=N_("TensorFlow Lite's `.tflite`, for phones and small computers."),
         extension=".tflite",
-        writer="converters:litert",
+        writer="model_writers:write_litert",
     ),
     Exporter(
         kind="litert_int8",
@@ -115,14 +140,14 @@ _EXPORTERS = (
             " their ranges taken from training photos; input and output stay float32."
         ),
         extension=".tflite",
-        writer="converters:litert_int8",
+        writer="model_writers:write_litert_int8",
     ),
     Exporter(
         kind="onnx",
         label=N_("ONNX"),
         about=N_("The exchange format that PyTorch's world, Windows ML and many others read."),
         extension=".onnx",
-        writer="converters:onnx",
+        writer="model_writers:write_onnx",
         needs=("tf2onnx", "onnx"),
         install=_ONNX_INSTALL_HINT,
     ),
@@ -134,7 +159,7 @@ _EXPORTERS = (
             " it, resume it, and predict with it."
         ),
         extension=".zip",
-        writer="bundle:write",
+        writer="bundle:write_bundle",
         group="record",
         needs_run=True,
         loads_tensorflow=False,
@@ -170,7 +195,7 @@ _EXPORTERS = (
             " well."
         ),
         extension=".html",
-        writer="report:html",
+        writer="report:write_html_report",
         group="record",
         usage="python -m webbrowser {file}",
         needs_run=True,
@@ -180,7 +205,7 @@ _EXPORTERS = (
         label=N_("Report with live curves"),
         about=N_("The same with curves that answer the mouse; 5 MB larger."),
         extension=".html",
-        writer="report:live",
+        writer="report:write_live_report",
         group="record",
         usage="python -m webbrowser {file}",
         needs=("plotly",),
@@ -194,7 +219,7 @@ FORMATS: dict[str, Exporter] = {exporter.kind: exporter for exporter in _EXPORTE
 
 
 def get_format(kind: str) -> Exporter:
-    """The format of a name.
+    """Return the format of a name.
 
     Raises:
         CatDogError: there is none.

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
-from typing import Any
+from typing import Literal, NotRequired, TypedDict
 
 from .. import runs
 from ..base import files, report_language
@@ -39,8 +39,19 @@ class Cell:
     code: str
 
 
+class NotebookCell(TypedDict):
+    """A cell of Jupyter's notebook format 4.5; the last two keys are those of code."""
+
+    cell_type: Literal["markdown", "code"]
+    id: str
+    metadata: dict[str, object]
+    source: list[str]
+    outputs: NotRequired[list[object]]
+    execution_count: NotRequired[int | None]
+
+
 def build_cells(source: Path) -> tuple[Run, list[Cell]]:
-    """A run, and its code from the first line to the last.
+    """Return a run, and its code from the first line to the last, as cells.
 
     Args:
         source: a run folder.
@@ -191,7 +202,7 @@ def write_script(source: Path, out: Path, say: Translator | None = None) -> None
 
 def write_notebook(source: Path, out: Path, say: Translator | None = None) -> None:
     """Write the code of a run as a Jupyter notebook, format 4.5. As `write_script`."""
-    cells: list[dict[str, Any]] = []
+    cells: list[NotebookCell] = []
     for number, (title, *paragraphs, code) in enumerate(
         _translate_cells(source, say, _escape_markdown)
     ):
@@ -223,7 +234,7 @@ def write_notebook(source: Path, out: Path, say: Translator | None = None) -> No
 def _translate_cells(
     source: Path, say: Translator | None, shown: Callable[[str], str]
 ) -> Iterator[tuple[str, ...]]:
-    """Of each cell its title, its paragraphs and its code; names in them as `shown` gives them."""
+    """Yield of each cell its title, paragraphs and code; names in them as `shown` gives them."""
     _, cells = build_cells(source)
     say = say or report_language.get_current_translator()
     for cell in cells:
@@ -250,11 +261,11 @@ def _format_commented_cell(title: str, *rest: str) -> str:
 
 
 def _escape_markdown(name: str) -> str:
-    """A name as it is: nothing in it is Markdown or HTML."""
+    """Return a name so that nothing in it is Markdown or HTML."""
     return _MARKDOWN_CHARACTERS.sub(r"\\\1", files.truncate_for_display(name))
 
 
-def _build_notebook_cell(kind: str, name: str, text: str) -> dict[str, Any]:
+def _build_notebook_cell(kind: Literal["markdown", "code"], name: str, text: str) -> NotebookCell:
     lines = text.splitlines(keepends=True)
     return {"cell_type": kind, "id": name, "metadata": {}, "source": lines}
 

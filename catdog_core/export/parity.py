@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from ..analysis import predict
 from ..analysis.predict import Predictor
 from . import parity_photos, runtimes
+from .formats import Parity
 from .runtimes import PredictFunction
 
 PHOTOS = 50
@@ -19,26 +19,23 @@ _ACCURACY_PHOTOS = 1000  # photos, at most, whose labels int8 and float are meas
 _RUNTIMES = {"onnx": "onnxruntime", "litert": "ai-edge-litert", "litert_int8": "ai-edge-litert"}
 
 
-def measure_parity(source: Path, kind: str, path: Path) -> dict[str, Any]:
-    """Ask both.
+def measure_parity(source: Path, kind: str, path: Path) -> Parity:
+    """Predict photos with the Keras model and with its export, and compare the probabilities.
+
+    A converter may get a layer wrong without a word, so every export of a model is measured.
+    Differences of 1e-6 are rounding, as sums are taken in another order; int8 moves probabilities
+    by some hundredths, so its accuracy is counted as well.
 
     Args:
         source: the run folder or model file that was exported.
-        kind: the format.
+        kind: the format, a key of `FORMATS`.
         path: the exported file or folder.
-
-    Returns:
-        "missing", the package to install, where the format has no runtime here (empty where
-        there is none for Python); else "photos", how many were compared, "dataset" they are of
-        (empty: drawn pets), "difference", the largest in any probability, "labels", how many
-        photos are called otherwise, "runtime"; for int8 also "accuracy", that of the Keras model
-        and of the exported one on "counted" photos, where their classes are known.
     """
     predictor = predict.load_predictor(source)  # first: it refuses an untrusted model
-    opened = runtimes.load_in_runtime(kind, path)
-    if opened is None:
+    loaded = runtimes.load_in_runtime(kind, path)
+    if loaded is None:
         return {"missing": _RUNTIMES.get(kind, "")}
-    runtime, ask = opened
+    runtime, exported = loaded
     counts = kind == "litert_int8"
     number = _ACCURACY_PHOTOS if counts else PHOTOS
     sample = parity_photos.load_parity_photos(
@@ -50,8 +47,8 @@ def measure_parity(source: Path, kind: str, path: Path) -> dict[str, Any]:
         few = photos[indices]
     else:
         few = photos
-    ours, theirs = predictor.predict(few), _predict_probabilities(predictor, ask, few)
-    measurements: dict[str, Any] = {
+    ours, theirs = predictor.predict(few), _predict_probabilities(predictor, exported, few)
+    measurements: Parity = {
         "photos": len(few),
         "dataset": sample.dataset,
         "difference": float(np.abs(ours - theirs).max()),
@@ -64,17 +61,17 @@ def measure_parity(source: Path, kind: str, path: Path) -> dict[str, Any]:
             float((scores.argmax(axis=1) == sample.labels).mean())
             for scores in (
                 predictor.predict(photos),
-                _predict_probabilities(predictor, ask, photos),
+                _predict_probabilities(predictor, exported, photos),
             )
         ]
     return measurements
 
 
 def _predict_probabilities(
-    predictor: Predictor, ask: PredictFunction, photos: NDArray[np.uint8]
+    predictor: Predictor, exported: PredictFunction, photos: NDArray[np.uint8]
 ) -> NDArray[np.float64]:
     parts = [
-        ask(predictor.values(photos[start : start + predictor.batch]))
+        exported(predictor.scale_photos(photos[start : start + predictor.batch]))
         for start in range(0, len(photos), predictor.batch)
     ]
     scores = np.concatenate(parts).astype(np.float64)

@@ -35,7 +35,7 @@ class PhotoSample:
 def load_parity_photos(
     source: Path, classes: tuple[str, ...], size: int, split: str, count: int
 ) -> PhotoSample:
-    """Up to `count` photos of a split, spread evenly over it.
+    """Load up to `count` photos of a split, spread evenly over it.
 
     Args:
         source: the run folder or model file that is exported.
@@ -61,7 +61,7 @@ def load_parity_photos(
 
 
 def find_training_dataset(source: Path, classes: tuple[str, ...]) -> Dataset | None:
-    """The dataset a model was trained with, as it was then; else another of the same classes."""
+    """Find the dataset a model was trained with, as it was then; else one of the same classes."""
     folder = model_registry.resolve_run_folder(source)
     if not (folder / "settings.json").is_file():
         return _find_dataset_by_classes(classes)

@@ -102,7 +102,7 @@ _SVG_SIZE = re.compile(r' (?:width|height)="[^"]*pt"')
 def render_svg_curve(
     metric: str, epochs: Sequence[Mapping[str, Any]], best: int | None, say: Translator
 ) -> str:
-    """One metric over the epochs as an SVG element without a size; its lines are text's colour."""
+    """Return one metric over the epochs as an SVG element without a size, in the text's colour."""
     from matplotlib import rc_context
 
     figure = plots.plot_metric(metric, epochs, best, say)
@@ -118,7 +118,7 @@ def render_svg_curve(
 
 
 def render_live_curve(metric: str, epochs: Sequence[Mapping[str, Any]], say: Translator) -> str:
-    """One metric over the epochs as a script that draws it; `library` comes before it."""
+    """Return a script that draws one metric over the epochs; `load_plotly_script` comes before."""
     x = [row["epoch"] + 1 for row in epochs]
     title = say("Accuracy") if metric == "accuracy" else say("Loss")
     traces = [
@@ -157,7 +157,7 @@ def render_live_curve(metric: str, epochs: Sequence[Mapping[str, Any]], say: Tra
 
 
 def load_plotly_script() -> str:
-    """plotly's own script, of the package that is installed; it is 4 to 5 MB.
+    """Return plotly's own script, of the package that is installed; it is 4 to 5 MB.
 
     Raises:
         CatDogError: it is not there.
@@ -173,7 +173,7 @@ def load_plotly_script() -> str:
 
 
 def render_photo(photo: Photo, alt: str) -> str:
-    """A photo as an element that holds all of it."""
+    """Return a photo as an HTML element that holds all its bytes."""
     data = base64.b64encode(encode_photo(photo, quality=82)).decode()
     height, width = photo.shape[:2]
     size = f'width="{width}" height="{height}"'
@@ -181,7 +181,7 @@ def render_photo(photo: Photo, alt: str) -> str:
 
 
 def _to_script_json(value: Any) -> str:
-    """A value inside a script element, which a name in it cannot end."""
+    """Return a value inside a script element, which a name in it cannot end."""
     return json.dumps(value).replace("<", "\\u003c")
 
 
@@ -195,7 +195,7 @@ _PHOTO_SIDE = 192  # pixels of a photo of a mistake
 
 
 def render_page(facts: ReportData, say: Translator, language: str, live: bool) -> str:
-    """The whole file.
+    """Return the whole HTML file of a report.
 
     Args:
         facts: what it tells.
@@ -366,7 +366,7 @@ def _render_matrix(facts: ReportData, say: Translator) -> str:
 
 
 def _render_matrix_table(facts: ReportData, names: Sequence[str], say: Translator) -> str:
-    """The matrix as a table whose cells are the more coloured, the larger a part of the row."""
+    """Return the matrix as a table, a cell the more coloured the larger its part of the row."""
     result = facts.result
     assert result is not None
     called = [escape(say("called {name}", name=text)) for text in names]
@@ -386,7 +386,7 @@ def _render_matrix_table(facts: ReportData, names: Sequence[str], say: Translato
 
 
 def _render_matrix_cell(count: int, support: int, is_right: bool) -> str:
-    """A cell, the more coloured the larger its part of the row."""
+    """Return a cell, the more coloured the larger its part of the row."""
     part = count / support if support else 0.0
     color = "0, 158, 115" if is_right else "213, 94, 0"
     shade = f"background: rgba({color}, {0.08 + 0.42 * part:.2f})" if count else ""
@@ -444,7 +444,9 @@ def _render_settings_table(title: str, rows: Sequence[tuple[str, str, bool]]) ->
     return f"<div><h3>{escape(title)}</h3><table><tbody>{inner}</tbody></table></div>"
 
 
-def html(source: Path, out: Path, say: Translator | None = None, language: str = "") -> None:
+def write_html_report(
+    source: Path, out: Path, say: Translator | None = None, language: str = ""
+) -> None:
     """Write the report as one HTML file without a script.
 
     Args:
@@ -460,8 +462,10 @@ def html(source: Path, out: Path, say: Translator | None = None, language: str =
     _write_page(source, out, say, language, live=False)
 
 
-def live(source: Path, out: Path, say: Translator | None = None, language: str = "") -> None:
-    """The same with curves that answer the mouse; it holds all of plotly's script. As `html`."""
+def write_live_report(
+    source: Path, out: Path, say: Translator | None = None, language: str = ""
+) -> None:
+    """Write the report with interactive curves, as `write_html_report`; it holds all of plotly."""
     _write_page(source, out, say, language, live=True)
 
 

@@ -6,14 +6,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import runs
 from ..analysis import histories, metrics, predictions
-from ..analysis.diagnose import Verdict
+from ..analysis.diagnose import Message, Verdict
 from ..analysis.metrics import ThresholdMetrics
 from ..analysis.predictions import PredictionTable
 from ..base.errors import N_, CatDogError, RunError
@@ -28,14 +28,24 @@ from ..imaging.decode import Photo
 from ..models import architecture, backbones
 from ..runs import DamagedRun, Run, RunRecord, model_registry
 
+if TYPE_CHECKING:
+    from ..analysis.predict import Predictor
+
 SPLIT = "validation"
 _MAX_MISTAKES = 12  # mistakes shown
 
 
 @dataclass(frozen=True, eq=False)
 class Mistake:
-    """A photo called wrong: fitted, (S, S, 3) uint8, and the map of what spoke for the answer,
-    (S, S) 0..1, where the network has one; the true class and the answer by number.
+    """A photo called wrong.
+
+    Attributes:
+        file: its name within the dataset.
+        photo: fitted, (S, S, 3) uint8.
+        heat: Grad-CAM of the wrong answer, (S, S) 0..1; None where the network has none.
+        truth: the true class by number.
+        guess: the answer by number.
+        share: the answer's probability, 0..1.
     """
 
     file: str
@@ -59,7 +69,7 @@ class ReportData:
 
 
 def gather_report_data(source: Path) -> ReportData:
-    """What there is to tell of a run; its model is asked where it has not been yet.
+    """Gather what a report tells of a run; its model predicts where it has not yet.
 
     Args:
         source: a run folder.
@@ -136,13 +146,13 @@ def _find_worst_mistakes(
 
 
 def _compute_heat_maps(
-    predictor: object, photos: NDArray[np.uint8], guesses: list[int]
+    predictor: Predictor, photos: NDArray[np.uint8], guesses: list[int]
 ) -> NDArray[np.float32] | None:
     from ..analysis import gradcam  # lazy: pages take words from here
 
     try:
-        return gradcam.heat_maps(predictor, photos, guesses)  # type: ignore[arg-type]
-    except CatDogError:  # a network that keeps no map of places
+        return gradcam.heat_maps(predictor, photos, guesses)
+    except CatDogError:  # a network without a feature map
         return None
 
 
@@ -173,18 +183,18 @@ MISTAKES_TEXT = N_(
 
 
 def format_percent(value: Any) -> str:
-    """A fraction as a percentage with one decimal, a dash for no number."""
+    """Return a fraction as a percentage with one decimal, a dash for no number."""
     number = isinstance(value, (int, float)) and np.isfinite(value)
     return f"{value:.1%}" if number else "–"
 
 
 def format_name(text: str) -> str:
-    """A name made by users, in one line that can be printed."""
+    """Return a name made by users in one line that can be printed."""
     return truncate_for_display(" ".join(text.split()), 80)
 
 
 def list_tiles(facts: ReportData, say: Translator) -> list[tuple[str, str]]:
-    """The numbers at the top: label and value."""
+    """Return the numbers at the top: label and value."""
     run = facts.run
     best = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
     last = run.epochs[-1]
@@ -208,14 +218,14 @@ def list_tiles(facts: ReportData, say: Translator) -> list[tuple[str, str]]:
 
 
 def format_subtitle(run: RunRecord) -> str:
-    """Network, dataset and day in one line."""
+    """Return network, dataset and day in one line."""
     day = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
     parts = [run.model, format_name(run.dataset_name), day]
     return " · ".join(part for part in parts if part)
 
 
 def describe_last_epoch(run: RunRecord, say: Translator) -> str:
-    """Where the curves end."""
+    """Return a sentence on where the curves end."""
     last = run.epochs[-1]
     return say(
         "In epoch {n} training accuracy is {train} and validation accuracy {validation}.",
@@ -226,7 +236,7 @@ def describe_last_epoch(run: RunRecord, say: Translator) -> str:
 
 
 def describe_interval(result: ThresholdMetrics, say: Translator) -> str:
-    """The accuracy with what may be expected of other photos."""
+    """Return a sentence on the accuracy, and what may be expected of other photos."""
     return say(
         "{right:,} of {n:,} photos are right. On other photos of the same kind expect between"
         " {low:.1%} and {high:.1%} (95 % interval after Wilson); guessing would give about"
@@ -242,7 +252,7 @@ def describe_interval(result: ThresholdMetrics, say: Translator) -> str:
 def describe_confusions(
     result: ThresholdMetrics, classes: Sequence[str], say: Translator
 ) -> list[str]:
-    """The most frequent mistakes, where there are too many classes for a table."""
+    """Describe the most frequent mistakes, where there are too many classes for a table."""
     wrong = result.confusion.copy()
     np.fill_diagonal(wrong, 0)
     flat_indices = np.argsort(-wrong, axis=None, kind="stable")[:_MAX_NAMED_CONFUSIONS]
@@ -261,14 +271,14 @@ def describe_confusions(
 
 
 def describe_problem(facts: ReportData, say: Translator) -> str:
-    """Why there is no table of answers."""
+    """Describe why there is no table of predictions."""
     if isinstance(facts.problem, CatDogError):
         return say(facts.problem.message, **facts.problem.params)
     return say(facts.problem)
 
 
 def list_settings(run: Run, say: Translator) -> list[tuple[str, str, bool]]:
-    """The settings of a run: label, value, and whether it is other than usual."""
+    """Return the settings of a run: label, value, and whether it is other than usual."""
     usual = RECIPES[run.training.model].training
     rows = [
         (
@@ -286,7 +296,7 @@ def list_settings(run: Run, say: Translator) -> list[tuple[str, str, bool]]:
 
 
 def list_augmentation(run: Run, say: Translator) -> list[tuple[str, str, bool]]:
-    """What changes its training photos: label, value."""
+    """Return the augmentation of a run: label, value, False."""
     settings = run.augmentation
     if settings is None or settings.is_off:
         return []
@@ -298,7 +308,7 @@ def list_augmentation(run: Run, say: Translator) -> list[tuple[str, str, bool]]:
 
 
 def list_dataset_properties(run: RunRecord, say: Translator) -> list[tuple[str, str, bool]]:
-    """The photos of a run: label, value."""
+    """Return the photos of a run: label, value, False."""
     rows = [
         (say("Dataset"), format_name(run.dataset_name)),
         (say("Classes"), ", ".join(map(format_name, run.classes))),
@@ -310,7 +320,7 @@ def list_dataset_properties(run: RunRecord, say: Translator) -> list[tuple[str, 
 
 
 def _has_effect(field: str, training: Training) -> bool:
-    """Whether a setting does anything beside the others."""
+    """Return whether a setting has an effect beside the others."""
     if field in ("backbone", "looks", "unfreeze"):
         return training.model == backbones.TRANSFER
     if field in ("unfreeze_epochs", "unfreeze_rate"):
@@ -338,9 +348,9 @@ def _format_value(control: FieldSpec, value: Any, say: Translator) -> str:
 
 
 def list_advice(facts: ReportData, say: Translator) -> tuple[list[str], list[str]]:
-    """What to try next, and what is worth knowing."""
+    """Return what to try next, and what is worth knowing, as sentences."""
 
-    def told(sentences: Sequence[Any]) -> list[str]:
-        return [say(sentence.message, **sentence.params) for sentence in sentences]
+    def translate(messages: Sequence[Message]) -> list[str]:
+        return [say(message.message, **message.params) for message in messages]
 
-    return told(facts.verdict.steps), told(facts.verdict.remarks)
+    return translate(facts.verdict.steps), translate(facts.verdict.remarks)

@@ -18,7 +18,7 @@ PredictFunction = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 def load_in_runtime(kind: str, path: Path) -> tuple[str, PredictFunction] | None:
-    """The runtime's name and version, and the model in it; None where it is not installed.
+    """Load a model in its runtime: name and version, and a function; None if not installed.
 
     Args:
         kind: the format.
@@ -69,11 +69,11 @@ def _load_litert(path: Path) -> PredictFunction:
         d()[0]["index"] for d in (model.get_input_details, model.get_output_details)
     )
 
-    def ask(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    def predict(batch: NDArray[np.float32]) -> NDArray[np.float32]:
         model.resize_tensor_input(input_index, batch.shape)
         model.allocate_tensors()
         model.set_tensor(input_index, batch)
         model.invoke()
         return np.asarray(model.get_tensor(result))
 
-    return ask
+    return predict

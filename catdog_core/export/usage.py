@@ -39,7 +39,7 @@ TENSORFLOW_JS = "tensorflowjs_converter --input_format=tf_saved_model {folder} w
 def build_usage_code(
     kind: str, file: str, classes: Sequence[str], size: int, rescales: bool = True
 ) -> str:
-    """Code that reads ``photo.jpg``, resizes it as the lab does, and prints a label.
+    """Return code that reads ``photo.jpg``, resizes it as the lab does, and prints a label.
 
     Args:
         kind: a format that is a model.
@@ -48,7 +48,7 @@ def build_usage_code(
         size: side of the square the model takes, in pixels.
         rescales: whether the model takes values 0..255; else it wants 0..1.
     """
-    open_, ask = (line.format(file=file) for line in _PREDICT_LINES[kind])
+    open_line, predict_line = (line.format(file=file) for line in _PREDICT_LINES[kind])
     values = "np.float32(photo)[None]" if rescales else "np.float32(photo)[None] / 255"
     return "\n".join(
         [
@@ -59,8 +59,8 @@ def build_usage_code(
             'photo = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")',
             f"photo = photo.resize(({size}, {size}), Image.Resampling.BILINEAR)",
             f"batch = {values}  # (1, {size}, {size}, 3)",
-            open_,
-            ask,
+            open_line,
+            predict_line,
             f"print({_label_expression(classes)}, p)",
         ]
     )

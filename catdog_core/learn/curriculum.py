@@ -36,19 +36,19 @@ class DemoLink:
 
 @dataclass(frozen=True)
 class QuizQuestion:
-    """A question with its answers, all message ids; `because` may hold fields of `run_facts`.
+    """A question with its answers, all message ids; `explanation` may hold fields of `run_facts`.
 
     Attributes:
         text: the question.
         options: what may be answered.
-        right: the place of the right one, from 0.
-        because: why it is right, told with the learner's own numbers.
+        correct: the index of the right one, from 0.
+        explanation: why it is right, told with the learner's own numbers.
     """
 
     text: str
     options: tuple[str, ...]
-    right: int
-    because: str
+    correct: int
+    explanation: str
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Section:
         title: a message id, as `text`.
         text: the explanation, two to four sentences of Markdown.
         needs: what its miniature is made of.
-        shows: the buttons to where it happens.
+        demo_links: the buttons to where it happens.
         terms: ids of the glossary.
         questions: two or three.
     """
@@ -69,7 +69,7 @@ class Section:
     title: str
     text: str
     needs: Needs
-    shows: tuple[DemoLink, ...]
+    demo_links: tuple[DemoLink, ...]
     terms: tuple[str, ...]
     questions: tuple[QuizQuestion, ...]
 
@@ -946,7 +946,7 @@ NOTES_STATEMENTS: dict[int, tuple[str, ...]] = {
 
 
 def find_chapter(section_id: str) -> str:
-    """The name of the chapter a section stands in.
+    """Return the name of the chapter a section stands in.
 
     Raises:
         KeyError: there is no such section.

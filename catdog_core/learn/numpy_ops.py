@@ -21,13 +21,13 @@ KERNELS: dict[str, tuple[str, tuple[tuple[float, ...], ...]]] = {
 
 
 def to_grey(photo: Photo) -> GreyImage:
-    """A photo, (H, W, 3) uint8, as one number a pixel, 0..1: the mean of its three colours."""
+    """Return a photo, (H, W, 3) uint8, as one number a pixel, 0..1: the mean of its colours."""
     mean: GreyImage = photo.mean(axis=2) / 255
     return mean
 
 
 def convolve(image: GreyImage, kernel: str) -> GreyImage:
-    """The sums of a filter laid on every place of an image: (H, W) to (H - 2, W - 2).
+    """Return the sums of a filter laid on every position: (H, W) to (H - 2, W - 2).
 
     As networks do it, the filter is not turned round, so strictly it is a cross-correlation.
     """
@@ -38,12 +38,12 @@ def convolve(image: GreyImage, kernel: str) -> GreyImage:
 
 
 def relu(values: GreyImage) -> GreyImage:
-    """What is below zero becomes zero."""
+    """Replace what is below zero by zero."""
     return np.maximum(values, 0)
 
 
 def max_pool(values: GreyImage) -> GreyImage:
-    """The largest of every 2 × 2 numbers, (H, W) to (H // 2, W // 2); an odd rim is left out."""
+    """Return the largest of every 2 × 2 numbers, (H, W) to (H // 2, W // 2); odd rims are left."""
     height, width = values.shape[0] // 2, values.shape[1] // 2
     blocks = values[: 2 * height, : 2 * width].reshape(height, 2, width, 2)
     largest: GreyImage = blocks.max(axis=(1, 3))
@@ -51,37 +51,37 @@ def max_pool(values: GreyImage) -> GreyImage:
 
 
 def to_picture(values: GreyImage) -> Photo:
-    """Numbers as grey, the smallest black and the largest white: (H, W) to (H, W, 3) uint8."""
+    """Return numbers as grey, smallest black, largest white: (H, W) to (H, W, 3) uint8."""
     low, high = float(values.min()), float(values.max())
     scaled = (values - low) / (high - low or 1) * 255
     return np.repeat(scaled.round().astype(np.uint8)[:, :, None], 3, axis=2)
 
 
 def sigmoid(score: float) -> float:
-    """A sum, any number, as a probability."""
+    """Return a sum, any number, as a probability."""
     return float(1 / (1 + np.exp(-score)))
 
 
 def softmax(scores: tuple[float, ...]) -> tuple[float, ...]:
-    """Sums, one a class, as probabilities that add up to 1."""
+    """Return sums, one a class, as probabilities that add up to 1."""
     powers = np.exp(np.asarray(scores) - max(scores))
     return tuple(float(power) for power in powers / powers.sum())
 
 
 def cross_entropy(probability: float) -> float:
-    """The loss of an answer that gives the true class this probability, above 0 to 1."""
+    """Return the loss of an answer that gives the true class this probability, above 0 to 1."""
     return float(-np.log(probability))
 
 
 def apply_dropout(values: GreyImage, rate: float, seed: int) -> GreyImage:
-    """Values after Dropout in training: a share of them 0, the others made larger to make up."""
+    """Return values after Dropout in training: a share is 0, the others are scaled up for it."""
     keeps = np.random.default_rng(seed).random(values.shape) >= rate
     left: GreyImage = values * keeps / (1 - rate)
     return left
 
 
 def gradient_descent(rate: float, steps: int = 20, start: float = -0.9) -> list[float]:
-    """The places of plain gradient descent in the valley y = x², the start first.
+    """Return the positions of plain gradient descent in the valley y = x², the start first.
 
     The slope at x is 2x, so a rate above 1 throws it out; it is followed no further than 10.
     """
@@ -95,7 +95,7 @@ def gradient_descent(rate: float, steps: int = 20, start: float = -0.9) -> list[
 
 
 def batch_indices(photos: int, batch: int, number: int, seed: int = 0) -> list[int]:
-    """Which photos the batch of this number, from 1, of an endless generator holds.
+    """Return the indices of the photos in a batch, numbered from 1, of an endless generator.
 
     Each pass over the photos is shuffled anew; the last batch of a pass may be smaller, as Keras's
     generator does it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import exp
-from typing import Any
+from typing import Any, TypedDict
 
 from ..analysis.diagnose import METRICS
 from ..config import Training
@@ -18,22 +18,68 @@ _PHOTOS, _VALIDATION = 2000, 1000
 _CLASSES = ("cats", "dogs")
 
 
-def collect_run_facts(dataset: Dataset | None, run: RunRecord | None) -> dict[str, Any]:
-    """What explanations may name, each by its field.
+class RunFacts(TypedDict):
+    """The numbers that explanations may name, each by its key.
+
+    Attributes:
+        photos, validation_photos: counts of the photos of each part.
+        batch: photos of a step.
+        steps, validation_steps: of an epoch.
+        epochs: trained so far, or planned.
+        updates: changes of the weights in all epochs.
+        shown: photos an epoch shows.
+        decoded: photos shown in all epochs.
+        size: side of a photo in pixels.
+        values: numbers a photo holds.
+        packed: MB of all photos as bytes.
+        conv, pooled: side of the map after the first convolution of the notes' network, and
+            after its pooling, in pixels.
+        learning_rate: at the start.
+        parameters: of the network.
+        classes: how many; `first` and `second` are names of two.
+        loss, accuracy, val_loss, val_accuracy: of the last epoch; accuracies are fractions.
+        gap: training minus validation accuracy, in points of 100.
+        likely: the probability whose cross-entropy is `loss`.
+        best_epoch: from 1.
+        seconds: the median of an epoch.
+    """
+
+    photos: int
+    validation_photos: int
+    batch: int
+    steps: int
+    validation_steps: int
+    epochs: int
+    updates: int
+    shown: int
+    decoded: int
+    size: int
+    values: int
+    packed: float
+    conv: int
+    pooled: int
+    learning_rate: float
+    parameters: int
+    classes: int
+    first: str
+    second: str
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+    gap: float
+    likely: float
+    best_epoch: int
+    seconds: float
+
+
+def collect_run_facts(dataset: Dataset | None, run: RunRecord | None) -> RunFacts:
+    """Return the numbers of a learner's run, with the class notes' where there is none yet.
 
     Args:
         dataset: the learner's photos; without a run they are counted.
         run: a run with at least one epoch; without one the notes' training stands in, of the
             learner's photos where there are any.
-
-    Returns:
-        photos, validation_photos: counts. batch, steps, validation_steps, epochs, updates, shown
-        (photos an epoch shows), decoded (photos in all epochs). size in pixels, values (numbers a
-        photo holds), packed (MB of all photos as bytes), conv and pooled (side after the first
-        convolution and its pooling, pixels). learning_rate, parameters, classes (their count),
-        first and second (their names). loss, accuracy, val_loss, val_accuracy of the last epoch
-        (fractions), gap (points), likely (the probability whose loss that is), best_epoch (from
-        1), seconds (of an epoch).
     """
     training = run.training if isinstance(run, Run) else Training()
     photos, validation = _count_photos(dataset, run)
@@ -67,7 +113,10 @@ def collect_run_facts(dataset: Dataset | None, run: RunRecord | None) -> dict[st
         "classes": len(names),
         "first": names[0],
         "second": names[min(1, len(names) - 1)],
-        **scores,
+        "loss": scores["loss"],
+        "accuracy": scores["accuracy"],
+        "val_loss": scores["val_loss"],
+        "val_accuracy": scores["val_accuracy"],
         "gap": 100 * (scores["accuracy"] - scores["val_accuracy"]),
         "likely": exp(-scores["loss"]),
         "best_epoch": (run.best_epoch or 0) + 1 if run else epochs,
@@ -84,7 +133,7 @@ def _count_photos(dataset: Dataset | None, run: RunRecord | None) -> tuple[int, 
 
 
 def _finite_number(value: Any, otherwise: float) -> float:
-    """A finite number, or what stands in for one: a diverged run writes none."""
+    """Return a value where it is a finite number; a diverged run writes NaN, infinity or null."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value - value == 0:
         return float(value)
     return otherwise

@@ -19,10 +19,14 @@ MAX_PARAMETERS = 200_000_000
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One row of a network's table.
+    """A layer, as one row of a network's table.
 
-    `output_shape` leaves the batch out: (height, width, channels) or (units,). `operations` are
-    its multiply-adds for one photo, None where they are not counted.
+    Attributes:
+        kind: Keras's class, such as "Conv2D", or the lab's word for a block.
+        detail: its size and what it does, such as "32 × 3×3, ReLU".
+        output_shape: without the batch: (height, width, channels) or (units,).
+        parameters: its weights and biases.
+        operations: multiply-adds for one photo, None where they are not counted.
     """
 
     kind: str
@@ -35,12 +39,12 @@ class LayerRow:
 def list_sequential_layers(
     network: Network, image_size: int, name: str = "custom"
 ) -> list[LayerRow]:
-    """The layers up to the output layer, which depends on the classes.
+    """List a sequential network's layers up to the output layer, which depends on the classes.
 
     Args:
         network: the settings.
         image_size: side of the square input in pixels.
-        name: of the model, told in errors.
+        name: of the model, for errors.
 
     Raises:
         SettingsError: the photos shrink to nothing on the way, or there are too many parameters.
@@ -74,7 +78,7 @@ def list_sequential_layers(
 
 
 def dense_row(units: int, activation: str, before: LayerRow) -> LayerRow:
-    """The row of a dense layer."""
+    """Return the row of a dense layer."""
     inputs = before.output_shape[0]
     return LayerRow(
         "Dense", f"{units}, {activation}", (units,), (inputs + 1) * units, inputs * units
@@ -82,7 +86,7 @@ def dense_row(units: int, activation: str, before: LayerRow) -> LayerRow:
 
 
 def min_network_image_size(network: Network) -> int:
-    """The smallest image size, in pixels, that leaves something after the last block."""
+    """Return the smallest image size in pixels that leaves something after the last block."""
     size = 1
     while size < 10_000 and not _fits_network(network, size):
         size += 1
@@ -100,7 +104,7 @@ def _fits_network(network: Network, size: int) -> bool:
 
 
 def _block_rows(network: Network, number: int, before: tuple[int, ...]) -> list[LayerRow]:
-    """The layers of one block; a side below 1 means that nothing is left."""
+    """Return the layers of one block; a side below 1 means that nothing is left of the photo."""
     filters, kernel, channels = network.filters[number], network.kernel, before[2]
     stride = 2 if network.pooling == "stride" else 1
     side = before[0] if network.padding == "same" else before[0] - kernel + 1
@@ -150,7 +154,7 @@ DROPOUT = 0.2
 
 
 def list_compact_layers(image_size: int) -> list[LayerRow]:
-    """The network up to its output unit, a block a row.
+    """List the compact network up to its output unit, a block a row.
 
     A block's numbers are those of its convolutions and batch norms together.
 
@@ -185,7 +189,7 @@ def list_compact_layers(image_size: int) -> list[LayerRow]:
 
 
 def _count_convolution(kernel: int, channels: int, filters: int, side: int) -> tuple[int, int]:
-    """Parameters and multiply-adds of a convolution without a bias and its batch norm."""
+    """Count parameters and multiply-adds of a convolution without a bias and its batch norm."""
     weights = kernel * kernel * channels * filters
     return weights + 4 * filters, (weights + 2 * filters) * side * side
 
@@ -212,7 +216,7 @@ CUSTOM = "custom"
 
 
 def loss_name(classes: int, mixes: bool) -> str:
-    """The cross-entropy that fits the labels, by Keras's name.
+    """Return Keras's name of the cross-entropy that fits the labels.
 
     Args:
         classes: number of classes; two share one sigmoid unit.
@@ -230,7 +234,7 @@ def list_model_layers(
     backbone: str = backbones.BUNDLED,
     network: Network | None = None,
 ) -> list[LayerRow]:
-    """The table of a network by name.
+    """List the layers of a network by name.
 
     Args:
         name: a key of `MODEL_DESCRIPTIONS`.
@@ -260,25 +264,25 @@ def list_model_layers(
 
 
 def list_training_layers(training: Training, classes: int = 2) -> list[LayerRow]:
-    """The table of a training's network. Raises SettingsError as `list_model_layers`."""
+    """List the layers of a training's network. Raises SettingsError as `list_model_layers`."""
     return list_model_layers(
         training.model, training.image_size, classes, training.backbone, training.network
     )
 
 
 def count_parameters(rows: list[LayerRow]) -> int:
-    """The number of weights and biases in all."""
+    """Return the number of weights and biases in all."""
     return sum(row.parameters for row in rows)
 
 
 def count_operations(rows: list[LayerRow]) -> int | None:
-    """Multiply-adds for one photo in all; None where they are not counted."""
+    """Return the multiply-adds for one photo in all; None where they are not counted."""
     counted = [row.operations for row in rows]
     return None if None in counted else sum(count for count in counted if count)
 
 
 def min_model_image_size(name: str) -> int:
-    """The smallest image size, in pixels, that leaves something after the last pooling."""
+    """Return the smallest image size in pixels that leaves something after the last pooling."""
     return min_network_image_size(NETWORKS[name])
 
 

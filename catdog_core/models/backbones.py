@@ -12,10 +12,13 @@ from ..config import MIXES, Augmentation, Training
 class Backbone:
     """A pretrained network without its classifier.
 
-    `features` is how many numbers it makes of a photo, `parameters` its weights and biases.
-    `blocks` can be unfrozen, counted from the end; `pattern` finds a layer's block in its name.
-    `keras_name` is its name in `keras.applications`, whose weights are downloaded; empty for the
-    bundled one.
+    Attributes:
+        title: the network's name in its paper.
+        features: how many numbers it makes of a photo.
+        parameters: its weights and biases.
+        blocks: how many can be unfrozen, counted from the end.
+        pattern: a regular expression that finds a layer's block at the start of its name.
+        keras_name: in `keras.applications`, whose weights are downloaded; empty for the bundled.
     """
 
     title: str
@@ -74,13 +77,13 @@ def refuse_transfer_settings(training: Training, augmentation: Augmentation | No
 
 
 def per_photo_augmentation(augmentation: Augmentation | None) -> Augmentation | None:
-    """What an augmentation does to a photo by itself; None where that is nothing."""
+    """Return what an augmentation does to a photo by itself; None where that is nothing."""
     alone = augmentation and augmentation.model_copy(update=dict.fromkeys(MIXES, 0.0))
     return None if alone is None or alone.is_off else alone
 
 
 def count_feature_passes(training: Training, augmentation: Augmentation | None) -> int:
-    """How often the pretrained network looks at each training photo."""
+    """Return how often the pretrained network computes features of each training photo."""
     return 1 + training.looks if per_photo_augmentation(augmentation) else 1
 
 
@@ -95,7 +98,7 @@ class Lite0Block:
     stride: int
 
     @property
-    def adds(self) -> bool:
+    def has_shortcut(self) -> bool:
         """Whether the block's input is added to its output."""
         return self.stride == 1 and self.channels_in == self.channels
 
@@ -120,7 +123,7 @@ LITE0_STAGES = (  # blocks, kernel, stride of the first, expansion, channels
 
 
 def lite0_blocks() -> tuple[Lite0Block, ...]:
-    """The blocks of EfficientNet-Lite0 in their order."""
+    """Return the blocks of EfficientNet-Lite0 in their order."""
     blocks, before = [], LITE0_STEM
     for count, kernel, stride, expand, channels in LITE0_STAGES:
         for index in range(count):
@@ -130,7 +133,7 @@ def lite0_blocks() -> tuple[Lite0Block, ...]:
 
 
 def list_backbone_stages(name: str, image_size: int) -> list[tuple[str, str, tuple[int, ...], int]]:
-    """A network's stages: what it is, its detail, the output's shape, weights and biases.
+    """List a network's stages: kind, detail, shape of the output, weights and biases.
 
     Args:
         name: a key of `BACKBONES`.

@@ -10,9 +10,8 @@ from keras import layers as kl
 from ..config.network import Network
 
 
-def build(network: Network, image_size: int, units: int, name: str) -> keras.Model:
-    """Build it, untrained; the settings were found possible before, see
-    `architecture.list_sequential_layers`.
+def build_custom_network(network: Network, image_size: int, units: int, name: str) -> keras.Model:
+    """Build an untrained network from settings that `architecture` has found possible.
 
     Args:
         network: the settings.

@@ -10,7 +10,7 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 import h5py
 import keras
@@ -34,6 +34,24 @@ METADATA_MEMBER = "catdog.json"
 """The member of a `.keras` archive, and the attribute of an `.h5` file, with what the lab knows."""
 
 _MAX_METADATA_BYTES = 1_000_000
+
+
+class ModelMetadata(TypedDict, total=False):
+    """What the lab stores inside a model file; a file from elsewhere may hold anything there.
+
+    Attributes:
+        format: of the metadata.
+        classes: class names in label order.
+        model: the network, a key of `architecture.MODEL_DESCRIPTIONS`.
+        epoch: from 0, the last one trained; in a backup alone.
+        row: the numbers of that epoch, as metrics.jsonl holds them; in a backup alone.
+    """
+
+    format: int
+    classes: list[str]
+    model: str
+    epoch: int
+    row: Any
 
 
 def build_model(
@@ -68,13 +86,15 @@ def build_model(
     selected_network = (
         (network or Network()) if name == architecture.CUSTOM else architecture.NETWORKS[name]
     )
-    return custom_network.build(selected_network, image_size, rows[-1].output_shape[0], name)
+    return custom_network.build_custom_network(
+        selected_network, image_size, rows[-1].output_shape[0], name
+    )
 
 
 def build_initialized(
     training: Training, classes: Sequence[str] = ("cats", "dogs"), start: Path | None = None
 ) -> keras.Model:
-    """The network of a training as it begins, not compiled: random by its seed.
+    """Build the network of a training as it begins: not compiled, random by its seed.
 
     Args:
         training: the settings.
@@ -103,7 +123,7 @@ class SoftLabelAccuracy(keras.metrics.BinaryAccuracy):  # type: ignore[misc]
 def compile_for_training(
     model: keras.Model, optimizer: keras.optimizers.Optimizer | float, shares: bool = False
 ) -> None:
-    """The cross-entropy that fits the model's last layer, accuracy beside it.
+    """Compile a model with the cross-entropy that fits its last layer, and accuracy.
 
     Args:
         model: ends in one sigmoid unit or one softmax unit a class.
@@ -128,7 +148,7 @@ def compile_for_training(
 def recompile_keep_state(
     model: keras.Model, optimizer: keras.optimizers.Optimizer | float, shares: bool = False
 ) -> None:
-    """Compile a model loaded with its optimizer as `compile_for_training` did, and keep its state.
+    """Compile a model that was loaded with its optimizer, and keep the optimizer's state.
 
     What a file does not keep of an optimizer, such as the weights it does not decay, is there
     again.
@@ -160,20 +180,20 @@ def use_soft_label_accuracy(model: keras.Model) -> None:
 def save_model(
     model: keras.Model,
     path: Path,
-    about: dict[str, Any],
+    metadata: Mapping[str, object],
     optimizer: bool = True,
     members: Mapping[str, bytes] | None = None,
 ) -> None:
-    """Save a model whole, or not at all, with `about` inside it; `read_metadata` gives it back.
+    """Save a model, whole or not at all, with metadata inside that `read_metadata` returns.
 
     Args:
         model: any Keras model.
         path: ends in ``.keras`` or ``.h5``.
-        about: at least ``{"classes": [...]}``; JSON.
+        metadata: the keys of `ModelMetadata`, at least "classes"; JSON.
         optimizer: keep the optimizer's state, which a resumed training needs.
         members: more files of a `.keras` archive, by name.
     """
-    text = json.dumps(about, ensure_ascii=False)
+    text = json.dumps(metadata, ensure_ascii=False)
     if not optimizer and getattr(model, "optimizer", None) is not None:  # unset if not compiled
         # Keras keeps it in a `.keras` file whatever it is told; a copy never had one.
         bare = type(model).from_config(model.get_config())
@@ -209,8 +229,8 @@ def load_model(path: Path, compiled: bool = False) -> keras.Model:
             raise model_sandbox.unloadable_error(path.name, error) from error
 
 
-def read_metadata(path: Path) -> dict[str, Any]:
-    """What `save_model` stored beside a model; empty for a model from elsewhere.
+def read_metadata(path: Path) -> ModelMetadata:
+    """Return what `save_model` stored inside a model file; empty for one from elsewhere.
 
     Raises:
         CatDogError: a newer program stored it.
@@ -238,4 +258,4 @@ def read_metadata(path: Path) -> dict[str, Any]:
     if not isinstance(metadata, dict):
         return {}
     files.check_format_version(path, metadata, FORMAT)
-    return metadata
+    return cast(ModelMetadata, metadata)

@@ -49,14 +49,16 @@ _PUSHES = {"TensorListPushBack": 1, "TensorListSetItem": 2}
 class BatchedGraph:
     """A computation on photos as one graph, and how many photos it may get at once.
 
-    `run` takes values (B, S, S, 3) float32 and what else there is, B of each, as arrays.
+    Attributes:
+        run: takes values (B, S, S, 3) float32, and B of whatever else it was compiled for.
+        batch: how many photos it may get at once.
     """
 
     run: Callable[..., Any]
     batch: int
 
-    def parts(self, count: int) -> Iterator[slice]:
-        """Rows of `count` photos that may be asked about together, part by part."""
+    def slices(self, count: int) -> Iterator[slice]:
+        """Yield slices of `count` photos that memory allows to be computed together."""
         for start in range(0, count, self.batch):
             yield slice(start, start + self.batch)
 
@@ -64,18 +66,18 @@ class BatchedGraph:
 def compile_batched(
     function: Callable[..., Any],
     size: int,
-    more: Sequence[Any] = (),
+    extra_dtypes: Sequence[Any] = (),
     name: str = "",
-    beside: int = 0,
+    extra_bytes: int = 0,
 ) -> BatchedGraph:
-    """Make a function one graph, and find out how many photos it may get at once.
+    """Compile a function to one graph, and find how many photos it may get at once.
 
     Args:
         function: takes tensors, the first of them photos.
         size: side of the photos in pixels, S.
-        more: types of what else it takes, one value a photo each.
+        extra_dtypes: of what else it takes, one value a photo each.
         name: of the model's file, for the message.
-        beside: bytes that are held beside the graph, however many photos there are.
+        extra_bytes: bytes that are held beside the graph, however many photos there are.
 
     Raises:
         ModelError: one photo takes more memory than the limits allow, or there is no telling.
@@ -83,7 +85,7 @@ def compile_batched(
 
     def signature(count: int | None) -> list[Any]:
         photos = tf.TensorSpec((count, size, size, 3), tf.float32)
-        return [photos, *(tf.TensorSpec((count,), kind) for kind in more)]
+        return [photos, *(tf.TensorSpec((count,), kind) for kind in extra_dtypes)]
 
     traced = tf.function(function, input_signature=signature(None), autograph=False)
     # The one graph there will be: a function of graphs warns where many of its kind are made.
@@ -95,14 +97,14 @@ def compile_batched(
             again = tf.function(function, autograph=False).get_concrete_function(*signature(count))
             shaped = again.graph
         # The values, and the photos they are made of, wait outside of the graph.
-        return bytes_needed(shaped) + beside + count * size * size * 3 * 6
+        return bytes_needed(shaped) + extra_bytes + count * size * size * 3 * 6
 
     batch = photos_at_once(needed, name)
     return BatchedGraph(lambda *arrays: graph(*map(tf.constant, arrays)), batch)
 
 
 def photos_at_once(needed: Callable[[int], int], name: str = "", most: int = MAX_BATCH) -> int:
-    """The largest number of photos, up to `most`, whose memory stays within the limits.
+    """Return the largest number of photos, up to `most`, that memory allows.
 
     Args:
         needed: bytes for a number of photos.
@@ -139,7 +141,7 @@ def _too_much_memory_error(name: str, required_bytes: int, limit: int) -> ModelE
 
 
 def bytes_needed(graph: Any) -> int:
-    """The most memory a graph's run takes at one moment, its weights not counted, in bytes.
+    """Return the most memory a graph's run takes at one moment, without its weights, in bytes.
 
     Args:
         graph: a `tf.Graph` whose shapes are all known.
@@ -151,7 +153,7 @@ def bytes_needed(graph: Any) -> int:
 
 
 def _with_known_shapes(graph: Any, signature: Sequence[Any]) -> Any:
-    """A graph with its shapes worked out for inputs of known shapes; None where that fails."""
+    """Return a graph with its shapes inferred for inputs of known shapes; None where that fails."""
     proto = graph.as_graph_def(add_shapes=True)
     if proto.library.function:
         return None
@@ -183,19 +185,19 @@ def _with_known_shapes(graph: Any, signature: Sequence[Any]) -> Any:
 
 
 def _peak_bytes(graph: Any) -> int:
-    """The larger of two orders: as traced, one by one; and all at once that can be done."""
+    """Return the larger peak of two orders: one operation after the other, and all at once."""
     operations = _topological_order(graph.get_operations())
     sizes = _Sizes(graph, operations)
     return max(sizes.peak([[op] for op in operations]), sizes.peak(_waves(operations)))
 
 
 def _dependencies(op: Any) -> set[str]:
-    """The operations that one waits for, by name."""
+    """Return the names of the operations that one waits for."""
     return {x.op.name for x in op.inputs} | {x.name for x in op.control_inputs}
 
 
 def _topological_order(operations: Sequence[Any]) -> list[Any]:
-    """Operations so that each comes after what it waits for, else as they were traced.
+    """Sort operations so that each comes after what it waits for, else as they were traced.
 
     What gradients of loops take is added to a graph late, to operations that were there before.
     """
@@ -240,13 +242,13 @@ class _Sizes:
         self.work: dict[str, int] = {}  # by operation, while it is at work
         self.rounds = _max_loop_rounds(graph)
         for op in operations:
-            self._take(op)
+            self._add_operation(op)
         inputs = [x for op in operations if op.type == "Placeholder" for x in op.outputs]
         for x in (*getattr(graph, "outputs", ()), *inputs):
             self.readers[self.buffers[x.name]] += 1  # held until the end, by whoever asks
 
     def peak(self, steps: Sequence[Sequence[Any]]) -> int:
-        """The most that is held at one moment, where the operations of a step work at once."""
+        """Return the most bytes held at one moment, where the operations of a step work at once."""
         waiting, held, most = self.readers.copy(), 0, 0
         for step in steps:
             own = {self.buffers[x.name] for op in step for x in op.outputs}
@@ -262,7 +264,7 @@ class _Sizes:
             held -= sum(self.bytes[name] for name in own if not self.readers[name])
         return most
 
-    def _take(self, op: Any) -> None:
+    def _add_operation(self, op: Any) -> None:
         view = op.type in _VIEWS and op.inputs
         for x in op.outputs:
             buffer = self.buffers[op.inputs[0].name] if view else x.name
@@ -281,7 +283,7 @@ class _Sizes:
             self.work[op.name] = _workspace_bytes(op)
 
     def _count(self, op: Any, x: Any) -> int:
-        """How many numbers a tensor holds at most."""
+        """Return how many numbers a tensor holds at most."""
         if x.shape.is_fully_defined():
             return prod(x.shape.as_list())
         if op.type not in _WITHIN or not op.inputs:
@@ -297,7 +299,7 @@ class _Sizes:
         return self.numbers[x.name]
 
     def _loop(self, op: Any) -> None:
-        """A round of a loop, and what its rounds pile up in lists."""
+        """Count a round of a loop, and what its rounds pile up in lists."""
         body = _inner_graphs(self.graph, op, ("body",))[0]
         self.work[op.name] = _peak_bytes(body)
         piled = 0
@@ -320,7 +322,7 @@ def _item_bytes(x: Any) -> int:
 
 
 def _max_loop_rounds(graph: Any) -> int:
-    """How often the loops of a graph go round at most: as often as the lists they read are long."""
+    """Return how often a graph's loops repeat at most: as long as the lists they read."""
     lengths = [0]
     for op in graph.get_operations():
         if op.type == "TensorListFromTensor":
@@ -333,18 +335,21 @@ def _max_loop_rounds(graph: Any) -> int:
 def _inner_graphs(
     graph: Any, op: Any, keys: Sequence[str] = ("f", "then_branch", "else_branch")
 ) -> Any:
+    """Return the graphs an operation runs: the body of a loop, the branches of a condition."""
     names = [op.get_attr(key).name for key in keys if key in op.node_def.attr]
     if "branches" in op.node_def.attr:
         names += [branch.name for branch in op.get_attr("branches")]
+    # TensorFlow has no public way from a function's name to its graph: `as_graph_def` gives the
+    # function without the shapes of its tensors. `tests/test_model_cost.py` fails when this goes.
     return [graph._get_function(name).graph for name in names]
 
 
 def _workspace_bytes(op: Any) -> int:
-    """Bytes an operation takes for itself while it works, beside what it takes and gives.
+    """Return the bytes an operation takes while it works, beside its inputs and results.
 
     A backward convolution, which is also what a transposed one is, lays out every window of a
-    photo: as many numbers as the map has places, times those of a window; of several photos as many
-    as the processor's cache holds. Of 16-bit numbers and for large windows products copy.
+    photo: as many numbers as the map has positions, times those of a window; of several photos as
+    many as the processor's cache holds. Of 16-bit numbers and for large windows products copy.
     """
     if op.type in _BACKWARD:
         feature_map, window = (op.inputs[2], op.inputs[1])
@@ -364,6 +369,6 @@ def _workspace_bytes(op: Any) -> int:
 
 
 def _input_output_bytes(op: Any) -> int:
-    """Bytes of what an operation takes and gives, where its shapes are known."""
+    """Return the bytes of an operation's inputs and results, where their shapes are known."""
     known = [x for x in (*op.inputs, *op.outputs) if x.shape.is_fully_defined()]
     return sum(int(prod(x.shape.as_list())) * _item_bytes(x) for x in known)

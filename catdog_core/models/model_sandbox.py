@@ -21,7 +21,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import metadata
 from math import prod
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypedDict
 
 import numpy as np
 import psutil
@@ -55,13 +55,56 @@ _DTYPE_BYTES = {"uint8": 1, "float16": 2, "float32": 4, "float64": 8, "int32": 4
 Array = NDArray[Any]
 
 
+class OpenRequest(TypedDict):
+    """The first message to a process of `model_sandbox_process`: the model it is about.
+
+    Attributes:
+        path: a copy that nobody else writes to.
+        name: the file's name in messages.
+        limits: the fields of `Limits`.
+        check: say only whether it can be opened, and end; else wait for `ModelRequest`s.
+    """
+
+    path: str
+    name: str
+    limits: dict[str, int]
+    check: bool
+
+
+class ModelRequest(TypedDict):
+    """A later message: a function of the process by name, and its plain arguments.
+
+    Arguments that are arrays follow as bytes, see `write_message`.
+    """
+
+    function: str
+    arguments: dict[str, Any]
+
+
+class ModelResponse(TypedDict, total=False):
+    """What the process answers; untrusted, so each key is checked where it is read.
+
+    Attributes:
+        ok: the model could be opened.
+        value: what the function returned, where that is no array.
+        message, params: a ModelError: the sentence and its values.
+        memory: there was not enough of it.
+    """
+
+    ok: bool
+    value: Any
+    message: str
+    params: dict[str, int | str]
+    memory: bool
+
+
 @contextmanager
 def checked_model_file(path: Path, compiled: bool = False) -> Iterator[Path]:
-    """A model file that may be loaded here, under a name that Keras reads.
+    """Give a model file that was checked, under a name that Keras reads, for a `with` block.
 
     The lab's own models, which lie among the runs, came with it or were written by this process,
-    are only looked at. Of any
-    other a private copy is checked and given, so that nobody can change it in between.
+    are only looked at. Of any other a private copy is checked and given, so that nobody can change
+    it in between.
 
     Args:
         path: the file.
@@ -88,7 +131,7 @@ def checked_model_file(path: Path, compiled: bool = False) -> Iterator[Path]:
 
 
 def check_model(path: Path, name: str, digest: str) -> None:
-    """Have a process of its own say that a model file can be opened; remembered once it has.
+    """Open a model file in a subprocess under limits; once that went well it is remembered.
 
     Args:
         path: a copy nobody else writes to.
@@ -103,6 +146,7 @@ def check_model(path: Path, name: str, digest: str) -> None:
     terms = {
         "format": FORMAT,
         "keras": metadata.version("keras"),
+        # A check under wider limits, or by another Keras, says nothing about this one.
         "limits": {k: v for k, v in allowed.model_dump().items() if k.startswith("model_")},
     }
 
@@ -122,12 +166,12 @@ def check_model(path: Path, name: str, digest: str) -> None:
 
 
 def is_check_running() -> bool:
-    """Whether a model is being checked just now, in any process of this workspace."""
+    """Return whether a model is being checked just now, in any process of this workspace."""
     return locks.is_locked(_lock_file())
 
 
 def set_wait_callback(call: Callable[[], None]) -> None:
-    """Have a function called when a check of this process has to wait for another."""
+    """Set a function to call when a check of this process has to wait for another."""
     global _wait_callback
     _wait_callback = call
 
@@ -136,7 +180,7 @@ _wait_callback: Callable[[], None] = lambda: None  # noqa: E731 - replaced by th
 
 
 def _lock_file() -> Path:
-    """The lock that a check holds: the system lets go of it when its process ends."""
+    """Return the lock file of a check; the system releases the lock when its process ends."""
     folder = files.workspace_folder() / "models_checked"
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
@@ -171,7 +215,7 @@ def _exclusive_check() -> Iterator[None]:
 
 
 def child_environment(home: Path) -> dict[str, str]:
-    """All that a check's process knows of ours."""
+    """Return all environment variables that a check's process gets."""
     inherited = {key: os.environ[key] for key in _PASSED_ENVIRONMENT if key in os.environ}
     folders = dict.fromkeys(
         ("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "KERAS_HOME"), str(home)
@@ -195,7 +239,7 @@ _own_models: dict[Path, file_cache.Signature] = {}
 
 
 def is_own_model(path: Path) -> bool:
-    """Whether a file is the lab's own: shipped, of a run made here, or written by this process.
+    """Return whether a file is the lab's own: shipped, of a run made here, or written just now.
 
     A run that came in as a bundle brought its model from outside.
     """
@@ -212,7 +256,7 @@ def is_own_model(path: Path) -> bool:
 
 
 def copy_model(path: Path, target: Path) -> str:
-    """Copy a model file; the SHA-256 of what was copied. Raises ModelError."""
+    """Copy a model file, and return the SHA-256 of what was copied. Raises ModelError."""
     digest, size, most = hashlib.sha256(), 0, limits.current_limits().model_bytes
     try:
         with files.open_regular(path) as source, open(target, "wb") as file:
@@ -237,7 +281,7 @@ def copy_model(path: Path, target: Path) -> str:
 
 
 def _run_check(path: Path, name: str, allowed: Limits) -> None:
-    request = {"path": str(path), "name": name, "limits": allowed.model_dump(), "check": True}
+    request = open_request(path, name, allowed, check=True)
     with files.temporary_folder("check") as home, start_model_process(home) as process:
         assert process.stdin and process.stdout
         with suppress(OSError):  # it has ended already
@@ -248,8 +292,13 @@ def _run_check(path: Path, name: str, allowed: Limits) -> None:
     _raise_for_outcome(name, allowed, process.returncode, answer)
 
 
+def open_request(path: Path, name: str, allowed: Limits, check: bool) -> OpenRequest:
+    """Return the first message to a process of `model_sandbox_process`."""
+    return {"path": str(path), "name": name, "limits": allowed.model_dump(), "check": check}
+
+
 def start_model_process(home: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
-    """Start a process of `model_sandbox_process` with nothing of ours: no secrets, no open files.
+    """Start `model_sandbox_process` with nothing of ours: no secrets, no open files.
 
     Args:
         home: an empty folder, the process's own.
@@ -263,7 +312,7 @@ def start_model_process(home: Path) -> AbstractContextManager[subprocess.Popen[b
 
 
 def _wait_for_exit(process: subprocess.Popen[bytes], name: str, allowed: Limits) -> None:
-    """Wait for the end, and end what takes too much: where the system knows no such limits."""
+    """Wait until a process ends, and end it when it exceeds its limits of memory or time."""
     until = time.monotonic() + 120 + 10 * allowed.model_seconds
     while process.poll() is None:
         time.sleep(_POLL)
@@ -281,7 +330,7 @@ def exceeded_limit_error(pid: int, until: float, name: str, allowed: Limits) -> 
 
 
 def _raise_for_outcome(name: str, allowed: Limits, status: int, answer: bytes) -> None:
-    """What the process came to. Its answer is untrusted, too: only its form is believed."""
+    """Raise the error of a process that failed. Its answer is untrusted: only its form counts."""
     if status == BREACH_STATUS:
         raise ModelError(
             "{name} tried to reach outside while it was opened: to start a program, use the net or"
@@ -289,11 +338,10 @@ def _raise_for_outcome(name: str, allowed: Limits, status: int, answer: bytes) -
             name=truncate_for_display(name),
         )
     try:
-        response: Any = json.loads(answer)
+        parsed: Any = json.loads(answer)
     except ValueError:
-        response = {}
-    if not isinstance(response, dict):
-        response = {}
+        parsed = {}
+    response: ModelResponse = parsed if isinstance(parsed, dict) else {}  # type: ignore[assignment]
     if status == 0 and response.get("ok") is True:
         return
     if response.get("memory"):
@@ -311,11 +359,13 @@ def _raise_for_outcome(name: str, allowed: Limits, status: int, answer: bytes) -
     )
 
 
-def error_from_message(response: dict[str, Any]) -> ModelError | None:
-    """The error that a process told in words; None where it is in none that can be shown."""
+def error_from_message(response: ModelResponse) -> ModelError | None:
+    """Return the error a process reports in words; None where these are in no form to show."""
     message, params = response.get("message"), response.get("params")
     if not isinstance(message, str) or not isinstance(params, dict):
         return None
+    # The sentence is shown and looked up in catalogues. Of its fields only plain ones are allowed:
+    # "{x.__class__}" or "{x:>999999999}" would let `str.format` do the model's bidding.
     plain = _FIELD.sub("", message)
     values = {k: v for k, v in params.items() if isinstance(v, (int, str))}
     if "{" in plain or "}" in plain:
@@ -328,7 +378,7 @@ def error_from_message(response: dict[str, Any]) -> ModelError | None:
 
 
 def too_much_memory_error(name: str, allowed: Limits) -> ModelError:
-    """The error of a model whose process takes more memory than it may."""
+    """Return the error of a model whose process takes more memory than it may."""
     return ModelError(
         "{name} takes more than {limit:,} bytes of memory to open. Expected a smaller model.",
         name=truncate_for_display(name),
@@ -337,7 +387,7 @@ def too_much_memory_error(name: str, allowed: Limits) -> ModelError:
 
 
 def too_long_error(name: str, allowed: Limits) -> ModelError:
-    """The error of a model whose process takes more time than it may."""
+    """Return the error of a model whose process takes more time than it may."""
     return ModelError(
         "{name} takes more than {seconds} s to open. Expected a smaller model.",
         name=truncate_for_display(name),
@@ -346,7 +396,7 @@ def too_long_error(name: str, allowed: Limits) -> ModelError:
 
 
 def unloadable_error(name: str, error: Exception) -> ModelError:
-    """The error of a model that Keras itself refuses."""
+    """Return the error of a model that Keras itself refuses."""
     # It reports unknown layers, bad shapes and damage by many kinds of exception.
     return ModelError(
         "{name} could not be loaded: {reason}. Expected a model of Keras's own layers, saved"
@@ -356,7 +406,7 @@ def unloadable_error(name: str, error: Exception) -> ModelError:
     )
 
 
-def write_message(pipe: IO[bytes], head: dict[str, Any], arrays: Mapping[str, Array]) -> None:
+def write_message(pipe: IO[bytes], head: Mapping[str, object], arrays: Mapping[str, Array]) -> None:
     """Write plain values as a line of JSON, and the bytes of the arrays it names after it."""
     kinds = [[key, x.dtype.name, list(x.shape)] for key, x in arrays.items()]
     pipe.write(json.dumps({**head, "arrays": kinds}).encode() + b"\n")

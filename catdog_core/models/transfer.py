@@ -40,7 +40,7 @@ _LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77d
 
 
 def build_backbone(name: str, size: int) -> keras.Model:
-    """A network with its weights from ImageNet, without its classifier.
+    """Build a pretrained network with its weights from ImageNet, without its classifier.
 
     Args:
         name: a key of `BACKBONES`.
@@ -98,7 +98,7 @@ def _download_backbone(name: str, size: int) -> keras.Model:
 
 
 def build_head(features: int, classes: int) -> keras.Sequential:
-    """The last layer, alone: a logistic regression on what the network sees.
+    """Build the last layer alone: a logistic regression on the pretrained network's features.
 
     Returns:
         A model from (B, features) to (B, 1) or (B, classes) probabilities.
@@ -109,7 +109,7 @@ def build_head(features: int, classes: int) -> keras.Sequential:
 
 
 def attach_head(network: keras.Model, on_top: keras.Model, name: str = "transfer") -> keras.Model:
-    """One flat model of a network and a head on it; the layers, and so the weights, are theirs."""
+    """Return one flat model of a network and a head, which share their layers with it."""
     x = network.output
     for layer in on_top.layers:
         x = layer(x)
@@ -117,7 +117,7 @@ def attach_head(network: keras.Model, on_top: keras.Model, name: str = "transfer
 
 
 def unfreeze_blocks(model: keras.Model, name: str, blocks: int) -> None:
-    """Let the last `blocks` of a network learn, and all that comes after them; freeze the rest.
+    """Let the last `blocks` of a network and what follows them learn; freeze the rest.
 
     Batch normalisation keeps ImageNet's statistics: those of small batches are worse.
     """
@@ -277,7 +277,7 @@ BATCH_NORM_EPSILON = 1e-3
 
 
 def build_lite0(size: int) -> keras.Model:
-    """The network, with weights to be filled by `load_lite0_weights`.
+    """Build EfficientNet-Lite0, with weights to be filled by `load_lite0_weights`.
 
     Batch normalisation is merged into the convolution before it: the same mathematics in half the
     operations, and a third quicker. Statistics of ImageNet, which a handful of photos would only
@@ -305,7 +305,7 @@ def _lite0_block(x: Any, name: str, block: Lite0Block) -> Any:
         x = _lite0_conv(x, f"{name}_expand", block.channels_in * block.expand)
     x = _lite0_conv(x, f"{name}_depthwise", None, block.kernel, block.stride)
     x = _lite0_conv(x, f"{name}_project", block.channels, active=False)
-    if block.adds:
+    if block.has_shortcut:
         x = kl.Add(name=f"{name}_add")([x, before])
     return x
 
@@ -313,7 +313,7 @@ def _lite0_block(x: Any, name: str, block: Lite0Block) -> Any:
 def _lite0_conv(
     x: Any, name: str, filters: int | None, kernel: int = 1, stride: int = 1, active: bool = True
 ) -> Any:
-    """A convolution and ReLU6; depthwise where `filters` is None."""
+    """Apply a convolution and ReLU6; depthwise where `filters` is None."""
     shared: dict[str, Any] = {"strides": stride, "padding": "same", "name": f"{name}_conv"}
     if filters is None:
         x = kl.DepthwiseConv2D(kernel, **shared)(x)
@@ -338,7 +338,7 @@ def load_lite0_weights(model: keras.Model, weights: Mapping[str, NDArray[Any]]) 
 
 
 def _lite0_weight_names() -> list[tuple[str, str, str]]:
-    """Our name of each convolution, and PyTorch's names of it and of its normalisation."""
+    """List our name of each convolution, and PyTorch's names of it and of its normalisation."""
     names = [("stem", "_conv_stem", "_bn0")]
     for number, block in enumerate(lite0_blocks()):
         theirs = f"_blocks.{number}"

@@ -1,10 +1,18 @@
 """Check a model file from outside before Keras sees it: it must neither run code nor flood.
 
-`load_model(safe_mode=True)` refuses Lambda layers, but a file of 36 kB was seen to make it
-allocate over 9 GB. So the archive, the declared configuration and the weights are checked first, as
-data: nothing is imported or built, and only classes of Keras that calculate are allowed. The list
-of these is written out here, since names are judged before TensorFlow is there; a test holds it
-against the Keras installed. `model_sandbox` has all this done in a process of its own.
+A Keras file is a configuration, which names classes to build and their arguments, and arrays of
+weights. `load_model(safe_mode=True)` refuses Lambda layers, but builds all else that a file names:
+one of 36 kB was seen to make it allocate over 9 GB, and other layers read files or import modules
+that the file names. So the archive, the configuration and the weights are checked first, as data:
+nothing is imported or built.
+
+Classes are held against an allow-list, not a list of bad ones: a class that Keras adds is refused
+until somebody has looked whether it only calculates. The list is written out here, since names are
+judged before TensorFlow is there; a test holds it against the Keras installed.
+
+Sizes are held against what the file really stores: a layer may not declare units that no array of
+weights has, nor an array more numbers than its bytes can hold. `model_sandbox` has all this done
+in a process of its own, whose limits catch what no such check foresees.
 """
 
 from __future__ import annotations
@@ -38,8 +46,9 @@ REFUSED_LAYERS = _name_set(
     "FlaxLayer HashedCrossing Hashing IntegerLookup JaxLayer Lambda StringLookup TFSMLayer"
     " TextVectorization TorchModuleWrapper"
 )
-"""Layers that run code, or read files, named by the model file."""
+"""Layers that run code, or read files, named by the model file; they get a message of their own."""
 
+# Every layer of Keras that only calculates on tensors, its aliases among them.
 ALLOWED_LAYERS = _name_set(
     "Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D"
     " AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add"
@@ -68,6 +77,8 @@ ALLOWED_LAYERS = _name_set(
     " TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D Wrapper"
     " ZeroPadding1D ZeroPadding2D ZeroPadding3D"
 )
+# What layers and trainings are made of: initializers, regularizers and constraints; optimizers and
+# schedules; losses; metrics; the generator of seeds.
 _ALLOWED_PARTS = _name_set(
     "Constant GlorotNormal GlorotUniform HeNormal HeUniform IdentityInitializer LecunNormal"
     " LecunUniform Ones Orthogonal OrthogonalInitializer RandomNormal RandomUniform STFT"
@@ -125,6 +136,8 @@ MAX_JSON_VALUES = 1_000_000
 MAX_SIDES = 32
 """Sides of a shape; NumPy knows no more than 64, and no layer gives more than 5."""
 _MAX_DEPTH = 60  # models within models within models
+# Arguments that become a side of an array of weights. Small ones need not be found among the
+# arrays: they cannot flood, and some, such as a GRU's, are stored as multiples.
 _SIZE_KEYS = ("units", "filters", "input_dim", "output_dim", "num_heads", "key_dim", "value_dim")
 _SHAPE_KEYS = ("batch_shape", "batch_input_shape", "input_shape", "target_shape", "shape")
 
@@ -161,7 +174,7 @@ def check_model_config(name: str, text: bytes, widths: Collection[int]) -> None:
 
 
 def damaged_model_error(name: str, error: Exception) -> ModelError:
-    """The error of a file that its readers fail at."""
+    """Return the error of a file that its readers fail at."""
     return ModelError(
         "{name} is damaged or incomplete ({reason}). Expected a whole model file. Save or download"
         " it again.",
@@ -185,6 +198,7 @@ def _check_class(name: str, kind: Any, entry: dict[str, Any]) -> None:
         or (module, kind) in ALLOWED_PRECISION_CLASSES
         or (ours and str(module).startswith(OPERATIONS_MODULE) and kind.isidentifier())
     )
+    # "package>name" is a class that a program has registered with Keras, so not one of Keras's own.
     if not (ours and known) or (registered is not None and ">" in str(registered)):
         raise ModelError(
             "{name} uses '{kind}', which is not part of Keras. Expected a model of Keras's own"
@@ -218,7 +232,7 @@ def _check_sizes(name: str, entry: dict[str, Any], widths: Collection[int]) -> N
 
 
 def too_wide_layer_error(name: str, sides: Collection[int]) -> ModelError:
-    """The error of a layer that gives too many numbers for one photo."""
+    """Return the error of a layer that gives too many numbers for one photo."""
     return ModelError(
         "{name} declares a layer of {shape} values for one photo. Expected at most {limit:,}.",
         name=truncate_for_display(name),
@@ -262,7 +276,7 @@ _COPY_CHUNK = 1 << 20
 
 
 def detect_model_format(path: Path, name: str = "") -> str:
-    """ ".keras" or ".h5", by the first bytes of a file, whatever its own extension.
+    """Return ".keras" or ".h5" by the first bytes of a file, whatever its own extension.
 
     Raises:
         ModelError: it is neither, or cannot be read.
@@ -313,7 +327,7 @@ def inspect_model_file(
 def count_model_weights(
     path: Path, name: str = "", allowed: Limits | None = None, compiled: bool = False
 ) -> int:
-    """As `inspect_model_file`, but returns how many numbers the file's weights hold."""
+    """Check a file as `inspect_model_file` does, and return how many numbers its weights hold."""
     name, allowed = name or path.name, allowed or limits.current_limits()
     inspector = _inspect_archive if detect_model_format(path, name) == ".keras" else _inspect_h5
     try:
@@ -350,7 +364,7 @@ def _inspect_archive(path: Path, name: str, allowed: Limits, compiled: bool) -> 
 
 
 def _read_members(file: IO[bytes], name: str, allowed: Limits) -> dict[str, ArchiveEntry]:
-    """The members of a `.keras` archive; weights hardly shrink, so that it hardly does."""
+    """Return the members of a `.keras` archive; weights hardly shrink, so neither does it."""
 
     def max_bytes(member: str) -> int | None:
         return sys.maxsize if member in _ALLOWED_MEMBERS else None  # refused below, with a remedy
@@ -393,7 +407,7 @@ def _inspect_h5(path: Path, name: str, allowed: Limits, compiled: bool) -> _Insp
 
 
 def _drop_compile_config(text: bytes) -> bytes:
-    """A configuration without what training needs of it, which Keras drops as well.
+    """Return a configuration without its part for training, which Keras drops as well.
 
     That is the model's own: of a model within it Keras would use it.
     """
@@ -436,7 +450,7 @@ def read_text_attribute(item: Any, name: str, most: int) -> bytes | None:
 
 
 def _count_attributes(item: Any, seen: int) -> int:
-    """How many attributes there were so far; refuses those that Keras has no use for.
+    """Count attributes on top of those seen so far; refuse those that Keras has no use for.
 
     Keras reads the names of layers and weights from attributes, each as one piece. Lists of any
     length may share their bytes: a few kilobytes may claim gigabytes. Texts may as well, which only
@@ -457,7 +471,7 @@ def _count_attributes(item: Any, seen: int) -> int:
 
 
 def _iter_array_shapes(name: str, root: Any) -> Iterator[tuple[int, ...]]:
-    """The shapes of all arrays; links out of the file and arrays without content are refused."""
+    """Yield the shapes of all arrays; refuse links out of the file and arrays without content."""
     waiting, seen, count, attributes = [root], set(), 0, 0
     while waiting:
         group = waiting.pop()
@@ -487,9 +501,12 @@ def _check_array(name: str, item: Any) -> tuple[int, ...]:
     if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiubV":
         raise damaged_model_error(name, ValueError("an array that holds no numbers"))
     size = prod(item.shape) * item.dtype.itemsize
+    # HDF5 unpacks a whole chunk to read one number of it, and a chunk of zeros packs to nothing.
     chunk = prod(item.chunks or ()) * item.dtype.itemsize
-    if chunk > _MAX_CHUNK_BYTES + 20 * item.id.get_storage_size():  # unpacked for one number of it
+    if chunk > _MAX_CHUNK_BYTES + 20 * item.id.get_storage_size():
         raise damaged_model_error(name, ValueError(f"an array in chunks of {chunk:,} bytes"))
+    # Compression makes no more than 20 times of weights; an array never written takes no bytes at
+    # all. External and virtual ones name other files.
     if item.external or item.is_virtual or size > 64 + 20 * item.id.get_storage_size():
         raise ModelError(
             "{name} declares weights that it does not hold. Expected a complete model file.",

@@ -166,8 +166,8 @@ def calibration_figure(calibration: Calibration, table: PredictionTable) -> go.F
     color = class_color(1 if calibration.label is None else calibration.label)
     points = {
         "type": "scatter",
-        "x": calibration.said,
-        "y": calibration.true,
+        "x": calibration.predicted,
+        "y": calibration.observed,
         "mode": "lines+markers",
         "line": {"color": color, "width": 1.5},
         "marker": {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -16,6 +15,7 @@ from catdog_core.base.jobs import Job
 from catdog_core.export import Exporter, ExportResult, bundle_import, report, usage
 from catdog_core.export.bundle_import import ImportedBundle
 from catdog_core.export.export_cache import ExportCache
+from catdog_core.export.formats import Parity
 from catdog_core.runs import ImportedHistory, Run, RunRecord, model_registry
 
 from .. import format_text, gallery, job_fragment, loaders, permissions, state, uploads, widgets
@@ -213,7 +213,7 @@ def _run_export(shelf: ExportCache, kind: str, job: Job) -> Path:
     return shelf.make(kind, phase).path
 
 
-def parity_text(parity: dict[str, Any]) -> str:
+def parity_text(parity: Parity) -> str:
     """One or two sentences on a comparison, as `export.parity.measure_parity` tells it."""
     if "missing" in parity:
         if not parity["missing"]:
@@ -280,7 +280,7 @@ def offer_report(run: RunRecord) -> None:
 def _report_bytes(run: RunRecord, code: str) -> bytes:
     with files.temporary_folder("report") as folder:
         path = folder / "report.html"
-        report.html(run.folder, path, report_language.get_translator(code), code)
+        report.write_html_report(run.folder, path, report_language.get_translator(code), code)
         return path.read_bytes()
 
 

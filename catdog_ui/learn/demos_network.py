@@ -306,6 +306,7 @@ def show_validation_split(who: LearnerContext) -> None:
 def show_result(who: LearnerContext) -> None:
     """The class's result beside the learner's."""
     facts, notes = who.facts, run_facts.NOTES_METRICS
+    own = (facts["loss"], facts["accuracy"], facts["val_loss"], facts["val_accuracy"])
     names = {
         "loss": t("training loss"),
         "accuracy": t("training accuracy"),
@@ -321,7 +322,7 @@ def show_result(who: LearnerContext) -> None:
                 "50",
             ],
             t("your run"): [
-                *(f"{facts[key]:.4f}" for key in names),
+                *(f"{value:.4f}" for value in own),
                 f"{facts['seconds']:.1f}",
                 f"{facts['epochs']}",
             ],

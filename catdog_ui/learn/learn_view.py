@@ -188,11 +188,11 @@ def _show_question(question: QuizQuestion, key: str, learner: LearnerContext) ->
         )
         if chosen is None:
             return
-        why = t(question.because, **escaped_facts(learner.facts))
-        if chosen == question.right:
+        why = t(question.explanation, **escaped_facts(learner.facts))
+        if chosen == question.correct:
             st.success(t("Right. {why}", why=why), icon=":material/check_circle:")
         else:
-            right = t(question.options[question.right])
+            right = t(question.options[question.correct])
             st.info(
                 t("Not quite: **{answer}**. {why}", answer=right, why=why),
                 icon=":material/lightbulb:",
@@ -215,7 +215,7 @@ def _show_page_buttons(section: Section, learner: LearnerContext) -> None:
     """One button for each way to see it."""
     st.caption(t("See it happen with your own data"))
     with st.container(horizontal=True):
-        for number, show in enumerate(section.shows):
+        for number, show in enumerate(section.demo_links):
             if st.button(
                 t(show.label),
                 icon=_PAGES[show.page][1],

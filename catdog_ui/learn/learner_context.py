@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset, Item
 from catdog_core.imaging.decode import Photo
 from catdog_core.learn import run_facts
+from catdog_core.learn.run_facts import RunFacts
 from catdog_core.runs import RunRecord
 
 from .. import gallery, state, widgets
@@ -34,7 +35,7 @@ class LearnerContext:
 
     dataset: Dataset | None
     run: RunRecord | None
-    facts: Mapping[str, Any]
+    facts: RunFacts
 
 
 def choose_context(ask: bool) -> LearnerContext:
@@ -66,7 +67,7 @@ def choose_context(ask: bool) -> LearnerContext:
     return LearnerContext(dataset, run, run_facts.collect_run_facts(dataset, run))
 
 
-def escaped_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+def escaped_facts(facts: RunFacts) -> dict[str, Any]:
     """Facts for a sentence that is rendered as Markdown: names are plain text in it."""
     return {key: escape(v) if isinstance(v, str) else v for key, v in facts.items()}
 

@@ -23,7 +23,7 @@ from .predict_panels import PhotoFiles
 
 if TYPE_CHECKING:
     from catdog_core.analysis.activations import Box, ChannelActivation, MapLayer
-    from catdog_core.analysis.pooling_mask import Pooling
+    from catdog_core.analysis.max_pooling import Pooling
     from catdog_core.analysis.predict import Predictor
 
 

@@ -18,7 +18,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from catdog_core.analysis.heatmap import add_inset, apply_colormap
-from catdog_core.analysis.pooling_mask import PoolingWinners, find_pooling_winners
+from catdog_core.analysis.max_pooling import PoolingWinners, find_pooling_winners
 from catdog_core.base.errors import ModelError, PhotoError
 from catdog_core.base.files import truncate_for_display
 from catdog_core.base.jobs import Job
@@ -72,7 +72,7 @@ def _activations_panel(choice: ModelChoice, model: Predictor, photos: PhotoFiles
                 width=360,
             )
         ]
-    values = activation_selection.layer_map(model, photo, layer.place)
+    values = activation_selection.layer_map(model, photo, layer.index)
     order = np.argsort(-values.max(axis=(0, 1)), kind="stable").tolist()
     _channel_maps(values, order[:MAX_CHANNELS])
     panels: dict[str, tuple[str, Callable[[Selection], None]]] = {
@@ -97,7 +97,7 @@ def _activations_panel(choice: ModelChoice, model: Predictor, photos: PhotoFiles
                 t("Channel"),
                 order,
                 format_func=lambda n: str(n + 1),
-                key=f"predict_xray_channel_{layer.place}_{len(order)}",
+                key=f"predict_xray_channel_{layer.index}_{len(order)}",
                 width=120,
                 help=t("In the order in which they answer to this photo."),
             )
@@ -306,7 +306,7 @@ def _receptive_field_photo(selection: Selection, row: int, column: int) -> None:
     """The photo with a frame around the pixels that the unit can see; a few of them enlarged."""
     try:
         box = activation_selection.compute_receptive_field(
-            selection.model, selection.layer.place, row, column
+            selection.model, selection.layer.index, row, column
         )
     except ModelError as error:
         st.caption(escape(say(error)))
@@ -369,7 +369,7 @@ def show_top_activations(selection: Selection) -> None:
         (
             id(selection.model.run_batch),
             selection.model.input_scale,
-            selection.layer.place,
+            selection.layer.index,
             selection.channel,
             key,
         ),
@@ -437,7 +437,7 @@ def _search_photos(
     answers = activation_selection.top_activations(
         selection.model,
         photos(),
-        selection.layer.place,
+        selection.layer.index,
         selection.channel,
         lambda done: job.tell("", done, len(sources)),
     )
@@ -447,7 +447,7 @@ def _search_photos(
         photo = _read_photo(source, selection.model.size)
         with suppress(ModelError):  # where maps grow again the photo is shown without a frame
             box = activation_selection.compute_receptive_field(
-                selection.model, selection.layer.place, one.row, one.column
+                selection.model, selection.layer.index, one.row, one.column
             )
             photo = add_inset(photo, (box.top, box.left, box.bottom, box.right))
         top_photos.append(TopPhoto(decode.encode_photo(photo), name, label, one.value))
@@ -474,7 +474,7 @@ def show_pooling(selection: Selection) -> None:
             )
         )
         return
-    how, before = activation_selection.pooling_spec(selection.model, layer.place)
+    how, before = activation_selection.pooling_spec(selection.model, layer.index)
     values = activation_selection.layer_map(selection.model, selection.photo, before)
     channel = min(selection.channel, values.shape[-1] - 1)
     values = values[..., channel]
@@ -525,7 +525,7 @@ def show_pooling(selection: Selection) -> None:
 
 def _next_pooling_layer(selection: Selection) -> MapLayer | None:
     """The layer itself if it pools, else the next one that does."""
-    after = (one for one in selection.layers if one.place >= selection.layer.place)
+    after = (one for one in selection.layers if one.index >= selection.layer.index)
     return next((one for one in after if one.kind == "MaxPooling2D"), None)
 
 
@@ -569,7 +569,7 @@ def show_epochs(selection: Selection) -> None:
             selection.choice.path,
             *selection.epochs,
             selection.photo.tobytes(),
-            selection.layer.place,
+            selection.layer.index,
             selection.channel,
         ),
         partial(
@@ -577,7 +577,7 @@ def show_epochs(selection: Selection) -> None:
             selection.choice.path,
             list(selection.epochs.values()),
             selection.photo,
-            selection.layer.place,
+            selection.layer.index,
             selection.channel,
         ),
         len(selection.epochs),

@@ -13,7 +13,7 @@ WHOLE = """() => [...document.querySelectorAll('figure, tr, .tiles, .verdict')]
 
 
 def test_a_printed_report_fits_the_paper_and_cuts_no_chart(lab, workspace, tmp_path):
-    report.html(fakes.make_run(), tmp_path / "report.html")
+    report.write_html_report(fakes.make_run(), tmp_path / "report.html")
     page = lab.page(**PAPER, theme="dark")
     page.emulate_media(media="print")
     page.goto((tmp_path / "report.html").as_uri())

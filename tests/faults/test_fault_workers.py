@@ -14,7 +14,7 @@ import pytest
 from timeouts import load_factor
 from waiting import is_training, start_and_wait, wait_until
 
-from benchmarks import server, wire
+from benchmarks import server, websocket_client
 from catdog_core import runs
 from catdog_core.base import files, locks, processes, subprocess_jobs
 from catdog_core.base.errors import RunError
@@ -139,7 +139,7 @@ def test_trainings_and_pages_survive_a_server_that_is_halted(new_run, light, tmp
     worker = start_and_wait(run)
     with (
         server.process(tmp_path) as (address, pid),
-        wire.visitor(address) as one,
+        websocket_client.visitor(address) as one,
     ):
         one.open("Train")
         psutil.Process(pid).suspend()
@@ -149,7 +149,7 @@ def test_trainings_and_pages_survive_a_server_that_is_halted(new_run, light, tmp
         )
         assert runs.load_run(run).status == "running"
         psutil.Process(pid).resume()
-        with wire.visitor(address) as other:
+        with websocket_client.visitor(address) as other:
             page_bytes = b"".join(m.message.SerializeToString() for m in other.open("Train"))
             assert page_bytes and not other.faults
         assert not one.faults

@@ -26,8 +26,8 @@ _SIZES = {"notes": 150, "transfer": 256}
 _TARGETS = {"notes": 25, "transfer": 40}
 
 
-def answering(folder: Path | None) -> None:
-    """One photo with the model loaded, a heat map, an evaluation beside the bare forward pass."""
+def inference(folder: Path | None) -> None:
+    """Time one photo with the model loaded, a heat map, and an evaluation, beside Keras."""
     library_output.import_tensorflow()
     import keras
 
@@ -49,7 +49,7 @@ def answering(folder: Path | None) -> None:
 
 
 def _one_photo(name: str, predictor: Any, dataset: Dataset) -> None:
-    """From a photo's bytes to its probabilities: as the page does it, and in Keras's ways."""
+    """Time a photo's bytes to its probabilities: as the page does it, and as Keras does."""
     import keras
 
     from catdog_core.analysis import predict
@@ -73,7 +73,7 @@ def _one_photo(name: str, predictor: Any, dataset: Dataset) -> None:
 
 
 def _heat_map(name: str, predictor: Any, dataset: Dataset) -> None:
-    """A heat map of a fitted photo, beside Grad-CAM as Keras's own examples have it."""
+    """Time a heat map of a fitted photo, beside Grad-CAM as Keras's own example has it."""
     from catdog_core.analysis import gradcam
 
     photo = decode.decode_and_fit(dataset.items()[0].path.read_bytes(), predictor.size)[None]
@@ -88,14 +88,14 @@ def _heat_map(name: str, predictor: Any, dataset: Dataset) -> None:
 
 
 def _example(predictor: Any, photo: NDArray[np.uint8]) -> Callable[[], object]:
-    """Grad-CAM of a sigmoid unit, step by step as keras.io/examples/vision/grad_cam does it."""
+    """Return Grad-CAM of a sigmoid unit, step by step as keras.io/examples/vision/grad_cam."""
     import tensorflow as tf
 
     from catdog_core.analysis import model_graph
 
-    opened = model_graph.build_model_graph(predictor.model, predictor.size)
-    assert opened.features is not None
-    both = opened.part([opened.features, opened.ends[0]])
+    graph = model_graph.build_model_graph(predictor.model, predictor.size)
+    assert graph.last_feature_map is not None
+    both = graph.submodel([graph.last_feature_map, graph.output_indices[0]])
     batch = tf.constant(photo.astype(np.float32))
 
     def run() -> object:
@@ -111,7 +111,7 @@ def _example(predictor: Any, photo: NDArray[np.uint8]) -> Callable[[], object]:
 
 
 def _evaluation(name: str, predictor: Any, dataset: Dataset) -> None:
-    """Files to answers for up to 1,000 photos, beside the network alone on decoded ones."""
+    """Time files to probabilities for up to 1,000 photos, beside the network alone."""
     import tensorflow as tf
 
     from catdog_core.analysis import evaluate
@@ -158,7 +158,7 @@ def _evaluation(name: str, predictor: Any, dataset: Dataset) -> None:
 def _in_turns(
     peers: Mapping[str, Callable[[], object]], rounds: int = _ROUNDS
 ) -> dict[str, list[float]]:
-    """Seconds of each call, peers in turns; the first round warms up and does not count."""
+    """Return seconds of each call; peers take turns, and the first round is a warm-up."""
     seconds: dict[str, list[float]] = {name: [] for name in peers}
     for number in range(rounds + 1):
         for name, run in peers.items():

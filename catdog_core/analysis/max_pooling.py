@@ -1,4 +1,4 @@
-"""What max pooling kept of a map: which value of each window won. Imports no TensorFlow."""
+"""Max pooling done by hand: which value of each window won. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Pooling:
-    """Windows of max pooling: height and width, how far apart, and what lies beyond the map.
+    """The settings of a max pooling layer, as Keras's `MaxPooling2D` names them.
 
-    `padding` is Keras's: where "same" lets windows reach beyond the map, nothing wins there.
+    Attributes:
+        pool: height and width of a window.
+        strides: rows and columns from one window to the next.
+        padding: "same" lets windows reach beyond the map; nothing wins there.
     """
 
     pool: tuple[int, int]
@@ -28,17 +31,17 @@ class PoolingWinners:
     Attributes:
         rows: of the map, the row of the winner of each window, (h, w) int.
         columns: likewise.
-        places: where in its window each winner lies, counted along its rows from 0, (h, w) int.
+        window_positions: where in its window each winner lies, along its rows from 0, (h, w) int.
         tied: windows all of whose values are the same, so that the first stands for all, (h, w).
     """
 
     rows: NDArray[np.int64]
     columns: NDArray[np.int64]
-    places: NDArray[np.int64]
+    window_positions: NDArray[np.int64]
     tied: NDArray[np.bool_]
 
     def mask(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
-        """Which values of the map, of this shape, are kept by any window."""
+        """Return which values of the map, of this (H, W) shape, won in any window, as booleans."""
         mask = np.zeros(shape, dtype=bool)
         mask[self.rows, self.columns] = True
         return mask
@@ -69,6 +72,6 @@ def find_pooling_winners(values: NDArray[np.float32], pooling: Pooling) -> Pooli
     return PoolingWinners(
         rows=down * strides[0] + winners // pool[1] - before[0],
         columns=across * strides[1] + winners % pool[1] - before[1],
-        places=winners,
+        window_positions=winners,
         tied=np.nanmax(inside, axis=-1) == np.nanmin(inside, axis=-1),
     )

@@ -1,36 +1,53 @@
-"""The commands that try a few steps before a training starts."""
+"""The commands that time or try a few training steps: ``find-rate`` and ``estimate``."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from collections.abc import Callable
+from typing import Any
 
 from ..config import Augmentation, Training
 from ..data.dataset_record import Dataset
 from ..models import architecture
 from ..training import speed_probe, time_estimate
 from . import curate, options, output
-from .options import AsJson, Folder, NetworkFile
+from .options import AsJson, AugmentationName, Folder, NetworkFile
 
-Augment = Annotated[
-    str | None,
-    typer.Option("--augment", help="none, notes, another preset, a saved one, or FILE.json."),
-]
+EstimateCommand = Callable[[Dataset, Training, Augmentation | None, bool], None]
 
 
-@options.with_flags(Training)
+def _with_training_options(command: EstimateCommand) -> Callable[..., None]:
+    """Give a command the arguments of a training; it gets what they stand for, checked.
+
+    Both commands take the photos, the settings and the network as ``train`` does, so the flags
+    are declared here once.
+
+    The command raises CatDogError where the folder is no dataset, a setting is none, or the
+    network cannot work.
+    """
+
+    def with_arguments(
+        folder: Folder,
+        augmentation: AugmentationName = None,
+        network: NetworkFile = None,
+        as_json: AsJson = False,
+        *,
+        flags: dict[str, Any],
+    ) -> None:
+        training, changes = options.resolve_settings(flags, augmentation, network)
+        dataset = curate.open_dataset(folder, None)
+        architecture.list_training_layers(training, len(dataset.classes))
+        command(dataset, training, changes, as_json)
+
+    # Typer takes the command's name and help from these.
+    with_arguments.__name__, with_arguments.__doc__ = command.__name__, command.__doc__
+    return options.with_flags(Training)(with_arguments)
+
+
+@_with_training_options
 def find_rate(
-    folder: Folder,
-    augmentation: Augment = None,
-    network: NetworkFile = None,
-    as_json: AsJson = False,
-    *,
-    flags: dict[str, Any],
+    dataset: Dataset, training: Training, changes: Augmentation | None, as_json: bool
 ) -> None:
     """Suggest a learning rate: up to 100 steps of ever higher ones show where the loss falls."""
-    dataset, training, changes = _resolve_probe(folder, flags, augmentation, network)
     with output.progress_bar("finding a learning rate") as progress:
         result = speed_probe.probe_learning_rates(
             dataset,
@@ -47,17 +64,11 @@ def find_rate(
     print(f"Suggested: --learning-rate {result.rate:g} ({why})")
 
 
-@options.with_flags(Training)
+@_with_training_options
 def estimate_time(
-    folder: Folder,
-    augmentation: Augment = None,
-    network: NetworkFile = None,
-    as_json: AsJson = False,
-    *,
-    flags: dict[str, Any],
+    dataset: Dataset, training: Training, changes: Augmentation | None, as_json: bool
 ) -> None:
     """Time a few steps and say how long the training would take on this machine."""
-    dataset, training, changes = _resolve_probe(folder, flags, augmentation, network)
     with output.progress_bar("timing") as progress:
         speed = speed_probe.probe_speed(
             dataset,
@@ -74,17 +85,3 @@ def estimate_time(
         f"{training.epochs} epochs of {training.steps(counts['train'])} steps, {speed.step:.3f} s"
         f" each: about {seconds // 60:.0f} min {seconds % 60:02.0f} s here."
     )
-
-
-def _resolve_probe(
-    folder: Path, flags: dict[str, Any], augment: str | None, network: str | None
-) -> tuple[Dataset, Training, Augmentation | None]:
-    """What is to be tried: the photos, the training, the augmentation.
-
-    Raises:
-        CatDogError: the folder is no dataset, a setting is none, or the network cannot work.
-    """
-    training, changes = options.resolve_settings(flags, augment, network)
-    dataset = curate.open_dataset(folder, None)
-    architecture.list_training_layers(training, len(dataset.classes))
-    return dataset, training, changes

@@ -54,18 +54,18 @@ class Visitor:
         return bool(self._timers)
 
     def has(self, key: str) -> bool:
-        """Whether an uploader of this key has been on a page."""
+        """Return whether an uploader of this key has been on a page."""
         return any(each.endswith(f"-{key}") for each in self._uploaders)
 
     def shows(self, key: str) -> bool:
-        """Whether an element of this key has come since the page was last asked for as a whole."""
+        """Return whether an element of this key has come since the page was last opened."""
         return any(each.endswith(f"-{key}") for each in self._shown)
 
     def open(self, page: str) -> list[Arrival]:
         """Open a page by its name and return what the server sent until its script ended."""
         request = BackMsg()
         request.rerun_script.page_name = page
-        return self._ask(request)
+        return self._send(request)
 
     def move(self, key: str, value: float) -> list[Arrival]:
         """Move the slider of a key; its fragment alone runs again, as in the browser."""
@@ -74,7 +74,7 @@ class Visitor:
         for slider, _ in self._sliders.values():
             state = request.rerun_script.widget_states.widgets.add(id=slider.id)
             state.double_array_value.data[:] = [value] if slider.id == moved.id else slider.value
-        return self._ask(request)
+        return self._send(request)
 
     def rest(self, seconds: float) -> list[float]:
         """Do nothing for a while, as a person who looks; the browser meanwhile asks by itself for
@@ -83,7 +83,8 @@ class Visitor:
         Returns:
             How long each of these took, in seconds.
         """
-        took, end = [], time.monotonic() + seconds
+        took: list[float] = []
+        end = time.monotonic() + seconds
         while True:
             fragment, (_, due) = min(
                 self._timers.items(), key=lambda timer: timer[1][1], default=("", (0.0, end))
@@ -93,7 +94,7 @@ class Visitor:
                 return took
             request = self._request(fragment)
             request.rerun_script.is_auto_rerun = True
-            took.append(self._ask(request)[-1].after)
+            took.append(self._send(request)[-1].after)
             if fragment in self._timers:
                 every = self._timers[fragment][0]
                 self._timers[fragment] = (every, time.monotonic() + every)
@@ -104,7 +105,7 @@ class Visitor:
         The times of what arrives count from the moment all files are on the server.
         """
         uploader = next(each for each in self._uploaders if each.endswith(f"-{key}"))
-        url_infos = self._places(list(files))
+        url_infos = self._request_upload_urls(list(files))
         for url_info, (name, data) in zip(url_infos, files.items(), strict=True):
             self._put(url_info.upload_url, name, data)
         request = self._request("")
@@ -113,7 +114,7 @@ class Visitor:
             state.file_uploader_state_value.uploaded_file_info.add(
                 name=name, size=len(data), file_id=url_info.file_id, file_urls=url_info
             )
-        return self._ask(request)
+        return self._send(request)
 
     def _request(self, fragment: str) -> Any:
         request = BackMsg()
@@ -122,8 +123,8 @@ class Visitor:
         script.fragment_id = fragment
         return request
 
-    def _places(self, names: list[str]) -> list[Any]:
-        """Where the server wants files of these names."""
+    def _request_upload_urls(self, names: list[str]) -> list[Any]:
+        """Ask the server where to put files of these names."""
         request = BackMsg()
         request.file_urls_request.request_id = uuid4().hex
         request.file_urls_request.file_names.extend(names)
@@ -156,7 +157,7 @@ class Visitor:
         if status != 204:
             self.faults.append(f"an upload was answered by {status}")
 
-    def _ask(self, request: BackMsg) -> list[Arrival]:
+    def _send(self, request: BackMsg) -> list[Arrival]:
         arrivals = []
         if not request.rerun_script.fragment_id:
             self._timers.clear()  # the page is made anew and tells them again
@@ -168,12 +169,12 @@ class Visitor:
             after = time.perf_counter() - start
             message = ForwardMsg.FromString(data)
             arrivals.append(Arrival(after, len(data), message))
-            self._learn(message)
+            self._update(message)
             ended = message.WhichOneof("type") == "script_finished"
             if ended and message.script_finished != _AGAIN:
                 return arrivals
 
-    def _learn(self, message: Any) -> None:
+    def _update(self, message: Any) -> None:
         kind = message.WhichOneof("type")
         if kind == "new_session":
             self._page = message.new_session.page_script_hash
@@ -191,9 +192,9 @@ class Visitor:
         elif kind == "script_finished" and message.script_finished == _BROKEN:
             self.faults.append("a script did not compile")
         elif kind == "delta":
-            self._learn_element(message.delta.new_element, message.delta.fragment_id)
+            self._update_element(message.delta.new_element, message.delta.fragment_id)
 
-    def _learn_element(self, element: Any, fragment: str) -> None:
+    def _update_element(self, element: Any, fragment: str) -> None:
         kind = element.WhichOneof("type")
         self._shown.add(str(getattr(getattr(element, kind, None), "id", "")) if kind else "")
         match kind:
@@ -225,6 +226,6 @@ def visitor(address: str) -> Iterator[Visitor]:
 
 
 def token(address: str) -> str:
-    """The token against cross-site requests that the server gives a browser with its first page."""
+    """Return the token against cross-site requests that a browser gets with its first page."""
     with urllib.request.urlopen(f"http://{address}/_stcore/health", timeout=_PATIENCE) as response:
         return SimpleCookie(response.headers["Set-Cookie"])[_XSRF].value

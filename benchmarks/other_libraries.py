@@ -21,7 +21,7 @@ NOTES = Augmentation()
 
 
 def generator(augmented: bool) -> Any:
-    """`ImageDataGenerator` as in the class notes."""
+    """Return an `ImageDataGenerator` as in the class notes."""
     from tensorflow.keras.preprocessing.image import ImageDataGenerator
 
     names = ("rotation_range", "width_shift_range", "height_shift_range", "zoom_range")
@@ -31,7 +31,7 @@ def generator(augmented: bool) -> Any:
 
 
 def keras_layers(photos: PhotoSplit) -> Any:
-    """Keras preprocessing layers mapped over photos in memory: an endless `tf.data` pipeline."""
+    """Return an endless `tf.data` pipeline of Keras preprocessing layers over photos in memory."""
     import keras
     import tensorflow as tf
 
@@ -58,7 +58,7 @@ def keras_layers(photos: PhotoSplit) -> Any:
 
 
 def albumentations() -> Callable[[Photo], Photo] | None:
-    """One photo through albumentations: (H, W, 3) uint8 in and out. None if not installed."""
+    """Return a function from one photo to another, (H, W, 3) uint8; None if not installed."""
     if importlib.util.find_spec("albumentations") is None:
         return None
     os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would ask the network for a newer one
@@ -85,7 +85,7 @@ def albumentations() -> Callable[[Photo], Photo] | None:
 
 
 def albumentations_batches(photos: PhotoSplit, change: Callable[[Photo], Photo]) -> Any:
-    """albumentations mapped over photos in memory: an endless `tf.data` pipeline."""
+    """Return an endless `tf.data` pipeline of albumentations over photos in memory."""
     import tensorflow as tf
 
     def whole(images: Photo) -> Photo:

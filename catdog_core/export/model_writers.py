@@ -1,14 +1,18 @@
-"""Write what Keras converts itself: SavedModel, ONNX, LiteRT.
+"""Write a model in each of its formats: Keras's own files, SavedModel, ONNX, LiteRT.
 
-Other runtimes get the model as float32, without training, ending in probabilities.
+Keras's files go out as they were saved. Other runtimes get the model as float32, without what only
+training needs, ending in probabilities.
 """
 
 from __future__ import annotations
 
+import json
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import tensorflow as tf
@@ -16,18 +20,59 @@ import tensorflow as tf
 from ..analysis import predict
 from ..analysis.predict import Predictor
 from ..base import files
+from ..models import keras_models, untrusted_models
+from ..runs import model_registry
 from . import parity_photos
 
 CALIBRATION_PHOTOS = 100
 """Training photos that tell int8 the range of every layer's values."""
+_INFERENCE_MEMBERS = {
+    "config.json",
+    "metadata.json",
+    "model.weights.h5",
+    keras_models.METADATA_MEMBER,
+}
+"""What a `.keras` archive holds that answers photos; anything more is of its training."""
 
 
-def saved_model(source: Path, out: Path) -> None:
+def write_keras(source: Path, out: Path) -> None:
+    """Write a run's best model, or a model file, as a `.keras` archive."""
+    _write_keras_file(source, out, ".keras")
+
+
+def write_h5(source: Path, out: Path) -> None:
+    """Write a run's best model, or a model file, as an `.h5` file."""
+    _write_keras_file(source, out, ".h5")
+
+
+def _write_keras_file(source: Path, out: Path, kind: str) -> None:
+    """Write the model alone: an optimizer's state doubles a file and tells of the training."""
+    path = model_registry.find_model_file(source)
+    if untrusted_models.inspect_model_file(path) == kind and _is_inference_only(path, kind):
+        files.write_bytes(out, path.read_bytes())
+    else:
+        keras_models.save_model(
+            keras_models.load_model(path), out, keras_models.read_metadata(path), optimizer=False
+        )
+
+
+def _is_inference_only(path: Path, kind: str) -> bool:
+    """Return whether a file that was inspected holds nothing of a training."""
+    if kind == ".h5":
+        with h5py.File(path) as file:
+            return "training_config" not in file.attrs and "optimizer_weights" not in file
+    with zipfile.ZipFile(path) as archive:
+        if set(archive.namelist()) - _INFERENCE_MEMBERS:
+            return False
+        return not json.loads(archive.read("config.json")).get("compile_config")
+
+
+def write_saved_model(source: Path, out: Path) -> None:
     """Write the folder of a SavedModel, whose endpoint `serve` takes (B, S, S, 3) float32."""
     _export_keras_model(source, out, "tf_saved_model")
 
 
-def onnx(source: Path, out: Path) -> None:
+def write_onnx(source: Path, out: Path) -> None:
     """Write an ONNX file."""
     with warnings.catch_warnings():
         # Keras looks for NumPy's old np.object there, on purpose.
@@ -35,21 +80,22 @@ def onnx(source: Path, out: Path) -> None:
         _export_keras_model(source, out, "onnx")
 
 
-def litert(source: Path, out: Path) -> None:
+def write_litert(source: Path, out: Path) -> None:
     """Write a LiteRT file in float32."""
     _export_keras_model(source, out, "litert")
 
 
-def litert_int8(source: Path, out: Path) -> None:
+def write_litert_int8(source: Path, out: Path) -> None:
     """Write a LiteRT file whose weights and steps are 8-bit integers.
 
-    Input and output stay float32: it is asked like `litert`, and its answer is one of 256 steps.
+    Input and output stay float32: photos go in as to `write_litert`, and its answer is one of
+    256 steps.
     """
     model, predictor = load_inference_model(source)
     photos = parity_photos.load_parity_photos(
         source, predictor.classes, predictor.size, "train", CALIBRATION_PHOTOS
     ).photos
-    values = predictor.values(photos)
+    values = predictor.scale_photos(photos)
     with files.temporary_folder("export") as folder:
         model.export(str(folder), format="tf_saved_model", verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(str(folder))
@@ -65,7 +111,7 @@ def _export_keras_model(source: Path, out: Path, kind: str) -> None:
 
 
 def load_inference_model(source: Path) -> tuple[Any, Predictor]:
-    """The network to convert, and the predictor that says how it is asked.
+    """Load the network to convert, and the predictor that says how it is used.
 
     It gives what the predictor gives: scores of a last layer without an activation become
     probabilities inside. Input: (B, S, S, 3) float32, B any.
@@ -84,7 +130,7 @@ def load_inference_model(source: Path) -> tuple[Any, Predictor]:
 
 
 def _convert_to_float32(model: Any) -> Any:
-    """The same network where it was trained in mixed precision, which other runtimes lack."""
+    """Return a network of mixed precision, which other runtimes lack, as float32."""
     config = model.get_config()
     if not _replace_mixed_precision(config):
         return model
@@ -94,7 +140,7 @@ def _convert_to_float32(model: Any) -> Any:
 
 
 def _replace_mixed_precision(config: Any) -> bool:
-    """Turn mixed precision into float32 within a configuration; whether there was any."""
+    """Replace mixed precision by float32 within a configuration; return whether there was any."""
     replaced = False
     waiting = [config]
     while waiting:

@@ -18,6 +18,11 @@ UNCHANGED = (1.0, 1.0)
 _MAX_SLIDER_SPAN = 400  # an integer range wider than this is typed, not slid
 
 
+def field_key(form: str, name: str) -> str:
+    """Return the key of the widget of a form's field, to read or set its value in the session."""
+    return f"{form}_{name}"
+
+
 def settings_form(
     model: type[BaseModel],
     key: str,
@@ -32,7 +37,7 @@ def settings_form(
 
     Args:
         model: `Augmentation` or `Training`.
-        key: prefix of the widgets' keys, which are ``<key>_<field>``.
+        key: of the form, see `field_key`.
         names: fields to draw, in this order; by default all.
         columns: fields side by side on a wide page.
         disabled: fields that are shown but have no effect now.
@@ -42,7 +47,7 @@ def settings_form(
     values = {}
     for name in names if names is not None else by_name:
         with cells:
-            values[name] = _field_widget(by_name[name], f"{key}_{name}", name in disabled)
+            values[name] = _field_widget(by_name[name], field_key(key, name), name in disabled)
     return values
 
 
@@ -51,14 +56,15 @@ def fill_form(model: type[BaseModel], key: str, values: dict[str, Any]) -> None:
     for control in describe_fields(model):
         if control.name in values:
             shown = _to_widget(control, values[control.name])
-            st.session_state[f"{key}_{control.name}"] = shown
+            st.session_state[field_key(key, control.name)] = shown
 
 
 def form_values(model: type[BaseModel], key: str) -> dict[str, Any]:
     """A form's values as they stand, without drawing it; defaults where it was never drawn."""
     values = {}
     for control in describe_fields(model):
-        shown = st.session_state.get(f"{key}_{control.name}", _to_widget(control, control.default))
+        default = _to_widget(control, control.default)
+        shown = st.session_state.get(field_key(key, control.name), default)
         values[control.name] = _from_widget(control, shown)
     return values
 

@@ -71,7 +71,7 @@ def test_the_settings_go_to_training_and_outlive_the_page(bench):
     bench.slider("augment_rotation_range").set_value(45.0).run()
     variants = pictures(bench)[0]
     bench.button("use_in_training").click().run()
-    assert bench.session_state["train_augmentation"]["rotation_range"] == 45
+    assert fakes.page_state(bench).train.augmentation.rotation_range == 45
     bench.switch_page("pages/3_Train.py").run()
     assert "Rotation ±45°" in fakes.joined_text(bench.caption)
     bench.switch_page("pages/2_Augment.py").run()

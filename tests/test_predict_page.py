@@ -11,7 +11,7 @@ from catdog_core.base import jobs
 from catdog_core.imaging import decode
 from catdog_core.runs import model_registry
 from catdog_ui.predict import predict_results
-from catdog_ui.predict.predict_inputs import InputPhoto
+from catdog_ui.session import InputPhoto
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -163,7 +163,7 @@ def test_photos_can_be_pasted_and_put_away():
     app = page()
     app.segmented_control("predict_source").set_value("clipboard").run()
     assert not app.exception
-    app.session_state.predict_pasted = [InputPhoto("shot.png", "one", photo())]
+    fakes.page_state(app).predict.pasted_photos = [InputPhoto("shot.png", "one", photo())]
     app.run()
     assert app.dataframe[0].value["Photo"][0] == "shot.png"
     app.button("predict_unpaste").click().run()

@@ -18,10 +18,15 @@ from catdog_core.data.datasets import Dataset
 
 from .. import format_text, forms, permissions, trash_view, uploads
 from ..i18n import N_, escape, say, t
+from ..session import page_state
 
 KEY = "augment"
 _NAMES = tuple(control.name for control in describe_fields(Augmentation))
-_REFUSED = "augment_refused"
+_PRESET_KEY, _NAME_KEY, _FILE_KEY = (
+    "augment_preset",
+    "augment_preset_name",
+    "augment_preset_file",
+)
 _GROUPS = (
     (
         N_("Position and shape"),
@@ -85,7 +90,7 @@ def reset_controls() -> None:
 
 
 def _preset_controls(now: Augmentation) -> None:
-    st.session_state["augment_preset"] = next(
+    st.session_state[_PRESET_KEY] = next(
         (name for name, preset in PRESETS.items() if preset == now), None
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -93,7 +98,7 @@ def _preset_controls(now: Augmentation) -> None:
             t("Presets"),
             list(PRESETS),
             format_func=lambda name: t(format_text.PRESET_NAMES[str(name)]),
-            key="augment_preset",
+            key=_PRESET_KEY,
             on_change=_apply_preset,
             label_visibility="collapsed",
             wrap=True,
@@ -102,7 +107,7 @@ def _preset_controls(now: Augmentation) -> None:
 
 
 def _apply_preset() -> None:
-    name = st.session_state["augment_preset"]
+    name = st.session_state[_PRESET_KEY]
     if name is not None:
         fill_controls(PRESETS[name])
 
@@ -143,16 +148,16 @@ def _unused_settings(now: Augmentation) -> tuple[str, ...]:
 
 def _follow_address() -> None:
     """Take over the settings a link asks for, once, and say which of its values were refused."""
-    if "augment_arrived" not in st.session_state:
-        st.session_state["augment_arrived"] = True
+    state = page_state().augment
+    if not state.has_followed_address:
+        state.has_followed_address = True
         query = {name: st.query_params[name] for name in _NAMES if name in st.query_params}
         if query:
             settings, refused = url_params.settings_from_query(query)
             fill_controls(settings)
-            st.session_state[_REFUSED] = (refused, settings)
-    refused, at_arrival = st.session_state.get(_REFUSED, ((), None))
-    if refused and at_arrival == current_settings():  # said until something is moved
-        for error in refused:
+            state.refused_link = (refused, settings)
+    if state.refused_link and state.refused_link[1] == current_settings():
+        for error in state.refused_link[0]:  # shown until something is moved
             st.warning(escape(say(error)), icon=":material/link_off:")
 
 
@@ -176,7 +181,6 @@ def _write_address(settings: Augmentation) -> None:
 
 
 FillControls = Callable[[Augmentation], None]
-_SHARE_ERROR, _DELETE_ASKED = "augment_preset_said", "augment_preset_asked"
 
 
 def share_popover(now: Augmentation, fill: FillControls) -> None:
@@ -187,9 +191,10 @@ def share_popover(now: Augmentation, fill: FillControls) -> None:
         fill: sets the page's controls.
     """
     with st.popover(t("My presets"), icon=":material/bookmark:"):
-        problem = st.session_state.pop(_SHARE_ERROR, None)
-        if problem is not None:
-            st.error(escape(say(problem)), icon=":material/error:")
+        state = page_state().augment
+        if state.preset_error is not None:
+            st.error(escape(say(state.preset_error)), icon=":material/error:")
+            state.preset_error = None
         _save_controls(now)
         _saved_presets(fill)
         trash_view.offer_undo(key_suffix="presets")
@@ -209,7 +214,7 @@ def share_popover(now: Augmentation, fill: FillControls) -> None:
             t("Open a preset's file (JSON)"),
             type=["json"],
             max_upload_size=uploads.register_upload_limit(1),  # MB; the smallest there is
-            key="augment_preset_file",
+            key=_FILE_KEY,
             on_change=_load_preset_file,
             args=(fill,),
         )
@@ -231,14 +236,14 @@ def _preset_json(now: Augmentation) -> str:
 
 
 def _preset_name() -> str:
-    return str(st.session_state.get("augment_preset_name", "")).strip()
+    return str(st.session_state.get(_NAME_KEY, "")).strip()
 
 
 def _save_controls(now: Augmentation) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(
             t("Name"),
-            key="augment_preset_name",
+            key=_NAME_KEY,
             max_chars=presets.MAX_NAME,
             placeholder=t("for example: indoor photos"),
         )
@@ -256,7 +261,7 @@ def _save_preset(now: Augmentation) -> None:
     try:
         presets.save_preset(_preset_name(), now, replace=True)  # the button has said so
     except CatDogError as error:
-        st.session_state[_SHARE_ERROR] = error
+        page_state().augment.preset_error = error
     else:
         st.toast(t("Saved: {name}", name=escape(_preset_name())), icon=":material/bookmark_added:")
 
@@ -287,14 +292,17 @@ def _saved_presets(fill: FillControls) -> None:
             t("Delete"),
             "augment_preset_delete",
             "keep presets",
-            st.session_state.__setitem__,
-            _DELETE_ASKED,
+            _ask_to_delete,
             chosen,
             icon="delete",
             help=t("Moves it to the trash; asks first."),
         )
-    if st.session_state.get(_DELETE_ASKED) == chosen:
+    if page_state().augment.preset_to_delete == chosen:
         _confirm_delete(chosen, files.truncate_for_display(presets_by_id[chosen].name))
+
+
+def _ask_to_delete(preset_id: str) -> None:
+    page_state().augment.preset_to_delete = preset_id
 
 
 def _confirm_delete(preset_id: str, name: str) -> None:
@@ -310,28 +318,28 @@ def _confirm_delete(preset_id: str, name: str) -> None:
         st.button(
             t("Keep it"),
             key="augment_preset_delete_not",
-            on_click=st.session_state.pop,
-            args=(_DELETE_ASKED, None),
+            on_click=_ask_to_delete,
+            args=("",),
         )
 
 
 def _delete_preset(preset_id: str) -> None:
-    st.session_state.pop(_DELETE_ASKED, None)
+    page_state().augment.preset_to_delete = ""
     try:
         trash_view.remember_deleted(presets.remove_preset(preset_id))
     except CatDogError as error:
-        st.session_state[_SHARE_ERROR] = error
+        page_state().augment.preset_error = error
 
 
 def _load_preset_file(fill: FillControls) -> None:
-    file = st.session_state["augment_preset_file"]
+    file = st.session_state[_FILE_KEY]
     if file is None:
         return
     try:
         name, settings = presets.parse_preset(file.read(presets.MAX_BYTES + 1), file.name)
     except CatDogError as error:
-        st.session_state[_SHARE_ERROR] = error
+        page_state().augment.preset_error = error
         return
     fill(settings)
-    st.session_state["augment_preset_name"] = name
+    st.session_state[_NAME_KEY] = name
     st.toast(t("Taken from the file: {name}", name=escape(name)))

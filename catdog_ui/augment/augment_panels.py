@@ -26,6 +26,7 @@ from catdog_core.runs import Run
 
 from .. import format_text, gallery, loaders, widgets
 from ..i18n import N_, escape, t
+from ..session import page_state
 
 if TYPE_CHECKING:
     from catdog_core.analysis.predict import Predictor
@@ -230,7 +231,7 @@ def strip_html(values: NDArray[np.float64], original: float, color: str, label: 
 
 
 def _code_panel(settings: Augmentation) -> None:
-    snippets = code_templates.make_snippets(settings, st.session_state.get("augment_seed", 0))
+    snippets = code_templates.make_snippets(settings, page_state().augment.seed)
     target = widgets.choose_one(
         t("For"),
         {name: name for name in snippets},

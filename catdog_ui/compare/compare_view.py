@@ -14,6 +14,7 @@ from catdog_core.runs import Run
 from .. import captions, charts, format_text
 from ..i18n import t
 from ..learn.glossary_view import show_terms
+from ..session import COMPARE_VIEW_KEY, COMPARED_RUNS_KEY
 from ..train import run_actions
 from . import import_history, run_table
 
@@ -30,14 +31,15 @@ MAX_RUNS = len(charts.RUN_SYMBOLS)
 def choose_view() -> str:
     """Runs or groups of them; an address that names a group opens these."""
     names = {"runs": t("Runs side by side"), "experiments": t("Experiments and sweeps")}
-    if "compare_view" not in st.session_state:
-        st.session_state.compare_view = "experiments" if st.query_params.get("group") else "runs"
+    if COMPARE_VIEW_KEY not in st.session_state:
+        start = "experiments" if st.query_params.get("group") else "runs"
+        st.session_state[COMPARE_VIEW_KEY] = start
     view = st.segmented_control(
         t("What to compare"),
         list(names),
         format_func=names.__getitem__,
         required=True,
-        key="compare_view",
+        key=COMPARE_VIEW_KEY,
         label_visibility="collapsed",
     )
     if view == "runs":
@@ -78,9 +80,9 @@ def choose_runs(runs: Sequence[Run]) -> list[Run]:
     by_id = {run.id: run for run in runs}
     requested = [key for key in st.query_params.get("runs", "").split(",") if key in by_id]
     newest = [run.id for run in runs if run.epochs][:DEFAULT_RUNS]
-    if "compare_runs" in st.session_state:  # a run deleted meanwhile is no option any more
-        remaining = [key for key in st.session_state.compare_runs if key in by_id]
-        st.session_state.compare_runs = remaining
+    if COMPARED_RUNS_KEY in st.session_state:  # a run deleted meanwhile is no option any more
+        remaining = [key for key in st.session_state[COMPARED_RUNS_KEY] if key in by_id]
+        st.session_state[COMPARED_RUNS_KEY] = remaining
         start: dict[str, Any] = {}
     else:
         start = {"default": (requested or newest)[:MAX_RUNS]}
@@ -89,7 +91,7 @@ def choose_runs(runs: Sequence[Run]) -> list[Run]:
         list(by_id),
         format_func=lambda key: format_text.run_label(by_id[key]),
         max_selections=MAX_RUNS,
-        key="compare_runs",
+        key=COMPARED_RUNS_KEY,
         placeholder=t("Choose runs"),
         **start,
     )

@@ -17,6 +17,7 @@ from ..i18n import t
 from ..train import train_form
 
 KEY = "sweep"
+_VARIED_KEY = f"{KEY}_varied"
 _SAMPLES = 8
 MAX_VARIED = 5
 """As many settings at once: of more, no number of runs one can wait for tells anything."""
@@ -47,7 +48,7 @@ def tunable_settings(model: str) -> dict[str, tuple[str, FieldSpec]]:
 
 def chosen_settings() -> Sequence[str]:
     """The names of the settings that vary, as they were chosen last."""
-    names: Sequence[str] = st.session_state.get(f"{KEY}_varied", _DEFAULT_SETTINGS)
+    names: Sequence[str] = st.session_state.get(_VARIED_KEY, _DEFAULT_SETTINGS)
     return names
 
 
@@ -58,16 +59,16 @@ def choose_grid(base: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         base: the settings that all runs share, by name, from which values are suggested.
     """
     known = tunable_settings(base["model"])
-    key = f"{KEY}_varied"
-    if key in st.session_state:  # another network may not have what was chosen
-        st.session_state[key] = [name for name in st.session_state[key] if name in known]
+    if _VARIED_KEY in st.session_state:  # another network may not have what was chosen
+        remaining = [name for name in st.session_state[_VARIED_KEY] if name in known]
+        st.session_state[_VARIED_KEY] = remaining
     names = st.multiselect(
         t("Settings to vary"),
         list(known),
         default=_DEFAULT_SETTINGS,
         format_func=lambda name: _setting_label(*known[name]),
         max_selections=MAX_VARIED,
-        key=key,
+        key=_VARIED_KEY,
         persist_state="session",
         placeholder=t("Choose settings"),
     )

@@ -16,6 +16,7 @@ from catdog_core.runs import Run
 from .. import captions, charts, format_text, state
 from ..i18n import N_, escape, t
 from ..learn.glossary_view import show_terms
+from ..session import COMPARE_VIEW_KEY, COMPARED_RUNS_KEY, page_state
 from . import group_charts
 
 HOW_TO_READ = N_(
@@ -53,14 +54,14 @@ def show_parallel_coordinates(members: Sequence[Run], key: str, more: ExtraColum
         return
     columns = _drawn_columns(table)
     there = {run.id for run in table.runs}
-    chosen = [run for run in st.session_state.get(f"{key}_picked", []) if run in there]
+    chosen = [run for run in page_state().compare.picked_runs.get(key, []) if run in there]
     figure = group_charts.parallel_figure(table, columns, chosen, st.context.theme.type == "dark")
     # A finger drawn over the chart of a telephone is meant to scroll the page.
     is_telephone = "Mobi" in st.context.headers.get("User-Agent", "")
     figure.update_layout(dragmode=False if is_telephone else "select", clickmode="event+select")
     st.plotly_chart(
         figure,
-        key=f"{key}_chart",
+        key=_chart_key(key),
         config={"displaylogo": False, "displayModeBar": False},
         on_select=lambda: _remember_picked(key),
         selection_mode=("points", "box"),
@@ -79,8 +80,8 @@ def show_parallel_coordinates(members: Sequence[Run], key: str, more: ExtraColum
                 type="tertiary",
                 icon=":material/filter_alt_off:",
                 key=f"{key}_all",
-                on_click=st.session_state.pop,
-                args=(f"{key}_picked", None),
+                on_click=_forget_picked,
+                args=(key,),
             )
     rows = [n for n in sweep_table.rank_runs(table) if not chosen or table.runs[n].id in chosen]
     show_result_table(table, rows, key, more)
@@ -152,14 +153,22 @@ def show_result_table(
 
 def overlay_runs(ids: Sequence[str]) -> None:
     """Show the curves of these runs over each other, as many as can be told apart."""
-    st.session_state.compare_runs = list(ids)[: len(charts.RUN_SYMBOLS)]
-    st.session_state.compare_view = "runs"
+    st.session_state[COMPARED_RUNS_KEY] = list(ids)[: len(charts.RUN_SYMBOLS)]
+    st.session_state[COMPARE_VIEW_KEY] = "runs"
 
 
 def _remember_picked(key: str) -> None:
     """Remember what was picked on the chart, which forgets it when it is drawn anew."""
-    if picked := picked_run_ids(st.session_state.get(f"{key}_chart")):
-        st.session_state[f"{key}_picked"] = picked
+    if picked := picked_run_ids(st.session_state.get(_chart_key(key))):
+        page_state().compare.picked_runs[key] = picked
+
+
+def _forget_picked(key: str) -> None:
+    page_state().compare.picked_runs.pop(key, None)
+
+
+def _chart_key(key: str) -> str:
+    return f"{key}_chart"
 
 
 def _drawn_columns(table: SweepTable) -> Sequence[Column]:

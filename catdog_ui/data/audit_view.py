@@ -19,6 +19,7 @@ from catdog_core.imaging import decode
 
 from .. import permissions
 from ..i18n import N_, escape, say, t
+from ..session import page_state
 from . import edit_actions
 from .edit_actions import apply_edits, lazy_expander
 from .source_widgets import progress_bar
@@ -89,7 +90,7 @@ def show_health(dataset: Dataset) -> None:
 
 def get_known_findings(dataset: Dataset) -> list[Finding] | None:
     """What was found in the dataset as it is now, if this session has looked."""
-    return _get_session_findings().get(_get_dataset_state(dataset))
+    return page_state().data.findings.get(_get_dataset_state(dataset))
 
 
 def _check_dataset(dataset: Dataset) -> list[Finding] | None:
@@ -104,25 +105,17 @@ def _check_dataset(dataset: Dataset) -> list[Finding] | None:
     )
     label = t("Check again") if is_requested else t("Check all {n:,} photos", n=count)
     if st.button(label, icon=":material/health_and_safety:", key="health_check"):
-        _get_session_findings().pop(_get_dataset_state(dataset), None)
+        page_state().data.findings.pop(_get_dataset_state(dataset), None)
         is_requested = True
     if not is_requested:
         return None
     if get_known_findings(dataset) is None:
         with progress_bar(t("Looking at every photo…")) as tell:
-            _get_session_findings()[_get_dataset_state(dataset)] = audit.audit_dataset(
-                dataset, tell
-            )
-        while len(_get_session_findings()) > _MAX_REMEMBERED:
-            del _get_session_findings()[next(iter(_get_session_findings()))]
+            known = page_state().data.findings
+            known[_get_dataset_state(dataset)] = audit.audit_dataset(dataset, tell)
+        while len(known) > _MAX_REMEMBERED:
+            del known[next(iter(known))]  # the oldest
     return get_known_findings(dataset)
-
-
-def _get_session_findings() -> dict[Hashable, list[Finding]]:
-    findings_by_state: dict[Hashable, list[Finding]] = st.session_state.setdefault(
-        "health_found", {}
-    )
-    return findings_by_state
 
 
 def _get_dataset_state(dataset: Dataset) -> Hashable:

@@ -11,6 +11,7 @@ from catdog_core.data import allowed_roots, cats_vs_dogs, datasets, imports, tfd
 
 from .. import job_fragment, permissions
 from ..i18n import N_, escape, say, t
+from ..session import page_state
 from ..startup import guard
 from .source_widgets import choose_dataset, demo_button, show_heading
 
@@ -21,7 +22,6 @@ _TITLES = {
     TFDS: N_("TensorFlow Datasets"),
     URL: N_("Photos at a URL"),
 }
-_AWAITED = "awaited_jobs"
 _POLL = 1.0  # seconds between two looks at a job
 _MB = 1e6
 
@@ -151,8 +151,9 @@ def show_background_jobs() -> None:
         job = jobs.get_job(key)
         if job is None:
             continue
-        if job.status == "done" and key in _get_awaited_jobs():
-            _get_awaited_jobs().discard(key)
+        awaited = page_state().data.awaited_jobs
+        if job.status == "done" and key in awaited:
+            awaited.discard(key)
             if isinstance(job.result, datasets.Dataset):
                 st.query_params["dataset"] = job.result.id
                 st.toast(t("{name} is ready.", name=escape(job.result.name)))
@@ -229,10 +230,4 @@ def _fetch_class() -> None:
 def _start_job(key: str, work: jobs.Work) -> None:
     with guard():
         jobs.start_background_job(key, work)
-        _get_awaited_jobs().add(key)
-
-
-def _get_awaited_jobs() -> set[str]:
-    """The jobs this session waits for."""
-    awaited: set[str] = st.session_state.setdefault(_AWAITED, set())
-    return awaited
+        page_state().data.awaited_jobs.add(key)

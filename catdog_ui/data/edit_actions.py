@@ -22,9 +22,9 @@ from catdog_core.imaging import decode
 from .. import gallery, permissions
 from ..format_text import format_timestamp
 from ..i18n import N_, escape, say, t
+from ..session import ExpanderState, LastEdit, page_state
 from .source_widgets import SPLITS
 
-_LAST_EDIT, _EDIT_ERROR = "decision_said", "decision_error"
 _ONE_FILE_TEXTS = {
     "exclude": N_("{file} is left out of everything."),
     "move": N_("{file} is moved to {to}."),
@@ -64,17 +64,18 @@ def announce_last_edit(dataset: Dataset) -> None:
 
 def show_last_edit(dataset: Dataset) -> None:
     """What was decided just now, with "Undo", or why it could not be."""
-    error = st.session_state.pop(_EDIT_ERROR, None)
-    if error is not None:
-        st.error(escape(say(error)), icon=":material/error:")
-    name, change, undone = st.session_state.get(_LAST_EDIT, ("", None, False))
-    if change is None or name != dataset.id:
+    state = page_state().data
+    if state.edit_error is not None:
+        st.error(escape(say(state.edit_error)), icon=":material/error:")
+        state.edit_error = None
+    last = state.last_edit
+    if last is None or last.dataset_id != dataset.id:
         return
-    if undone:
-        st.info(t("Taken back: {what}", what=describe_edit(change)), icon=":material/undo:")
-    elif dataset.changes and dataset.changes[-1].at == change.at:
+    if last.undone:
+        st.info(t("Taken back: {what}", what=describe_edit(last.change)), icon=":material/undo:")
+    elif dataset.changes and dataset.changes[-1].at == last.change.at:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(f":material/check: {describe_edit(change)}", width="stretch")
+            st.markdown(f":material/check: {describe_edit(last.change)}", width="stretch")
             undo_button(dataset, "decision_undo")
 
 
@@ -125,13 +126,13 @@ def _undo_edit(dataset_id: str) -> None:
 
 
 def _announce_edit(dataset: Dataset, change: DatasetEdit, undone: bool) -> None:
-    st.session_state[_LAST_EDIT] = (dataset.id, change, undone)
+    page_state().data.last_edit = LastEdit(dataset.id, change, undone)
     what = describe_edit(change)
     st.toast(t("Taken back: {what}", what=what) if undone else what)
 
 
 def _report_error(error: CatDogError) -> None:
-    st.session_state[_EDIT_ERROR] = error
+    page_state().data.edit_error = error
     st.toast(escape(say(error)), icon=":material/error:")
 
 
@@ -341,7 +342,8 @@ def _show_edited_photos(dataset: Dataset) -> None:
 def lazy_expander(label: str, key: str, icon: str, expanded: bool = False) -> Iterator[bool]:
     """An expander whose label may change, such as by a count in it.
 
-    To Streamlit another label makes another expander, which would be closed again.
+    To Streamlit another label makes another expander, which would be closed again: so what is
+    known of it is kept, and the new one is begun as the old one stood.
 
     Args:
         label: as Markdown.
@@ -352,11 +354,10 @@ def lazy_expander(label: str, key: str, icon: str, expanded: bool = False) -> It
     Yields:
         Whether it is open; if not, nothing needs to be drawn.
     """
-    memory: dict[str, tuple[str, bool, bool]] = st.session_state.setdefault("drawers", {})
-    name, begun, now = memory.get(key, (label, expanded, expanded))
-    if name != label:
-        begun = now
-    box = st.expander(label, begun, key=key, icon=icon, on_change="rerun")
-    memory[key] = (label, begun, bool(box.open))
+    expanders = page_state().data.expanders
+    last = expanders.get(key, ExpanderState(label, expanded, expanded))
+    start = last.expanded if last.label == label else last.is_open
+    box = st.expander(label, start, key=key, icon=icon, on_change="rerun")
+    expanders[key] = ExpanderState(label, start, bool(box.open))
     with box:
         yield bool(box.open)

@@ -21,12 +21,12 @@ from catdog_core.models import architecture
 
 from .. import gallery, permissions, widgets
 from ..i18n import N_, escape, t
+from ..session import page_state
 from ..startup import guard
 from . import batch_view, edit_actions
 from .edit_actions import set_class_order
 from .source_widgets import SPLITS, progress_bar
 
-_BEFORE = "split_before"
 _MAX_SEED = 2**31 - 1
 Counts = dict[str, dict[str, int]]
 _WHY_TEXT = N_(
@@ -63,7 +63,7 @@ def _show_current_split(dataset: Dataset) -> None:
             )
         )
     st.caption("  \n".join(lines))
-    at, before = st.session_state.get(_BEFORE, (0.0, {}))
+    at, before = page_state().data.counts_before_split or (0.0, {})
     last = dataset.changes[-1] if dataset.changes else None
     _show_split_table(dataset, before if last and last.at == at else None)
 
@@ -139,7 +139,7 @@ def _resplit(dataset: Dataset, seed: int, validation: float, test: float) -> Non
     with progress_bar(t("Looking for photos that are alike…")) as tell:
         updated_dataset = datasets.resplit(dataset.id, seed, validation, test, tell)
     edit_actions.announce_last_edit(updated_dataset)
-    st.session_state[_BEFORE] = (updated_dataset.changes[-1].at, before)
+    page_state().data.counts_before_split = (updated_dataset.changes[-1].at, before)
     st.rerun()
 
 

@@ -33,6 +33,7 @@ from .. import (
 )
 from ..data.source_widgets import SPLITS
 from ..i18n import escape, say, t
+from ..session import page_state
 from ..startup import guard, guarded_fragment
 
 
@@ -272,9 +273,6 @@ def _run_pass(subject: EvaluationSubject, job: Job) -> None:
     loaders.evaluate_run(subject.run.folder, subject.dataset, subject.split, job)
 
 
-_IMPORT_ERROR = "evaluate_guest_said"
-
-
 def imported_models() -> list[Run]:
     """The models from elsewhere, as the page's choice of models takes them."""
     return [imported.run for imported in model_registry.list_imported_models()]
@@ -287,9 +285,10 @@ def imported_model_of(run: Run) -> ImportedModel | None:
 
 def import_model() -> None:
     """The way in for a model file: uploaded, checked, told its classes, then chosen above."""
-    problem = st.session_state.pop(_IMPORT_ERROR, None)
-    if problem is not None:
-        st.error(escape(say(problem)), icon=":material/error:")
+    state = page_state().evaluate
+    if state.import_error is not None:
+        st.error(escape(say(state.import_error)), icon=":material/error:")
+        state.import_error = None
     name = t("A model file from elsewhere")
     with st.expander(name, icon=":material/upload_file:", key="evaluate_guest"), guard():
         uploaded_model = model_upload.upload_model(
@@ -347,7 +346,7 @@ def _keep_model(uploaded_model: model_upload.UploadedModel) -> None:
             uploaded_model.scale,
         )
     except CatDogError as error:
-        st.session_state[_IMPORT_ERROR] = error
+        page_state().evaluate.import_error = error
     else:
         st.query_params["run"] = imported.folder.name
 
@@ -356,7 +355,7 @@ def _remove_model(imported: ImportedModel) -> None:
     try:
         trash_view.remember_deleted(model_registry.remove_imported_model(imported))
     except CatDogError as error:
-        st.session_state[_IMPORT_ERROR] = error
+        page_state().evaluate.import_error = error
 
 
 PART_KEY, TRUTH_KEY, GUESS_KEY, LIST_KEY = (
@@ -367,7 +366,6 @@ THRESHOLD_KEY = "threshold"
 """The key of the slider, and its name in the address, to which it is bound: written by hand, each
 step would be one of the browser's history, too."""
 _ADDRESS_NAMES = {"part": PART_KEY, "truth": TRUTH_KEY, "called": GUESS_KEY}
-_KNOWN_ADDRESS = "evaluate_link"  # the address as this session last wrote or followed it
 
 
 def follow_address() -> None:
@@ -378,18 +376,18 @@ def follow_address() -> None:
     query_params = {
         name: st.query_params[name] for name in _ADDRESS_NAMES if name in st.query_params
     }
-    known = st.session_state.get(_KNOWN_ADDRESS, {})
+    known = page_state().evaluate.known_address
     for name, text in query_params.items():
         if text != known.get(name):
             st.session_state[_ADDRESS_NAMES[name]] = text
     if {"truth", "called"} <= query_params.keys() and query_params != known:
         st.session_state[LIST_KEY] = "cell"
-    st.session_state[_KNOWN_ADDRESS] = query_params
+    page_state().evaluate.known_address = query_params
 
 
 def keep_in_address(**values: str | None) -> None:
     """Write values into the address by their names there; None takes one out."""
-    known = dict(st.session_state.get(_KNOWN_ADDRESS, {}))
+    known = page_state().evaluate.known_address
     for name, value in values.items():
         if value is None:
             st.query_params.pop(name, None)
@@ -398,4 +396,3 @@ def keep_in_address(**values: str | None) -> None:
             if st.query_params.get(name) != value:
                 st.query_params[name] = value
             known[name] = value
-    st.session_state[_KNOWN_ADDRESS] = known

@@ -12,9 +12,10 @@ from catdog_core.learn import numpy_ops, run_facts
 from catdog_core.learn.numpy_ops import GreyImage
 from catdog_core.models import architecture
 
-from .. import captions, charts, format_text, gallery, state, widgets
+from .. import captions, charts, format_text, gallery, widgets
 from ..data.source_widgets import SPLITS
 from ..i18n import escape, say, t
+from ..session import page_state
 from . import learner_context
 from .learner_context import LearnerContext
 
@@ -107,7 +108,7 @@ def show_dropout(who: LearnerContext) -> None:
     """A row of numbers in training, with half of them gone."""
     del who
     rate = st.slider(t("Dropped share"), 0.0, 0.9, 0.5, 0.1, key="learn_rate")
-    seed = st.session_state.get("learn_drop", 0)
+    seed = page_state().learn.dropout_seed
     values = np.random.default_rng(7).random((16, 16)) * 0.9 + 0.1
     left = numpy_ops.apply_dropout(values, rate, seed)
     pictures = [
@@ -133,9 +134,12 @@ def show_dropout(who: LearnerContext) -> None:
         t("Next step"),
         icon=":material/casino:",
         key="learn_step",
-        on_click=state.count_up,
-        args=("learn_drop",),
+        on_click=_drop_others,
     )
+
+
+def _drop_others() -> None:
+    page_state().learn.dropout_seed += 1
 
 
 def show_sigmoid(who: LearnerContext) -> None:

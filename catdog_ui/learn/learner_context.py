@@ -21,10 +21,10 @@ from catdog_core.runs import Run
 from .. import gallery, state, widgets
 from ..data import source_widgets
 from ..i18n import escape, t
+from ..session import page_state
 
 SIZE = 150
 """Side of the photos shown, in pixels: what the notes' network takes."""
-_PHOTO_COUNTER = "learn_at"
 _TRIES = 20
 
 
@@ -74,7 +74,7 @@ def escaped_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
 def current_photo(dataset: Dataset, size: int = SIZE) -> tuple[Item, Photo] | None:
     """The photo the page shows, (size, size, 3) uint8, with a button for another one."""
     items = dataset.items("train")
-    start: int = st.session_state.get(_PHOTO_COUNTER, 0)
+    start = page_state().learn.photo_index
     for step in range(min(_TRIES, len(items))):
         item = items[(start + step) * 37 % len(items)]
         photo = gallery.fitted_photo(item.path, size)
@@ -90,9 +90,12 @@ def another_photo_button() -> None:
         t("Another photo"),
         icon=":material/shuffle:",
         key="learn_another",
-        on_click=state.count_up,
-        args=(_PHOTO_COUNTER,),
+        on_click=_take_next_photo,
     )
+
+
+def _take_next_photo() -> None:
+    page_state().learn.photo_index += 1
 
 
 _HEIGHT = 240  # pixels

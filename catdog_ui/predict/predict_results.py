@@ -20,8 +20,9 @@ from catdog_core.imaging import decode
 from .. import loaders, widgets
 from ..i18n import escape, say, t
 from ..learn.glossary_view import show_terms
+from ..session import InputPhoto
 from . import activations_view, predict_panels
-from .predict_inputs import InputPhoto, ModelChoice
+from .predict_inputs import ModelChoice
 from .predict_panels import HeatMaps
 
 if TYPE_CHECKING:

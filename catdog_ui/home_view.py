@@ -83,7 +83,7 @@ def show_steps(available_datasets: list[Dataset], trained: list[Run]) -> None:
 
 
 def show_datasets_and_runs(available_datasets: list[Dataset], trained: list[Run]) -> None:
-    """The datasets and runs of this lab, each with a way to it."""
+    """Draw the datasets and runs of this lab, each with a way to it."""
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader(t("Datasets"), anchor=False)
@@ -104,7 +104,7 @@ def show_datasets_and_runs(available_datasets: list[Dataset], trained: list[Run]
 
 
 def show_pages() -> None:
-    """What each page is for, with a link."""
+    """Say what each page is for, with a link."""
     st.subheader(t("What you find here"), anchor=False)
     with st.grid(3, min_column_width=180, gap="medium"):
         for page, name, icon, about in _PAGES:
@@ -272,7 +272,7 @@ _TOUR_STEPS = (
 
 
 def tour_button() -> None:
-    """A button that opens the tour, where it is closed."""
+    """Draw a button that opens the tour, where it is closed."""
     if page_state().tour_step in (None, _TOUR_CLOSED):
         st.button(
             t("Take the tour"),

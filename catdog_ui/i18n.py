@@ -27,7 +27,7 @@ _NUMBERED = re.compile(r"^(\d+)([.)])")
 
 
 def t(message: str, **params: object) -> str:
-    """A sentence in the session's language.
+    """Translate a sentence into the session's language.
 
     Args:
         message: the English sentence, a literal, with named fields for the numbers.
@@ -37,18 +37,18 @@ def t(message: str, **params: object) -> str:
 
 
 def say(error: CatDogError) -> str:
-    """What an error of the core says, in the session's language, as plain text."""
+    """Return an error's sentence in the session's language, as plain text."""
     return t(error.message, **error.params)
 
 
 def escape(name: object) -> str:
-    """A name made by users, safe inside labels and captions, which render Markdown."""
+    """Escape a name made by users for labels and captions, which render Markdown."""
     line = _MARKDOWN.sub(r"\\\1", " ".join(str(name).split()))
     return _NUMBERED.sub(r"\1\\\2", line)
 
 
 def language() -> str:
-    """The session's language code; English where there is no session."""
+    """Return the session's language code; English where there is no session."""
     if not st.runtime.exists():
         return "en"
     chosen = page_state().language

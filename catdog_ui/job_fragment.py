@@ -33,7 +33,7 @@ def watch_job(key: str, draw: Draw, seconds: float = 0.5) -> None:
 
 
 def is_running(key: str) -> bool:
-    """Whether a job of this key is at work."""
+    """Return whether a job of this key is at work."""
     job = jobs.get_job(key)
     return job is not None and job.status == "running"
 
@@ -77,9 +77,9 @@ def background_result(
     work: Callable[[Job], Result],
     count: int,
     quick: int,
-    words: str,
+    message: str,
 ) -> Result | None:
-    """What a piece of work comes to; while it is at it, None and a bar with a button that stops it.
+    """Return the result of a piece of work; None while it is at it, with a bar that stops it.
 
     The page stays usable meanwhile, and is drawn anew in the end. A result is kept in the session
     until another one is asked for in its slot.
@@ -90,7 +90,7 @@ def background_result(
         work: tells the job its progress and ends early, with what there is, when it is stopped.
         count: how many photos it is about.
         quick: up to so many are done at once, without a job.
-        words: what is said meanwhile, in the session's language.
+        message: what is said meanwhile, in the session's language.
 
     Raises:
         CatDogError: the work failed.
@@ -103,10 +103,10 @@ def background_result(
             jobs.forget_job(name)
             state.result, state.error = job.result, job.error
         elif job is None and count <= quick:
-            state.result, state.error = _run_inline(work, words), None
+            state.result, state.error = _run_inline(work, message), None
         else:
             _begin_work(state, key, name, work, job)
-            watch_job(name, lambda now: _draw_progress(now, words, name))
+            watch_job(name, lambda now: _draw_progress(now, message, name))
             return None
         state.finished = key
     if state.error is not None:
@@ -132,19 +132,19 @@ def _begin_work(
     jobs.start_background_job(name, work, action=None)
 
 
-def _run_inline(work: Callable[[Job], Result], words: str) -> Result:
-    with st.spinner(words):
+def _run_inline(work: Callable[[Job], Result], message: str) -> Result:
+    with st.spinner(message):
         return work(Job(""))
 
 
-def _draw_progress(job: Job | None, words: str, name: str) -> None:
+def _draw_progress(job: Job | None, message: str, name: str) -> None:
     if job is None or job.status != "running":
         return
-    progress_row(job, _progress_text(job, words), f"stop_{name}")
+    progress_row(job, _progress_text(job, message), f"stop_{name}")
 
 
-def _progress_text(job: Job, words: str) -> str:
+def _progress_text(job: Job, message: str) -> str:
     if not job.total:
-        return words
+        return message
     count = t("{done:,} of {n:,}", done=job.done, n=job.total)
-    return f"{words} {count}"
+    return f"{message} {count}"

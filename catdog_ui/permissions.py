@@ -33,7 +33,7 @@ _lock = threading.Lock()
 
 
 def current_visitor() -> Visitor | None:
-    """Who the present session belongs to; None outside of one, such as in a job's thread."""
+    """Return who the session belongs to; None outside of one, such as in a job's thread."""
     context = get_script_run_ctx(suppress_warning=True)
     if context is None or not access.load_access_settings().shared:
         return None
@@ -51,7 +51,7 @@ def _role_of_code() -> Role | None:
 
 
 def signed_in_email() -> str:
-    """The e-mail address that signed in, empty where none did or it gives no role."""
+    """Return the e-mail address that signed in, empty where none did or it has no role."""
     try:
         return access.verified_address(st.user)
     except AccessError:
@@ -68,7 +68,7 @@ def _sign_in_refusal() -> AccessError | None:
 
 
 def render_visitor_panel() -> None:
-    """In the sidebar of a shared lab: who one is, and how to become more."""
+    """Draw who one is in a shared lab, and how to get a role; for the sidebar."""
     if not access.load_access_settings().shared:
         return
     who = current_visitor()
@@ -91,7 +91,7 @@ def render_visitor_panel() -> None:
 
 
 def render_role_notice() -> None:
-    """At the top of each page, for who may only look: what is off, and how to have it on."""
+    """Say at the top of a page what is off for who may only look, and how to have it on."""
     if access.load_access_settings().shared and (refused := _sign_in_refusal()):
         st.warning(escape(say(refused)), icon=":material/no_accounts:")
     if (
@@ -109,7 +109,7 @@ def render_role_notice() -> None:
 def permission_kwargs(
     action: Action | None, owner: str | None = None, disabled: bool = False, help: str | None = None
 ) -> dict[str, Any]:
-    """`disabled` and `help` of a button: off, with the reason, for who may not do what it does.
+    """Return `disabled` and `help` of a button: off, with the reason, where it is not allowed.
 
     The guard in the core says no all the same; this only saves the click.
 

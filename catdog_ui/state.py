@@ -21,7 +21,7 @@ CARRIED_PARAMS = ("lang", "dataset", "run", "runs")
 
 
 def link_query(**changes: str) -> dict[str, str]:
-    """The query of a link to another page: what is carried, with some values changed."""
+    """Return the query of a link to another page: what is carried, with some values changed."""
     query_params = {
         name: st.query_params[name] for name in CARRIED_PARAMS if name in st.query_params
     }

@@ -92,7 +92,7 @@ def _show_error_once(key_suffix: str) -> None:
 
 
 def render_trash_panel() -> None:
-    """The trash, folded away; nothing where it is empty."""
+    """Draw the trash, folded away; nothing where it is empty."""
     _show_error_once(_PANEL)
     entries = trash.list_trash()
     if not entries:

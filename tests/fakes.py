@@ -41,7 +41,8 @@ def page_state(app: AppTest) -> PageState:
     """What the pages of a session keep beside the values of widgets; to read or to change."""
     if session.PAGE_STATE_KEY not in app.session_state:
         app.session_state[session.PAGE_STATE_KEY] = PageState()
-    return app.session_state[session.PAGE_STATE_KEY]
+    state: PageState = app.session_state[session.PAGE_STATE_KEY]
+    return state
 
 
 def run_cli(capsys: Any, *arguments: Any) -> tuple[int, str, str]:

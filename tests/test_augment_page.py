@@ -220,7 +220,7 @@ def test_a_model_answers_for_each_variant(monkeypatch):
     predictions = augment_panels.ask_model(VariantSet([photo] * 20, [], [""] * 20), photo)
     assert predictions.answers[0] == "cats 86%" and predictions.answers[-1] == "dogs 90%"
     assert sum(predictions.labels) == 10  # from 54 % up
-    assert predictions.original == pytest.approx([0.9, 0.1])
+    assert predictions.original_probabilities == pytest.approx([0.9, 0.1])
 
 
 def test_the_contact_sheet_is_a_picture_or_a_pdf():

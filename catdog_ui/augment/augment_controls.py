@@ -54,44 +54,49 @@ _OPEN_GROUPS = 2  # the notes' own settings; the others are a click away
 
 
 def augmentation_settings() -> Augmentation:
-    """What the controls are set to, known before they are drawn; a link's settings on arrival."""
+    """Return the controls' settings before they are drawn; on arrival, those of a link."""
     _follow_address()
     return current_settings()
 
 
-def show_controls(now: Augmentation, dataset: Dataset | None) -> None:
+def show_controls(settings: Augmentation, dataset: Dataset | None) -> None:
     """Draw the controls, set to what `augmentation_settings` gave."""
-    _preset_controls(now)
-    setting_warnings = warnings.list_setting_warnings(now, dataset.classes if dataset else ())
+    _preset_controls(settings)
+    setting_warnings = warnings.list_setting_warnings(settings, dataset.classes if dataset else ())
     for index, (title, names) in enumerate(_GROUPS):
         _control_group(
             t(title),
             names,
             index < _OPEN_GROUPS,
-            now,
+            settings,
             [q for q in setting_warnings if q.setting in names],
         )
-    _write_address(now)
+    _write_address(settings)
 
 
 def current_settings() -> Augmentation:
-    """What the controls are set to, before or after they are drawn."""
+    """Return what the controls are set to, before or after they are drawn."""
     return parse_settings(Augmentation, forms.form_values(Augmentation, KEY))
 
 
 def fill_controls(settings: Augmentation) -> None:
-    """Set the controls, before they are drawn."""
+    """Set the controls before they are drawn.
+
+    Streamlit refuses to set a widget's value once the widget is drawn, so buttons call this as
+    their callback, which runs before the page does.
+    """
     forms.fill_form(Augmentation, KEY, settings.model_dump())
 
 
 def reset_controls() -> None:
-    """Back to the class notes' own settings."""
+    """Set the controls back to the class notes' own settings."""
     fill_controls(Augmentation())
 
 
-def _preset_controls(now: Augmentation) -> None:
+def _preset_controls(settings: Augmentation) -> None:
+    # The buttons show the preset that the sliders stand at, so they follow these at each run.
     st.session_state[_PRESET_KEY] = next(
-        (name for name, preset in PRESETS.items() if preset == now), None
+        (name for name, preset in PRESETS.items() if preset == settings), None
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
@@ -103,7 +108,7 @@ def _preset_controls(now: Augmentation) -> None:
             label_visibility="collapsed",
             wrap=True,
         )
-        share_popover(now, fill_controls)
+        share_popover(settings, fill_controls)
 
 
 def _apply_preset() -> None:
@@ -116,14 +121,16 @@ def _control_group(
     title: str,
     names: tuple[str, ...],
     is_open: bool,
-    now: Augmentation,
+    settings: Augmentation,
     setting_warnings: Sequence[SettingWarning],
 ) -> None:
     key = f"augment_group_{names[0]}"
     if key not in st.session_state:
-        is_open = is_open or any(getattr(now, n) != getattr(PRESETS["none"], n) for n in names)
+        is_open = is_open or any(getattr(settings, n) != getattr(PRESETS["none"], n) for n in names)
     with st.expander(title, expanded=is_open, key=key):
-        forms.settings_form(Augmentation, KEY, names, columns=2, disabled=_unused_settings(now))
+        forms.settings_form(
+            Augmentation, KEY, names, columns=2, disabled=_unused_settings(settings)
+        )
         if "mixup_alpha" in names:
             st.caption(
                 t(
@@ -141,9 +148,9 @@ def _control_group(
             st.caption(f":material/help: {t(question.text, **params)}")
 
 
-def _unused_settings(now: Augmentation) -> tuple[str, ...]:
-    unused = [] if now.fill_mode == "constant" else ["cval"]
-    return (*unused, *([] if now.erasing_probability else ["erasing_area"]))
+def _unused_settings(settings: Augmentation) -> tuple[str, ...]:
+    unused = [] if settings.fill_mode == "constant" else ["cval"]
+    return (*unused, *([] if settings.erasing_probability else ["erasing_area"]))
 
 
 def _follow_address() -> None:
@@ -183,11 +190,11 @@ def _write_address(settings: Augmentation) -> None:
 FillControls = Callable[[Augmentation], None]
 
 
-def share_popover(now: Augmentation, fill: FillControls) -> None:
+def share_popover(settings: Augmentation, fill: FillControls) -> None:
     """Draw the button that opens all this.
 
     Args:
-        now: the settings as they stand.
+        settings: the settings as they stand.
         fill: sets the page's controls.
     """
     with st.popover(t("My presets"), icon=":material/bookmark:"):
@@ -195,15 +202,15 @@ def share_popover(now: Augmentation, fill: FillControls) -> None:
         if state.preset_error is not None:
             st.error(escape(say(state.preset_error)), icon=":material/error:")
             state.preset_error = None
-        _save_controls(now)
+        _save_controls(settings)
         _saved_presets(fill)
         trash_view.offer_undo(key_suffix="presets")
         st.divider()
         st.caption(t("A link to these settings; the page's address is the same:"))
-        st.code(_settings_link(now), language=None, wrap_lines=True)
+        st.code(_settings_link(settings), language=None, wrap_lines=True)
         st.download_button(
             t("Download as a file"),
-            _preset_json(now),
+            _preset_json(settings),
             file_name=f"{files.slugify(_preset_name() or 'augmentation')}.json",
             mime="application/json",
             icon=":material/download:",
@@ -220,26 +227,26 @@ def share_popover(now: Augmentation, fill: FillControls) -> None:
         )
 
 
-def _settings_link(now: Augmentation) -> str:
+def _settings_link(settings: Augmentation) -> str:
     """The address of this page with the settings that differ from the defaults."""
     address = urlsplit(st.context.url or "")
-    query = urlencode(url_params.settings_to_query(now))
+    query = urlencode(url_params.settings_to_query(settings))
     return urlunsplit((address.scheme, address.netloc, address.path, query, ""))
 
 
-def _preset_json(now: Augmentation) -> str:
+def _preset_json(settings: Augmentation) -> str:
     """A preset's file; a name that is unfit, which is said on saving, does not stand in its way."""
     try:
-        return presets.dump_preset(_preset_name(), now)
+        return presets.dump_preset(_preset_name(), settings)
     except SettingsError:
-        return presets.dump_preset(t("My settings"), now)
+        return presets.dump_preset(t("My settings"), settings)
 
 
 def _preset_name() -> str:
     return str(st.session_state.get(_NAME_KEY, "")).strip()
 
 
-def _save_controls(now: Augmentation) -> None:
+def _save_controls(settings: Augmentation) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(
             t("Name"),
@@ -252,14 +259,14 @@ def _save_controls(now: Augmentation) -> None:
             "augment_preset_save",
             "keep presets",
             _save_preset,
-            now,
+            settings,
             icon="bookmark_add",
         )
 
 
-def _save_preset(now: Augmentation) -> None:
+def _save_preset(settings: Augmentation) -> None:
     try:
-        presets.save_preset(_preset_name(), now, replace=True)  # the button has said so
+        presets.save_preset(_preset_name(), settings, replace=True)  # the button has said so
     except CatDogError as error:
         page_state().augment.preset_error = error
     else:

@@ -49,7 +49,7 @@ class SubjectPhoto:
 
 
 def render_augment_page(dataset: Dataset | None) -> None:
-    """The photo and its controls beside 20 variants; a moved slider redraws only this part."""
+    """Draw a photo and its controls beside 20 variants of it, in a fragment of its own."""
     guarded_fragment(_render_page)(dataset)
 
 
@@ -249,13 +249,15 @@ def _partners(dataset: Dataset, seed: int, count: int) -> list[tuple[Photo, int]
 
 def _variant_gallery(variants: VariantSet, settings: Augmentation) -> None:
     long = st.session_state.get(_VALUES_KEY, False)
-    captions = list(variants.answers) or ["" for _ in variants.words]
+    captions = list(variants.answers) or ["" for _ in variants.descriptions]
     if long:
-        captions = [f"{a}\n{b}".strip() for a, b in zip(captions, variants.words, strict=True)]
+        captions = [
+            f"{a}\n{b}".strip() for a, b in zip(captions, variants.descriptions, strict=True)
+        ]
     gallery.image_grid(
         [decode.encode_photo(photo) for photo in variants.photos],
         captions=captions if any(captions) else None,
-        tooltips=variants.words,
+        tooltips=variants.descriptions,
         alts=[t("Variant {n}", n=n + 1) for n in range(len(variants.photos))],
         colors=[class_color(label) for label in variants.labels] or None,
         least=60,  # four rows of five on a telephone too
@@ -293,7 +295,7 @@ def _contact_sheet(
     """The variants as one picture or a PDF; made when asked for, as matplotlib is slow to load."""
     file = io.BytesIO()
     plots.write_contact_sheet(
-        list(zip(variants.photos, variants.drawn, strict=True)),
+        list(zip(variants.photos, variants.transforms, strict=True)),
         file,
         kind=kind,
         originals=[original],

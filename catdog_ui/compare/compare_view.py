@@ -29,7 +29,7 @@ MAX_RUNS = len(charts.RUN_SYMBOLS)
 
 
 def choose_view() -> str:
-    """Runs or groups of them; an address that names a group opens these."""
+    """Let the user choose runs or groups of them; an address with a group opens groups."""
     names = {"runs": t("Runs side by side"), "experiments": t("Experiments and sweeps")}
     if COMPARE_VIEW_KEY not in st.session_state:
         start = "experiments" if st.query_params.get("group") else "runs"
@@ -48,7 +48,7 @@ def choose_view() -> str:
 
 
 def show_no_runs() -> None:
-    """What to do where nothing has been trained."""
+    """Say what to do where nothing has been trained."""
     st.info(t("There is nothing to compare yet: no run has been trained."))
     st.page_link(
         "pages/3_Train.py",
@@ -60,7 +60,7 @@ def show_no_runs() -> None:
 
 
 def render_run_comparison(runs: Sequence[Run]) -> None:
-    """The chosen runs with their curves, verdicts and settings, and the care of one run."""
+    """Draw the chosen runs' curves, verdicts and settings, and what can be done with one."""
     chosen = choose_runs(runs)
     if chosen:
         show_curves(chosen)
@@ -100,7 +100,7 @@ def choose_runs(runs: Sequence[Run]) -> list[Run]:
 
 
 def show_curves(chosen: Sequence[Run]) -> None:
-    """Accuracy and loss of the chosen runs, overlaid."""
+    """Draw accuracy and loss of the chosen runs, overlaid."""
     shown = [run for run in chosen if run.training and run.epochs]
     if not shown:
         st.info(t("None of the chosen runs has a whole epoch yet; curves appear with the first."))
@@ -132,7 +132,7 @@ def show_curves(chosen: Sequence[Run]) -> None:
 
 
 def show_verdicts(chosen: Sequence[Run]) -> None:
-    """What happened in each of the runs, and what to try next."""
+    """Say what happened in each of the runs, and what to try next."""
     for number, run in enumerate(run for run in chosen if run.training and run.epochs):
         verdict = histories.diagnose_run(run)
         _, color, icon = captions.VERDICTS[verdict.kind]
@@ -147,7 +147,7 @@ def show_verdicts(chosen: Sequence[Run]) -> None:
 
 
 def show_run_table(chosen: Sequence[Run]) -> None:
-    """One row a run: what it was, what came of it, and only the settings that differ."""
+    """Draw one row a run: its results, and only the settings in which the runs differ."""
     rows = [run for run in chosen if run.training]
     different = format_text.differing_settings(rows)
     augmented = format_text.differs_in_augmentation(rows)

@@ -84,7 +84,7 @@ def render_group_form() -> None:
 
 
 def show_missing_ray() -> None:
-    """What to install for several runs at once, and what goes without."""
+    """Say what to install for several runs at once, and what goes without."""
     if not ray_session.is_installed():
         st.info(
             t(
@@ -98,7 +98,7 @@ def show_missing_ray() -> None:
 
 
 def asha_text(asha: Asha, epochs: int) -> str:
-    """What early stopping of trials does, in a sentence."""
+    """Say what early stopping of trials does, in a sentence."""
     rungs = asha.rungs(epochs)
     if not rungs:
         return t(
@@ -129,7 +129,7 @@ def _plan_sweep(dataset: Dataset) -> GroupPlan | None:
         **(augmentation.model_dump() if augmentation else {}),
     }
     varied = grid_form.choose_grid(base)
-    if not any(varied.values()):
+    if not (varied["settings"] or varied["augmentation"]):
         st.info(t("Choose at least one setting to vary."))
         return None
     grid = grids.parse_grid({**varied, **grid_form.choose_search(varied)})
@@ -243,7 +243,7 @@ def _shared_training(names: list[str], disabled: Sequence[str] = ()) -> Training
         page_state().compare.filled_recipe = model
         rate = RECIPES[model].training.learning_rate
         forms.fill_form(Training, KEY, {"learning_rate": rate})
-    shown: dict[str, Any] = forms.settings_form(Training, KEY, names, columns=2, disabled=disabled)
+    shown = forms.settings_form(Training, KEY, names, columns=2, disabled=disabled)
     recipe = RECIPES[shown.get("model", model)].training
     return parse_settings(Training, {**recipe.model_dump(), **shown}, t("the form"))
 

@@ -37,7 +37,7 @@ _PLOTLY_CONFIG = {"displaylogo": False, "displayModeBar": False}
 
 
 def render_groups(all_groups: Sequence[Group]) -> None:
-    """The group that is chosen, and the form of a new one."""
+    """Draw the group that is chosen, and the form of a new one."""
     if all_groups:
         group = _choose_group(all_groups)
         # Between two runs that train one after another there is a moment without any.
@@ -242,9 +242,9 @@ def _grid_text(grid: Grid, epochs: int) -> str:
     return f"{how} {group_form.asha_text(grid.asha, epochs)}" if grid.asha else how
 
 
-def _table_columns(group: Group) -> dict[str, dict[str, Any]]:
+def _table_columns(group: Group) -> run_table.ExtraColumns:
     """What the table tells of each run beside its settings and results."""
-    columns_by_run: dict[str, dict[str, Any]] = {}
+    columns_by_run: dict[str, dict[str, run_table.CellValue]] = {}
     for run in group.runs:
         trial = group.trials[run.id]
         columns_by_run[run.id] = {t("Status"): t(TRIAL_STATUS_NAMES[trial.status])}

@@ -19,7 +19,7 @@ _KEY = "history_file"
 
 
 def render_history_import() -> None:
-    """A folded place for the file; the run that is made of it is chosen at once."""
+    """Draw a folded form for the file; the run that is made of it is chosen at once."""
     state = page_state().compare
     if state.imported_history:
         name, state.imported_history = state.imported_history, ""

@@ -31,12 +31,13 @@ SIGNIFICANCE_LEVEL = 0.05
 DEFAULT_RUNS = 3
 """How many of the best are laid over each other where none is chosen."""
 
-ExtraColumns = Mapping[str, Mapping[str, Any]]
+CellValue = str | int | float | None
+ExtraColumns = Mapping[str, Mapping[str, CellValue]]
 """More columns of a table, by run id and title."""
 
 
 def show_parallel_coordinates(members: Sequence[Run], key: str, more: ExtraColumns) -> None:
-    """The chart of parallel coordinates and the table below it.
+    """Draw the chart of parallel coordinates and the table below it.
 
     Args:
         members: the runs of a sweep, or those ticked.
@@ -88,7 +89,7 @@ def show_parallel_coordinates(members: Sequence[Run], key: str, more: ExtraColum
 
 
 def picked_run_ids(selection: Any) -> list[str]:
-    """The ids of the runs whose points were clicked or lie in a box drawn on the chart."""
+    """Return the ids of the runs that were clicked or lie in a box drawn on the chart."""
     points = (selection or {}).get("selection", {}).get("points", [])
     custom_data = [point.get("customdata") for point in points]
     return list(
@@ -103,7 +104,7 @@ def show_result_table(
     more: ExtraColumns,
     first: int = DEFAULT_RUNS,
 ) -> None:
-    """A row a run with what differs and what came of it, and buttons to go on from there.
+    """Draw a row a run: what differs, its result, and buttons to go on from there.
 
     Args:
         table: the runs.

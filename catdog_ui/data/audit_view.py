@@ -74,7 +74,7 @@ _KIND_EXPLANATIONS = {
 
 
 def show_health(dataset: Dataset) -> None:
-    """The section: the check, at once or on request; findings by kind, with their photos."""
+    """Draw the health check, at once or on request: findings by kind, with their photos."""
     st.subheader(t("Is the data sound?"), anchor=False)
     st.caption(
         t(
@@ -89,7 +89,7 @@ def show_health(dataset: Dataset) -> None:
 
 
 def get_known_findings(dataset: Dataset) -> list[Finding] | None:
-    """What was found in the dataset as it is now, if this session has looked."""
+    """Return the findings of the dataset as it is now, None where it was not checked."""
     return page_state().data.findings.get(_get_dataset_state(dataset))
 
 
@@ -230,27 +230,27 @@ _MAX_CLASSES = 4  # of a group that are offered as the right one
 
 
 def items_by_file(dataset: Dataset) -> Items:
-    """The photos of a dataset by their names."""
+    """Return the photos of a dataset by their names."""
     return {item.file: item for item in dataset.items()}
 
 
 def finding_key(finding: Finding) -> str:
-    """A name for the widgets of a finding."""
+    """Return the part of the widgets' keys that stands for a finding."""
     return edit_actions.hash_key("\0".join((finding.kind, *finding.files)))
 
 
 def keep_all(finding: Finding) -> list[PhotoEdit]:
-    """The choices by which the check tells no more of a finding."""
+    """Return the edits that keep all photos of a finding, which is not shown again."""
     return [PhotoEdit(file, "keep", finding.kind) for file in finding.files]
 
 
 def exclude_all(finding: Finding) -> list[PhotoEdit]:
-    """The choices that leave all photos of a finding out."""
+    """Return the edits that exclude all photos of a finding."""
     return [PhotoEdit(file, "exclude") for file in finding.files]
 
 
 def keep_one(items: Items, finding: Finding, label: int | None = None) -> list[PhotoEdit]:
-    """The choices that leave one photo of a group: in training, if there is one; the largest.
+    """Return the edits that keep one photo of a group: of training if possible, the largest.
 
     Args:
         items: the dataset's photos by name.
@@ -266,7 +266,7 @@ def keep_one(items: Items, finding: Finding, label: int | None = None) -> list[P
 
 
 def show_group_actions(dataset: Dataset, items: Items, finding: Finding) -> None:
-    """The buttons of one group of photos that are alike."""
+    """Draw the buttons of one group of photos that are alike."""
     name = finding_key(finding)
     with st.container(horizontal=True, gap="small"):
         if finding.kind in _LABEL_KINDS:
@@ -298,7 +298,7 @@ def show_group_actions(dataset: Dataset, items: Items, finding: Finding) -> None
 def show_bulk_actions(
     dataset: Dataset, items: Items, kind: str, findings: Sequence[Finding]
 ) -> None:
-    """The buttons that decide about all findings of a kind at once."""
+    """Draw the buttons that decide about all findings of a kind at once."""
     findings = [each for each in findings if all(file in items for file in each.files)]
     count = len(findings)
     if count < 2 or kind == "imbalance":

@@ -28,7 +28,7 @@ def show_batch(dataset: Dataset) -> None:
 
 
 def draw_batch_items(items: list[Item], seed: int) -> list[Item]:
-    """A batch drawn at random across the classes, as the training draws it."""
+    """Return a batch drawn at random across the classes, as the training draws it."""
     order = np.random.default_rng(seed).permutation(len(items))[:BATCH_SIZE]
     return [items[index] for index in order]
 
@@ -36,7 +36,7 @@ def draw_batch_items(items: list[Item], seed: int) -> list[Item]:
 def encode_labels(
     numbers: NDArray[np.int64], classes: int
 ) -> dict[str, NDArray[np.float32] | None]:
-    """Labels as `ImageDataGenerator` gives them under each class mode, float32.
+    """Return labels as `ImageDataGenerator` gives them under each class mode, float32.
 
     Shapes: binary (B,), categorical (B, classes) one-hot, sparse (B,). Binary is None where there
     are more than two classes.

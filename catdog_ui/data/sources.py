@@ -26,7 +26,7 @@ KINDS: dict[str, tuple[str, str, Callable[[str], None]]]
 
 
 def show_sources(first_kind: str = "secondary") -> None:
-    """All sources, one of them open.
+    """Draw all sources, one of them open.
 
     Args:
         first_kind: of the buttons that need no file, "primary" where there is no dataset yet.
@@ -106,7 +106,7 @@ def _folder_card(_kind: str) -> None:
 
 
 def archive_card(_kind: str) -> None:
-    """A zip or tar: uploaded, looked into, and unpacked on a second click."""
+    """Draw an uploader for a zip or tar; it is inspected, and unpacked on a second click."""
     show_heading(t("A zip or tar of photos"))
     st.caption(t("It is unpacked into the lab's own workspace, after a check of what is inside."))
     file = st.file_uploader(
@@ -145,7 +145,7 @@ def _inspect_archive(file: UploadedFile) -> Preview:
 
 
 def photos_card(_kind: str) -> None:
-    """A pile of photos by class, added to in rounds, and made a dataset at the end."""
+    """Draw uploaders for photos class by class, of which a dataset is made at the end."""
     show_heading(t("Photos, class by class"))
     st.caption(
         t(

@@ -38,7 +38,7 @@ _WHY_TEXT = N_(
 
 
 def show_split(dataset: Dataset) -> None:
-    """The section: the split as it is, and a form for another one."""
+    """Draw the split as it is, and a form for another one."""
     st.subheader(t("Who trains, who is asked?"), anchor=False)
     st.markdown(t(_WHY_TEXT))
     with st.grid(2, min_column_width=340, gap="large"):
@@ -162,7 +162,7 @@ _MODES = {
 
 
 def show_labels(dataset: Dataset) -> None:
-    """The section: numbers of the classes, their order, and the class modes side by side."""
+    """Draw the numbers of the classes, their order, and the class modes side by side."""
     st.subheader(t("From names to numbers"), anchor=False)
     st.markdown(
         t(
@@ -180,7 +180,7 @@ def show_labels(dataset: Dataset) -> None:
 
 
 def sample_photos(dataset: Dataset) -> list[Item]:
-    """A few training photos that can be read, class after class, in a mixed order."""
+    """Return a few training photos that can be read, class after class, in a mixed order."""
     of_class: list[list[Item]] = [[] for _ in dataset.classes]
     for item in dataset.items("train"):
         of_class[item.label].append(item)
@@ -299,7 +299,7 @@ def _show_modes(dataset: Dataset, numbers: NDArray[Any]) -> None:
 
 
 def format_array(labels: NDArray[np.float32]) -> str:
-    """A label array as numpy prints it, in few characters where it is wide."""
+    """Return a label array as numpy prints it, in few characters where it is wide."""
     text = np.array2string(labels, threshold=80, edgeitems=3, max_line_width=44)
     return f">>> labels.shape\n{labels.shape}\n>>> print(labels)\n{text}"
 

@@ -32,7 +32,7 @@ def show_photo_cards(
     rows: Rows,
     key: str,
 ) -> None:
-    """Photos of a table by row number, some a page, each with its answer and buttons.
+    """Draw photos of a table by row number, some a page, with their answers and buttons.
 
     A photo that is chosen redraws these cards alone, a decision the whole page.
 

@@ -312,7 +312,7 @@ _PHOTO_LISTS = {
 def show_photos(
     subject: EvaluationSubject, table: PredictionTable, result: ThresholdMetrics, threshold: float
 ) -> None:
-    """The lists of photos that tell most, one at a time."""
+    """Draw the lists of photos that tell most, one at a time."""
     st.subheader(t("The photos behind it"), anchor=False)
     st.session_state.setdefault(LIST_KEY, "loss")  # a click on the matrix sets it, too
     kind = widgets.choose_one(
@@ -341,7 +341,7 @@ def _list_key(kind: str) -> str:
 
 
 def choose_cell(classes: Sequence[str]) -> None:
-    """The callback of a click on the matrix: open the cell, or close it."""
+    """Open the cell of the matrix that was clicked; the chart's callback."""
     points = st.session_state[_MATRIX_KEY].selection.points
     if points:
         truth, guess = points[0]["customdata"][:2]
@@ -349,7 +349,7 @@ def choose_cell(classes: Sequence[str]) -> None:
 
 
 def choose_confusion(classes: Sequence[str], listed: Sequence[tuple[int, int, int]]) -> None:
-    """The callback of a line of the list of mistakes: open its cell."""
+    """Open the cell of the mistake whose line was clicked; the table's callback."""
     for row in st.session_state[_CONFUSIONS_KEY].selection.rows:
         truth, guess, _ = listed[row]
         _open_cell(classes[truth], classes[guess])
@@ -363,7 +363,7 @@ def _open_cell(truth: str, guess: str) -> None:
 
 
 def opened_cell(classes: Sequence[str]) -> tuple[int, int] | None:
-    """The cell that is open, as (true class, answer)."""
+    """Return the cell that is open, as (true class, answer)."""
     if st.session_state.get(LIST_KEY) != "cell":
         return None
     names = (st.session_state.get(key) for key in (TRUTH_KEY, GUESS_KEY))
@@ -445,7 +445,7 @@ _COMPARISON_LISTS = {
 
 
 def show_comparison(subject: EvaluationSubject, table: PredictionTable, threshold: float) -> None:
-    """The section: the other model, the counts, the sentence and the photos."""
+    """Draw a comparison with another model: counts, a sentence and the photos."""
     st.subheader(t("Against another model"), anchor=False)
     other = _choose_other(subject)
     if other is None:

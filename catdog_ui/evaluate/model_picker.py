@@ -47,16 +47,16 @@ class EvaluationSubject:
 
     @property
     def key(self) -> str:
-        """Names the pass; one at a time."""
+        """The key of the background job that asks the model; one runs at a time."""
         return f"evaluate-{self.run.id}-{self.dataset.id}-{self.split}"
 
     @property
-    def asked(self) -> tuple[Path, Dataset, str]:
-        """The run's folder, the dataset and the part: what the core calls these."""
+    def core_arguments(self) -> tuple[Path, Dataset, str]:
+        """The run's folder, the dataset and the split: what functions of the core take."""
         return self.run.folder, self.dataset, self.split
 
-    def written(self) -> int:
-        """When the dataset's record was last written: it tells that it must be read anew."""
+    def record_mtime(self) -> int:
+        """Return when the dataset's record was last written, in ns: 0 where it is gone."""
         path = datasets.datasets_folder() / self.dataset.id / "dataset.json"
         return path.stat().st_mtime_ns if path.is_file() else 0
 
@@ -67,14 +67,16 @@ class EvaluationSubject:
             draw: called with this subject and `args`.
             args: whatever else it needs.
         """
-        guarded_fragment(_redraw)(self, self.written(), draw, *args)
+        guarded_fragment(_redraw)(self, self.record_mtime(), draw, *args)
 
 
 def _redraw(
-    subject: EvaluationSubject, written: int, draw: Callable[..., None], *args: Any
+    subject: EvaluationSubject, record_mtime: int, draw: Callable[..., None], *args: Any
 ) -> None:
-    if subject.written() != written:
-        st.rerun()  # something was decided about the photos
+    # A button of a fragment redraws the fragment alone; after an edit of the dataset, all that the
+    # page shows of it is out of date.
+    if subject.record_mtime() != record_mtime:
+        st.rerun()
     draw(subject, *args)
 
 
@@ -115,18 +117,18 @@ def choose_subject() -> EvaluationSubject | None:
 
 
 def fitting_datasets(run: Run) -> list[Dataset]:
-    """The datasets whose classes a run's model knows, its own first."""
+    """Return the datasets whose classes a run's model knows, its own first."""
     every = [d for d in datasets.list_datasets() if set(d.classes) == set(run.classes)]
     return sorted(every, key=lambda dataset: not is_training_dataset(run, dataset))
 
 
 def is_training_dataset(run: Run, dataset: Dataset) -> bool:
-    """Whether a run was trained with this dataset, or with one of the very same photos."""
+    """Return whether a run was trained with this dataset, or with one of the very same photos."""
     return dataset.id == run.dataset_id or dataset.fingerprint == run.dataset_fingerprint
 
 
 def comparable_models(run: Run) -> list[Run]:
-    """All other models that tell the same classes apart, the newest runs first."""
+    """Return all other models that tell the same classes apart, the newest runs first."""
     return [
         other
         for other in [*runs.list_runs(), *other_models()]
@@ -135,14 +137,14 @@ def comparable_models(run: Run) -> list[Run]:
 
 
 def other_models() -> list[Run]:
-    """The models that were not trained here: the one that comes with the lab, uploaded ones."""
+    """Return the models that were not trained here: the lab's own and uploaded ones."""
     ready = model_registry.load_default_run()
     own = [replace(ready, name=t("default, comes with the lab"))] if ready else []
     return [*own, *imported_models()]
 
 
 def model_title(run: Run) -> str:
-    """A run's name with its time, or what the model that comes with the lab is called."""
+    """Return a run's name with its time, or the title of the model that comes with the lab."""
     name = truncate_for_display(run.name or run.id)
     return (
         name if is_default_model(run) else f"{name} · {format_text.format_timestamp(run.created)}"
@@ -150,12 +152,12 @@ def model_title(run: Run) -> str:
 
 
 def is_default_model(run: Run) -> bool:
-    """Whether this is the model that comes with the lab."""
+    """Return whether this is the model that comes with the lab."""
     return run.folder == model_registry.default_model_folder()
 
 
 def load_or_request_answers(subject: EvaluationSubject) -> PredictionTable | None:
-    """What the model says of the photos; where that is not known, why, and how to find out."""
+    """Return the answers to the photos; where there are none yet, draw how to get them."""
     stored_predictions = predictions.read_predictions(
         subject.run.folder, subject.dataset, subject.split
     )
@@ -167,7 +169,7 @@ def load_or_request_answers(subject: EvaluationSubject) -> PredictionTable | Non
 
 
 def show_cautions(subject: EvaluationSubject) -> None:
-    """What to keep in mind about figures on these photos."""
+    """Say what to keep in mind about figures on these photos."""
     run, dataset, split = subject.run, subject.dataset, subject.split
     if imported_model_of(run) is not None:
         st.caption(t("Which photos this model has learnt from is not known here."))
@@ -274,17 +276,17 @@ def _run_pass(subject: EvaluationSubject, job: Job) -> None:
 
 
 def imported_models() -> list[Run]:
-    """The models from elsewhere, as the page's choice of models takes them."""
+    """Return the models from elsewhere, as the page's choice of models takes them."""
     return [imported.run for imported in model_registry.list_imported_models()]
 
 
 def imported_model_of(run: Run) -> ImportedModel | None:
-    """The model from elsewhere that stands behind a run, if one does."""
+    """Return the model from elsewhere that stands behind a run, if one does."""
     return model_registry.find_imported_model(run.folder)
 
 
 def import_model() -> None:
-    """The way in for a model file: uploaded, checked, told its classes, then chosen above."""
+    """Draw a form for a model file: uploaded, checked, its classes named, then chosen above."""
     state = page_state().evaluate
     if state.import_error is not None:
         st.error(escape(say(state.import_error)), icon=":material/error:")
@@ -314,7 +316,7 @@ def import_model() -> None:
 
 
 def imported_model_actions(imported: ImportedModel) -> None:
-    """How a chosen model from elsewhere is asked, and the way to let it go."""
+    """Draw how a model from elsewhere is asked, and the button that deletes it."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             t(

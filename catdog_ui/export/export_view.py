@@ -78,7 +78,7 @@ def choose_run() -> Run | None:
 
 
 def show_formats(run: Run) -> None:
-    """A card a format, in their groups; they redraw themselves while one is being made."""
+    """Draw a card a format, in their groups; they redraw themselves while one is being made."""
     shelf = ExportCache(run.folder, run.classes, language())
     if shelf.dataset is None:
         st.caption(
@@ -216,7 +216,7 @@ def _run_export(shelf: ExportCache, kind: str, job: Job) -> Path:
 
 
 def parity_text(parity: dict[str, Any]) -> str:
-    """One or two sentences on a comparison, as `export.parity.measure_parity` tells it."""
+    """Say how far an export's answers differ, by what `export.parity.measure_parity` returns."""
     if "missing" in parity:
         if not parity["missing"]:
             return t("Python cannot run this format, so its answers were not compared.")
@@ -287,7 +287,7 @@ def _report_bytes(run: Run, code: str) -> bytes:
 
 
 def render_bundle_import() -> None:
-    """A place for the zip, and what came of it."""
+    """Draw the uploader for a bundle, and the run it became."""
     st.subheader(t("Bring a run in"), anchor=False)
     st.caption(
         t(

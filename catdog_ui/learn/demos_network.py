@@ -23,7 +23,7 @@ _LAST_LAYER_INPUTS = 36_992  # numbers before the last layer of the notes' netwo
 
 
 def show_convolution(who: LearnerContext) -> None:
-    """A filter on the learner's photo: the sums, and what ReLU leaves of them."""
+    """Draw a filter on the learner's photo: the sums, and what ReLU leaves of them."""
     photo = _load_grey_photo(who)
     if photo is None:
         return
@@ -52,7 +52,7 @@ def show_convolution(who: LearnerContext) -> None:
 
 
 def show_pooling(who: LearnerContext) -> None:
-    """A map of edges, pooled twice, and one of its places in numbers."""
+    """Draw a map of edges, pooled twice, and some of its numbers."""
     photo = _load_grey_photo(who)
     if photo is None:
         return
@@ -72,7 +72,7 @@ def show_pooling(who: LearnerContext) -> None:
 
 
 def show_network_table(who: LearnerContext) -> None:
-    """The table of the notes' networks for any size of photos."""
+    """Draw the table of the notes' networks for any size of photos."""
     name = widgets.choose_one(
         t("Network"),
         {name: name for name in ("notes", "notes-deep")},
@@ -105,7 +105,7 @@ def show_network_table(who: LearnerContext) -> None:
 
 
 def show_dropout(who: LearnerContext) -> None:
-    """A row of numbers in training, with half of them gone."""
+    """Draw a row of numbers in training, with half of them gone."""
     del who
     rate = st.slider(t("Dropped share"), 0.0, 0.9, 0.5, 0.1, key="learn_rate")
     seed = page_state().learn.dropout_seed
@@ -143,7 +143,7 @@ def _drop_others() -> None:
 
 
 def show_sigmoid(who: LearnerContext) -> None:
-    """A sum, pressed into a probability; softmax of two sums says the same."""
+    """Draw a sum, pressed into a probability; softmax of two sums says the same."""
     score = st.slider(t("Sum of the last layer"), -6.0, 6.0, 1.0, 0.1, key="learn_score")
     x = [step / 10 for step in range(-60, 61)]
     probability = numpy_ops.sigmoid(score)
@@ -192,7 +192,7 @@ _NOTES_SECONDS = 20
 
 
 def show_loss(who: LearnerContext) -> None:
-    """The loss of one answer, by the probability the true class got."""
+    """Draw the loss of one answer, by the probability the true class got."""
     probability = st.slider(
         t("Probability given to the true class"), 0.01, 0.99, 0.6, 0.01, key="learn_given"
     )
@@ -221,7 +221,7 @@ def show_loss(who: LearnerContext) -> None:
 
 
 def show_learning_rate(who: LearnerContext) -> None:
-    """Steps down into a valley, too small, fitting or too large."""
+    """Draw steps down into a valley: too small, fitting or too large."""
     rate = st.select_slider(t("Learning rate"), _RATES, 0.2, key="learn_lr")
     weights = numpy_ops.gradient_descent(float(rate))
     x = [step / 20 for step in range(-30, 31)]
@@ -289,7 +289,7 @@ def show_steps(who: LearnerContext) -> None:
 
 
 def show_validation_split(who: LearnerContext) -> None:
-    """The parts of the learner's dataset."""
+    """Draw the parts of the learner's dataset."""
     assert who.dataset is not None
     counts = who.dataset.counts()
     total = sum(sum(row.values()) for row in counts.values())
@@ -308,7 +308,7 @@ def show_validation_split(who: LearnerContext) -> None:
 
 
 def show_result(who: LearnerContext) -> None:
-    """The class's result beside the learner's."""
+    """Draw the class's result beside the learner's."""
     facts, notes = who.facts, run_facts.NOTES_METRICS
     names = {
         "loss": t("training loss"),
@@ -344,7 +344,7 @@ def show_result(who: LearnerContext) -> None:
 
 
 def show_saved_model(who: LearnerContext) -> None:
-    """The size of the learner's model file, and where its bytes go."""
+    """Draw the size of the learner's model file, and where its bytes go."""
     assert who.run is not None
     model = who.run.best_model
     weights = 4 * int(who.facts["parameters"])
@@ -369,7 +369,7 @@ def show_saved_model(who: LearnerContext) -> None:
 
 
 def show_overfitting(who: LearnerContext) -> None:
-    """The two plots of the class, of the learner's run, with the verdict."""
+    """Draw the two plots of the class, of the learner's run, with the verdict."""
     assert who.run is not None and who.run.training is not None
     run = who.run
     curve = charts.LearningCurve(

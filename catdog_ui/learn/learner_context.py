@@ -67,12 +67,12 @@ def choose_context(ask: bool) -> LearnerContext:
 
 
 def escaped_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts for a sentence that is rendered as Markdown: names are plain text in it."""
+    """Return facts for a sentence that is rendered as Markdown: names are plain text in it."""
     return {key: escape(v) if isinstance(v, str) else v for key, v in facts.items()}
 
 
 def current_photo(dataset: Dataset, size: int = SIZE) -> tuple[Item, Photo] | None:
-    """The photo the page shows, (size, size, 3) uint8, with a button for another one."""
+    """Return the photo the page shows, (size, size, 3) uint8, None where none can be read."""
     items = dataset.items("train")
     start = page_state().learn.photo_index
     for step in range(min(_TRIES, len(items))):
@@ -85,7 +85,7 @@ def current_photo(dataset: Dataset, size: int = SIZE) -> tuple[Item, Photo] | No
 
 
 def another_photo_button() -> None:
-    """A button that takes another photo of the dataset."""
+    """Draw a button that takes another photo of the dataset."""
     st.button(
         t("Another photo"),
         icon=":material/shuffle:",
@@ -111,7 +111,7 @@ def draw_curve(
     x_range: Sequence[float] | None = None,
     y_range: Sequence[float] | None = None,
 ) -> None:
-    """A curve and points on it, joined where there are several.
+    """Return a curve and points on it, joined where there are several.
 
     Args:
         x: of the curve.
@@ -142,7 +142,7 @@ def draw_curve(
 def draw_bars(
     names: Sequence[str], values: Sequence[float], own: int, title: str, key: str, alt: str
 ) -> None:
-    """Horizontal bars on a logarithmic axis, the learner's own one in another colour.
+    """Return horizontal bars on a logarithmic axis, the learner's own one in another colour.
 
     Args:
         names: of the bars, plain text.

@@ -44,7 +44,7 @@ class ModelChoice:
     dataset_id: str = ""
 
     def load(self) -> Predictor:
-        """The model itself. Raises ModelError."""
+        """Load the model. Raises ModelError."""
         if self.model is not None:
             return self.model
         assert self.path is not None
@@ -130,7 +130,7 @@ def predict_in_background(
         partial(loaders.predict_photos, model, [(photo.name, photo.data) for photo in photos]),
         len(photos),
         quick=_QUICK,
-        words=t("Looking at the photos…"),
+        message=t("Looking at the photos…"),
     )
     return model, rows
 
@@ -142,7 +142,7 @@ _TYPES = [extension.lstrip(".") for extension in decode.EXTENSIONS]
 
 
 def choose_photos(dataset_id: str) -> list[InputPhoto]:
-    """Photos given by the user, or a few of the validation set of this dataset."""
+    """Let the user give photos, or take a few of the validation set of this dataset."""
     sources = {
         "files": t("Files"),
         "camera": t("Camera"),
@@ -157,7 +157,7 @@ def choose_photos(dataset_id: str) -> list[InputPhoto]:
 
 
 def dataset_of_photos(dataset_id: str) -> Dataset | None:
-    """The run's own data when it is still there, else the one chosen on the Data page."""
+    """Return the run's own data when it is still there, else the dataset of the address."""
     for key in (dataset_id, st.query_params.get("dataset", "")):
         if key:
             try:

@@ -134,7 +134,7 @@ QUICK_TRAINING = Training(epochs=5, learning_rate=1e-3)
 
 
 def quick_train_button(dataset: Dataset | None, key: str, kind: str = "secondary") -> None:
-    """A button that starts it and opens the Train page.
+    """Draw a button that starts a quick training and opens the Train page.
 
     Args:
         dataset: what to train on; without one the button waits.

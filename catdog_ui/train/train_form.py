@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from catdog_core import runs
@@ -55,7 +53,12 @@ PRETRAINED_FIELDS = ["backbone", "looks", "unfreeze", "unfreeze_epochs", "unfree
 
 
 def show_form() -> None:
-    """Draw the form; starting opens the new run in the panel above."""
+    """Draw the form; starting opens the new run in the panel above.
+
+    The form is filled before any of its fields is drawn, since Streamlit allows it only then. Parts
+    that need the whole settings, such as the learning-rate finder, are drawn last, into places
+    kept free for them.
+    """
     _fill_from_clone()
     _fill_model_recipe()
     sides = st.grid(2, min_column_width=400, gap="large")
@@ -92,7 +95,7 @@ def show_form() -> None:
         _show_start_button(dataset, training, augmentation, parent)
 
 
-def _show_pretrained_fields() -> dict[str, Any]:
+def _show_pretrained_fields() -> forms.FieldValues:
     """The settings of a pretrained network; those without an effect now are greyed."""
     with st.container(border=True):
         off = st.session_state.get(AUGMENTATION_CHOICE_KEY, "off") == "off"
@@ -104,10 +107,10 @@ def _show_pretrained_fields() -> dict[str, Any]:
         )
 
 
-def _show_field_group(names: list[str], dataset: Dataset) -> dict[str, Any]:
+def _show_field_group(names: list[str], dataset: Dataset) -> forms.FieldValues:
     now = forms.form_values(Training, FORM_KEY)
     idle = ["plateau_patience"] if now["schedule"] != "plateau" else []
-    values: dict[str, Any] = {}
+    values: forms.FieldValues = {}
     if "train_photos" in names:
         values["train_photos"] = _show_train_photos_field(len(dataset.items("train")))
     rest = [name for name in names if name != "train_photos"]
@@ -151,14 +154,14 @@ def _forget_parent_run() -> None:
     page_state().train.parent_run = ""
 
 
-def _show_train_photos_field(there: int) -> int | None:
+def _show_train_photos_field(count: int) -> int | None:
     """All training photos, or one of the sizes of the small-data experiments."""
     key = forms.field_key(FORM_KEY, "train_photos")
     everything = 0  # None would be shown as no choice at all
-    options = [everything, *(size for size in splits.SUBSET_SIZES if size < there)]
+    options = [everything, *(size for size in splits.SUBSET_SIZES if size < count)]
     stored_size = st.session_state.get(key)
     if stored_size not in options:
-        if isinstance(stored_size, int) and stored_size < there:
+        if isinstance(stored_size, int) and stored_size < count:
             options.append(stored_size)
         else:  # another dataset, with fewer; the browser may tell a choice by its old label
             st.session_state[key] = everything
@@ -166,7 +169,7 @@ def _show_train_photos_field(there: int) -> int | None:
     chosen = st.selectbox(
         t(control.label),
         options,
-        format_func=lambda size: f"{size:,}" if size else t("all {n}", n=f"{there:,}"),
+        format_func=lambda size: f"{size:,}" if size else t("all {n}", n=f"{count:,}"),
         key=key,
         persist_state="session",
         help=t(control.help),

@@ -65,9 +65,14 @@ def chart_alt(metric: Metric) -> str:
     return t("Chart of loss over the epochs; the words below tell what it shows")
 
 
-def format_caption(how: str, now: str) -> str:
-    """Return how to read a chart, and in bold what it shows, as Markdown."""
-    return f"{t(how)} **{now}**" if now else t(how)
+def format_caption(hint: str, finding: str) -> str:
+    """Return the caption of a chart as Markdown.
+
+    Args:
+        hint: how to read it, a message of the catalogue.
+        finding: what it shows, translated already, which is set in bold; may be empty.
+    """
+    return f"{t(hint)} **{finding}**" if finding else t(hint)
 
 
 def live_caption(metric: Metric, curve: LearningCurve) -> str:

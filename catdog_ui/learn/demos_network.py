@@ -178,10 +178,10 @@ def _load_grey_photo(who: LearnerContext) -> GreyImage | None:
     return None if sample is None else numpy_ops.to_grey(sample[1])
 
 
-def _show_pictures(maps: list[GreyImage], captions: list[str]) -> None:
+def _show_pictures(maps: list[GreyImage], labels: list[str]) -> None:
     gallery.image_grid(
         [decode.encode_photo(numpy_ops.to_picture(one), "png") for one in maps],
-        captions=captions,
+        captions=labels,
         columns=len(maps),
         least=110,
     )

@@ -125,7 +125,7 @@ def _number(control: FieldSpec, shared: dict[str, Any]) -> Any:
 
 def _log_slider(control: FieldSpec, shared: dict[str, Any]) -> Any:
     assert control.low is not None and control.high is not None
-    # A value between the steps, such as one of a copied run, becomes a step: else Streamlit fails.
+    # A value between the steps, as of a copied run, is a step too: Streamlit would reset it else.
     steps = set(log_steps(control.low, control.high)) | {st.session_state[shared["key"]]}
     return st.select_slider(options=sorted(steps), format_func=lambda value: f"{value:g}", **shared)
 

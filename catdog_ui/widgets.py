@@ -83,8 +83,8 @@ def confirm_action(key: str, label: str, action: Callable[..., None], *args: Any
 def reset_unknown_choice(key: str, known: Mapping[str, object]) -> None:
     """Let a select box begin anew where what it held is no option any more.
 
-    Streamlit raises an error where a widget's value in the session is none of its options, as
-    after a run was deleted. Without a value the box takes its default.
+    That is so after a run was deleted, for example. Without a value in the session the box takes
+    the default it is drawn with.
     """
     if st.session_state.get(key) not in known:
         st.session_state.pop(key, None)

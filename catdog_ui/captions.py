@@ -59,19 +59,24 @@ EpochValue = tuple[int, float]  # an epoch from 0 and its value
 
 
 def chart_alt(metric: Metric) -> str:
-    """What a chart of this metric is, for those who do not see it."""
+    """Return the alternative text of a chart of this metric, for those who do not see it."""
     if metric == "accuracy":
         return t("Chart of accuracy over the epochs; the words below tell what it shows")
     return t("Chart of loss over the epochs; the words below tell what it shows")
 
 
-def format_caption(how: str, now: str) -> str:
-    """How to read a chart, and in bold what it shows, as Markdown."""
-    return f"{t(how)} **{now}**" if now else t(how)
+def format_caption(hint: str, finding: str) -> str:
+    """Return the caption of a chart as Markdown.
+
+    Args:
+        hint: how to read it, a message of the catalogue.
+        finding: what it shows, translated already, which is set in bold; may be empty.
+    """
+    return f"{t(hint)} **{finding}**" if finding else t(hint)
 
 
 def live_caption(metric: Metric, curve: LearningCurve) -> str:
-    """Where the lines of one run stand, and the best of validation."""
+    """Say where the lines of one run stand, and the best of validation."""
     last = _last_epoch(metric, curve.epochs)
     if last is None:
         return t("The lines begin with the first whole epoch.")
@@ -103,7 +108,7 @@ def live_caption(metric: Metric, curve: LearningCurve) -> str:
 
 
 def overlay_caption(metric: Metric, curves: Sequence[LearningCurve]) -> str:
-    """Which of several runs is best on validation photos, and by how much."""
+    """Say which of several runs is best on validation photos, and by how much."""
     best_epochs = [
         (curve.name, best) for curve in curves if (best := _best_epoch(metric, curve.epochs))
     ]
@@ -134,7 +139,7 @@ def overlay_caption(metric: Metric, curves: Sequence[LearningCurve]) -> str:
 
 
 def paired_caption(metric: Metric, plain: LearningCurve, augmented: LearningCurve) -> str:
-    """The gaps of both runs at the last epoch both have reached."""
+    """Say the gaps of both runs at the last epoch both have reached."""
     reached = {row["epoch"] for row in plain.epochs} & {row["epoch"] for row in augmented.epochs}
     one, two = (
         _last_epoch(metric, [row for row in curve.epochs if row["epoch"] in reached])
@@ -161,7 +166,7 @@ def paired_caption(metric: Metric, plain: LearningCurve, augmented: LearningCurv
 def data_size_caption(
     points: Sequence[LearningCurvePoint], names: Mapping[tuple[str, bool], str]
 ) -> str:
-    """The highest point, and the lowest beside it."""
+    """Say the highest accuracy of any number of photos, and the lowest."""
     best = max(points, key=lambda point: point.accuracy)
     least = min(points, key=lambda point: point.accuracy)
     now = t(
@@ -182,7 +187,7 @@ def data_size_caption(
 
 
 def schedule_caption(points: Sequence[tuple[float, float]]) -> str:
-    """Where the learning rate begins, is highest and ends."""
+    """Say where the learning rate begins, is highest and ends."""
     peak = max(points, key=lambda point: point[1])
     return t(
         "It begins with {first:.2g}, is highest with {most:.2g} in epoch {n}, and ends with"
@@ -195,7 +200,7 @@ def schedule_caption(points: Sequence[tuple[float, float]]) -> str:
 
 
 def rate_search_caption(points: Sequence[tuple[float, float]], smoothed: Sequence[float]) -> str:
-    """The rates tried, and where the smoothed loss was lowest."""
+    """Say which rates were tried, and where the smoothed loss was lowest."""
     lowest_index = min(range(len(smoothed)), key=smoothed.__getitem__)
     return t(
         "{n} rates from {low:.1g} to {high:.1g} were tried; the smoothed loss is lowest,"
@@ -253,7 +258,7 @@ VERDICTS: dict[str, tuple[str, str, str]] = {
 
 
 def show_verdict(verdict: Verdict, key: str) -> None:
-    """The verdict with what it rests on, and what to try next."""
+    """Draw a run's verdict with its reasons, and what to try next."""
     _, color, icon = VERDICTS[verdict.kind]
     with st.container(border=True, gap="small", key=key):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -265,7 +270,7 @@ def show_verdict(verdict: Verdict, key: str) -> None:
 
 
 def verdict_details(verdict: Verdict) -> None:
-    """What is worth knowing, and what to try next."""
+    """Draw what is worth knowing about a verdict, and what to try next."""
     sides = st.grid(2, min_column_width=320, gap="medium")
     with sides.container():
         if verdict.steps:
@@ -276,12 +281,12 @@ def verdict_details(verdict: Verdict) -> None:
 
 
 def verdict_word(verdict: Verdict) -> str:
-    """The verdict in one or two words."""
+    """Return the verdict in one or two words."""
     return t(VERDICTS[verdict.kind][0])
 
 
 def verdict_sentence(verdict: Verdict) -> str:
-    """The verdict's own sentence."""
+    """Return the verdict's own sentence."""
     return t(verdict.message, **verdict.params)
 
 

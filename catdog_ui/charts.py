@@ -65,7 +65,7 @@ class LearningCurve:
 
 
 def live_figure(metric: Metric, curve: LearningCurve) -> go.Figure:
-    """Training against validation of one run, inside its epochs too."""
+    """Return a chart of training against validation of one run, inside its epochs too."""
     figure = empty_figure(metric, [curve])
     x, y = _batch_points(metric, curve.batches)
     figure.add_scatter(
@@ -98,7 +98,7 @@ def live_figure(metric: Metric, curve: LearningCurve) -> go.Figure:
 def overlay_figure(
     metric: Metric, curves: Sequence[LearningCurve], *, training: bool = True
 ) -> go.Figure:
-    """Several runs in one chart: validation solid, training dotted, a colour and symbol a run."""
+    """Return a chart of several runs: validation solid, training dotted, a colour a run."""
     figure = empty_figure(metric, curves)
     for number, curve in enumerate(curves):
         color, symbol = run_color(number), RUN_SYMBOLS[number % len(RUN_SYMBOLS)]
@@ -128,12 +128,12 @@ def overlay_figure(
 
 
 def run_color(number: int) -> str:
-    """The colour of the run at this place of an overlay; colours repeat after seven."""
+    """Return the colour of the run at this position of an overlay; they repeat after seven."""
     return RUN_COLORS[number % len(RUN_COLORS)]
 
 
 def legend_html(entries: Sequence[tuple[str, str, str]]) -> str:
-    """What the lines mean, as HTML that wraps on a narrow screen.
+    """Return what the lines mean, as HTML that wraps on a narrow screen.
 
     Args:
         entries: (text, colour, kind), kind as in `_legend_mark`; an empty colour takes the text's.
@@ -149,7 +149,7 @@ def legend_html(entries: Sequence[tuple[str, str, str]]) -> str:
 
 
 def live_legend_html() -> str:
-    """The legend of `live_figure`'s charts."""
+    """Return the legend of `live_figure`'s charts."""
     return legend_html(
         [
             (t("Training"), TRAIN, "line"),
@@ -162,7 +162,7 @@ def live_legend_html() -> str:
 
 
 def axis_end(reached: float, planned: int) -> int:
-    """The last epoch on the axis: the plan, or while far from it, the next round number."""
+    """Return the last epoch on the axis: the plan's, or far from it, the next round number."""
     for end in _AXIS_ENDS:
         if reached <= end * 0.98:
             return min(end, max(planned, ceil(reached), 1))
@@ -269,7 +269,7 @@ def _reached_epoch(curve: LearningCurve) -> float:
 
 
 def y_range(metric: Metric, curves: Sequence[LearningCurve], classes: int) -> list[float]:
-    """Where the y axis begins and ends: in round steps, so that it moves seldom."""
+    """Return where the y axis begins and ends: in round steps, so that it moves seldom."""
     values = [
         value
         for curve in curves
@@ -294,7 +294,7 @@ def _clip_markers(figure: go.Figure) -> go.Figure:
 
 
 def tick_step(end: int) -> int:
-    """Epochs between two ticks of an axis that ends there."""
+    """Return the epochs between two ticks of an axis that ends there."""
     return next((step for step in (1, 2, 5, 10, 20, 50, 100) if end / step <= 10), 200)
 
 
@@ -303,7 +303,7 @@ def _marker_size(points: int) -> int:
 
 
 def finite_or_none(value: Any) -> float | None:
-    """A finite float, or None: a diverged training writes NaN, which no chart can place."""
+    """Return a finite float, else None: a diverged training writes NaN, which no chart takes."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
         return None
     return float(value)

@@ -35,12 +35,12 @@ OFF_AT_ZERO = ("early_stopping", "weight_averaging", "label_smoothing", "weight_
 
 
 def format_status(run: RunRecord) -> str:
-    """The status of a run as one word."""
+    """Return the status of a run as one word."""
     return t(STATUS_BADGES[run.status][0])
 
 
 def format_duration(seconds: float | None) -> str:
-    """A span of time for people: "48 s", "3 min 20 s", "2 h 05 min"."""
+    """Return a span of time for people: "48 s", "3 min 20 s", "2 h 05 min"."""
     if seconds is None or seconds < 0:
         return "–"
     total_seconds = round(seconds)
@@ -52,29 +52,29 @@ def format_duration(seconds: float | None) -> str:
 
 
 def format_timestamp(unix: float) -> str:
-    """A moment in the server's local time: "2026-03-01 14:05"."""
+    """Return a moment in the server's local time: "2026-03-01 14:05"."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix)) if unix else "–"
 
 
 def format_percent(value: Any) -> str:
-    """A fraction 0..1 as a percentage with one decimal, a dash for no number."""
+    """Return a fraction 0..1 as a percentage with one decimal, a dash for no number."""
     if isinstance(value, (int, float)) and value == value:
         return f"{value:.1%}"
     return "–"
 
 
 def format_bytes(count: int) -> str:
-    """Bytes as people read them."""
+    """Return bytes as people read them."""
     return f"{count / 1e6:,.1f} MB" if count >= 100_000 else f"{count / 1e3:,.1f} kB"
 
 
 def format_points(difference: float | None) -> str:
-    """A difference of two fractions in percentage points, a dash for none."""
+    """Return a difference of two fractions in percentage points, a dash for none."""
     return "–" if difference is None else t("{n:.1f} points", n=difference * 100)
 
 
 def describe_augmentation(settings: Augmentation | None) -> str:
-    """What an augmentation changes, in one line."""
+    """Say what an augmentation changes, in one line."""
     if settings is None or settings.is_off:
         return t("off")
     on = settings.active
@@ -87,7 +87,7 @@ def describe_augmentation(settings: Augmentation | None) -> str:
 
 
 def augmentation_label(settings: Augmentation | None) -> str:
-    """An augmentation by its preset's name where it has one, else in full."""
+    """Return an augmentation by its preset's name where it has one, else in full."""
     for name, preset in PRESETS.items():
         if settings == preset:
             return t(PRESET_NAMES[name])
@@ -108,7 +108,7 @@ def _describe_setting(control: FieldSpec, value: Any) -> str:
 
 
 def format_setting(control: FieldSpec, value: Any) -> str:
-    """One value of a training's settings with its unit."""
+    """Return one value of a training's settings with its unit."""
     if control.kind == "bool":
         return t("on") if value else t("off")
     if value is None:
@@ -120,7 +120,7 @@ def format_setting(control: FieldSpec, value: Any) -> str:
 
 
 def differing_settings(runs: Sequence[RunRecord]) -> list[FieldSpec]:
-    """The settings in which the trainings of some runs differ, model aside."""
+    """Return the settings in which the trainings of some runs differ, model aside."""
     trainings = [run.training for run in runs if isinstance(run, Run)]
     return [
         control
@@ -131,7 +131,7 @@ def differing_settings(runs: Sequence[RunRecord]) -> list[FieldSpec]:
 
 
 def differs_in_augmentation(runs: Sequence[RunRecord]) -> bool:
-    """Whether some runs were trained with different augmentations; off and none are one."""
+    """Return whether some runs had different augmentations; off and none are one."""
     kinds = {
         None if r.augmentation is None or r.augmentation.is_off else r.augmentation
         for r in runs
@@ -141,7 +141,7 @@ def differs_in_augmentation(runs: Sequence[RunRecord]) -> bool:
 
 
 def settings_line(run: RunRecord) -> str:
-    """The settings of a run in one line."""
+    """Return the settings of a run in one line."""
     if isinstance(run, ImportedHistory):
         return t("a history from a file: it has no model, and its settings are not known")
     if not isinstance(run, Run):
@@ -162,7 +162,7 @@ def settings_line(run: RunRecord) -> str:
 
 
 def describe_network(training: Training) -> str:
-    """The model's name, and for one of one's own what it is built of."""
+    """Say a model's name, and for the learner's own network what it is built of."""
     if training.model != "custom":
         return training.model
     built = training.network or Network()
@@ -175,12 +175,12 @@ def describe_network(training: Training) -> str:
 
 
 def format_epochs(run: RunRecord) -> str:
-    """Epochs trained of epochs planned."""
+    """Return epochs trained of epochs planned."""
     return f"{len(run.epochs)} / {'–' if run.planned_epochs is None else run.planned_epochs}"
 
 
 def accuracy_gap(run: RunRecord) -> float | None:
-    """Training minus validation accuracy of the last epoch: large when a model overfits."""
+    """Return training minus validation accuracy of the last epoch: large when a model overfits."""
     if not run.epochs:
         return None
     last = run.epochs[-1]
@@ -191,10 +191,10 @@ def accuracy_gap(run: RunRecord) -> float | None:
 
 
 def best_epoch_row(run: RunRecord) -> EpochRow | None:
-    """The metrics of the best epoch."""
+    """Return the metrics of the best epoch."""
     return next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
 
 
 def run_label(run: RunRecord) -> str:
-    """A run in a list of runs: its name, its time and what it is doing."""
+    """Return a run's line in a list: its name, its time and what it is doing."""
     return f"{run.name or run.id} · {format_timestamp(run.created)} · {format_status(run)}"

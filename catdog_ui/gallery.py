@@ -52,7 +52,7 @@ def image_grid_html(
     colors: Sequence[str] | None = None,
     least: int = MIN_WIDTH,
 ) -> str:
-    """The pictures of `image_grid` as HTML, every text in it escaped."""
+    """Return the pictures of `image_grid` as HTML, every text in it escaped."""
     figures = "".join(
         _figure_html(
             image,
@@ -73,7 +73,7 @@ def image_grid_html(
 
 
 def data_uri(image: bytes) -> str:
-    """A picture file as a URI that needs no further request."""
+    """Return a picture file as a URI that needs no further request."""
     kind = "png" if image.startswith(b"\x89PNG") else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
 
@@ -100,12 +100,12 @@ def _figure_html(image: bytes, caption: str, tooltip: str, alt: str, color: str)
 
 
 def fitted_photo(path: Path, size: int) -> Photo | PhotoError:
-    """A photo file as (S, S, 3) uint8, or why it cannot be read; read anew once it changes."""
+    """Return a photo file as (S, S, 3) uint8, or why it cannot be read; cached by its version."""
     return _fitted_from_file(path, str(path), file_version(path), size)
 
 
 def file_version(path: Path) -> int:
-    """What tells a photo's file from later versions of it."""
+    """Return what tells a photo's file from later versions of it."""
     try:
         return path.stat().st_mtime_ns
     except OSError:
@@ -113,7 +113,7 @@ def file_version(path: Path) -> int:
 
 
 def uploaded_photo(file_id: str, data: bytes, size: int) -> Photo | PhotoError:
-    """An uploaded photo as (S, S, 3) uint8, or why it cannot be read."""
+    """Return an uploaded photo as (S, S, 3) uint8, or why it cannot be read."""
     return _fitted_from_bytes(file_id, data, size)
 
 
@@ -136,7 +136,7 @@ def metric_row(items: Sequence[tuple[str, str]]) -> None:
 
 
 def metric_row_html(items: Sequence[tuple[str, str]]) -> str:
-    """The tiles as HTML."""
+    """Return the tiles as HTML."""
     inner = "".join(
         '<div style="border:1px solid rgba(128,128,128,.3);border-radius:.5rem;'
         'padding:.45rem .7rem .55rem">'

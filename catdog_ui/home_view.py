@@ -13,6 +13,7 @@ from catdog_core.runs import RunRecord, model_registry
 from . import format_text, gallery, state
 from .data import download_source, source_widgets
 from .i18n import N_, escape, t
+from .session import page_state
 from .train import run_actions
 from .widgets import page_link
 
@@ -82,7 +83,7 @@ def show_steps(available_datasets: list[Dataset], trained: list[RunRecord]) -> N
 
 
 def show_datasets_and_runs(available_datasets: list[Dataset], trained: list[RunRecord]) -> None:
-    """The datasets and runs of this lab, each with a way to it."""
+    """Draw the datasets and runs of this lab, each with a way to it."""
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader(t("Datasets"), anchor=False)
@@ -103,7 +104,7 @@ def show_datasets_and_runs(available_datasets: list[Dataset], trained: list[RunR
 
 
 def show_pages() -> None:
-    """What each page is for, with a link."""
+    """Say what each page is for, with a link."""
     st.subheader(t("What you find here"), anchor=False)
     with st.grid(3, min_column_width=180, gap="medium"):
         for page, name, icon, about in _PAGES:
@@ -229,7 +230,6 @@ def _more_link(count: int, page: str) -> None:
         page_link(page, t("and {n} more", n=count - _MAX_LISTED))
 
 
-_TOUR_KEY = "tour_step"
 _TOUR_CLOSED = -1
 _TOUR_STEPS = (
     (
@@ -272,8 +272,8 @@ _TOUR_STEPS = (
 
 
 def tour_button() -> None:
-    """A button that opens the tour, where it is closed."""
-    if st.session_state.get(_TOUR_KEY, _TOUR_CLOSED) == _TOUR_CLOSED:
+    """Draw a button that opens the tour, where it is closed."""
+    if page_state().tour_step in (None, _TOUR_CLOSED):
         st.button(
             t("Take the tour"),
             icon=":material/tour:",
@@ -290,7 +290,9 @@ def show_tour(first_visit: bool) -> None:
     Args:
         first_visit: nothing has been made here yet: it is open until it is closed.
     """
-    step = st.session_state.setdefault(_TOUR_KEY, 0 if first_visit else _TOUR_CLOSED)
+    step = page_state().tour_step
+    if step is None:
+        step = page_state().tour_step = 0 if first_visit else _TOUR_CLOSED
     if step == _TOUR_CLOSED:
         return
     title, text, page, name = _TOUR_STEPS[step]
@@ -327,4 +329,4 @@ def show_tour(first_visit: bool) -> None:
 
 
 def _go_to_step(step: int) -> None:
-    st.session_state[_TOUR_KEY] = step
+    page_state().tour_step = step

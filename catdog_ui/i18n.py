@@ -14,19 +14,20 @@ import streamlit as st
 from catdog_core.base import report_language
 from catdog_core.base.errors import N_, CatDogError
 
+from .session import page_state
+
 __all__ = ["LANGUAGES", "N_", "choose_language", "escape", "language", "say", "t"]
 
 LANGUAGES = {"en": "English", "ko": "한국어"}
 """Languages by code, each named in itself. The first is the fallback."""
 LOCALE = Path(__file__).resolve().parent.parent / "assets" / "locale"
-_KEY = "language"
 # Signs that mean something anywhere, those that do at the start of a line, and bare addresses.
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#|~$:&@]|^[-+]|(?<=www)\.)")
 _NUMBERED = re.compile(r"^(\d+)([.)])")
 
 
 def t(message: str, **params: object) -> str:
-    """A sentence in the session's language.
+    """Translate a sentence into the session's language.
 
     Args:
         message: the English sentence, a literal, with named fields for the numbers.
@@ -36,21 +37,21 @@ def t(message: str, **params: object) -> str:
 
 
 def say(error: CatDogError) -> str:
-    """What an error of the core says, in the session's language, as plain text."""
+    """Return an error's sentence in the session's language, as plain text."""
     return t(error.message, **error.params)
 
 
 def escape(name: object) -> str:
-    """A name made by users, safe inside labels and captions, which render Markdown."""
+    """Escape a name made by users for labels and captions, which render Markdown."""
     line = _MARKDOWN.sub(r"\\\1", " ".join(str(name).split()))
     return _NUMBERED.sub(r"\1\\\2", line)
 
 
 def language() -> str:
-    """The session's language code; English where there is no session."""
+    """Return the session's language code; English where there is no session."""
     if not st.runtime.exists():
         return "en"
-    chosen = st.session_state.get(_KEY)
+    chosen = page_state().language
     return chosen if chosen in LANGUAGES else "en"
 
 
@@ -65,8 +66,8 @@ def choose_language() -> str:
         chosen = requested if requested in LANGUAGES else "en"
     else:
         browser = (st.context.locale or "").split("-")[0]
-        chosen = st.session_state.get(_KEY) or (browser if browser in LANGUAGES else "en")
-    st.session_state[_KEY] = chosen
+        chosen = page_state().language or (browser if browser in LANGUAGES else "en")
+    page_state().language = chosen
     if requested != chosen:
         st.query_params["lang"] = chosen
     return chosen

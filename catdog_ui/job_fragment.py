@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from typing import TypeVar
-from uuid import uuid4
 
 import streamlit as st
 
@@ -13,6 +12,7 @@ from catdog_core.base.jobs import Job
 
 from . import permissions
 from .i18n import escape, say, t
+from .session import BackgroundSlot, page_state
 from .startup import guard, guarded_fragment
 
 Draw = Callable[[Job | None], None]
@@ -33,7 +33,7 @@ def watch_job(key: str, draw: Draw, seconds: float = 0.5) -> None:
 
 
 def is_running(key: str) -> bool:
-    """Whether a job of this key is at work."""
+    """Return whether a job of this key is at work."""
     job = jobs.get_job(key)
     return job is not None and job.status == "running"
 
@@ -77,9 +77,9 @@ def background_result(
     work: Callable[[Job], Result],
     count: int,
     quick: int,
-    words: str,
+    message: str,
 ) -> Result | None:
-    """What a piece of work comes to; while it is at it, None and a bar with a button that stops it.
+    """Return the result of a piece of work; None while it is at it, with a bar that stops it.
 
     The page stays usable meanwhile, and is drawn anew in the end. A result is kept in the session
     until another one is asked for in its slot.
@@ -90,62 +90,61 @@ def background_result(
         work: tells the job its progress and ends early, with what there is, when it is stopped.
         count: how many photos it is about.
         quick: up to so many are done at once, without a job.
-        words: what is said meanwhile, in the session's language.
+        message: what is said meanwhile, in the session's language.
 
     Raises:
         CatDogError: the work failed.
     """
-    cached = st.session_state.get(f"{slot}_memo")
-    if cached is None or cached[0] != key:
-        name = _job_name(slot)
+    state = page_state().background.setdefault(slot, BackgroundSlot())
+    if state.finished != key:
+        name = f"{slot}:{page_state().session_id}"
         job = jobs.get_job(name)
-        if job is not None and job.status != "running" and st.session_state[f"{slot}_key"] == key:
+        if job is not None and job.status != "running" and state.requested == key:
             jobs.forget_job(name)
-            cached = (key, job.result, job.error)
+            state.result, state.error = job.result, job.error
         elif job is None and count <= quick:
-            cached = (key, _run_inline(work, words), None)
+            state.result, state.error = _run_inline(work, message), None
         else:
-            _begin_work(slot, key, name, work, job)
-            watch_job(name, lambda now: _draw_progress(now, words, name))
+            _begin_work(state, key, name, work, job)
+            watch_job(name, lambda now: _draw_progress(now, message, name))
             return None
-        st.session_state[f"{slot}_memo"] = cached
-    if cached[2] is not None:
-        raise cached[2]
-    result: Result = cached[1]
+        state.finished = key
+    if state.error is not None:
+        raise state.error
+    result: Result = state.result
     return result
 
 
-def _job_name(slot: str) -> str:
-    return f"{slot}:{st.session_state.setdefault('predict_session', uuid4().hex)}"
-
-
 def _begin_work(
-    slot: str, key: Hashable, name: str, work: Callable[[Job], object], job: Job | None
+    state: BackgroundSlot,
+    key: Hashable,
+    name: str,
+    work: Callable[[Job], object],
+    job: Job | None,
 ) -> None:
     """Start the work unless it runs already; other work of the slot has to end first."""
     if job is not None and job.status == "running":
-        if st.session_state[f"{slot}_key"] != key:
+        if state.requested != key:
             job.stop()
         return
-    st.session_state[f"{slot}_key"] = key
-    jobs.start_background_job(
-        name, work, action=None
-    )  # a look at photos; the audience may have it, too
+    state.requested = key
+    # Whoever may look at photos may have them looked at: no permission is asked for.
+    jobs.start_background_job(name, work, action=None)
 
 
-def _run_inline(work: Callable[[Job], Result], words: str) -> Result:
-    with st.spinner(words):
+def _run_inline(work: Callable[[Job], Result], message: str) -> Result:
+    with st.spinner(message):
         return work(Job(""))
 
 
-def _draw_progress(job: Job | None, words: str, name: str) -> None:
+def _draw_progress(job: Job | None, message: str, name: str) -> None:
     if job is None or job.status != "running":
         return
-    progress_row(job, _progress_text(job, words), f"stop_{name}")
+    progress_row(job, _progress_text(job, message), f"stop_{name}")
 
 
-def _progress_text(job: Job, words: str) -> str:
+def _progress_text(job: Job, message: str) -> str:
     if not job.total:
-        return words
+        return message
     count = t("{done:,} of {n:,}", done=job.done, n=job.total)
-    return f"{words} {count}"
+    return f"{message} {count}"

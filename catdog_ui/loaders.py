@@ -40,7 +40,7 @@ _HEAT_BATCH = 4
 
 
 def load_predictor(path: Path) -> Predictor:
-    """The model of a file, ready to predict; loaded once as long as the file stays the same.
+    """Return the model of a file, ready to predict; loaded once while the file is the same.
 
     Raises:
         ModelError: the file is no usable model.
@@ -50,7 +50,7 @@ def load_predictor(path: Path) -> Predictor:
 
 
 def load_uploaded_model(data: bytes, name: str) -> Predictor:
-    """The model of an uploaded file; its content tells the format.
+    """Return the model of an uploaded file; its content tells the format.
 
     Raises:
         ModelError: the file is no usable model.
@@ -78,7 +78,7 @@ def predict_photos(
 def compute_heat_maps(
     model: Predictor, photos: Sequence[Photo], labels: Sequence[int], job: Job
 ) -> NDArray[np.float32]:
-    """Where the model looked in fitted photos, (S, S, 3) each, for a class a photo: (N, S, S).
+    """Return heat maps (N, S, S) of fitted photos (S, S, 3), for one class each.
 
     Of some of the photos only when stopped.
 
@@ -98,14 +98,14 @@ def compute_heat_maps(
 
 
 def predictions_csv(rows: Sequence[Prediction], classes: Sequence[str]) -> str:
-    """A table of predictions for a spreadsheet, with nothing in it that would run there."""
+    """Return predictions as CSV for a spreadsheet, in which nothing would run."""
     from catdog_core.analysis import predict
 
     return predict.predictions_to_csv(list(rows), tuple(classes), for_spreadsheet=True)
 
 
 def export_h5(run_dir: Path) -> bytes:
-    """The best model of a run in the format of the class notes."""
+    """Return the best model of a run in the format of the class notes."""
     wait_for_preload()
     from catdog_core import export
 
@@ -207,7 +207,7 @@ def _load_run_model(path: Path) -> Predictor:
 
 
 def download_stem(run: RunRecord) -> str:
-    """The name a run's files are downloaded by, without extension."""
+    """Return the name a run's files are downloaded by, without extension."""
     return files.slugify(run.name or run.id)
 
 
@@ -267,7 +267,7 @@ def begin_preload() -> None:
 
 
 def preload_wanted() -> bool:
-    """Whether this is a real server that was not told otherwise; a test's stand-in is none."""
+    """Return whether this is a real server that was not told otherwise; no test's stand-in."""
     if os.environ.get("CATDOG_WARM_UP") == "0" or not runtime.exists():
         return False
     return type(runtime.get_instance()) is runtime.Runtime

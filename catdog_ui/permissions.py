@@ -18,13 +18,14 @@ from catdog_core.base.errors import AccessError, CatDogError
 from catdog_core.base.files import truncate_for_display
 
 from .i18n import N_, escape, say, t
+from .session import page_state
 
 ROLES: dict[Role, str] = {
     "teacher": N_("Teacher: may do everything."),
     "student": N_("Student: may train, within a quota, and change runs of their own."),
     "audience": N_("Audience: may look, move sliders and ask models."),
 }
-_ROLE, _NAME, _CODE = "visitor_role", "visitor_name", "visitor_role_code"
+_NAME_KEY, _CODE_KEY = "visitor_name_field", "visitor_code"  # of the fields in the sidebar
 _LONGEST_NAME = 30
 _MAX_ATTEMPTS, _ATTEMPT_WINDOW = 10, 60.0
 _failed_attempts: deque[float] = deque(maxlen=_MAX_ATTEMPTS)
@@ -32,25 +33,25 @@ _lock = threading.Lock()
 
 
 def current_visitor() -> Visitor | None:
-    """Who the present session belongs to; None outside of one, such as in a job's thread."""
+    """Return who the session belongs to; None outside of one, such as in a job's thread."""
     context = get_script_run_ctx(suppress_warning=True)
     if context is None or not access.load_access_settings().shared:
         return None
     if email := signed_in_email():
         return Visitor(email, access.role_by_email(email))
-    name = st.session_state.get(_NAME) or f"visitor {context.session_id[:4]}"
+    name = page_state().visitor.name or f"visitor {context.session_id[:4]}"
     return Visitor(name, _role_of_code() or access.load_access_settings().everyone)
 
 
 def _role_of_code() -> Role | None:
     """The role this session's code gave it, as long as it still is the code of that role."""
-    role: Role | None = st.session_state.get(_ROLE)
-    code_hash = access.get_code_hash(role) if role else ""
-    return role if code_hash and st.session_state.get(_CODE) == code_hash else None
+    visitor = page_state().visitor
+    code_hash = access.get_code_hash(visitor.role) if visitor.role else ""
+    return visitor.role if code_hash and visitor.role_code_hash == code_hash else None
 
 
 def signed_in_email() -> str:
-    """The e-mail address that signed in, empty where none did or it gives no role."""
+    """Return the e-mail address that signed in, empty where none did or it has no role."""
     try:
         return access.verified_address(st.user)
     except AccessError:
@@ -67,7 +68,7 @@ def _sign_in_refusal() -> AccessError | None:
 
 
 def render_visitor_panel() -> None:
-    """In the sidebar of a shared lab: who one is, and how to become more."""
+    """Draw who one is in a shared lab, and how to get a role; for the sidebar."""
     if not access.load_access_settings().shared:
         return
     who = current_visitor()
@@ -84,15 +85,13 @@ def render_visitor_panel() -> None:
         ):  # only where an identity provider is configured
             st.button(t("Sign in"), type="primary", key="visitor_login", on_click=st.login)
         with st.form("visitor_form", border=False):
-            st.text_input(
-                t("Your name"), key="visitor_name_field", max_chars=30, help=t("Shown beside runs.")
-            )
-            st.text_input(t("Code"), key="visitor_code", type="password", max_chars=100)
+            st.text_input(t("Your name"), key=_NAME_KEY, max_chars=30, help=t("Shown beside runs."))
+            st.text_input(t("Code"), key=_CODE_KEY, type="password", max_chars=100)
             st.form_submit_button(t("Tell"), on_click=_submit_identity, width="stretch")
 
 
 def render_role_notice() -> None:
-    """At the top of each page, for who may only look: what is off, and how to have it on."""
+    """Say at the top of a page what is off for who may only look, and how to have it on."""
     if access.load_access_settings().shared and (refused := _sign_in_refusal()):
         st.warning(escape(say(refused)), icon=":material/no_accounts:")
     if (
@@ -110,7 +109,7 @@ def render_role_notice() -> None:
 def permission_kwargs(
     action: Action | None, owner: str | None = None, disabled: bool = False, help: str | None = None
 ) -> dict[str, Any]:
-    """`disabled` and `help` of a button: off, with the reason, for who may not do what it does.
+    """Return `disabled` and `help` of a button: off, with the reason, where it is not allowed.
 
     The guard in the core says no all the same; this only saves the click.
 
@@ -169,13 +168,14 @@ def action_button(
 
 
 def _submit_identity() -> None:
-    normalized_name = unicodedata.normalize("NFKC", st.session_state.visitor_name_field)
+    normalized_name = unicodedata.normalize("NFKC", st.session_state[_NAME_KEY])
     name = truncate_for_display(" ".join(normalized_name.replace("@", " ").split()))[
         :_LONGEST_NAME
     ].strip()
-    code = st.session_state.pop("visitor_code", "")
+    code = st.session_state.pop(_CODE_KEY, "")  # so that the field is empty again
+    visitor = page_state().visitor
     if name:
-        st.session_state[_NAME] = name
+        visitor.name = name
     if not code:
         return
     try:
@@ -186,7 +186,7 @@ def _submit_identity() -> None:
     if role is None:
         st.toast(t("This code is not right. Ask the teacher."), icon=":material/error:")
     else:
-        st.session_state[_ROLE], st.session_state[_CODE] = role, access.get_code_hash(role)
+        visitor.role, visitor.role_code_hash = role, access.get_code_hash(role)
 
 
 def _role_by_code(code: str) -> Role | None:

@@ -66,7 +66,7 @@ def parse_origin(text: str) -> Origin | None:
 
 
 def is_own_origin(origin: Origin, host: str, secure: bool, port: int) -> bool:
-    """Whether an Origin is that of the lab's own pages.
+    """Return whether an Origin is that of the lab's own pages.
 
     Args:
         origin: of the page that asks.
@@ -102,7 +102,7 @@ def is_allowed_origin(origin: Origin, port: int) -> bool:
 
 
 def is_allowed_host(host: str, names: Iterable[str]) -> bool:
-    """Whether a Host header is one of the names in ``server.allowedHosts``; all are where none is.
+    """Return whether a Host header is in ``server.allowedHosts``; all are where it is empty.
 
     Args:
         host: the header.
@@ -150,7 +150,7 @@ class OriginCheck:
 
 
 def refusal_reason(scope: Scope) -> str:
-    """Why a request is refused; empty where it is not.
+    """Return why a request is refused; empty where it is not.
 
     Args:
         scope: of an HTTP request or a websocket, as ASGI has it.
@@ -188,7 +188,7 @@ def check_startup_config() -> None:
 
 
 def build_middleware() -> list[Middleware]:
-    """What every request passes before Streamlit sees it, the first one first."""
+    """Return what every request passes before Streamlit sees it, the first one first."""
     return [Middleware(OriginCheck), Middleware(uploads.UploadCheck)]
 
 

@@ -104,6 +104,10 @@ def guard() -> Iterator[None]:
 def guarded_fragment(draw: Callable[..., None], every: float | None = None) -> Callable[..., None]:
     """Make a function draw a part of a page that redraws itself alone, under a guard of its own.
 
+    Streamlit runs a fragment without the page around it when one of its own widgets is used or its
+    time has come: a moved slider need not wait for the rest of the page. The page's `guard` is not
+    on the stack then, so the fragment brings one.
+
     Args:
         draw: the function.
         every: seconds between two redraws; by default only its own widgets redraw it.

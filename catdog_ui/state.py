@@ -13,6 +13,7 @@ from catdog_core.data.datasets import Dataset
 from catdog_core.runs import RunRecord
 
 from .i18n import t
+from .session import page_state
 
 _WIDTH = 420  # pixels; narrower where the page is
 CARRIED_PARAMS = ("lang", "dataset", "run", "runs")
@@ -20,7 +21,7 @@ CARRIED_PARAMS = ("lang", "dataset", "run", "runs")
 
 
 def link_query(**changes: str) -> dict[str, str]:
-    """The query of a link to another page: what is carried, with some values changed."""
+    """Return the query of a link to another page: what is carried, with some values changed."""
     query_params = {
         name: st.query_params[name] for name in CARRIED_PARAMS if name in st.query_params
     }
@@ -41,11 +42,6 @@ def choose_dataset(label: str = "") -> Dataset | None:
         lambda key: truncate_for_display(names[key]),
     )
     return datasets_by_id[key]
-
-
-def count_up(key: str) -> None:
-    """Let a number in the session grow by one; fit to be called by a button."""
-    st.session_state[key] = st.session_state.get(key, 0) + 1
 
 
 def show_no_dataset() -> None:
@@ -100,8 +96,8 @@ def _select_with_url(
     the browser's back button leads elsewhere. The choice as this session last knew it tells which.
     A box belongs to one page, so the choice is kept beside it and given to the next page's.
     """
-    key, memory = f"chosen_{kind}", f"known_{kind}"
-    requested, known = st.query_params.get(kind), st.session_state.get(memory)
+    key = f"chosen_{kind}"
+    requested, known = st.query_params.get(kind), page_state().known_address.get(kind)
     picked = st.session_state.get(key)
     if requested is not None and requested != known and requested not in options:
         st.toast(t("What the address asked for is not here any more; the newest one is shown."))
@@ -110,7 +106,7 @@ def _select_with_url(
     value = value or default or options[0]
     st.session_state[key] = value
     value = st.selectbox(label, options, format_func=name, key=key, width=_WIDTH)
-    st.session_state[memory] = value
+    page_state().known_address[kind] = value
     if requested != value:
         st.query_params[kind] = value
     return value

@@ -35,7 +35,7 @@ _DATE = datetime(2026, 1, 1, tzinfo=UTC)  # the format wants one; a true one wou
 
 
 def extraction_keywords() -> dict[str, None]:
-    """The functions and classes whose first argument is a text."""
+    """Return the functions and classes whose first argument is a text."""
     kinds = [
         name
         for name, value in vars(errors).items()
@@ -45,7 +45,7 @@ def extraction_keywords() -> dict[str, None]:
 
 
 def extract_texts() -> dict[str, set[str]]:
-    """Every text of the project, with the files it stands in."""
+    """Return every text of the project, with the files it stands in."""
     with open(PROJECT / "babel.cfg", encoding="utf-8") as file:
         methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
     files_by_text: dict[str, set[str]] = {}
@@ -70,7 +70,7 @@ def _holds_texts(folder: str) -> bool:
 
 
 def update_catalogue(code: str, texts: dict[str, set[str]]) -> Catalog:
-    """The catalogue of a language: today's texts with the translations there are already."""
+    """Return a language's catalogue: today's texts with the translations there are already."""
     known = read_translations(code)
     catalogue = Catalog(
         locale=code,
@@ -93,7 +93,7 @@ def update_catalogue(code: str, texts: dict[str, set[str]]) -> Catalog:
 
 
 def catalogue_files(code: str, texts: dict[str, set[str]]) -> dict[Path, bytes]:
-    """The .po and .mo files of a language as they should be."""
+    """Return the .po and .mo files of a language as they should be."""
     folder = LOCALE / code / "LC_MESSAGES"
     catalogue = update_catalogue(code, texts)
     text, binary = io.BytesIO(), io.BytesIO()
@@ -106,7 +106,7 @@ def catalogue_files(code: str, texts: dict[str, set[str]]) -> dict[Path, bytes]:
 
 
 def untranslated_texts(code: str, texts: dict[str, set[str]]) -> list[str]:
-    """The texts a language still lacks."""
+    """Return the texts a language still lacks."""
     known = read_translations(code)
     return [text for text in sorted(texts) if not known.get(text)]
 
@@ -134,7 +134,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def read_translations(code: str) -> dict[str, str]:
-    """The texts a language has now, with their translations, which may be empty."""
+    """Return the texts a language has now, with their translations, which may be empty."""
     path = LOCALE / code / "LC_MESSAGES" / f"{DOMAIN}.po"
     if not path.is_file():
         return {}

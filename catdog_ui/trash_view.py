@@ -10,6 +10,7 @@ from catdog_core.base.trash import TrashEntry
 
 from . import format_text, permissions, widgets
 from .i18n import N_, escape, say, t
+from .session import page_state
 
 _KIND_NAMES: dict[str, str] = {
     "run": N_("run"),
@@ -18,7 +19,8 @@ _KIND_NAMES: dict[str, str] = {
     "experiment": N_("experiment"),
     "model": N_("model"),
 }
-_DELETED, _PROBLEM = "trash_deleted", "trash_said"
+_CHOSEN_KEY = "trash_chosen"
+_PANEL = "panel"  # the part of the page that holds the whole trash
 
 
 def remember_deleted(key: str) -> None:
@@ -28,7 +30,8 @@ def remember_deleted(key: str) -> None:
     Args:
         key: the entry's id in the trash.
     """
-    st.session_state[_DELETED] = {"key": key}
+    state = page_state().trash
+    state.last_deleted, state.page = key, ""
 
 
 def offer_undo(title: str = "", key_suffix: str = "page") -> None:
@@ -38,19 +41,18 @@ def offer_undo(title: str = "", key_suffix: str = "page") -> None:
         title: the page's name; by default the page is not looked at.
         key_suffix: told apart from another offer on the same page by it.
     """
-    problem = st.session_state.pop(f"{_PROBLEM}_{key_suffix}", None)
-    if problem is not None:
-        st.error(escape(say(problem)), icon=":material/error:")
-    last = st.session_state.get(_DELETED)
-    if last is None:
+    _show_error_once(key_suffix)
+    state = page_state().trash
+    if not state.last_deleted:
         return
-    if title and last.setdefault("page", title) != title:
-        del st.session_state[_DELETED]
+    state.page = state.page or title
+    if title and state.page != title:  # another page was opened since
+        _forget_deleted()
         return
     try:
-        entry = trash.get_trash_entry(last["key"])
+        entry = trash.get_trash_entry(state.last_deleted)
     except CatDogError:  # restored or emptied elsewhere
-        del st.session_state[_DELETED]
+        _forget_deleted()
         return
     with st.container(horizontal=True, vertical_alignment="center", border=True):
         st.markdown(
@@ -74,16 +76,24 @@ def offer_undo(title: str = "", key_suffix: str = "page") -> None:
             t("Close"),
             type="tertiary",
             key=f"trash_close_{key_suffix}",
-            on_click=st.session_state.pop,
-            args=(_DELETED, None),
+            on_click=_forget_deleted,
         )
 
 
+def _forget_deleted() -> None:
+    page_state().trash.last_deleted = ""
+
+
+def _show_error_once(key_suffix: str) -> None:
+    """Show why a callback of this part of the page failed; it ran before anything was drawn."""
+    error = page_state().trash.errors.pop(key_suffix, None)
+    if error is not None:
+        st.error(escape(say(error)), icon=":material/error:")
+
+
 def render_trash_panel() -> None:
-    """The trash, folded away; nothing where it is empty."""
-    problem = st.session_state.pop(f"{_PROBLEM}_panel", None)
-    if problem is not None:
-        st.error(escape(say(problem)), icon=":material/error:")
+    """Draw the trash, folded away; nothing where it is empty."""
+    _show_error_once(_PANEL)
     entries = trash.list_trash()
     if not entries:
         return
@@ -127,13 +137,13 @@ def _trash_actions(entries: list[TrashEntry]) -> None:
         )
         for entry in entries
     }
-    widgets.reset_unknown_choice("trash_chosen", names)
+    widgets.reset_unknown_choice(_CHOSEN_KEY, names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
             t("Put back"),
             list(names),
             format_func=names.__getitem__,
-            key="trash_chosen",
+            key=_CHOSEN_KEY,
             width=420,
         )
         permissions.action_button(
@@ -142,7 +152,7 @@ def _trash_actions(entries: list[TrashEntry]) -> None:
             "change data",
             _restore_entry,
             chosen,
-            "panel",
+            _PANEL,
             icon="restore_from_trash",
         )
         if permissions.action_button(
@@ -170,9 +180,9 @@ def _restore_entry(key: str, key_suffix: str) -> None:
     try:
         entry = trash.restore_from_trash(key)
     except CatDogError as error:
-        st.session_state[f"{_PROBLEM}_{key_suffix}"] = error
+        page_state().trash.errors[key_suffix] = error
     else:
-        st.session_state.pop(_DELETED, None)
+        _forget_deleted()
         st.toast(t("It is back: {name}", name=escape(entry.name)), icon=":material/undo:")
 
 
@@ -180,4 +190,4 @@ def _empty_trash() -> None:
     try:
         trash.empty_trash()
     except CatDogError as error:
-        st.session_state[f"{_PROBLEM}_panel"] = error
+        page_state().trash.errors[_PANEL] = error

@@ -52,8 +52,8 @@ class _Session:
 
     page: str = ""
     largest: int = 0
-    asked: dict[str, int] = field(default_factory=dict)
-    gone: float | None = None
+    size_limits: dict[str, int] = field(default_factory=dict)
+    disconnected_at: float | None = None
     streamlit: weakref.ref[Any] | None = None
 
 
@@ -98,10 +98,10 @@ def _enter_page(session_id: str, page: str) -> _Session:
 
 
 def max_upload_bytes(session_id: str, file_id: str) -> int | None:
-    """The most bytes a file may have, None where no uploader asked for it."""
+    """Return the most bytes a file may have, None where no uploader asked for it."""
     with _lock:
         session = _sessions.get(session_id)
-        return session.asked.get(file_id) if session else None
+        return session.size_limits.get(file_id) if session else None
 
 
 class UploadCheck:
@@ -170,23 +170,25 @@ def attach_upload_check() -> None:
             if session is not None and session.largest:
                 known = server.get_app_session(session_id)
                 session.streamlit = weakref.ref(known) if known else session.streamlit
-                session.asked.update({each.file_id: session.largest for each in upload_urls})
-                for oldest in list(session.asked)[: max(len(session.asked) - _MAX_FILE_IDS, 0)]:
-                    del session.asked[oldest]
+                session.size_limits.update({each.file_id: session.largest for each in upload_urls})
+                for oldest in list(session.size_limits)[
+                    : max(len(session.size_limits) - _MAX_FILE_IDS, 0)
+                ]:
+                    del session.size_limits[oldest]
         return upload_urls
 
-    def add(session_id: str, file: Any) -> None:
+    def add_checked_file(session_id: str, file: Any) -> None:
         most = max_upload_bytes(session_id, file.file_id)
         if most is None or not server.is_active_session(session_id):
             raise HTTPException(403, "The page that asked for this file is closed.")
         held = files.file_storage.get(session_id, {})
-        room = _TOTAL_FACTOR * int(st.get_option("server.maxUploadSize")) * _MEGABYTE
+        total_limit = _TOTAL_FACTOR * int(st.get_option("server.maxUploadSize")) * _MEGABYTE
         others = sum(len(each.data) for key, each in held.items() if key != file.file_id)
-        if len(file.data) > most or others + len(file.data) > room:
+        if len(file.data) > most or others + len(file.data) > total_limit:
             raise HTTPException(413, "This file is too large.")
         add_file(session_id, file)
 
-    files.get_upload_urls, files.add_file = get_upload_urls, add
+    files.get_upload_urls, files.add_file = get_upload_urls, add_checked_file
 
 
 def close_stale_sessions(now: float) -> int:
@@ -205,10 +207,10 @@ def close_stale_sessions(now: float) -> int:
     closed = 0
     for session_id, session in list(_sessions.items()):
         if server.is_active_session(session_id):
-            session.gone = None
-        elif session.gone is None:
-            session.gone = now
-        elif now - session.gone >= patience:
+            session.disconnected_at = None
+        elif session.disconnected_at is None:
+            session.disconnected_at = now
+        elif now - session.disconnected_at >= patience:
             with _lock:
                 _sessions.pop(session_id, None)
             known = session.streamlit() if session.streamlit else None

@@ -64,6 +64,9 @@ def show_table(columns: Mapping[str, object], key: str, alt: str, **options: Any
 def confirm_action(key: str, label: str, action: Callable[..., None], *args: Any) -> None:
     """Ask in a dialog whether to go on: a button that does, one that keeps what there is.
 
+    The action is a callback: these run before the page is drawn, so it is drawn once, with what
+    the action has changed. `st.rerun` then closes the dialog, which a button alone leaves open.
+
     Args:
         key: the start of the buttons' keys.
         label: of the button that goes on.
@@ -78,6 +81,10 @@ def confirm_action(key: str, label: str, action: Callable[..., None], *args: Any
 
 
 def reset_unknown_choice(key: str, known: Mapping[str, object]) -> None:
-    """Let a select box begin anew where what it held is no option any more."""
+    """Let a select box begin anew where what it held is no option any more.
+
+    That is so after a run was deleted, for example. Without a value in the session the box takes
+    the default it is drawn with.
+    """
     if st.session_state.get(key) not in known:
         st.session_state.pop(key, None)

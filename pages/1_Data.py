@@ -18,9 +18,9 @@ with startup.guard():
         )
     )
     download_source.show_background_jobs()
-    found = len(datasets.list_datasets())
-    dataset = state.choose_dataset() if found else None
-    data_view.show_add_dataset(found)
+    dataset_count = len(datasets.list_datasets())
+    dataset = state.choose_dataset() if dataset_count else None
+    data_view.show_add_dataset(dataset_count)
     data_view.show_damaged_records()
     if dataset is not None:
         with startup.guard():

@@ -12,10 +12,10 @@ startup.setup_page(N_("Compare"))
 
 with startup.guard():
     st.title(t("Compare"), anchor=False)
-    found = runs.list_runs()
+    all_runs = runs.list_runs()
     if compare_view.choose_view() == "experiments":
         groups_view.render_groups(groups.list_groups())
-    elif found:
-        compare_view.render_run_comparison(found)
+    elif all_runs:
+        compare_view.render_run_comparison(all_runs)
     else:
         compare_view.show_no_runs()

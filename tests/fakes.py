@@ -16,6 +16,8 @@ from streamlit.testing.v1 import AppTest
 from catdog_core import cli, runs
 from catdog_core.base import files
 from catdog_core.config import Augmentation, Training
+from catdog_ui import session
+from catdog_ui.session import PageState
 
 # Every AppTest looks through all installed packages for components, which takes nine tenths of it.
 manifest_scanner.scan_component_manifests = functools.cache(
@@ -33,6 +35,14 @@ def open_page(path: str = "", state: dict[str, Any] | None = None, **query: str)
     if path:
         app.switch_page(f"pages/{path}.py")
     return app.run()
+
+
+def page_state(app: AppTest) -> PageState:
+    """What the pages of a session keep beside the values of widgets; to read or to change."""
+    if session.PAGE_STATE_KEY not in app.session_state:
+        app.session_state[session.PAGE_STATE_KEY] = PageState()
+    state: PageState = app.session_state[session.PAGE_STATE_KEY]
+    return state
 
 
 def run_cli(capsys: Any, *arguments: Any) -> tuple[int, str, str]:

@@ -71,7 +71,7 @@ def test_the_settings_go_to_training_and_outlive_the_page(bench):
     bench.slider("augment_rotation_range").set_value(45.0).run()
     variants = pictures(bench)[0]
     bench.button("use_in_training").click().run()
-    assert bench.session_state["train_augmentation"]["rotation_range"] == 45
+    assert fakes.page_state(bench).train.augmentation.rotation_range == 45
     bench.switch_page("pages/3_Train.py").run()
     assert "Rotation ±45°" in fakes.joined_text(bench.caption)
     bench.switch_page("pages/2_Augment.py").run()
@@ -220,7 +220,7 @@ def test_a_model_answers_for_each_variant(monkeypatch):
     predictions = augment_panels.ask_model(VariantSet([photo] * 20, [], [""] * 20), photo)
     assert predictions.answers[0] == "cats 86%" and predictions.answers[-1] == "dogs 90%"
     assert sum(predictions.labels) == 10  # from 54 % up
-    assert predictions.original == pytest.approx([0.9, 0.1])
+    assert predictions.original_probabilities == pytest.approx([0.9, 0.1])
 
 
 def test_the_contact_sheet_is_a_picture_or_a_pdf():

@@ -51,7 +51,7 @@ def test_the_run_trained_again_is_the_one_compared_with(dataset):
     write_answers(new, dataset)
     assert open_evaluate_page(run=new.name).selectbox("evaluate_other").value == other.name
     app = fakes.open_page("3_Train", run=new.name)
-    app.session_state["evaluate_before"] = old.name
+    fakes.page_state(app).evaluate.run_to_compare = old.name
     app.switch_page("pages/5_Evaluate.py").run()
     assert app.selectbox("evaluate_other").value == old.name
 

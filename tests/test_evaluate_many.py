@@ -114,13 +114,12 @@ def tables(draw):
 
 
 def test_a_line_of_the_mistakes_opens_its_photos(monkeypatch):
-    class State(dict):
-        evaluate_mix_ups = SimpleNamespace(selection=SimpleNamespace(rows=[1]))
-
-    state = State(evaluate_cell_page=3)
+    click = {"evaluate_mix_ups": SimpleNamespace(selection=SimpleNamespace(rows=[1]))}
+    state = {**click, "evaluate_cell_page": 3}
     monkeypatch.setattr(streamlit, "session_state", state)
     evaluate_view.choose_confusion(("x", "y", "z"), [(0, 1, 5), (2, 0, 4)])
-    assert state == {"evaluate_truth": "z", "evaluate_guess": "x", "evaluate_list": "cell"}
+    cell = {"evaluate_truth": "z", "evaluate_guess": "x", "evaluate_list": "cell"}
+    assert state == {**click, **cell}
 
 
 @settings(max_examples=25, deadline=None)

@@ -14,7 +14,7 @@ from catdog_core.imaging import decode
 from catdog_core.models import keras_models
 from catdog_core.training import epoch_weights
 from catdog_ui.predict import activations_view
-from catdog_ui.predict.activation_selection import Selection
+from catdog_ui.predict.activation_selection import ActivationSelection
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -128,7 +128,7 @@ def test_the_map_can_be_clicked_wherever_it_is_and_shows_the_chosen_unit(notes):
     layer = activations.list_map_layers(model)[1]
     fitted = np.zeros((48, 48, 3), np.uint8)
     values = activations.compute_activations(model, fitted[None], layer.index)[0]
-    what = Selection(None, model, fitted, [], [layer], layer, 3, values, {})
+    what = ActivationSelection(None, model, fitted, [], [layer], layer, 3, values, {})
     chart = activations_view.channel_figure(what, 7, 11)
     assert len(chart.data[0].x) == 46 * 46
     assert (list(chart.data[1].x), list(chart.data[1].y)) == ([11], [7])

@@ -150,7 +150,7 @@ def test_votes_are_those_of_the_preview_and_the_model():
     photo = np.full((8, 8, 3), 204, np.uint8)
     dim = Augmentation(brightness_range=(0.1, 1.0))
     variants = predict_panels.predict_variants(Model(), photo, dim)
-    assert variants.original == pytest.approx([0.2, 0.8])
+    assert variants.original_probabilities == pytest.approx([0.2, 0.8])
     assert len(variants.labels) == 20 and set(variants.labels) == {0, 1}
     assert variants.probabilities[:, 1].std() > 0.1
 

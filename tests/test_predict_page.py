@@ -11,7 +11,7 @@ from catdog_core.base import jobs
 from catdog_core.imaging import decode
 from catdog_core.runs import model_registry
 from catdog_ui.predict import predict_results
-from catdog_ui.predict.predict_inputs import InputPhoto
+from catdog_ui.session import InputPhoto
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -163,7 +163,7 @@ def test_photos_can_be_pasted_and_put_away():
     app = page()
     app.segmented_control("predict_source").set_value("clipboard").run()
     assert not app.exception
-    app.session_state.predict_pasted = [InputPhoto("shot.png", "one", photo())]
+    fakes.page_state(app).predict.pasted_photos = [InputPhoto("shot.png", "one", photo())]
     app.run()
     assert app.dataframe[0].value["Photo"][0] == "shot.png"
     app.button("predict_unpaste").click().run()
@@ -205,13 +205,13 @@ def test_a_file_that_is_no_model_is_refused_in_one_sentence():
 
 
 def test_texts_on_cards_are_escaped():
-    card = predict_results.Card("<b>.jpg", b"", "<i>", (0.25, 0.75), truth="<u>")
+    card = predict_results.PredictionCard("<b>.jpg", b"", "<i>", (0.25, 0.75), truth="<u>")
     text = predict_results.cards_html(["<i>", "dogs"], [card])
     assert "<b>" not in text and "<i>" not in text and "<u>" not in text
     assert "75.0%" in text
 
 
 def test_of_many_classes_the_likeliest_get_bars():
-    card = predict_results.Card("a", b"", "c9", tuple(n / 45 for n in range(10)))
+    card = predict_results.PredictionCard("a", b"", "c9", tuple(n / 45 for n in range(10)))
     text = predict_results.cards_html([f"c{n}" for n in range(10)], [card])
     assert "c9" in text and "c5" in text and "c4" not in text

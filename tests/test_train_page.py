@@ -10,9 +10,17 @@ from filelock import FileLock
 from catdog_core import runs
 from catdog_core.analysis import histories
 from catdog_core.base import files
+from catdog_core.config import Augmentation
 from catdog_core.data import datasets
+from catdog_ui.session import PAGE_STATE_KEY, PageState, TrainState
 
 pytestmark = pytest.mark.usefixtures("workspace")
+
+
+def taken_over(augmentation):
+    """A session that took settings over from the Augment page."""
+    train = TrainState(augmentation=Augmentation(**augmentation))
+    return {PAGE_STATE_KEY: PageState(train=train)}
 
 
 def page(**query):
@@ -41,8 +49,7 @@ def test_the_form_shows_the_network_and_its_130241_parameters(demo):
     ("augmentation", "why"), [({}, "labels 0 or 1"), ({"mixup_alpha": 0.4}, "labels are shares")]
 )
 def test_the_loss_that_fits_the_labels_is_told(demo, augmentation, why):
-    state = {"train_augmentation": augmentation}
-    app = page(state=state, dataset=datasets.open_folder(demo).id)
+    app = page(state=taken_over(augmentation), dataset=datasets.open_folder(demo).id)
     caption = fakes.joined_text(app.caption)
     assert "binary_crossentropy" in caption and why in caption
 
@@ -61,8 +68,7 @@ def test_a_start_makes_the_run_that_was_set(demo, monkeypatch):
 
 def test_the_augmentation_of_its_page_is_used(demo, monkeypatch):
     monkeypatch.setattr(runs, "start_run", lambda _folder: None)
-    state = {"train_augmentation": {"rotation_range": 33}}
-    app = page(state=state, dataset=datasets.open_folder(demo).id)
+    app = page(state=taken_over({"rotation_range": 33}), dataset=datasets.open_folder(demo).id)
     assert "Rotation ±33°" in fakes.joined_text(app.caption)
     app.button("train_start").click().run()
     assert runs.list_runs()[0].augmentation.rotation_range == 33

@@ -18,10 +18,15 @@ from catdog_core.data.datasets import Dataset
 
 from .. import format_text, forms, permissions, trash_view, uploads
 from ..i18n import N_, escape, say, t
+from ..session import page_state
 
 KEY = "augment"
 _NAMES = tuple(control.name for control in describe_fields(Augmentation))
-_REFUSED = "augment_refused"
+_PRESET_KEY, _NAME_KEY, _FILE_KEY = (
+    "augment_preset",
+    "augment_preset_name",
+    "augment_preset_file",
+)
 _GROUPS = (
     (
         N_("Position and shape"),
@@ -49,60 +54,65 @@ _OPEN_GROUPS = 2  # the notes' own settings; the others are a click away
 
 
 def augmentation_settings() -> Augmentation:
-    """What the controls are set to, known before they are drawn; a link's settings on arrival."""
+    """Return the controls' settings before they are drawn; on arrival, those of a link."""
     _follow_address()
     return current_settings()
 
 
-def show_controls(now: Augmentation, dataset: Dataset | None) -> None:
+def show_controls(settings: Augmentation, dataset: Dataset | None) -> None:
     """Draw the controls, set to what `augmentation_settings` gave."""
-    _preset_controls(now)
-    setting_warnings = warnings.list_setting_warnings(now, dataset.classes if dataset else ())
+    _preset_controls(settings)
+    setting_warnings = warnings.list_setting_warnings(settings, dataset.classes if dataset else ())
     for index, (title, names) in enumerate(_GROUPS):
         _control_group(
             t(title),
             names,
             index < _OPEN_GROUPS,
-            now,
+            settings,
             [q for q in setting_warnings if q.setting in names],
         )
-    _write_address(now)
+    _write_address(settings)
 
 
 def current_settings() -> Augmentation:
-    """What the controls are set to, before or after they are drawn."""
+    """Return what the controls are set to, before or after they are drawn."""
     return parse_settings(Augmentation, forms.form_values(Augmentation, KEY))
 
 
 def fill_controls(settings: Augmentation) -> None:
-    """Set the controls, before they are drawn."""
+    """Set the controls before they are drawn.
+
+    Streamlit refuses to set a widget's value once the widget is drawn, so buttons call this as
+    their callback, which runs before the page does.
+    """
     forms.fill_form(Augmentation, KEY, settings.model_dump())
 
 
 def reset_controls() -> None:
-    """Back to the class notes' own settings."""
+    """Set the controls back to the class notes' own settings."""
     fill_controls(Augmentation())
 
 
-def _preset_controls(now: Augmentation) -> None:
-    st.session_state["augment_preset"] = next(
-        (name for name, preset in PRESETS.items() if preset == now), None
+def _preset_controls(settings: Augmentation) -> None:
+    # The buttons show the preset that the sliders stand at, so they follow these at each run.
+    st.session_state[_PRESET_KEY] = next(
+        (name for name, preset in PRESETS.items() if preset == settings), None
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
             t("Presets"),
             list(PRESETS),
             format_func=lambda name: t(format_text.PRESET_NAMES[str(name)]),
-            key="augment_preset",
+            key=_PRESET_KEY,
             on_change=_apply_preset,
             label_visibility="collapsed",
             wrap=True,
         )
-        share_popover(now, fill_controls)
+        share_popover(settings, fill_controls)
 
 
 def _apply_preset() -> None:
-    name = st.session_state["augment_preset"]
+    name = st.session_state[_PRESET_KEY]
     if name is not None:
         fill_controls(PRESETS[name])
 
@@ -111,14 +121,16 @@ def _control_group(
     title: str,
     names: tuple[str, ...],
     is_open: bool,
-    now: Augmentation,
+    settings: Augmentation,
     setting_warnings: Sequence[SettingWarning],
 ) -> None:
     key = f"augment_group_{names[0]}"
     if key not in st.session_state:
-        is_open = is_open or any(getattr(now, n) != getattr(PRESETS["none"], n) for n in names)
+        is_open = is_open or any(getattr(settings, n) != getattr(PRESETS["none"], n) for n in names)
     with st.expander(title, expanded=is_open, key=key):
-        forms.settings_form(Augmentation, KEY, names, columns=2, disabled=_unused_settings(now))
+        forms.settings_form(
+            Augmentation, KEY, names, columns=2, disabled=_unused_settings(settings)
+        )
         if "mixup_alpha" in names:
             st.caption(
                 t(
@@ -136,23 +148,23 @@ def _control_group(
             st.caption(f":material/help: {t(question.text, **params)}")
 
 
-def _unused_settings(now: Augmentation) -> tuple[str, ...]:
-    unused = [] if now.fill_mode == "constant" else ["cval"]
-    return (*unused, *([] if now.erasing_probability else ["erasing_area"]))
+def _unused_settings(settings: Augmentation) -> tuple[str, ...]:
+    unused = [] if settings.fill_mode == "constant" else ["cval"]
+    return (*unused, *([] if settings.erasing_probability else ["erasing_area"]))
 
 
 def _follow_address() -> None:
     """Take over the settings a link asks for, once, and say which of its values were refused."""
-    if "augment_arrived" not in st.session_state:
-        st.session_state["augment_arrived"] = True
+    state = page_state().augment
+    if not state.has_followed_address:
+        state.has_followed_address = True
         query = {name: st.query_params[name] for name in _NAMES if name in st.query_params}
         if query:
             settings, refused = url_params.settings_from_query(query)
             fill_controls(settings)
-            st.session_state[_REFUSED] = (refused, settings)
-    refused, at_arrival = st.session_state.get(_REFUSED, ((), None))
-    if refused and at_arrival == current_settings():  # said until something is moved
-        for error in refused:
+            state.refused_link = (refused, settings)
+    if state.refused_link and state.refused_link[1] == current_settings():
+        for error in state.refused_link[0]:  # shown until something is moved
             st.warning(escape(say(error)), icon=":material/link_off:")
 
 
@@ -176,29 +188,29 @@ def _write_address(settings: Augmentation) -> None:
 
 
 FillControls = Callable[[Augmentation], None]
-_SHARE_ERROR, _DELETE_ASKED = "augment_preset_said", "augment_preset_asked"
 
 
-def share_popover(now: Augmentation, fill: FillControls) -> None:
+def share_popover(settings: Augmentation, fill: FillControls) -> None:
     """Draw the button that opens all this.
 
     Args:
-        now: the settings as they stand.
+        settings: the settings as they stand.
         fill: sets the page's controls.
     """
     with st.popover(t("My presets"), icon=":material/bookmark:"):
-        problem = st.session_state.pop(_SHARE_ERROR, None)
-        if problem is not None:
-            st.error(escape(say(problem)), icon=":material/error:")
-        _save_controls(now)
+        state = page_state().augment
+        if state.preset_error is not None:
+            st.error(escape(say(state.preset_error)), icon=":material/error:")
+            state.preset_error = None
+        _save_controls(settings)
         _saved_presets(fill)
         trash_view.offer_undo(key_suffix="presets")
         st.divider()
         st.caption(t("A link to these settings; the page's address is the same:"))
-        st.code(_settings_link(now), language=None, wrap_lines=True)
+        st.code(_settings_link(settings), language=None, wrap_lines=True)
         st.download_button(
             t("Download as a file"),
-            _preset_json(now),
+            _preset_json(settings),
             file_name=f"{files.slugify(_preset_name() or 'augmentation')}.json",
             mime="application/json",
             icon=":material/download:",
@@ -209,36 +221,36 @@ def share_popover(now: Augmentation, fill: FillControls) -> None:
             t("Open a preset's file (JSON)"),
             type=["json"],
             max_upload_size=uploads.register_upload_limit(1),  # MB; the smallest there is
-            key="augment_preset_file",
+            key=_FILE_KEY,
             on_change=_load_preset_file,
             args=(fill,),
         )
 
 
-def _settings_link(now: Augmentation) -> str:
+def _settings_link(settings: Augmentation) -> str:
     """The address of this page with the settings that differ from the defaults."""
     address = urlsplit(st.context.url or "")
-    query = urlencode(url_params.settings_to_query(now))
+    query = urlencode(url_params.settings_to_query(settings))
     return urlunsplit((address.scheme, address.netloc, address.path, query, ""))
 
 
-def _preset_json(now: Augmentation) -> str:
+def _preset_json(settings: Augmentation) -> str:
     """A preset's file; a name that is unfit, which is said on saving, does not stand in its way."""
     try:
-        return presets.dump_preset(_preset_name(), now)
+        return presets.dump_preset(_preset_name(), settings)
     except SettingsError:
-        return presets.dump_preset(t("My settings"), now)
+        return presets.dump_preset(t("My settings"), settings)
 
 
 def _preset_name() -> str:
-    return str(st.session_state.get("augment_preset_name", "")).strip()
+    return str(st.session_state.get(_NAME_KEY, "")).strip()
 
 
-def _save_controls(now: Augmentation) -> None:
+def _save_controls(settings: Augmentation) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(
             t("Name"),
-            key="augment_preset_name",
+            key=_NAME_KEY,
             max_chars=presets.MAX_NAME,
             placeholder=t("for example: indoor photos"),
         )
@@ -247,16 +259,16 @@ def _save_controls(now: Augmentation) -> None:
             "augment_preset_save",
             "keep presets",
             _save_preset,
-            now,
+            settings,
             icon="bookmark_add",
         )
 
 
-def _save_preset(now: Augmentation) -> None:
+def _save_preset(settings: Augmentation) -> None:
     try:
-        presets.save_preset(_preset_name(), now, replace=True)  # the button has said so
+        presets.save_preset(_preset_name(), settings, replace=True)  # the button has said so
     except CatDogError as error:
-        st.session_state[_SHARE_ERROR] = error
+        page_state().augment.preset_error = error
     else:
         st.toast(t("Saved: {name}", name=escape(_preset_name())), icon=":material/bookmark_added:")
 
@@ -287,14 +299,17 @@ def _saved_presets(fill: FillControls) -> None:
             t("Delete"),
             "augment_preset_delete",
             "keep presets",
-            st.session_state.__setitem__,
-            _DELETE_ASKED,
+            _ask_to_delete,
             chosen,
             icon="delete",
             help=t("Moves it to the trash; asks first."),
         )
-    if st.session_state.get(_DELETE_ASKED) == chosen:
+    if page_state().augment.preset_to_delete == chosen:
         _confirm_delete(chosen, files.truncate_for_display(presets_by_id[chosen].name))
+
+
+def _ask_to_delete(preset_id: str) -> None:
+    page_state().augment.preset_to_delete = preset_id
 
 
 def _confirm_delete(preset_id: str, name: str) -> None:
@@ -310,28 +325,28 @@ def _confirm_delete(preset_id: str, name: str) -> None:
         st.button(
             t("Keep it"),
             key="augment_preset_delete_not",
-            on_click=st.session_state.pop,
-            args=(_DELETE_ASKED, None),
+            on_click=_ask_to_delete,
+            args=("",),
         )
 
 
 def _delete_preset(preset_id: str) -> None:
-    st.session_state.pop(_DELETE_ASKED, None)
+    page_state().augment.preset_to_delete = ""
     try:
         trash_view.remember_deleted(presets.remove_preset(preset_id))
     except CatDogError as error:
-        st.session_state[_SHARE_ERROR] = error
+        page_state().augment.preset_error = error
 
 
 def _load_preset_file(fill: FillControls) -> None:
-    file = st.session_state["augment_preset_file"]
+    file = st.session_state[_FILE_KEY]
     if file is None:
         return
     try:
         name, settings = presets.parse_preset(file.read(presets.MAX_BYTES + 1), file.name)
     except CatDogError as error:
-        st.session_state[_SHARE_ERROR] = error
+        page_state().augment.preset_error = error
         return
     fill(settings)
-    st.session_state["augment_preset_name"] = name
+    st.session_state[_NAME_KEY] = name
     st.toast(t("Taken from the file: {name}", name=escape(name)))

@@ -26,6 +26,7 @@ from catdog_core.runs import Run
 
 from .. import format_text, gallery, loaders, widgets
 from ..i18n import N_, escape, t
+from ..session import page_state
 
 if TYPE_CHECKING:
     from catdog_core.analysis.predict import Predictor
@@ -43,28 +44,28 @@ _LABELS = {control.name: control.label for control in describe_fields(Augmentati
 
 @dataclass(frozen=True)
 class VariantSet:
-    """The variants on the page: photos (S, S, 3) uint8, their draws, what was drawn in words.
+    """The variants on the page: photos (S, S, 3) uint8, how each was made, and that in words.
 
     `mixes` tells how each was mixed with another, where they were; `partner` is a photo of the
     same size to mix with, where there is a dataset to take it from. With a model asked: its answer
     to each in words, the label named, and the probabilities of the classes, (20, classes);
-    `original` holds those of the photo itself.
+    `original_probabilities` holds those of the photo itself.
     """
 
     photos: list[Photo]
-    drawn: list[Transform]
-    words: list[str]
+    transforms: list[Transform]
+    descriptions: list[str]
     mixes: Sequence[Mix] = ()
     partner: Photo | None = None
     answers: Sequence[str] = ()
     labels: Sequence[int] = ()
     probabilities: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
-    original: Sequence[float] = ()
+    original_probabilities: Sequence[float] = ()
     classes: Sequence[str] = ()
 
 
 def ask_model(variants: VariantSet, original: Photo) -> VariantSet:
-    """The variants with the answers of the model chosen below them, if one is."""
+    """Add the answers of the model chosen below the variants, where one is chosen."""
     chosen = _chosen_run()
     if chosen is None or chosen.best_model is None:
         return variants
@@ -72,7 +73,7 @@ def ask_model(variants: VariantSet, original: Photo) -> VariantSet:
 
 
 def with_answers(variants: VariantSet, original: Photo, model: Predictor) -> VariantSet:
-    """The variants of a photo with a model's answers to them and to the photo itself."""
+    """Add a model's answers to the variants of a photo and to the photo itself."""
     batch = np.stack(
         [decode.resize_photo(photo, model.size) for photo in [original, *variants.photos]]
     )
@@ -87,7 +88,7 @@ def with_answers(variants: VariantSet, original: Photo, model: Predictor) -> Var
         answers=answers[1:],
         labels=labels[1:].tolist(),
         probabilities=probabilities[1:],
-        original=probabilities[0].tolist(),
+        original_probabilities=probabilities[0].tolist(),
         classes=model.classes,
     )
 
@@ -185,26 +186,28 @@ def _model_panel(variants: VariantSet, settings: Augmentation) -> None:
 
 
 def show_spread(variants: VariantSet) -> None:
-    """How far the answers to the variants lie apart: tiles, and a dot a variant on a line."""
-    label = int(np.argmax(variants.original))
-    of = variants.probabilities[:, label]
+    """Draw how far the answers to the variants differ: tiles, and a dot a variant on a line."""
+    label = int(np.argmax(variants.original_probabilities))
+    probabilities = variants.probabilities[:, label]
+    mean, deviation = probabilities.mean(), probabilities.std()
     name = truncate_for_display(variants.classes[label])
     same = sum(answer == label for answer in variants.labels)
     gallery.metric_row(
         [
-            (t("Original"), f"{name} {variants.original[label]:.0%}"),
-            (t("Same answer"), t("{n} of {total}", n=same, total=len(of))),
-            (t("Mean ± standard deviation"), f"{of.mean() * 100:.0f} ± {of.std() * 100:.1f}%"),
-            (t("Lowest to highest"), f"{of.min():.0%} – {of.max():.0%}"),
+            (t("Original"), f"{name} {variants.original_probabilities[label]:.0%}"),
+            (t("Same answer"), t("{n} of {total}", n=same, total=len(probabilities))),
+            (t("Mean ± standard deviation"), f"{mean * 100:.0f} ± {deviation * 100:.1f}%"),
+            (t("Lowest to highest"), f"{probabilities.min():.0%} – {probabilities.max():.0%}"),
         ]
     )
     caption = t("Probability of {name} for each variant; the line is the original.", name=name)
-    st.html(strip_html(of, variants.original[label], class_color(label), caption))
+    original = variants.original_probabilities[label]
+    st.html(strip_html(probabilities, original, class_color(label), caption))
     st.caption(escape(caption))
 
 
 def strip_html(values: NDArray[np.float64], original: float, color: str, label: str) -> str:
-    """Probabilities as dots on a line from 0 to 100 %, the original's as a tall mark: HTML."""
+    """Return probabilities as dots on a line from 0 to 100 %, the original's as a mark: HTML."""
     dots = "".join(
         f'<span style="position:absolute;left:{value:.2%};top:{6 + 5 * (n % 3)}px;width:9px;'
         f"height:9px;margin-left:-4px;border-radius:50%;background:{color};"
@@ -230,7 +233,7 @@ def strip_html(values: NDArray[np.float64], original: float, color: str, label: 
 
 
 def _code_panel(settings: Augmentation) -> None:
-    snippets = code_templates.make_snippets(settings, st.session_state.get("augment_seed", 0))
+    snippets = code_templates.make_snippets(settings, page_state().augment.seed)
     target = widgets.choose_one(
         t("For"),
         {name: name for name in snippets},
@@ -258,13 +261,13 @@ def _setting_labels(names: Sequence[str]) -> str:
 
 
 def transform_text(transform: Transform) -> str:
-    """The drawn values of one variant, a line each; what changes nothing is left out."""
+    """Return the drawn values of a variant, a line each, without those that change nothing."""
     lines = [line(transform) for applies, line in _TRANSFORM_LINES if applies(transform)]
     return "\n".join(lines) or t("unchanged")
 
 
 def mix_text(mix: Mix, own: str, other: str) -> str:
-    """The shares of a mixed variant; `own` and `other` are the classes' names."""
+    """Say the shares of a mixed variant; `own` and `other` are the classes' names."""
     return t(
         "{own} {share:.0%}, {other} {rest:.0%}",
         own=own,

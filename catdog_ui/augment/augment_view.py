@@ -7,7 +7,6 @@ import random
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -24,9 +23,10 @@ from catdog_core.data.datasets import Dataset, Item
 from catdog_core.imaging import decode
 from catdog_core.imaging.decode import Photo
 
-from .. import format_text, gallery, state, uploads, widgets
+from .. import format_text, gallery, uploads, widgets
 from ..i18n import escape, say, t
 from ..learn.glossary_view import show_terms
+from ..session import AUGMENTATION_CHOICE_KEY, page_state
 from ..startup import guarded_fragment
 from . import augment_controls, augment_panels
 from .augment_panels import VariantSet
@@ -34,6 +34,7 @@ from .augment_panels import VariantSet
 PHOTO_SIZE = 150
 """Side of the photos shown, in pixels: the size the notes' network takes."""
 VARIANT_COUNT = 20
+_VALUES_KEY = "augment_values"
 _ALL_CLASSES = -1  # in place of a label
 _MAX_TRIED = 20  # photos that are opened at most to find one that can be read
 
@@ -48,7 +49,7 @@ class SubjectPhoto:
 
 
 def render_augment_page(dataset: Dataset | None) -> None:
-    """The photo and its controls beside 20 variants; a moved slider redraws only this part."""
+    """Draw a photo and its controls beside 20 variants of it, in a fragment of its own."""
     guarded_fragment(_render_page)(dataset)
 
 
@@ -139,12 +140,11 @@ def _pick_photo(dataset: Dataset) -> Item:
         t("Next"),
         icon=":material/skip_next:",
         key="photo_next",
-        on_click=state.count_up,
-        args=("augment_at",),
+        on_click=_jump_to_next,
     )
     st.button(t("Random"), icon=":material/shuffle:", key="photo_random", on_click=_jump_to_random)
     items = [item for item in dataset.items("train") if label in (_ALL_CLASSES, item.label)]
-    position: int = st.session_state.get("augment_at", 0)
+    position = page_state().augment.photo_index
     for step in range(min(len(items), _MAX_TRIED)):
         item = items[(position + step) % len(items)]
         if not isinstance(gallery.fitted_photo(item.path, PHOTO_SIZE), PhotoError):
@@ -152,8 +152,12 @@ def _pick_photo(dataset: Dataset) -> Item:
     return items[position % len(items)]
 
 
+def _jump_to_next() -> None:
+    page_state().augment.photo_index += 1
+
+
 def _jump_to_random() -> None:
-    st.session_state["augment_at"] = random.randrange(1_000_000)
+    page_state().augment.photo_index = random.randrange(1_000_000)
 
 
 def _actions(settings: Augmentation) -> None:
@@ -162,13 +166,12 @@ def _actions(settings: Augmentation) -> None:
             t("New draw"),
             key="new_draw",
             icon=":material/casino:",
-            on_click=state.count_up,
-            args=("augment_seed",),
+            on_click=_draw_anew,
         )
         st.button(t("Reset"), key="augment_reset", icon=":material/undo:", on_click=_reset_settings)
-        st.toggle(t("Show the values"), key="augment_values", persist_state="session")
+        st.toggle(t("Show the values"), key=_VALUES_KEY, persist_state="session")
         st.space("stretch")
-        used = st.session_state.get("train_augmentation") == settings.model_dump()
+        used = page_state().train.augmentation == settings
         st.button(
             t("Used in training") if used else t("Use these in training"),
             key="use_in_training",
@@ -176,34 +179,38 @@ def _actions(settings: Augmentation) -> None:
             icon=":material/check:" if used else ":material/model_training:",
             disabled=used,
             on_click=_use_in_training,
-            args=(settings.model_dump(),),
+            args=(settings,),
         )
 
 
 def _training_note(settings: Augmentation) -> None:
     """That the training uses these settings, with the way there; below all that could jump."""
-    if st.session_state.get("train_augmentation") == settings.model_dump():
+    if page_state().train.augmentation == settings:
         st.caption(
             t("The next training uses: {words}.", words=format_text.describe_augmentation(settings))
         )
         widgets.page_link("pages/3_Train.py", t("Go to Train"), "arrow_forward")
 
 
-def _use_in_training(values: dict[str, Any]) -> None:
-    st.session_state["train_augmentation"] = values
-    st.session_state["train_augment"] = "mine"  # the Train page's own choice between off and this
+def _use_in_training(settings: Augmentation) -> None:
+    page_state().train.augmentation = settings
+    st.session_state[AUGMENTATION_CHOICE_KEY] = "mine"
+
+
+def _draw_anew() -> None:
+    page_state().augment.seed += 1
 
 
 def _reset_settings() -> None:
     augment_controls.reset_controls()
-    st.session_state["augment_seed"] = 0
+    page_state().augment.seed = 0
 
 
 def _draw_variants(
     subject: SubjectPhoto, settings: Augmentation, dataset: Dataset | None
 ) -> VariantSet:
     """Draw the 20 variants, mixed with other photos where the settings say so."""
-    seed = st.session_state.get("augment_seed", 0)
+    seed = page_state().augment.seed
     drawn = augment.make_variants(subject.photo, settings, VARIANT_COUNT, seed)
     photos = [image for image, _ in drawn]
     mixes: list[Mix] = []
@@ -241,14 +248,16 @@ def _partners(dataset: Dataset, seed: int, count: int) -> list[tuple[Photo, int]
 
 
 def _variant_gallery(variants: VariantSet, settings: Augmentation) -> None:
-    long = st.session_state.get("augment_values", False)
-    captions = list(variants.answers) or ["" for _ in variants.words]
+    long = st.session_state.get(_VALUES_KEY, False)
+    captions = list(variants.answers) or ["" for _ in variants.descriptions]
     if long:
-        captions = [f"{a}\n{b}".strip() for a, b in zip(captions, variants.words, strict=True)]
+        captions = [
+            f"{a}\n{b}".strip() for a, b in zip(captions, variants.descriptions, strict=True)
+        ]
     gallery.image_grid(
         [decode.encode_photo(photo) for photo in variants.photos],
         captions=captions if any(captions) else None,
-        tooltips=variants.words,
+        tooltips=variants.descriptions,
         alts=[t("Variant {n}", n=n + 1) for n in range(len(variants.photos))],
         colors=[class_color(label) for label in variants.labels] or None,
         least=60,  # four rows of five on a telephone too
@@ -263,7 +272,7 @@ def _gallery_footer(subject: SubjectPhoto, variants: VariantSet, settings: Augme
                 t("Nothing is set, so every variant equals the original. Move a slider."),
                 width="content",
             )
-        elif not st.session_state.get("augment_values", False):
+        elif not st.session_state.get(_VALUES_KEY, False):
             st.caption(t("Rest the pointer on a variant for its values."), width="content")
         st.space("stretch")
         st.caption(t("Contact sheet:"), width="content")
@@ -286,7 +295,7 @@ def _contact_sheet(
     """The variants as one picture or a PDF; made when asked for, as matplotlib is slow to load."""
     file = io.BytesIO()
     plots.write_contact_sheet(
-        list(zip(variants.photos, variants.drawn, strict=True)),
+        list(zip(variants.photos, variants.transforms, strict=True)),
         file,
         kind=kind,
         originals=[original],

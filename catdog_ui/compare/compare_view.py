@@ -15,6 +15,7 @@ from catdog_core.runs import DamagedRun, Run, RunRecord
 from .. import captions, charts, format_text
 from ..i18n import t
 from ..learn.glossary_view import show_terms
+from ..session import COMPARE_VIEW_KEY, COMPARED_RUNS_KEY
 from ..train import run_actions
 from . import import_history, run_table
 
@@ -29,16 +30,17 @@ MAX_RUNS = len(charts.RUN_SYMBOLS)
 
 
 def choose_view() -> str:
-    """Runs or groups of them; an address that names a group opens these."""
+    """Let the user choose runs or groups of them; an address with a group opens groups."""
     names = {"runs": t("Runs side by side"), "experiments": t("Experiments and sweeps")}
-    if "compare_view" not in st.session_state:
-        st.session_state.compare_view = "experiments" if st.query_params.get("group") else "runs"
+    if COMPARE_VIEW_KEY not in st.session_state:
+        start = "experiments" if st.query_params.get("group") else "runs"
+        st.session_state[COMPARE_VIEW_KEY] = start
     view = st.segmented_control(
         t("What to compare"),
         list(names),
         format_func=names.__getitem__,
         required=True,
-        key="compare_view",
+        key=COMPARE_VIEW_KEY,
         label_visibility="collapsed",
     )
     if view == "runs":
@@ -47,7 +49,7 @@ def choose_view() -> str:
 
 
 def show_no_runs() -> None:
-    """What to do where nothing has been trained."""
+    """Say what to do where nothing has been trained."""
     st.info(t("There is nothing to compare yet: no run has been trained."))
     st.page_link(
         "pages/3_Train.py",
@@ -59,7 +61,7 @@ def show_no_runs() -> None:
 
 
 def render_run_comparison(runs: Sequence[RunRecord]) -> None:
-    """The chosen runs with their curves, verdicts and settings, and the care of one run."""
+    """Draw the chosen runs' curves, verdicts and settings, and what can be done with one."""
     chosen = choose_runs(runs)
     if chosen:
         show_curves(chosen)
@@ -79,9 +81,9 @@ def choose_runs(runs: Sequence[RunRecord]) -> list[RunRecord]:
     by_id = {run.id: run for run in runs}
     requested = [key for key in st.query_params.get("runs", "").split(",") if key in by_id]
     newest = [run.id for run in runs if run.epochs][:DEFAULT_RUNS]
-    if "compare_runs" in st.session_state:  # a run deleted meanwhile is no option any more
-        remaining = [key for key in st.session_state.compare_runs if key in by_id]
-        st.session_state.compare_runs = remaining
+    if COMPARED_RUNS_KEY in st.session_state:  # a run deleted meanwhile is no option any more
+        remaining = [key for key in st.session_state[COMPARED_RUNS_KEY] if key in by_id]
+        st.session_state[COMPARED_RUNS_KEY] = remaining
         start: dict[str, Any] = {}
     else:
         start = {"default": (requested or newest)[:MAX_RUNS]}
@@ -90,7 +92,7 @@ def choose_runs(runs: Sequence[RunRecord]) -> list[RunRecord]:
         list(by_id),
         format_func=lambda key: format_text.run_label(by_id[key]),
         max_selections=MAX_RUNS,
-        key="compare_runs",
+        key=COMPARED_RUNS_KEY,
         placeholder=t("Choose runs"),
         **start,
     )
@@ -99,7 +101,7 @@ def choose_runs(runs: Sequence[RunRecord]) -> list[RunRecord]:
 
 
 def show_curves(chosen: Sequence[RunRecord]) -> None:
-    """Accuracy and loss of the chosen runs, overlaid."""
+    """Draw accuracy and loss of the chosen runs, overlaid."""
     shown = [run for run in chosen if run.epochs]
     if not shown:
         st.info(t("None of the chosen runs has a whole epoch yet; curves appear with the first."))
@@ -131,7 +133,7 @@ def show_curves(chosen: Sequence[RunRecord]) -> None:
 
 
 def show_verdicts(chosen: Sequence[RunRecord]) -> None:
-    """What happened in each of the runs, and what to try next."""
+    """Say what happened in each of the runs, and what to try next."""
     for number, run in enumerate(run for run in chosen if run.epochs):
         verdict = histories.diagnose_run(run)
         _, color, icon = captions.VERDICTS[verdict.kind]
@@ -146,7 +148,7 @@ def show_verdicts(chosen: Sequence[RunRecord]) -> None:
 
 
 def show_run_table(chosen: Sequence[RunRecord]) -> None:
-    """One row a run: what it was, what came of it, and only the settings that differ."""
+    """Draw one row a run: its results, and only the settings in which the runs differ."""
     rows = [run for run in chosen if not isinstance(run, DamagedRun)]
     different = format_text.differing_settings(rows)
     augmented = format_text.differs_in_augmentation(rows)

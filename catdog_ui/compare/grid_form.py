@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import streamlit as st
 
@@ -17,6 +17,7 @@ from ..i18n import t
 from ..train import train_form
 
 KEY = "sweep"
+_VARIED_KEY = f"{KEY}_varied"
 _SAMPLES = 8
 MAX_VARIED = 5
 """As many settings at once: of more, no number of runs one can wait for tells anything."""
@@ -26,8 +27,35 @@ _DEFAULT_SETTINGS = ("learning_rate", "batch_size")
 _MAX_SLIDER_SPAN = 400
 
 
+class FieldRange(TypedDict):
+    """A range that values are drawn from."""
+
+    low: float
+    high: float
+    log: NotRequired[bool]
+    """Draw powers evenly, not values."""
+
+
+FieldChoice = list[Any] | FieldRange
+"""What one setting may be: values of the field's own type, or a range."""
+
+
+class VariedSettings(TypedDict):
+    """What the settings that vary may be, by their names, in both parts of a `Grid`."""
+
+    settings: dict[str, FieldChoice]
+    augmentation: dict[str, FieldChoice]
+
+
+class SearchOptions(TypedDict, total=False):
+    """How many combinations a `Grid` draws at random, and by which seed; empty for all of them."""
+
+    samples: int
+    seed: int
+
+
 def tunable_settings(model: str) -> dict[str, tuple[str, FieldSpec]]:
-    """The settings that can be varied here, by name: the part of the grid, and the field.
+    """Return the settings that can vary here, by name: the part of the grid, and the field.
 
     Args:
         model: the network all runs share; some settings mean something for some networks only.
@@ -46,43 +74,48 @@ def tunable_settings(model: str) -> dict[str, tuple[str, FieldSpec]]:
 
 
 def chosen_settings() -> Sequence[str]:
-    """The names of the settings that vary, as they were chosen last."""
-    names: Sequence[str] = st.session_state.get(f"{KEY}_varied", _DEFAULT_SETTINGS)
+    """Return the names of the settings that vary, as they were chosen last."""
+    names: Sequence[str] = st.session_state.get(_VARIED_KEY, _DEFAULT_SETTINGS)
     return names
 
 
-def choose_grid(base: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Let the user choose settings and what they may be: a grid's ``settings, augmentation``.
+def choose_grid(base: Mapping[str, Any]) -> VariedSettings:
+    """Let the user choose settings and what they may be.
 
     Args:
         base: the settings that all runs share, by name, from which values are suggested.
     """
     known = tunable_settings(base["model"])
-    key = f"{KEY}_varied"
-    if key in st.session_state:  # another network may not have what was chosen
-        st.session_state[key] = [name for name in st.session_state[key] if name in known]
+    if _VARIED_KEY in st.session_state:  # another network may not have what was chosen
+        remaining = [name for name in st.session_state[_VARIED_KEY] if name in known]
+        st.session_state[_VARIED_KEY] = remaining
     names = st.multiselect(
         t("Settings to vary"),
         list(known),
         default=_DEFAULT_SETTINGS,
         format_func=lambda name: _setting_label(*known[name]),
         max_selections=MAX_VARIED,
-        key=key,
+        key=_VARIED_KEY,
         persist_state="session",
         placeholder=t("Choose settings"),
     )
-    choices: dict[str, dict[str, Any]] = {"settings": {}, "augmentation": {}}
+    choices: VariedSettings = {"settings": {}, "augmentation": {}}
     with st.grid(2, min_column_width=330, gap="medium"):
         for name in names:
             part, control = known[name]
             with st.container(border=True, gap="small"):
-                choices[part][name] = _choose_for_field(control, base.get(name, control.default))
+                choice = _choose_for_field(control, base.get(name, control.default))
+            if part == "settings":
+                choices["settings"][name] = choice
+            else:
+                choices["augmentation"][name] = choice
     return choices
 
 
-def choose_search(varied: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """All combinations, or some drawn at random; ranges can only be drawn from."""
-    has_range = any(isinstance(c, dict) for part in varied.values() for c in part.values())
+def choose_search(varied: VariedSettings) -> SearchOptions:
+    """Let the user choose all combinations or random ones; ranges can only be drawn from."""
+    choices = [*varied["settings"].values(), *varied["augmentation"].values()]
+    has_range = any(isinstance(choice, dict) for choice in choices)
     kinds = {"all": t("All combinations"), "random": t("Drawn at random")}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.segmented_control(
@@ -112,7 +145,7 @@ def choose_search(varied: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def suggested_values(control: FieldSpec, base: Any) -> tuple[list[Any], list[Any]]:
-    """Values to choose from, and those chosen at first; all lie within the field's range.
+    """Return values to choose from, and those chosen at first, all within the field's range.
 
     Args:
         control: a number.
@@ -139,7 +172,7 @@ def _setting_label(part: str, control: FieldSpec) -> str:
     return t("Augmentation: {name}", name=label) if part == "augmentation" else label
 
 
-def _choose_for_field(control: FieldSpec, base: Any) -> Any:
+def _choose_for_field(control: FieldSpec, base: Any) -> FieldChoice:
     st.markdown(f"**{forms.field_label(control)}**", help=t(control.help))
     if control.kind == "bool":
         st.caption(t("off and on"))
@@ -191,7 +224,7 @@ def _choose_values(control: FieldSpec, base: Any) -> list[Any]:
     )
 
 
-def _choose_range(control: FieldSpec, base: Any) -> dict[str, Any]:
+def _choose_range(control: FieldSpec, base: Any) -> FieldRange:
     every, _ = suggested_values(control, base)
     low, high = every[0], every[-1]
     shared: dict[str, Any] = {
@@ -222,7 +255,8 @@ def _choose_range(control: FieldSpec, base: Any) -> dict[str, Any]:
             step=number(control.step or 1),
             **shared,
         )
-    return {"low": ends[0], "high": ends[1], **({"log": True} if is_log else {})}
+    chosen: FieldRange = {"low": ends[0], "high": ends[1]}
+    return {**chosen, "log": True} if is_log else chosen
 
 
 def _clean_values(control: FieldSpec, values: list[Any]) -> list[Any]:

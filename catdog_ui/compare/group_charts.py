@@ -46,7 +46,7 @@ _SHADE_STEPS = 24  # of the shades on the axis of the result
 def paired_figure(
     metric: Metric, pair: Sequence[tuple[LearningCurve, str, int | None]]
 ) -> go.Figure:
-    """Two trainings one above the other, with the same axes; pointing at an epoch shows both.
+    """Return the charts of two trainings one above the other, with the same axes.
 
     Args:
         metric: "accuracy" or "loss".
@@ -83,7 +83,7 @@ def paired_figure(
 def data_size_figure(
     points: Sequence[LearningCurvePoint], names: dict[tuple[str, bool], str], classes: int
 ) -> go.Figure:
-    """Validation accuracy against the number of training photos, with 95 % intervals.
+    """Return a chart of validation accuracy against training photos, with 95 % intervals.
 
     Args:
         points: those of `group_comparison.learning_curve_points`; runs that are not done have open
@@ -146,7 +146,7 @@ class Axis:
     """An axis: its name, where each run lies on it (0..1, None for nowhere), and its numbers."""
 
     title: str
-    places: tuple[float | None, ...]
+    positions: tuple[float | None, ...]
     ticks: tuple[tuple[float, str], ...]
 
 
@@ -156,7 +156,7 @@ def parallel_figure(
     chosen: Sequence[str] = (),
     is_dark: bool = False,
 ) -> go.Figure:
-    """The runs of a table as lines through their settings to their result.
+    """Return the runs of a table as lines through their settings to their result.
 
     Args:
         table: the runs.
@@ -167,7 +167,7 @@ def parallel_figure(
     axes = [*(_setting_axis(column) for column in columns), _result_axis(table.results)]
     ink, last = ON_DARK if is_dark else ON_LIGHT, len(axes) - 1
     order = sweep_table.rank_runs(table)[::-1]  # the best lie on top
-    spread = [_separate_equal_runs(axis.places, order) for axis in axes]
+    spread = [_separate_equal_runs(axis.positions, order) for axis in axes]
     lines = [_run_trace(table, [row[number] for row in spread], number, chosen) for number in order]
     chart = go.Figure(lines)  # all at once, and so below: one by one takes twice as long
     chart.update_layout(
@@ -185,7 +185,7 @@ def parallel_figure(
 
 
 def result_color(share: float) -> str:
-    """The colour of a result, 0 the worst and 1 the best: orange over grey to blue."""
+    """Return the colour of a result, 0 the worst and 1 the best: orange over grey to blue."""
     low, high, part = (
         (TRAIN, NEUTRAL, 2 * share) if share < 0.5 else (NEUTRAL, VALIDATION, 2 * share - 1)
     )
@@ -194,20 +194,20 @@ def result_color(share: float) -> str:
 
 
 def result_limits(results: Sequence[float | None]) -> tuple[float, float]:
-    """Where the axis of the result begins and ends: whole percents around all results."""
+    """Return where the axis of the result begins and ends, in whole percents."""
     there = [result for result in results if result is not None] or [0.5]
     low, high = floor(100 * min(there)) / 100, ceil(100 * max(there)) / 100
     return (low, high) if high - low >= _MIN_RESULT_SPAN else (high - _MIN_RESULT_SPAN, high)
 
 
 def column_heading(column: Column) -> str:
-    """A setting's name with its unit, for an axis or a table."""
+    """Return a setting's name with its unit, for an axis or a table."""
     unit = column.control.unit if column.control and column.scale != "named" else ""
     return f"{t(column.label)} ({t(unit)})" if unit else t(column.label)
 
 
 def format_value(column: Column, value: Any) -> str:
-    """One value of a setting, without its unit where the axis tells it."""
+    """Return one value of a setting as text, without its unit where the axis has it."""
     if column.name == "augmentation":
         return format_text.augmentation_label(value)
     if column.control is None:
@@ -218,7 +218,7 @@ def format_value(column: Column, value: Any) -> str:
 
 
 def short_run_name(run: RunRecord) -> str:
-    """A run's name, without that of its sweep, which stands above and may be cut off in it."""
+    """Return a run's name without that of its sweep, which stands above all its runs."""
     own, dot, sweep = run.name.rpartition(" · ")
     is_swept = run.group.get("kind") == "sweep" and run.group["name"].startswith(sweep)
     return own if dot and is_swept else run.name or run.id

@@ -23,6 +23,7 @@ from catdog_core.tuning.plans import Budget, GroupPlan
 from .. import format_text, forms, permissions, state
 from ..i18n import N_, t
 from ..learn.glossary_view import show_terms
+from ..session import GROUP_KIND_KEY, page_state
 from . import grid_form
 
 KEY = "experiment"
@@ -60,7 +61,7 @@ def render_group_form() -> None:
         format_func=lambda key: t(plans.KIND_TITLES[key]),
         required=True,
         default="twin",
-        key=f"{KEY}_kind",
+        key=GROUP_KIND_KEY,
         persist_state="session",
         label_visibility="collapsed",
     )
@@ -83,7 +84,7 @@ def render_group_form() -> None:
 
 
 def show_missing_ray() -> None:
-    """What to install for several runs at once, and what goes without."""
+    """Say what to install for several runs at once, and what goes without."""
     if not ray_session.is_installed():
         st.info(
             t(
@@ -97,7 +98,7 @@ def show_missing_ray() -> None:
 
 
 def asha_text(asha: Asha, epochs: int) -> str:
-    """What early stopping of trials does, in a sentence."""
+    """Say what early stopping of trials does, in a sentence."""
     rungs = asha.rungs(epochs)
     if not rungs:
         return t(
@@ -128,7 +129,7 @@ def _plan_sweep(dataset: Dataset) -> GroupPlan | None:
         **(augmentation.model_dump() if augmentation else {}),
     }
     varied = grid_form.choose_grid(base)
-    if not any(varied.values()):
+    if not (varied["settings"] or varied["augmentation"]):
         st.info(t("Choose at least one setting to vary."))
         return None
     grid = grids.parse_grid({**varied, **grid_form.choose_search(varied)})
@@ -236,21 +237,21 @@ def _shared_training(names: list[str], disabled: Sequence[str] = ()) -> Training
         names: the fields to show.
         disabled: fields that are shown but have no effect now.
     """
-    st.session_state.setdefault(f"{KEY}_epochs", _DEFAULT_EPOCHS)
-    model = st.session_state.get(f"{KEY}_model", "notes")
-    if st.session_state.get(f"{KEY}_recipe") != model:  # each network with its own rate
-        st.session_state[f"{KEY}_recipe"] = model
+    st.session_state.setdefault(forms.field_key(KEY, "epochs"), _DEFAULT_EPOCHS)
+    model = st.session_state.get(forms.field_key(KEY, "model"), "notes")
+    if page_state().compare.filled_recipe != model:  # each network with its own rate
+        page_state().compare.filled_recipe = model
         rate = RECIPES[model].training.learning_rate
         forms.fill_form(Training, KEY, {"learning_rate": rate})
-    shown: dict[str, Any] = forms.settings_form(Training, KEY, names, columns=2, disabled=disabled)
+    shown = forms.settings_form(Training, KEY, names, columns=2, disabled=disabled)
     recipe = RECIPES[shown.get("model", model)].training
     return parse_settings(Training, {**recipe.model_dump(), **shown}, t("the form"))
 
 
 def _shared_augmentation() -> Augmentation:
     """The notes' augmentation, or what was set on the Augment page."""
-    stored_settings = st.session_state.get("train_augmentation")
-    if not stored_settings:
+    chosen = page_state().train.augmentation
+    if chosen is None:
         st.caption(
             t(
                 "Augmentation: {words}. Another one is set on the Augment page.",
@@ -258,7 +259,6 @@ def _shared_augmentation() -> Augmentation:
             )
         )
         return PRESETS["notes"]
-    chosen = parse_settings(Augmentation, stored_settings, t("the Augment page"))
     st.caption(
         t(
             "Augmentation, from the Augment page: {words}.",

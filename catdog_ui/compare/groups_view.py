@@ -18,6 +18,7 @@ from catdog_core.tuning.groups import Group, TrialStatus
 from .. import captions, charts, format_text, permissions, trash_view
 from ..i18n import N_, escape, t
 from ..learn.glossary_view import show_terms
+from ..session import page_state
 from ..startup import guard
 from . import group_charts, group_form, run_table
 
@@ -31,11 +32,12 @@ TRIAL_STATUS_NAMES: dict[TrialStatus, str] = {
     "stopped": N_("stopped"),
     "failed": N_("failed"),
 }
+_GROUP_KEY = "chosen_group"
 _PLOTLY_CONFIG = {"displaylogo": False, "displayModeBar": False}
 
 
 def render_groups(all_groups: Sequence[Group]) -> None:
-    """The group that is chosen, and the form of a new one."""
+    """Draw the group that is chosen, and the form of a new one."""
     if all_groups:
         group = _choose_group(all_groups)
         # Between two runs that train one after another there is a moment without any.
@@ -52,18 +54,19 @@ def _choose_group(all_groups: Sequence[Group]) -> Group:
     """Let the user choose; the choice is kept in the URL as ``group=id``."""
     by_id = {group.id: group for group in all_groups}
     requested = st.query_params.get("group")
-    if requested in by_id and requested != st.session_state.get("known_group"):
-        st.session_state["chosen_group"] = requested  # a link, or a new one, leads there
-    if st.session_state.get("chosen_group") not in by_id:
-        st.session_state["chosen_group"] = all_groups[0].id
+    known = page_state().known_address
+    if requested in by_id and requested != known.get("group"):
+        st.session_state[_GROUP_KEY] = requested  # a link, or a new one, leads there
+    if st.session_state.get(_GROUP_KEY) not in by_id:
+        st.session_state[_GROUP_KEY] = all_groups[0].id
     key = st.selectbox(
         t("Experiment"),
         list(by_id),
         format_func=lambda key: _group_label(by_id[key]),
-        key="chosen_group",
+        key=_GROUP_KEY,
         width=520,
     )
-    st.session_state["known_group"] = st.query_params["group"] = key
+    known["group"] = st.query_params["group"] = key
     return by_id[key]
 
 
@@ -239,9 +242,9 @@ def _grid_text(grid: Grid, epochs: int) -> str:
     return f"{how} {group_form.asha_text(grid.asha, epochs)}" if grid.asha else how
 
 
-def _table_columns(group: Group) -> dict[str, dict[str, Any]]:
+def _table_columns(group: Group) -> run_table.ExtraColumns:
     """What the table tells of each run beside its settings and results."""
-    columns_by_run: dict[str, dict[str, Any]] = {}
+    columns_by_run: dict[str, dict[str, run_table.CellValue]] = {}
     for run in group.runs:
         trial = group.trials[run.id]
         columns_by_run[run.id] = {t("Status"): t(TRIAL_STATUS_NAMES[trial.status])}

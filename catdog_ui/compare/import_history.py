@@ -12,15 +12,18 @@ from catdog_core.base.files import truncate_for_display
 
 from .. import permissions, uploads
 from ..i18n import escape, say, t
+from ..session import COMPARED_RUNS_KEY, page_state
 from ..startup import guard
 
 _KEY = "history_file"
 
 
 def render_history_import() -> None:
-    """A folded place for the file; the run that is made of it is chosen at once."""
-    if run_name := st.session_state.pop("history_made", None):
-        st.success(t("“{name}” is a run now, chosen above.", name=escape(run_name)))
+    """Draw a folded form for the file; the run that is made of it is chosen at once."""
+    state = page_state().compare
+    if state.imported_history:
+        name, state.imported_history = state.imported_history, ""
+        st.success(t("“{name}” is a run now, chosen above.", name=escape(name)))
     with st.expander(t("Bring the history of a training from elsewhere"), icon=":material/input:"):
         st.caption(
             t(
@@ -74,10 +77,11 @@ def _import_form() -> None:
     except CatDogError as error:
         st.error(escape(say(error)), icon=":material/error:")
         return
-    st.session_state["history_made"] = name.strip() or truncate_for_display(file.name)
+    page_state().compare.imported_history = name.strip() or truncate_for_display(file.name)
     run_ids = [key for key in st.query_params.get("runs", "").split(",") if key]
     st.query_params["runs"] = ",".join([run, *run_ids][:7])
-    st.session_state.pop("compare_runs", None)  # chosen anew, from the address
+    # Without a value of its own the widget begins anew, with the runs the address names.
+    st.session_state.pop(COMPARED_RUNS_KEY, None)
     st.rerun()
 
 

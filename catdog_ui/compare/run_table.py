@@ -16,6 +16,7 @@ from catdog_core.runs import RunRecord
 from .. import captions, charts, format_text, state
 from ..i18n import N_, escape, t
 from ..learn.glossary_view import show_terms
+from ..session import COMPARE_VIEW_KEY, COMPARED_RUNS_KEY, page_state
 from . import group_charts
 
 HOW_TO_READ = N_(
@@ -30,12 +31,13 @@ SIGNIFICANCE_LEVEL = 0.05
 DEFAULT_RUNS = 3
 """How many of the best are laid over each other where none is chosen."""
 
-ExtraColumns = Mapping[str, Mapping[str, Any]]
+CellValue = str | int | float | None
+ExtraColumns = Mapping[str, Mapping[str, CellValue]]
 """More columns of a table, by run id and title."""
 
 
 def show_parallel_coordinates(members: Sequence[RunRecord], key: str, more: ExtraColumns) -> None:
-    """The chart of parallel coordinates and the table below it.
+    """Draw the chart of parallel coordinates and the table below it.
 
     Args:
         members: the runs of a sweep, or those ticked.
@@ -53,14 +55,14 @@ def show_parallel_coordinates(members: Sequence[RunRecord], key: str, more: Extr
         return
     columns = _drawn_columns(table)
     there = {run.id for run in table.runs}
-    chosen = [run for run in st.session_state.get(f"{key}_picked", []) if run in there]
+    chosen = [run for run in page_state().compare.picked_runs.get(key, []) if run in there]
     figure = group_charts.parallel_figure(table, columns, chosen, st.context.theme.type == "dark")
     # A finger drawn over the chart of a telephone is meant to scroll the page.
     is_telephone = "Mobi" in st.context.headers.get("User-Agent", "")
     figure.update_layout(dragmode=False if is_telephone else "select", clickmode="event+select")
     st.plotly_chart(
         figure,
-        key=f"{key}_chart",
+        key=_chart_key(key),
         config={"displaylogo": False, "displayModeBar": False},
         on_select=lambda: _remember_picked(key),
         selection_mode=("points", "box"),
@@ -79,15 +81,15 @@ def show_parallel_coordinates(members: Sequence[RunRecord], key: str, more: Extr
                 type="tertiary",
                 icon=":material/filter_alt_off:",
                 key=f"{key}_all",
-                on_click=st.session_state.pop,
-                args=(f"{key}_picked", None),
+                on_click=_forget_picked,
+                args=(key,),
             )
     rows = [n for n in sweep_table.rank_runs(table) if not chosen or table.runs[n].id in chosen]
     show_result_table(table, rows, key, more)
 
 
 def picked_run_ids(selection: Any) -> list[str]:
-    """The ids of the runs whose points were clicked or lie in a box drawn on the chart."""
+    """Return the ids of the runs that were clicked or lie in a box drawn on the chart."""
     points = (selection or {}).get("selection", {}).get("points", [])
     custom_data = [point.get("customdata") for point in points]
     return list(
@@ -102,7 +104,7 @@ def show_result_table(
     more: ExtraColumns,
     first: int = DEFAULT_RUNS,
 ) -> None:
-    """A row a run with what differs and what came of it, and buttons to go on from there.
+    """Draw a row a run: what differs, its result, and buttons to go on from there.
 
     Args:
         table: the runs.
@@ -152,14 +154,22 @@ def show_result_table(
 
 def overlay_runs(ids: Sequence[str]) -> None:
     """Show the curves of these runs over each other, as many as can be told apart."""
-    st.session_state.compare_runs = list(ids)[: len(charts.RUN_SYMBOLS)]
-    st.session_state.compare_view = "runs"
+    st.session_state[COMPARED_RUNS_KEY] = list(ids)[: len(charts.RUN_SYMBOLS)]
+    st.session_state[COMPARE_VIEW_KEY] = "runs"
 
 
 def _remember_picked(key: str) -> None:
     """Remember what was picked on the chart, which forgets it when it is drawn anew."""
-    if picked := picked_run_ids(st.session_state.get(f"{key}_chart")):
-        st.session_state[f"{key}_picked"] = picked
+    if picked := picked_run_ids(st.session_state.get(_chart_key(key))):
+        page_state().compare.picked_runs[key] = picked
+
+
+def _forget_picked(key: str) -> None:
+    page_state().compare.picked_runs.pop(key, None)
+
+
+def _chart_key(key: str) -> str:
+    return f"{key}_chart"
 
 
 def _drawn_columns(table: SweepTable) -> Sequence[Column]:

@@ -19,6 +19,7 @@ from catdog_core.imaging import decode
 
 from .. import permissions
 from ..i18n import N_, escape, say, t
+from ..session import page_state
 from . import edit_actions
 from .edit_actions import apply_edits, lazy_expander
 from .source_widgets import progress_bar
@@ -73,7 +74,7 @@ _KIND_EXPLANATIONS = {
 
 
 def show_health(dataset: Dataset) -> None:
-    """The section: the check, at once or on request; findings by kind, with their photos."""
+    """Draw the health check, at once or on request: findings by kind, with their photos."""
     st.subheader(t("Is the data sound?"), anchor=False)
     st.caption(
         t(
@@ -88,8 +89,8 @@ def show_health(dataset: Dataset) -> None:
 
 
 def get_known_findings(dataset: Dataset) -> list[Finding] | None:
-    """What was found in the dataset as it is now, if this session has looked."""
-    return _get_session_findings().get(_get_dataset_state(dataset))
+    """Return the findings of the dataset as it is now, None where it was not checked."""
+    return page_state().data.findings.get(_get_dataset_state(dataset))
 
 
 def _check_dataset(dataset: Dataset) -> list[Finding] | None:
@@ -104,25 +105,17 @@ def _check_dataset(dataset: Dataset) -> list[Finding] | None:
     )
     label = t("Check again") if is_requested else t("Check all {n:,} photos", n=count)
     if st.button(label, icon=":material/health_and_safety:", key="health_check"):
-        _get_session_findings().pop(_get_dataset_state(dataset), None)
+        page_state().data.findings.pop(_get_dataset_state(dataset), None)
         is_requested = True
     if not is_requested:
         return None
     if get_known_findings(dataset) is None:
         with progress_bar(t("Looking at every photo…")) as tell:
-            _get_session_findings()[_get_dataset_state(dataset)] = audit.audit_dataset(
-                dataset, tell
-            )
-        while len(_get_session_findings()) > _MAX_REMEMBERED:
-            del _get_session_findings()[next(iter(_get_session_findings()))]
+            known = page_state().data.findings
+            known[_get_dataset_state(dataset)] = audit.audit_dataset(dataset, tell)
+        while len(known) > _MAX_REMEMBERED:
+            del known[next(iter(known))]  # the oldest
     return get_known_findings(dataset)
-
-
-def _get_session_findings() -> dict[Hashable, list[Finding]]:
-    findings_by_state: dict[Hashable, list[Finding]] = st.session_state.setdefault(
-        "health_found", {}
-    )
-    return findings_by_state
 
 
 def _get_dataset_state(dataset: Dataset) -> Hashable:
@@ -241,27 +234,27 @@ _MAX_CLASSES = 4  # of a group that are offered as the right one
 
 
 def items_by_file(dataset: Dataset) -> Items:
-    """The photos of a dataset by their names."""
+    """Return the photos of a dataset by their names."""
     return {item.file: item for item in dataset.items()}
 
 
 def finding_key(finding: Finding) -> str:
-    """A name for the widgets of a finding."""
+    """Return the part of the widgets' keys that stands for a finding."""
     return edit_actions.hash_key("\0".join((finding.kind, *finding.files)))
 
 
 def keep_all(finding: Finding) -> list[PhotoEdit]:
-    """The choices by which the check tells no more of a finding."""
+    """Return the edits that keep all photos of a finding, which is not shown again."""
     return [PhotoEdit(file, "keep", finding.kind) for file in finding.files]
 
 
 def exclude_all(finding: Finding) -> list[PhotoEdit]:
-    """The choices that leave all photos of a finding out."""
+    """Return the edits that exclude all photos of a finding."""
     return [PhotoEdit(file, "exclude") for file in finding.files]
 
 
 def keep_one(items: Items, finding: Finding, label: int | None = None) -> list[PhotoEdit]:
-    """The choices that leave one photo of a group: in training, if there is one; the largest.
+    """Return the edits that keep one photo of a group: of training if possible, the largest.
 
     Args:
         items: the dataset's photos by name.
@@ -277,7 +270,7 @@ def keep_one(items: Items, finding: Finding, label: int | None = None) -> list[P
 
 
 def show_group_actions(dataset: Dataset, items: Items, finding: Finding) -> None:
-    """The buttons of one group of photos that are alike."""
+    """Draw the buttons of one group of photos that are alike."""
     name = finding_key(finding)
     with st.container(horizontal=True, gap="small"):
         if finding.kind in _LABEL_KINDS:
@@ -309,7 +302,7 @@ def show_group_actions(dataset: Dataset, items: Items, finding: Finding) -> None
 def show_bulk_actions(
     dataset: Dataset, items: Items, kind: str, findings: Sequence[Finding]
 ) -> None:
-    """The buttons that decide about all findings of a kind at once."""
+    """Draw the buttons that decide about all findings of a kind at once."""
     findings = [each for each in findings if all(file in items for file in each.files)]
     count = len(findings)
     if count < 2 or kind == "imbalance":

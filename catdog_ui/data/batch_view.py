@@ -12,8 +12,9 @@ from catdog_core.data.datasets import Dataset, Item
 from catdog_core.imaging import decode
 from catdog_core.imaging.decode import Photo
 
-from .. import gallery, state, widgets
+from .. import gallery, widgets
 from ..i18n import escape, say, t
+from ..session import page_state
 from ..startup import guarded_fragment
 
 BATCH_SIZE = 20
@@ -27,7 +28,7 @@ def show_batch(dataset: Dataset) -> None:
 
 
 def draw_batch_items(items: list[Item], seed: int) -> list[Item]:
-    """A batch drawn at random across the classes, as the training draws it."""
+    """Return a batch drawn at random across the classes, as the training draws it."""
     order = np.random.default_rng(seed).permutation(len(items))[:BATCH_SIZE]
     return [items[index] for index in order]
 
@@ -35,7 +36,7 @@ def draw_batch_items(items: list[Item], seed: int) -> list[Item]:
 def encode_labels(
     numbers: NDArray[np.int64], classes: int
 ) -> dict[str, NDArray[np.float32] | None]:
-    """Labels as `ImageDataGenerator` gives them under each class mode, float32.
+    """Return labels as `ImageDataGenerator` gives them under each class mode, float32.
 
     Shapes: binary (B,), categorical (B, classes) one-hot, sparse (B,). Binary is None where there
     are more than two classes.
@@ -48,8 +49,12 @@ def encode_labels(
     }
 
 
+def _draw_another_batch() -> None:
+    page_state().data.batch_seed += 1
+
+
 def _show_batch_panel(dataset: Dataset) -> None:
-    seed = st.session_state.get("batch_seed", 0)
+    seed = page_state().data.batch_seed
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(t("One batch, as the model sees it"), anchor=False, width="content")
         st.space("stretch")
@@ -57,8 +62,7 @@ def _show_batch_panel(dataset: Dataset) -> None:
             t("New batch"),
             icon=":material/casino:",
             key="new_batch",
-            on_click=state.count_up,
-            args=("batch_seed",),
+            on_click=_draw_another_batch,
         )
     st.caption(
         t(

@@ -49,7 +49,7 @@ _MAX_MEASURED = 2000
 
 
 def show_add_dataset(count: int) -> None:
-    """The sources: folded away once there are datasets, and again when one was added."""
+    """Draw the sources, folded away once there are datasets."""
     if count:
         with st.expander(
             t("Add a dataset"), icon=":material/add_photo_alternate:", key=f"data_add_{count}"
@@ -64,7 +64,7 @@ def show_add_dataset(count: int) -> None:
 
 
 def show_overview(dataset: Dataset) -> None:
-    """Counts per class and split, sizes, label numbers, and what was understood of the folder."""
+    """Draw counts by class and split, sizes, label numbers, and how the folder was read."""
     for message, params in dataset.note.get("warnings", []):
         st.warning(t(message, **{name: escape(value) for name, value in params.items()}))
     counts = dataset.counts()
@@ -83,7 +83,7 @@ def show_overview(dataset: Dataset) -> None:
 
 
 def show_damaged_records() -> None:
-    """Records that cannot be used, each with its reason and a way to be rid of it."""
+    """Draw records that cannot be used, each with the reason and a button to delete it."""
     for name, error in datasets.list_damaged_datasets():
         with st.container(border=True):
             with guard():
@@ -257,6 +257,7 @@ PARTS: dict[str, tuple[str, str, tuple[Callable[[Dataset], None], ...]]] = {
 def show_part(dataset: Dataset) -> None:
     """Choose a part, kept as ``?part=`` in the address, and draw it."""
     requested = st.query_params.get("part")
+    # The address leads; a click changes it by the callback, before this line reads it.
     st.session_state[_PART_KEY] = requested if requested in PARTS else "photos"
     part = widgets.choose_one(
         t("Part of the page"),

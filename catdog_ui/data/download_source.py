@@ -11,6 +11,7 @@ from catdog_core.data import allowed_roots, cats_vs_dogs, datasets, imports, tfd
 
 from .. import job_fragment, permissions
 from ..i18n import N_, escape, say, t
+from ..session import page_state
 from ..startup import guard
 from .source_widgets import choose_dataset, demo_button, show_heading
 
@@ -21,13 +22,12 @@ _TITLES = {
     TFDS: N_("TensorFlow Datasets"),
     URL: N_("Photos at a URL"),
 }
-_AWAITED = "awaited_jobs"
 _POLL = 1.0  # seconds between two looks at a job
 _MB = 1e6
 
 
 def class_card(kind: str) -> None:
-    """The dataset of the class: where it is from, and a button that fetches it."""
+    """Draw where the dataset of the class is from, and a button that downloads it."""
     show_heading(t("2,000 photos to train on, 1,000 to validate: those of the class"))
     st.caption(t(cats_vs_dogs.ORIGIN))
     st.caption(t(cats_vs_dogs.TERMS))
@@ -36,7 +36,7 @@ def class_card(kind: str) -> None:
 
 
 def class_button(key: str, kind: str = "secondary") -> None:
-    """A button that fetches the dataset of the class, or chooses it where it is here."""
+    """Draw a button that downloads the dataset of the class, or chooses it where it is here."""
     if has_class_dataset():
         if st.button(t("It is here: choose it"), icon=":material/check:", key=key):
             with guard():
@@ -54,12 +54,12 @@ def class_button(key: str, kind: str = "secondary") -> None:
 
 
 def has_class_dataset() -> bool:
-    """Whether the dataset of the class is in the workspace."""
+    """Return whether the dataset of the class is in the workspace."""
     return any(dataset.id == cats_vs_dogs.ID for dataset in datasets.list_datasets())
 
 
 def tfds_card(_kind: str) -> None:
-    """A dataset by its name in the catalogue: looked up, then fetched on a second click."""
+    """Draw a form for a dataset's name in the catalogue; a second click downloads it."""
     show_heading(t("A dataset of tensorflow_datasets, by its name"))
     if not tfds.is_tfds_installed():
         st.caption(
@@ -91,7 +91,7 @@ def tfds_card(_kind: str) -> None:
 
 
 def url_card(_kind: str) -> None:
-    """A zip, tar or folder of photos at a URL, downloaded into the workspace."""
+    """Draw a form for the URL of a zip, tar or folder of photos."""
     show_heading(t("A zip, tar or folder of photos at a URL"))
     st.caption(
         t(
@@ -146,13 +146,14 @@ def _show_tfds_offer(info: tfds.TfdsInfo) -> None:
 
 
 def show_background_jobs() -> None:
-    """What is being fetched now, on any page; what was awaited here becomes the chosen dataset."""
+    """Draw the downloads that run; one this session waited for becomes the chosen dataset."""
     for key in _TITLES:
         job = jobs.get_job(key)
         if job is None:
             continue
-        if job.status == "done" and key in _get_awaited_jobs():
-            _get_awaited_jobs().discard(key)
+        awaited = page_state().data.awaited_jobs
+        if job.status == "done" and key in awaited:
+            awaited.discard(key)
             if isinstance(job.result, datasets.Dataset):
                 st.query_params["dataset"] = job.result.id
                 st.toast(t("{name} is ready.", name=escape(job.result.name)))
@@ -229,10 +230,4 @@ def _fetch_class() -> None:
 def _start_job(key: str, work: jobs.Work) -> None:
     with guard():
         jobs.start_background_job(key, work)
-        _get_awaited_jobs().add(key)
-
-
-def _get_awaited_jobs() -> set[str]:
-    """The jobs this session waits for."""
-    awaited: set[str] = st.session_state.setdefault(_AWAITED, set())
-    return awaited
+        page_state().data.awaited_jobs.add(key)

@@ -22,9 +22,9 @@ from catdog_core.imaging import decode
 from .. import gallery, permissions
 from ..format_text import format_timestamp
 from ..i18n import N_, escape, say, t
+from ..session import ExpanderState, LastEdit, page_state
 from .source_widgets import SPLITS
 
-_LAST_EDIT, _EDIT_ERROR = "decision_said", "decision_error"
 _ONE_FILE_TEXTS = {
     "exclude": N_("{file} is left out of everything."),
     "move": N_("{file} is moved to {to}."),
@@ -42,7 +42,11 @@ _MANY_FILES_TEXTS = {
 
 
 def apply_edits(dataset_id: str, chosen: Sequence[PhotoEdit]) -> None:
-    """The callback of a button that decides about photos."""
+    """Edit photos of a dataset and announce it; fit to be a button's callback.
+
+    What went wrong is kept for `show_last_edit`: a callback runs before the page is drawn, and
+    what it draws itself would stand above everything.
+    """
     try:
         announce_last_edit(datasets.edit_photos(dataset_id, chosen))
     except CatDogError as error:
@@ -50,7 +54,7 @@ def apply_edits(dataset_id: str, chosen: Sequence[PhotoEdit]) -> None:
 
 
 def set_class_order(dataset_id: str, names: Sequence[str]) -> None:
-    """The callback of a button that sets the order of the classes."""
+    """Set the order of a dataset's classes; fit to be a button's callback."""
     try:
         announce_last_edit(datasets.order_classes(dataset_id, names))
     except CatDogError as error:
@@ -63,23 +67,24 @@ def announce_last_edit(dataset: Dataset) -> None:
 
 
 def show_last_edit(dataset: Dataset) -> None:
-    """What was decided just now, with "Undo", or why it could not be."""
-    error = st.session_state.pop(_EDIT_ERROR, None)
-    if error is not None:
-        st.error(escape(say(error)), icon=":material/error:")
-    name, change, undone = st.session_state.get(_LAST_EDIT, ("", None, False))
-    if change is None or name != dataset.id:
+    """Draw the last edit with its Undo, or why it failed."""
+    state = page_state().data
+    if state.edit_error is not None:
+        st.error(escape(say(state.edit_error)), icon=":material/error:")
+        state.edit_error = None
+    last = state.last_edit
+    if last is None or last.dataset_id != dataset.id:
         return
-    if undone:
-        st.info(t("Taken back: {what}", what=describe_edit(change)), icon=":material/undo:")
-    elif dataset.changes and dataset.changes[-1].at == change.at:
+    if last.undone:
+        st.info(t("Taken back: {what}", what=describe_edit(last.change)), icon=":material/undo:")
+    elif dataset.changes and dataset.changes[-1].at == last.change.at:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(f":material/check: {describe_edit(change)}", width="stretch")
+            st.markdown(f":material/check: {describe_edit(last.change)}", width="stretch")
             undo_button(dataset, "decision_undo")
 
 
 def describe_edit(change: DatasetEdit) -> str:
-    """A change in words, as Markdown."""
+    """Say what a change of a dataset did, as Markdown."""
     if change.division:
         division = change.division
         return t(
@@ -110,7 +115,7 @@ def edit_button(
 
 
 def undo_button(dataset: Dataset, key: str) -> None:
-    """The button that takes the last decision back."""
+    """Draw the button that takes the last edit back."""
     permissions.action_button(t("Undo"), key, "change data", _undo_edit, dataset.id, icon="undo")
 
 
@@ -125,18 +130,18 @@ def _undo_edit(dataset_id: str) -> None:
 
 
 def _announce_edit(dataset: Dataset, change: DatasetEdit, undone: bool) -> None:
-    st.session_state[_LAST_EDIT] = (dataset.id, change, undone)
+    page_state().data.last_edit = LastEdit(dataset.id, change, undone)
     what = describe_edit(change)
     st.toast(t("Taken back: {what}", what=what) if undone else what)
 
 
 def _report_error(error: CatDogError) -> None:
-    st.session_state[_EDIT_ERROR] = error
+    page_state().data.edit_error = error
     st.toast(escape(say(error)), icon=":material/error:")
 
 
 def describe_file_edit(action: str, to: str, files: Sequence[str]) -> str:
-    """What was decided about some files, as Markdown; `action` and `to` as in a `PhotoEdit`."""
+    """Say what was decided about files, as Markdown; `action`, `to` as in a `PhotoEdit`."""
     to = t(SPLITS[to]) if action == "move" else escape(to)
     if len(files) == 1:
         return t(
@@ -154,7 +159,7 @@ _SIDE = 320  # pixels of the longer side of a thumbnail
 
 
 def photo_card(dataset: Dataset, item: Item, key: str, keep_edits: Sequence[PhotoEdit]) -> None:
-    """A photo and its buttons.
+    """Draw a photo and its buttons.
 
     Args:
         dataset: it belongs to.
@@ -171,7 +176,7 @@ def photo_card(dataset: Dataset, item: Item, key: str, keep_edits: Sequence[Phot
 def photo_row(
     dataset: Dataset, item: Item, reason: str, key: str, keep_edits: Sequence[PhotoEdit]
 ) -> None:
-    """A file that shows nothing: its name and the reason, as Markdown, and its buttons."""
+    """Draw a file that shows nothing: its name, the reason as Markdown, and its buttons."""
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
         about = f"{escape(dataset.classes[item.label])} · {t(SPLITS[item.split])}"
         name = escape(truncate_for_display(PurePosixPath(item.file).name, 80))
@@ -180,7 +185,7 @@ def photo_row(
 
 
 def photo_picture(path: Path, file: str, lines: Sequence[str], color: str = "") -> None:
-    """A photo in its own shape with its name, some lines, width, height and size of the file."""
+    """Draw a photo uncropped with its name, some lines, width, height and size of the file."""
     thumbnail = _load_thumbnail(path, str(path), gallery.file_version(path))
     name = truncate_for_display(PurePosixPath(file).name, 60)
     if isinstance(thumbnail, PhotoError):
@@ -200,14 +205,14 @@ def photo_picture(path: Path, file: str, lines: Sequence[str], color: str = "") 
 
 
 def pager(count: int, size: int, key: str) -> int:
-    """A pager, where there is more than a page, of `size` entries; the first entry to show."""
+    """Draw a pager where there is more than a page of `size`, return the first entry to show."""
     if count <= size:
         return 0
     return size * (st.pagination(-(-count // size), key=key) - 1)
 
 
 def hash_key(text: str) -> str:
-    """A name for the widgets that belong to a text."""
+    """Return a short key for the widgets that belong to a text, such as a file's name."""
     data = text.encode("utf-8", "surrogateescape")
     return hashlib.blake2b(data, digest_size=8).hexdigest()
 
@@ -269,7 +274,7 @@ _ROWS, _CARDS = 10, 12
 
 
 def show_edits(dataset: Dataset) -> None:
-    """All decisions in force, the last of which can be undone, and the photos they are about."""
+    """Draw all edits in force, the last of which can be undone, and their photos."""
     if not dataset.changes:
         return
     title = t("What was decided ({n})", n=len(dataset.changes))
@@ -298,7 +303,7 @@ def _show_edit_list(dataset: Dataset) -> None:
 
 
 def list_active_edits(dataset: Dataset) -> dict[str, list[PhotoEdit]]:
-    """By file, the choices about it that are in force."""
+    """Return the edits in force, by file."""
     edits_by_file: dict[str, list[PhotoEdit]] = {}
     for change in dataset.changes:
         for choice in change.choices:
@@ -339,9 +344,10 @@ def _show_edited_photos(dataset: Dataset) -> None:
 
 @contextmanager
 def lazy_expander(label: str, key: str, icon: str, expanded: bool = False) -> Iterator[bool]:
-    """An expander whose label may change, such as by a count in it.
+    """Draw an expander whose label may change, such as by a count in it.
 
-    To Streamlit another label makes another expander, which would be closed again.
+    To Streamlit another label makes another expander, which would be closed again: so what is
+    known of it is kept, and the new one is begun as the old one stood.
 
     Args:
         label: as Markdown.
@@ -352,11 +358,10 @@ def lazy_expander(label: str, key: str, icon: str, expanded: bool = False) -> It
     Yields:
         Whether it is open; if not, nothing needs to be drawn.
     """
-    memory: dict[str, tuple[str, bool, bool]] = st.session_state.setdefault("drawers", {})
-    name, begun, now = memory.get(key, (label, expanded, expanded))
-    if name != label:
-        begun = now
-    box = st.expander(label, begun, key=key, icon=icon, on_change="rerun")
-    memory[key] = (label, begun, bool(box.open))
+    expanders = page_state().data.expanders
+    last = expanders.get(key, ExpanderState(label, expanded, expanded))
+    start = last.expanded if last.label == label else last.is_open
+    box = st.expander(label, start, key=key, icon=icon, on_change="rerun")
+    expanders[key] = ExpanderState(label, start, bool(box.open))
     with box:
         yield bool(box.open)

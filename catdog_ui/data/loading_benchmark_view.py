@@ -99,7 +99,7 @@ def _show_job(job: Job) -> None:
 
 
 def render_bars(lanes: Sequence[ReaderResult], running: str = "") -> str:
-    """The lanes as HTML: two bars each, as long as photos a second times the part done.
+    """Return the readers as HTML: two bars each, as long as their photos a second.
 
     Args:
         lanes: in the order drawn.

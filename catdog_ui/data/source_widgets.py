@@ -20,7 +20,7 @@ _ROWS = 12
 
 
 def show_heading(text: str) -> None:
-    """The name of a source."""
+    """Draw the name of a source."""
     st.markdown(f"**{text}**")
 
 
@@ -31,7 +31,7 @@ def choose_dataset(dataset: Dataset) -> None:
 
 
 def demo_button(key: str, kind: str = "primary") -> None:
-    """A button that draws the demo set and makes it the chosen dataset."""
+    """Draw a button that draws the demo set and makes it the chosen dataset."""
     if permissions.action_button(
         t("Make the demo dataset"), key, "change data", icon="brush", type=kind
     ):
@@ -42,7 +42,7 @@ def demo_button(key: str, kind: str = "primary") -> None:
 
 
 def show_preview(preview: Preview) -> None:
-    """What was understood of a folder, an archive or a pile of photos."""
+    """Draw how a folder, an archive or a pile of photos was read."""
     heads = [t("Class"), *(t(SPLITS[split]) for split in preview.counts)]
     classes = list(next(iter(preview.counts.values())))
     rows = [

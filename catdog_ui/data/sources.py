@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -12,23 +11,22 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from catdog_core.base import access, limits
 from catdog_core.base.errors import CatDogError, DatasetError
 from catdog_core.data import allowed_roots, archives, datasets, imports, preview, url_import
-from catdog_core.data.datasets import Dataset
 from catdog_core.data.preview import Preview
 from catdog_core.imaging.decode import EXTENSIONS
 
 from .. import permissions, uploads
 from ..i18n import N_, escape, t
+from ..session import page_state
 from ..startup import guard
 from . import download_source
 from .source_widgets import choose_dataset, demo_button, progress_bar, show_heading, show_preview
 
 KINDS: dict[str, tuple[str, str, Callable[[str], None]]]
 """By key: the short name, its icon, and what draws it, given the kind of its first button."""
-_INSPECTED_FOLDER = "source_folder_looked"
 
 
 def show_sources(first_kind: str = "secondary") -> None:
-    """All sources, one of them open.
+    """Draw all sources, one of them open.
 
     Args:
         first_kind: of the buttons that need no file, "primary" where there is no dataset yet.
@@ -80,7 +78,7 @@ def _folder_card(_kind: str) -> None:
             **permissions.permission_kwargs("change data"),
         )
     if submitted:
-        st.session_state.pop(_INSPECTED_FOLDER, None)
+        page_state().data.inspected_folder = None
         if path.strip():
             with guard(), st.spinner(t("Reading the photos…")):
                 access.check_permission("change data")  # before any photo is read
@@ -90,31 +88,25 @@ def _folder_card(_kind: str) -> None:
                         " a URL."
                     )
                 folder = allowed_roots.confine_path(Path(path.strip()).expanduser())
-                st.session_state[_INSPECTED_FOLDER] = (folder, preview.preview_folder(folder))
-    looked = st.session_state.get(_INSPECTED_FOLDER)
-    if looked is None:
+                inside = preview.preview_folder(folder)
+                page_state().data.inspected_folder = (folder, inside)
+    inspected = page_state().data.inspected_folder
+    if inspected is None:
         return
-    show_preview(looked[1])
+    show_preview(inspected[1])
     if permissions.action_button(
         t("Add this folder"), "source_open", "change data", icon="add", type="primary"
     ):
         with guard():
             with st.spinner(t("Reading the photos…")):
-                dataset = _open_folder(*looked)
+                # The path is checked anew: it was looked into a while ago.
+                dataset = datasets.open_folder(allowed_roots.confine_path(inspected[0]))
+                page_state().data.inspected_folder = None
             choose_dataset(dataset)
 
 
-def _open_folder(folder: Path, _looked: preview.Preview) -> Dataset:
-    dataset = datasets.open_folder(allowed_roots.confine_path(folder))  # looked at a while ago
-    st.session_state.pop(_INSPECTED_FOLDER, None)
-    return dataset
-
-
-_INSPECTED_ARCHIVE, _PILE, _ROUND = "source_looked", "source_pile", "source_round"
-
-
 def archive_card(_kind: str) -> None:
-    """A zip or tar: uploaded, looked into, and unpacked on a second click."""
+    """Draw an uploader for a zip or tar; it is inspected, and unpacked on a second click."""
     show_heading(t("A zip or tar of photos"))
     st.caption(t("It is unpacked into the lab's own workspace, after a check of what is inside."))
     file = st.file_uploader(
@@ -138,7 +130,7 @@ def archive_card(_kind: str) -> None:
 
 def _inspect_archive(file: UploadedFile) -> Preview:
     """What is inside a file, looked at once. Raises what was raised then."""
-    known = st.session_state.get(_INSPECTED_ARCHIVE)
+    known = page_state().data.inspected_archive
     if known is None or known[0] != file.file_id:
         result: Preview | CatDogError
         with st.spinner(t("Looking inside…")):
@@ -146,14 +138,14 @@ def _inspect_archive(file: UploadedFile) -> Preview:
                 result = archives.inspect_archive(file, file.name)
             except CatDogError as error:
                 result = error
-        known = st.session_state[_INSPECTED_ARCHIVE] = (file.file_id, result)
+        known = page_state().data.inspected_archive = (file.file_id, result)
     if isinstance(known[1], CatDogError):
         raise known[1]
     return known[1]
 
 
 def photos_card(_kind: str) -> None:
-    """A pile of photos by class, added to in rounds, and made a dataset at the end."""
+    """Draw uploaders for photos class by class, of which a dataset is made at the end."""
     show_heading(t("Photos, class by class"))
     st.caption(
         t(
@@ -162,7 +154,7 @@ def photos_card(_kind: str) -> None:
         )
     )
     _show_upload_round()
-    pile: dict[str, list[tuple[str, bytes]]] = st.session_state.get(_PILE, {})
+    pile = page_state().data.photos_by_class
     with st.container(horizontal=True):
         for number, (name, photos) in enumerate(pile.items()):
             st.button(
@@ -180,7 +172,7 @@ def photos_card(_kind: str) -> None:
 
 def _show_upload_round() -> None:
     """The fields for one more batch of photos; new ones after each, since files cannot be reset."""
-    n = st.session_state.setdefault(_ROUND, 0)
+    n = page_state().data.upload_round
     name = st.text_input(
         t("Name of the class"), key="pile_name", placeholder=t("cats"), max_chars=60, width=360
     )
@@ -218,13 +210,14 @@ def _add_photos(name: str, files: list[UploadedFile]) -> None:
         "change data"
     ):  # before any of the files is read; the button is off as well
         return
-    pile: dict[str, list[Any]] = st.session_state.setdefault(_PILE, {})
-    pile.setdefault(name.strip(), []).extend((file.name, file.getvalue()) for file in files)
-    st.session_state[_ROUND] += 1
+    state = page_state().data
+    photos = state.photos_by_class.setdefault(name.strip(), [])
+    photos.extend((file.name, file.getvalue()) for file in files)
+    state.upload_round += 1
 
 
 def _drop_class(name: str) -> None:
-    st.session_state[_PILE].pop(name, None)
+    page_state().data.photos_by_class.pop(name, None)
 
 
 def _show_pile_form(pile: dict[str, list[tuple[str, bytes]]]) -> None:
@@ -237,7 +230,7 @@ def _show_pile_form(pile: dict[str, list[tuple[str, bytes]]]) -> None:
     ):
         with progress_bar(t("Writing…")) as tell:
             dataset = imports.import_photos(pile, title, tell)
-        st.session_state.pop(_PILE)
+        pile.clear()
         choose_dataset(dataset)
 
 

@@ -22,12 +22,12 @@ from catdog_core.models import architecture
 
 from .. import gallery, permissions, widgets
 from ..i18n import N_, escape, t
+from ..session import page_state
 from ..startup import guard
 from . import batch_view, edit_actions
 from .edit_actions import set_class_order
 from .source_widgets import SPLITS, progress_bar
 
-_BEFORE = "split_before"
 _MAX_SEED = 2**31 - 1
 Counts = dict[str, dict[str, int]]
 _WHY_TEXT = N_(
@@ -39,7 +39,7 @@ _WHY_TEXT = N_(
 
 
 def show_split(dataset: Dataset) -> None:
-    """The section: the split as it is, and a form for another one."""
+    """Draw the split as it is, and a form for another one."""
     st.subheader(t("Who trains, who is asked?"), anchor=False)
     st.markdown(t(_WHY_TEXT))
     with st.grid(2, min_column_width=340, gap="large"):
@@ -64,7 +64,7 @@ def _show_current_split(dataset: Dataset) -> None:
             )
         )
     st.caption("  \n".join(lines))
-    at, before = st.session_state.get(_BEFORE, (0.0, {}))
+    at, before = page_state().data.counts_before_split or (0.0, {})
     last = dataset.changes[-1] if dataset.changes else None
     _show_split_table(dataset, before if last and last.at == at else None)
 
@@ -140,7 +140,7 @@ def _resplit(dataset: Dataset, seed: int, validation: float, test: float) -> Non
     with progress_bar(t("Looking for photos that are alike…")) as tell:
         updated_dataset = datasets.resplit(dataset.id, seed, validation, test, tell)
     edit_actions.announce_last_edit(updated_dataset)
-    st.session_state[_BEFORE] = (updated_dataset.changes[-1].at, before)
+    page_state().data.counts_before_split = (updated_dataset.changes[-1].at, before)
     st.rerun()
 
 
@@ -163,7 +163,7 @@ _MODES = {
 
 
 def show_labels(dataset: Dataset) -> None:
-    """The section: numbers of the classes, their order, and the class modes side by side."""
+    """Draw the numbers of the classes, their order, and the class modes side by side."""
     st.subheader(t("From names to numbers"), anchor=False)
     st.markdown(
         t(
@@ -181,7 +181,7 @@ def show_labels(dataset: Dataset) -> None:
 
 
 def sample_photos(dataset: Dataset) -> list[Item]:
-    """A few training photos that can be read, class after class, in a mixed order."""
+    """Return a few training photos that can be read, class after class, in a mixed order."""
     of_class: list[list[Item]] = [[] for _ in dataset.classes]
     for item in dataset.items("train"):
         of_class[item.label].append(item)
@@ -300,7 +300,7 @@ def _show_modes(dataset: Dataset, numbers: NDArray[Any]) -> None:
 
 
 def format_array(labels: NDArray[np.float32]) -> str:
-    """A label array as numpy prints it, in few characters where it is wide."""
+    """Return a label array as numpy prints it, in few characters where it is wide."""
     text = np.array2string(labels, threshold=80, edgeitems=3, max_line_width=44)
     return f">>> labels.shape\n{labels.shape}\n>>> print(labels)\n{text}"
 

@@ -16,12 +16,12 @@ from catdog_core.data.datasets import PhotoEdit
 from .. import permissions
 from ..data import edit_actions
 from ..i18n import escape, t
+from ..session import page_state
 from . import evaluate_charts
 from .model_picker import EvaluationSubject
 
 PER_PAGE = 12
 _CARD_WIDTH = 155  # pixels, at least
-_CHOSEN = "evaluate_chosen"  # files chosen in each list, by the list's key
 Rows = Sequence[int] | NDArray[np.int64]
 
 
@@ -32,7 +32,7 @@ def show_photo_cards(
     rows: Rows,
     key: str,
 ) -> None:
-    """Photos of a table by row number, some a page, each with its answer and buttons.
+    """Draw photos of a table by row number, some a page, with their answers and buttons.
 
     A photo that is chosen redraws these cards alone, a decision the whole page.
 
@@ -47,6 +47,16 @@ def show_photo_cards(
         subject.fragment(_photo_cards, table, guesses, rows, key)
 
 
+def page_key(key: str) -> str:
+    """Return the key of the pager of a list of photos."""
+    return f"{key}_page"
+
+
+def _bulk_key(key: str) -> str:
+    """The key of the menu that decides about all chosen photos of a list."""
+    return f"{key}_several"
+
+
 def _photo_cards(
     subject: EvaluationSubject,
     table: PredictionTable,
@@ -55,10 +65,10 @@ def _photo_cards(
     key: str,
 ) -> None:
     pages = -(-len(rows) // PER_PAGE)
-    if st.session_state.get(f"{key}_page", 1) > pages:
-        st.session_state.pop(f"{key}_page")  # fewer than there were
+    if st.session_state.get(page_key(key), 1) > pages:
+        st.session_state.pop(page_key(key))  # fewer than there were
     bar = st.container(horizontal=True, vertical_alignment="center", gap="small")
-    first = edit_actions.pager(len(rows), PER_PAGE, f"{key}_page")
+    first = edit_actions.pager(len(rows), PER_PAGE, page_key(key))
     here = rows[first : first + PER_PAGE]
     with bar:
         _bulk_actions(subject, table, rows, here, key)
@@ -77,7 +87,7 @@ def _bulk_actions(
         st.menu_button(
             t("Decide about {n:,}", n=len(chosen_rows)),
             ["", *table.classes],
-            key=f"{key}_several",
+            key=_bulk_key(key),
             **permissions.permission_kwargs("change data"),
             type="primary",
             format_func=_bulk_label,
@@ -119,10 +129,12 @@ def _photo_card(
         likely = np.argsort(-table.probabilities[row], kind="stable")
         others = [table.classes[label] for label in likely if label != truth]
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-            st.session_state[f"{widget}_chosen"] = file in _chosen_files(key)
+            # The value is set at each run: "choose all" and "none" change many boxes at once.
+            checkbox = f"{widget}_chosen"
+            st.session_state[checkbox] = file in _chosen_files(key)
             st.checkbox(
                 t("Choose {file}", file=escape(truncate_for_display(file, 80))),
-                key=f"{widget}_chosen",
+                key=checkbox,
                 label_visibility="collapsed",
                 on_change=_toggle_file,
                 args=(key, file),
@@ -164,7 +176,7 @@ def _apply_bulk_edit(
     dataset_id: str, table: PredictionTable, rows: Sequence[int], key: str
 ) -> None:
     """Decide about all chosen photos as one change, so that one undo takes it back."""
-    name = st.session_state.get(f"{key}_several")
+    name = st.session_state.get(_bulk_key(key))
     if name is None:
         return
     if name:
@@ -184,8 +196,7 @@ def _apply_bulk_edit(
 
 def _chosen_files(key: str) -> dict[str, None]:
     """The files chosen in a list, in the order they were."""
-    chosen: dict[str, None] = st.session_state.setdefault(_CHOSEN, {}).setdefault(key, {})
-    return chosen
+    return page_state().evaluate.chosen_files.setdefault(key, {})
 
 
 def _choose_files(key: str, files: Sequence[str]) -> None:

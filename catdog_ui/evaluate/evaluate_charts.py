@@ -39,6 +39,7 @@ _RIGHT, _WRONG = "0,158,115", "213,94,0"  # Okabe and Ito's green and vermilion
 
 Colors = Mapping[int, str]
 Trace = dict[str, Any]
+AxisOptions = dict[str, Any]
 
 
 def confusion_matrix_figure(
@@ -48,7 +49,7 @@ def confusion_matrix_figure(
     opened: tuple[int, int] | None,
     is_dark: bool = False,
 ) -> go.Figure:
-    """The counts as cells that can be clicked: bar number `column` of trace number `row`.
+    """Return the counts as cells to click: bar number `column` of trace number `row`.
 
     Args:
         confusion: (C, C) counts, true classes as rows.
@@ -102,7 +103,7 @@ def confusion_matrix_figure(
 
 
 def histogram_figure(table: PredictionTable, threshold: float) -> go.Figure:
-    """How many photos of each of two classes got which probability of the second."""
+    """Return a chart of how many photos of each class got which probability of the second."""
     edges = np.linspace(0, 1, _HISTOGRAM_BINS + 1)
     data: list[Trace] = []
     for label, name in enumerate(table.classes):
@@ -136,7 +137,7 @@ def histogram_figure(table: PredictionTable, threshold: float) -> go.Figure:
 def roc_figure(
     curves: Sequence[ClassCurve], table: PredictionTable, result: ThresholdMetrics, colors: Colors
 ) -> go.Figure:
-    """False against true positive rate, a line a class; with two classes a dot for now."""
+    """Return a chart of true against false positive rate, a line a class."""
     data = [_DIAGONAL, *(_curve_trace(curve, table.classes, "linear", colors) for curve in curves)]
     if len(table.classes) == 2 and curves:
         false = result.confusion[0, 1] / max(result.confusion[0].sum(), 1)
@@ -148,7 +149,7 @@ def roc_figure(
 def precision_recall_figure(
     curves: Sequence[ClassCurve], table: PredictionTable, result: ThresholdMetrics, colors: Colors
 ) -> go.Figure:
-    """Recall against precision, a line a class; with two classes dots for now."""
+    """Return a chart of precision against recall, a line a class."""
     data: list[Trace] = []
     for curve in curves:
         label = curve.label
@@ -162,7 +163,7 @@ def precision_recall_figure(
 
 
 def calibration_figure(calibration: Calibration, table: PredictionTable) -> go.Figure:
-    """What the model said against what came true; larger dots hold more photos."""
+    """Return a chart of what came true against the probability; larger dots, more photos."""
     color = class_color(1 if calibration.label is None else calibration.label)
     points = {
         "type": "scatter",
@@ -190,13 +191,13 @@ def calibration_figure(calibration: Calibration, table: PredictionTable) -> go.F
 
 
 def drawn_classes(curves: Sequence[ClassCurve]) -> list[int]:
-    """The classes there is room for as curves: those with the smallest areas, in their order."""
+    """Return the classes with room for a curve: those of the smallest areas, in order."""
     worst = sorted(curves, key=lambda curve: curve.area)[:MAX_CURVES]
     return sorted(curve.label for curve in worst)
 
 
 def line_colors(classes: Sequence[str], labels: Sequence[int]) -> dict[int, str]:
-    """A colour for each class drawn: its own, or with more classes than colours by place."""
+    """Return a colour for each class drawn: its own, or with many classes by position."""
     if len(classes) <= len(CLASS_COLORS):
         return {label: class_color(label) for label in labels}
     return {label: class_color(index) for index, label in enumerate(labels)}
@@ -282,15 +283,15 @@ _DIAGONAL: Trace = {
 }
 
 
-def _percent_axis(title: str) -> dict[str, Any]:
+def _percent_axis(title: str) -> AxisOptions:
     return {"title": {"text": title}, "range": [-0.02, 1.02], "tickformat": ".0%", "dtick": 0.25}
 
 
 def _build_figure(
     title: str,
     data: Sequence[Trace],
-    x: dict[str, Any],
-    y: dict[str, Any],
+    x: AxisOptions,
+    y: AxisOptions,
     height: int = HEIGHT,
     **layout: Any,
 ) -> go.Figure:
@@ -337,7 +338,7 @@ _MIN_CALIBRATION_GAP = 0.02  # a difference of certainty and accuracy below this
 
 
 def matrix_caption(result: ThresholdMetrics, classes: Sequence[str]) -> str:
-    """The most frequent mistake."""
+    """Say what the most frequent mistake is."""
     wrong = result.confusion.copy()
     np.fill_diagonal(wrong, 0)
     if not wrong.any():
@@ -356,7 +357,7 @@ def matrix_caption(result: ThresholdMetrics, classes: Sequence[str]) -> str:
 
 
 def figures_caption(result: ThresholdMetrics, classes: Sequence[str]) -> str:
-    """The weakest class."""
+    """Say which class is recognised worst."""
     known = np.where(np.isfinite(result.f1), result.f1, np.inf)
     weakest = int(known.argmin())
     if not np.isfinite(known[weakest]):
@@ -371,7 +372,7 @@ def figures_caption(result: ThresholdMetrics, classes: Sequence[str]) -> str:
 
 
 def confusions_caption(result: ThresholdMetrics, confusions: Sequence[tuple[int, int, int]]) -> str:
-    """How much of all mistakes the listed ones make."""
+    """Say how much of all mistakes the listed ones make."""
     listed = sum(count for _, _, count in confusions)
     wrong = result.n - result.right
     return t(
@@ -383,7 +384,7 @@ def confusions_caption(result: ThresholdMetrics, confusions: Sequence[tuple[int,
 
 
 def histogram_caption(table: PredictionTable, result: ThresholdMetrics, threshold: float) -> str:
-    """How many photos are in doubt, and the threshold that would suit these best."""
+    """Say how many photos are in doubt, and the threshold that would suit these best."""
     doubt = int(((table.probabilities[:, 1] > 0.1) & (table.probabilities[:, 1] < 0.9)).sum())
     text = t(
         "{n:,} of {total:,} photos lie between 10 % and 90 %. The threshold now is {now:.2f}.",
@@ -406,7 +407,7 @@ def histogram_caption(table: PredictionTable, result: ThresholdMetrics, threshol
 def roc_caption(
     curves: Sequence[ClassCurve], table: PredictionTable, result: ThresholdMetrics
 ) -> str:
-    """The area, and where the threshold lies."""
+    """Say how large the area is, and where the threshold lies."""
     if not curves:
         return t("These photos are all of one class: there is no such curve.")
     if len(table.classes) > 2:
@@ -425,7 +426,7 @@ def roc_caption(
 
 
 def precision_recall_caption(curves: Sequence[ClassCurve], table: PredictionTable) -> str:
-    """The areas: of each class, or from the worst to the best."""
+    """Say how large the areas are: of each class, or from the worst to the best."""
     if len(table.classes) > 2:
         return _areas_text(t("Average precision: from {low} to {high}."), curves, table.classes)
     areas = ", ".join(f"{_class_name(table.classes, c.label)} {c.area:.3f}" for c in curves)
@@ -433,7 +434,7 @@ def precision_recall_caption(curves: Sequence[ClassCurve], table: PredictionTabl
 
 
 def calibration_caption(calibration: Calibration, table: PredictionTable) -> str:
-    """How far the model is from its word, and in which direction."""
+    """Say how far the probabilities are from the truth, and in which direction."""
     sure = float(table.probabilities.max(axis=1).mean())
     right = float((table.probabilities.argmax(axis=1) == table.labels).mean())
     text = t(
@@ -452,7 +453,7 @@ def calibration_caption(calibration: Calibration, table: PredictionTable) -> str
 def ranked_caption(
     order: str, table: PredictionTable, rows: NDArray[np.int64], threshold: float
 ) -> str:
-    """What a list of photos holds."""
+    """Say what a list of photos holds."""
     if not len(rows):
         return t("There is none.")
     if order == "loss":
@@ -484,7 +485,7 @@ def ranked_caption(
 
 
 def comparison_caption(comparison: ModelComparison, first: str, second: str) -> str:
-    """Who fixes what, and whether that can be chance."""
+    """Say which model is right where the other is wrong, and whether that can be chance."""
     one, two = len(comparison.only_first), len(comparison.only_second)
     first, second = escape(first), escape(second)
     if one + two == 0:
@@ -508,7 +509,7 @@ def comparison_caption(comparison: ModelComparison, first: str, second: str) -> 
 
 
 def answer_lines(table: PredictionTable, row: int, guess: int) -> tuple[str, str]:
-    """A photo's answer, and the truth or that it is the truth."""
+    """Return a photo's answer, and the truth or that it is the truth, as lines."""
     answer = t(
         "called {name}, {share:.1%}",
         name=truncate_for_display(table.classes[guess], 40),

@@ -30,8 +30,8 @@ _KEY = "evaluate_map"
 
 
 def read_embedding(subject: EvaluationSubject) -> Embedding | None:
-    """How the model sees the photos, where that is known."""
-    return embedding.read_embedding(*subject.asked)
+    """Return the embeddings of the photos, None where they were not computed yet."""
+    return embedding.read_embedding(*subject.core_arguments)
 
 
 def show_map(
@@ -40,7 +40,7 @@ def show_map(
     guesses: NDArray[np.int64],
     embeddings: Embedding | None,
 ) -> None:
-    """The section; what is chosen on the map redraws it alone, a decision the whole page."""
+    """Draw the map; what is chosen on it redraws it alone, an edit the whole page."""
     st.subheader(t("How the network sees the photos"), anchor=False)
     if embeddings is None:
         job_fragment.watch_job(_embedding_job(subject), partial(_embedding_panel, subject))
@@ -55,7 +55,7 @@ def _render_map(
     embeddings: Embedding,
 ) -> None:
     method = _choose_method()
-    xy = embedding.read_layout(*subject.asked, method, embeddings)
+    xy = embedding.read_layout(*subject.core_arguments, method, embeddings)
     if xy is None:
         job_fragment.watch_job(
             _layout_job(subject, method), partial(_layout_panel, subject, method, embeddings)
@@ -152,7 +152,7 @@ def _embedding_job(subject: EvaluationSubject) -> str:
 
 
 def _compute_embedding(subject: EvaluationSubject, job: Job) -> None:
-    loaders.compute_run_embeddings(*subject.asked, job)
+    loaders.compute_run_embeddings(*subject.core_arguments, job)
 
 
 def _layout_panel(
@@ -187,7 +187,7 @@ def _compute_layout(
     subject: EvaluationSubject, method: LayoutMethod, embeddings: Embedding, job: Job
 ) -> None:
     xy = projections.compute_layout_in_subprocess(embeddings.parts, method, job.stopped)
-    embedding.write_layout(*subject.asked, method, embeddings, xy)
+    embedding.write_layout(*subject.core_arguments, method, embeddings, xy)
 
 
 def _layout_job(subject: EvaluationSubject, method: LayoutMethod) -> str:
@@ -200,14 +200,14 @@ HEIGHT = 460
 
 @dataclass(frozen=True)
 class PointGroups:
-    """What is told apart by colour: (name, colour) a group, and the group of each class."""
+    """Groups of classes on the map: the (name, colour) of each, and each class's group."""
 
     legend: tuple[tuple[str, str], ...]
-    of: tuple[int, ...]
+    group_of_class: tuple[int, ...]
 
 
 def point_groups(table: PredictionTable, guesses: NDArray[np.int64]) -> PointGroups:
-    """A colour a class; of more classes than colours, the six with most mistakes, and the rest."""
+    """Return a colour a class, or of many classes: the six with most mistakes, and the rest."""
     count = len(table.classes)
     if count <= len(CLASS_COLORS):
         legend = [(name, class_color(label)) for label, name in enumerate(table.classes)]
@@ -217,9 +217,9 @@ def point_groups(table: PredictionTable, guesses: NDArray[np.int64]) -> PointGro
     mistakes += np.bincount(guesses[wrong], minlength=count)
     first = sorted(np.argsort(-mistakes, kind="stable")[: len(CLASS_COLORS) - 1].tolist())
     legend = [(table.classes[label], CLASS_COLORS[n]) for n, label in enumerate(first)]
-    of = [first.index(label) if label in first else len(first) for label in range(count)]
+    groups = [first.index(label) if label in first else len(first) for label in range(count)]
     rest = t("{n} other classes", n=count - len(first))
-    return PointGroups((*legend, (rest, NEUTRAL)), tuple(of))
+    return PointGroups((*legend, (rest, NEUTRAL)), tuple(groups))
 
 
 def chart_data(
@@ -230,7 +230,7 @@ def chart_data(
     xy: Numbers,
     rows: NDArray[np.int64],
 ) -> dict[str, list[Any]]:
-    """The points by column: N photos of a table by row number, their pictures and places."""
+    """Return the points by column: N photos of a table by row number, pictures and positions."""
     names = [truncate_for_display(name, 40) for name in table.classes]
     labels, called = table.labels[rows], guesses[rows]
     shares = table.probabilities[rows, called]
@@ -238,7 +238,7 @@ def chart_data(
         "row": rows.tolist(),
         "x": xy[:, 0].astype(float).tolist(),
         "y": xy[:, 1].astype(float).tolist(),
-        "group": [grouped.of[label] for label in labels],
+        "group": [grouped.group_of_class[label] for label in labels],
         "wrong": (labels != called).astype(int).tolist(),
         "file": [truncate_for_display(table.files[row], 60) for row in rows],
         "truth": [names[label] for label in labels],
@@ -248,7 +248,7 @@ def chart_data(
 
 
 def chart_spec(grouped: PointGroups, is_dark: bool) -> dict[str, Any]:
-    """The chart of such points: clicked one by one (Shift: more), or in a rectangle drawn."""
+    """Return the Vega-Lite chart of such points, which are clicked or framed by a rectangle."""
     axis = {"title": None, "labels": False, "ticks": False, "grid": False, "domain": False}
     position_channel = {
         "type": "quantitative",
@@ -311,7 +311,7 @@ MAP_CAPTION = N_(
 def map_caption(
     embeddings: Embedding, table: PredictionTable, guesses: NDArray[np.int64], method: str
 ) -> str:
-    """How well the classes part on a map, how many photos lie among another class, and why."""
+    """Say how well the classes part on a map, and how many photos lie in another class."""
     rows = {file: row for row, file in enumerate(table.files)}
     around = embedding.neighbour_labels(embeddings, table.files, table.labels.tolist())
     pairs = [

@@ -22,9 +22,11 @@ from .. import captions, charts, gallery, loaders, state, widgets
 from ..data import edit_actions
 from ..i18n import N_, escape, t
 from ..learn.glossary_view import show_terms
+from ..session import page_state
 from . import evaluate_cards, evaluate_charts, evaluate_map, model_picker
 from .model_picker import GUESS_KEY, LIST_KEY, THRESHOLD_KEY, TRUTH_KEY, EvaluationSubject
 
+_MATRIX_KEY, _CONFUSIONS_KEY, _OTHER_KEY = "evaluate_matrix", "evaluate_mix_ups", "evaluate_other"
 _FEW_CLASSES = 6
 """With more classes the most frequent mistakes are listed, too."""
 
@@ -137,7 +139,7 @@ def _matrix_section(table: PredictionTable, result: ThresholdMetrics) -> None:
                 opened_cell(table.classes),
                 is_dark=st.context.theme.type == "dark",
             ),
-            key="evaluate_matrix",
+            key=_MATRIX_KEY,
             on_select=lambda: choose_cell(table.classes),
             selection_mode="points",
             alt=t("Confusion matrix: true classes as rows, answers as columns"),
@@ -200,7 +202,7 @@ def _confusions_table(table: PredictionTable, result: ThresholdMetrics) -> None:
             t("Photos"): [count for _, _, count in confusions],
             t("of"): [int(result.support[truth]) for truth, _, _ in confusions],
         },
-        "evaluate_mix_ups",
+        _CONFUSIONS_KEY,
         t("The most frequent mistakes"),
         on_select=lambda: choose_confusion(table.classes, confusions),
         selection_mode="single-row",
@@ -299,8 +301,6 @@ def _download_button(
     )
 
 
-COMPARE_RUN_KEY = "evaluate_before"
-"""Where the session keeps the run to compare with: the one that was to be trained again."""
 _PHOTO_LISTS = {
     "loss": N_("Largest loss"),
     "uncertain": N_("Least certain"),
@@ -312,7 +312,7 @@ _PHOTO_LISTS = {
 def show_photos(
     subject: EvaluationSubject, table: PredictionTable, result: ThresholdMetrics, threshold: float
 ) -> None:
-    """The lists of photos that tell most, one at a time."""
+    """Draw the lists of photos that tell most, one at a time."""
     st.subheader(t("The photos behind it"), anchor=False)
     st.session_state.setdefault(LIST_KEY, "loss")  # a click on the matrix sets it, too
     kind = widgets.choose_one(
@@ -330,22 +330,27 @@ def show_photos(
         caption = evaluate_charts.ranked_caption(kind, table, rows, threshold)
     st.caption(caption)
     edit_actions.show_last_edit(subject.dataset)
-    evaluate_cards.show_photo_cards(subject, table, result.guesses, rows, f"evaluate_{kind}")
+    evaluate_cards.show_photo_cards(subject, table, result.guesses, rows, _list_key(kind))
     if isinstance(subject.run, Run):  # not of a model from elsewhere
         _train_again(subject)
 
 
+def _list_key(kind: str) -> str:
+    """The key of a list of photos, one of `_PHOTO_LISTS`."""
+    return f"evaluate_{kind}"
+
+
 def choose_cell(classes: Sequence[str]) -> None:
-    """The callback of a click on the matrix: open the cell, or close it."""
-    points = st.session_state.evaluate_matrix.selection.points
+    """Open the cell of the matrix that was clicked; the chart's callback."""
+    points = st.session_state[_MATRIX_KEY].selection.points
     if points:
         truth, guess = points[0]["customdata"][:2]
         _open_cell(classes[int(truth)], classes[int(guess)])
 
 
 def choose_confusion(classes: Sequence[str], listed: Sequence[tuple[int, int, int]]) -> None:
-    """The callback of a line of the list of mistakes: open its cell."""
-    for row in st.session_state.evaluate_mix_ups.selection.rows:
+    """Open the cell of the mistake whose line was clicked; the table's callback."""
+    for row in st.session_state[_CONFUSIONS_KEY].selection.rows:
         truth, guess, _ = listed[row]
         _open_cell(classes[truth], classes[guess])
 
@@ -353,11 +358,12 @@ def choose_confusion(classes: Sequence[str], listed: Sequence[tuple[int, int, in
 def _open_cell(truth: str, guess: str) -> None:
     st.session_state[TRUTH_KEY], st.session_state[GUESS_KEY] = truth, guess
     st.session_state[LIST_KEY] = "cell"
-    st.session_state.pop("evaluate_cell_page", None)
+    # Another cell has other photos: they are shown from the first page on.
+    st.session_state.pop(evaluate_cards.page_key(_list_key("cell")), None)
 
 
 def opened_cell(classes: Sequence[str]) -> tuple[int, int] | None:
-    """The cell that is open, as (true class, answer)."""
+    """Return the cell that is open, as (true class, answer)."""
     if st.session_state.get(LIST_KEY) != "cell":
         return None
     names = (st.session_state.get(key) for key in (TRUTH_KEY, GUESS_KEY))
@@ -415,8 +421,8 @@ def _train_again(subject: EvaluationSubject) -> None:
             icon=":material/model_training:",
             key="evaluate_again",
         ):
-            st.session_state["train_clone"] = run_folder
-            st.session_state[COMPARE_RUN_KEY] = subject.run.id
+            page_state().train.run_to_copy = run_folder
+            page_state().evaluate.run_to_compare = subject.run.id
             query = state.link_query(dataset=subject.dataset.id)
             query.pop("run", None)
             st.switch_page("pages/3_Train.py", query_params=query)
@@ -439,7 +445,7 @@ _COMPARISON_LISTS = {
 
 
 def show_comparison(subject: EvaluationSubject, table: PredictionTable, threshold: float) -> None:
-    """The section: the other model, the counts, the sentence and the photos."""
+    """Draw a comparison with another model: counts, a sentence and the photos."""
     st.subheader(t("Against another model"), anchor=False)
     other = _choose_other(subject)
     if other is None:
@@ -483,14 +489,14 @@ def _choose_other(subject: EvaluationSubject) -> RunRecord | None:
             t("There is no other model for these classes yet. Train one, and see who is right.")
         )
         return None
-    widgets.reset_unknown_choice("evaluate_other", runs_by_id)
-    before = st.session_state.get(COMPARE_RUN_KEY)
+    widgets.reset_unknown_choice(_OTHER_KEY, runs_by_id)
+    before = page_state().evaluate.run_to_compare
     key = st.selectbox(
         t("The other model"),
         list(runs_by_id),
         index=list(runs_by_id).index(before) if before in runs_by_id else 0,
         format_func=lambda key: model_picker.model_title(runs_by_id[key]),
-        key="evaluate_other",
+        key=_OTHER_KEY,
         width=420,
     )
     return runs_by_id[key]

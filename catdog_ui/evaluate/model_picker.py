@@ -33,6 +33,7 @@ from .. import (
 )
 from ..data.source_widgets import SPLITS
 from ..i18n import escape, say, t
+from ..session import page_state
 from ..startup import guard, guarded_fragment
 
 
@@ -46,16 +47,16 @@ class EvaluationSubject:
 
     @property
     def key(self) -> str:
-        """Names the pass; one at a time."""
+        """The key of the background job that asks the model; one runs at a time."""
         return f"evaluate-{self.run.id}-{self.dataset.id}-{self.split}"
 
     @property
-    def asked(self) -> tuple[Path, Dataset, str]:
-        """The run's folder, the dataset and the part: what the core calls these."""
+    def core_arguments(self) -> tuple[Path, Dataset, str]:
+        """The run's folder, the dataset and the split: what functions of the core take."""
         return self.run.folder, self.dataset, self.split
 
-    def written(self) -> int:
-        """When the dataset's record was last written: it tells that it must be read anew."""
+    def record_mtime(self) -> int:
+        """Return when the dataset's record was last written, in ns: 0 where it is gone."""
         path = datasets.datasets_folder() / self.dataset.id / "dataset.json"
         return path.stat().st_mtime_ns if path.is_file() else 0
 
@@ -66,14 +67,16 @@ class EvaluationSubject:
             draw: called with this subject and `args`.
             args: whatever else it needs.
         """
-        guarded_fragment(_redraw)(self, self.written(), draw, *args)
+        guarded_fragment(_redraw)(self, self.record_mtime(), draw, *args)
 
 
 def _redraw(
-    subject: EvaluationSubject, written: int, draw: Callable[..., None], *args: Any
+    subject: EvaluationSubject, record_mtime: int, draw: Callable[..., None], *args: Any
 ) -> None:
-    if subject.written() != written:
-        st.rerun()  # something was decided about the photos
+    # A button of a fragment redraws the fragment alone; after an edit of the dataset, all that the
+    # page shows of it is out of date.
+    if subject.record_mtime() != record_mtime:
+        st.rerun()
     draw(subject, *args)
 
 
@@ -114,18 +117,18 @@ def choose_subject() -> EvaluationSubject | None:
 
 
 def fitting_datasets(run: RunRecord) -> list[Dataset]:
-    """The datasets whose classes a run's model knows, its own first."""
+    """Return the datasets whose classes a run's model knows, its own first."""
     every = [d for d in datasets.list_datasets() if set(d.classes) == set(run.classes)]
     return sorted(every, key=lambda dataset: not is_training_dataset(run, dataset))
 
 
 def is_training_dataset(run: RunRecord, dataset: Dataset) -> bool:
-    """Whether a run was trained with this dataset, or with one of the very same photos."""
+    """Return whether a run was trained with this dataset, or with one of the very same photos."""
     return dataset.id == run.dataset_id or dataset.fingerprint == run.dataset_fingerprint
 
 
 def comparable_models(run: RunRecord) -> list[RunRecord]:
-    """All other models that tell the same classes apart, the newest runs first."""
+    """Return all other models that tell the same classes apart, the newest runs first."""
     return [
         other
         for other in [*runs.list_runs(), *other_models()]
@@ -134,14 +137,14 @@ def comparable_models(run: RunRecord) -> list[RunRecord]:
 
 
 def other_models() -> list[RunRecord]:
-    """The models that were not trained here: the one that comes with the lab, uploaded ones."""
+    """Return the models that were not trained here: the lab's own and uploaded ones."""
     ready = model_registry.load_default_run()
     own = [replace(ready, name=t("default, comes with the lab"))] if ready else []
     return [*own, *imported_models()]
 
 
 def model_title(run: RunRecord) -> str:
-    """A run's name with its time, or what the model that comes with the lab is called."""
+    """Return a run's name with its time, or the title of the model that comes with the lab."""
     name = truncate_for_display(run.name or run.id)
     return (
         name if is_default_model(run) else f"{name} · {format_text.format_timestamp(run.created)}"
@@ -149,12 +152,12 @@ def model_title(run: RunRecord) -> str:
 
 
 def is_default_model(run: RunRecord) -> bool:
-    """Whether this is the model that comes with the lab."""
+    """Return whether this is the model that comes with the lab."""
     return run.folder == model_registry.default_model_folder()
 
 
 def load_or_request_answers(subject: EvaluationSubject) -> PredictionTable | None:
-    """What the model says of the photos; where that is not known, why, and how to find out."""
+    """Return the answers to the photos; where there are none yet, draw how to get them."""
     stored_predictions = predictions.read_predictions(
         subject.run.folder, subject.dataset, subject.split
     )
@@ -166,7 +169,7 @@ def load_or_request_answers(subject: EvaluationSubject) -> PredictionTable | Non
 
 
 def show_cautions(subject: EvaluationSubject) -> None:
-    """What to keep in mind about figures on these photos."""
+    """Say what to keep in mind about figures on these photos."""
     run, dataset, split = subject.run, subject.dataset, subject.split
     if imported_model_of(run) is not None:
         st.caption(t("Which photos this model has learnt from is not known here."))
@@ -272,24 +275,22 @@ def _run_pass(subject: EvaluationSubject, job: Job) -> None:
     loaders.evaluate_run(subject.run.folder, subject.dataset, subject.split, job)
 
 
-_IMPORT_ERROR = "evaluate_guest_said"
-
-
 def imported_models() -> list[RunRecord]:
-    """The models from elsewhere, as the page's choice of models takes them."""
+    """Return the models from elsewhere, as the page's choice of models takes them."""
     return [imported.run for imported in model_registry.list_imported_models()]
 
 
 def imported_model_of(run: RunRecord) -> ImportedModel | None:
-    """The model from elsewhere that stands behind a run, if one does."""
+    """Return the model from elsewhere that stands behind a run, if one does."""
     return model_registry.find_imported_model(run.folder)
 
 
 def import_model() -> None:
-    """The way in for a model file: uploaded, checked, told its classes, then chosen above."""
-    problem = st.session_state.pop(_IMPORT_ERROR, None)
-    if problem is not None:
-        st.error(escape(say(problem)), icon=":material/error:")
+    """Draw a form for a model file: uploaded, checked, its classes named, then chosen above."""
+    state = page_state().evaluate
+    if state.import_error is not None:
+        st.error(escape(say(state.import_error)), icon=":material/error:")
+        state.import_error = None
     name = t("A model file from elsewhere")
     with st.expander(name, icon=":material/upload_file:", key="evaluate_guest"), guard():
         uploaded_model = model_upload.upload_model(
@@ -315,7 +316,7 @@ def import_model() -> None:
 
 
 def imported_model_actions(imported: ImportedModel) -> None:
-    """How a chosen model from elsewhere is asked, and the way to let it go."""
+    """Draw how a model from elsewhere is asked, and the button that deletes it."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             t(
@@ -347,7 +348,7 @@ def _keep_model(uploaded_model: model_upload.UploadedModel) -> None:
             uploaded_model.scale,
         )
     except CatDogError as error:
-        st.session_state[_IMPORT_ERROR] = error
+        page_state().evaluate.import_error = error
     else:
         st.query_params["run"] = imported.folder.name
 
@@ -356,7 +357,7 @@ def _remove_model(imported: ImportedModel) -> None:
     try:
         trash_view.remember_deleted(model_registry.remove_imported_model(imported))
     except CatDogError as error:
-        st.session_state[_IMPORT_ERROR] = error
+        page_state().evaluate.import_error = error
 
 
 PART_KEY, TRUTH_KEY, GUESS_KEY, LIST_KEY = (
@@ -367,7 +368,6 @@ THRESHOLD_KEY = "threshold"
 """The key of the slider, and its name in the address, to which it is bound: written by hand, each
 step would be one of the browser's history, too."""
 _ADDRESS_NAMES = {"part": PART_KEY, "truth": TRUTH_KEY, "called": GUESS_KEY}
-_KNOWN_ADDRESS = "evaluate_link"  # the address as this session last wrote or followed it
 
 
 def follow_address() -> None:
@@ -378,18 +378,18 @@ def follow_address() -> None:
     query_params = {
         name: st.query_params[name] for name in _ADDRESS_NAMES if name in st.query_params
     }
-    known = st.session_state.get(_KNOWN_ADDRESS, {})
+    known = page_state().evaluate.known_address
     for name, text in query_params.items():
         if text != known.get(name):
             st.session_state[_ADDRESS_NAMES[name]] = text
     if {"truth", "called"} <= query_params.keys() and query_params != known:
         st.session_state[LIST_KEY] = "cell"
-    st.session_state[_KNOWN_ADDRESS] = query_params
+    page_state().evaluate.known_address = query_params
 
 
 def keep_in_address(**values: str | None) -> None:
     """Write values into the address by their names there; None takes one out."""
-    known = dict(st.session_state.get(_KNOWN_ADDRESS, {}))
+    known = page_state().evaluate.known_address
     for name, value in values.items():
         if value is None:
             st.query_params.pop(name, None)
@@ -398,4 +398,3 @@ def keep_in_address(**values: str | None) -> None:
             if st.query_params.get(name) != value:
                 st.query_params[name] = value
             known[name] = value
-    st.session_state[_KNOWN_ADDRESS] = known

@@ -20,6 +20,7 @@ from catdog_core.runs import ImportedHistory, Run, RunRecord, model_registry
 
 from .. import format_text, gallery, job_fragment, loaders, permissions, state, uploads, widgets
 from ..i18n import N_, escape, language, say, t
+from ..session import page_state
 from ..startup import guarded_fragment
 
 _GROUPS = {
@@ -77,7 +78,7 @@ def choose_run() -> Run | None:
 
 
 def show_formats(run: Run) -> None:
-    """A card a format, in their groups; they redraw themselves while one is being made."""
+    """Draw a card a format, in their groups; they redraw themselves while one is being made."""
     shelf = ExportCache(run.folder, run.classes, language())
     if shelf.dataset is None:
         st.caption(
@@ -214,7 +215,7 @@ def _run_export(shelf: ExportCache, kind: str, job: Job) -> Path:
 
 
 def parity_text(parity: Parity) -> str:
-    """One or two sentences on a comparison, as `export.parity.measure_parity` tells it."""
+    """Say how far an export's answers differ, by what `export.parity.measure_parity` returns."""
     if "missing" in parity:
         if not parity["missing"]:
             return t("Python cannot run this format, so its answers were not compared.")
@@ -284,11 +285,8 @@ def _report_bytes(run: RunRecord, code: str) -> bytes:
         return path.read_bytes()
 
 
-_IMPORTED = "export_brought"
-
-
 def render_bundle_import() -> None:
-    """A place for the zip, and what came of it."""
+    """Draw the uploader for a bundle, and the run it became."""
     st.subheader(t("Bring a run in"), anchor=False)
     st.caption(
         t(
@@ -304,23 +302,25 @@ def render_bundle_import() -> None:
         **permissions.permission_kwargs("train"),
     )
     if file is None:
-        st.session_state.pop(_IMPORTED, None)
+        page_state().imported_bundle = None
         return
-    if st.session_state.get(_IMPORTED, ("", None))[0] != file.file_id and permissions.action_button(
+    imported = page_state().imported_bundle
+    is_imported = imported is not None and imported[0] == file.file_id
+    if not is_imported and permissions.action_button(
         t("Bring it in"), "export_bring", "train", icon="input", type="primary"
     ):
         try:
             with st.spinner(
                 t("Looking at the bundle; its models are tried in a process of their own…")
             ):
-                st.session_state[_IMPORTED] = (file.file_id, bundle_import.import_bundle(file))
+                bundle = bundle_import.import_bundle(file)
         except CatDogError as error:
             st.error(escape(say(error)), icon=":material/error:")
             return
+        page_state().imported_bundle = (file.file_id, bundle)
         st.rerun()  # the run stands in every list now
-    known, bundle = st.session_state.get(_IMPORTED, ("", None))
-    if known == file.file_id:
-        _show_imported_run(bundle)
+    if imported is not None and is_imported:
+        _show_imported_run(imported[1])
 
 
 def _show_imported_run(bundle: ImportedBundle) -> None:

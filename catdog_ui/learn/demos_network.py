@@ -12,9 +12,10 @@ from catdog_core.learn import numpy_ops, run_facts
 from catdog_core.learn.numpy_ops import GreyImage
 from catdog_core.models import architecture
 
-from .. import captions, charts, format_text, gallery, state, widgets
+from .. import captions, charts, format_text, gallery, widgets
 from ..data.source_widgets import SPLITS
 from ..i18n import escape, say, t
+from ..session import page_state
 from . import learner_context
 from .learner_context import LearnerContext
 
@@ -22,7 +23,7 @@ _LAST_LAYER_INPUTS = 36_992  # numbers before the last layer of the notes' netwo
 
 
 def show_convolution(who: LearnerContext) -> None:
-    """A filter on the learner's photo: the sums, and what ReLU leaves of them."""
+    """Draw a filter on the learner's photo: the sums, and what ReLU leaves of them."""
     photo = _load_grey_photo(who)
     if photo is None:
         return
@@ -51,7 +52,7 @@ def show_convolution(who: LearnerContext) -> None:
 
 
 def show_pooling(who: LearnerContext) -> None:
-    """A map of edges, pooled twice, and one of its places in numbers."""
+    """Draw a map of edges, pooled twice, and some of its numbers."""
     photo = _load_grey_photo(who)
     if photo is None:
         return
@@ -71,7 +72,7 @@ def show_pooling(who: LearnerContext) -> None:
 
 
 def show_network_table(who: LearnerContext) -> None:
-    """The table of the notes' networks for any size of photos."""
+    """Draw the table of the notes' networks for any size of photos."""
     name = widgets.choose_one(
         t("Network"),
         {name: name for name in ("notes", "notes-deep")},
@@ -104,10 +105,10 @@ def show_network_table(who: LearnerContext) -> None:
 
 
 def show_dropout(who: LearnerContext) -> None:
-    """A row of numbers in training, with half of them gone."""
+    """Draw a row of numbers in training, with half of them gone."""
     del who
     rate = st.slider(t("Dropped share"), 0.0, 0.9, 0.5, 0.1, key="learn_rate")
-    seed = st.session_state.get("learn_drop", 0)
+    seed = page_state().learn.dropout_seed
     values = np.random.default_rng(7).random((16, 16)) * 0.9 + 0.1
     left = numpy_ops.apply_dropout(values, rate, seed)
     pictures = [
@@ -133,13 +134,16 @@ def show_dropout(who: LearnerContext) -> None:
         t("Next step"),
         icon=":material/casino:",
         key="learn_step",
-        on_click=state.count_up,
-        args=("learn_drop",),
+        on_click=_drop_others,
     )
 
 
+def _drop_others() -> None:
+    page_state().learn.dropout_seed += 1
+
+
 def show_sigmoid(who: LearnerContext) -> None:
-    """A sum, pressed into a probability; softmax of two sums says the same."""
+    """Draw a sum, pressed into a probability; softmax of two sums says the same."""
     score = st.slider(t("Sum of the last layer"), -6.0, 6.0, 1.0, 0.1, key="learn_score")
     x = [step / 10 for step in range(-60, 61)]
     probability = numpy_ops.sigmoid(score)
@@ -174,10 +178,10 @@ def _load_grey_photo(who: LearnerContext) -> GreyImage | None:
     return None if sample is None else numpy_ops.to_grey(sample[1])
 
 
-def _show_pictures(maps: list[GreyImage], captions: list[str]) -> None:
+def _show_pictures(maps: list[GreyImage], labels: list[str]) -> None:
     gallery.image_grid(
         [decode.encode_photo(numpy_ops.to_picture(one), "png") for one in maps],
-        captions=captions,
+        captions=labels,
         columns=len(maps),
         least=110,
     )
@@ -188,7 +192,7 @@ _NOTES_SECONDS = 20
 
 
 def show_loss(who: LearnerContext) -> None:
-    """The loss of one answer, by the probability the true class got."""
+    """Draw the loss of one answer, by the probability the true class got."""
     probability = st.slider(
         t("Probability given to the true class"), 0.01, 0.99, 0.6, 0.01, key="learn_given"
     )
@@ -217,7 +221,7 @@ def show_loss(who: LearnerContext) -> None:
 
 
 def show_learning_rate(who: LearnerContext) -> None:
-    """Steps down into a valley, too small, fitting or too large."""
+    """Draw steps down into a valley: too small, fitting or too large."""
     rate = st.select_slider(t("Learning rate"), _RATES, 0.2, key="learn_lr")
     weights = numpy_ops.gradient_descent(float(rate))
     x = [step / 20 for step in range(-30, 31)]
@@ -285,7 +289,7 @@ def show_steps(who: LearnerContext) -> None:
 
 
 def show_validation_split(who: LearnerContext) -> None:
-    """The parts of the learner's dataset."""
+    """Draw the parts of the learner's dataset."""
     assert who.dataset is not None
     counts = who.dataset.counts()
     total = sum(sum(row.values()) for row in counts.values())
@@ -304,7 +308,7 @@ def show_validation_split(who: LearnerContext) -> None:
 
 
 def show_result(who: LearnerContext) -> None:
-    """The class's result beside the learner's."""
+    """Draw the class's result beside the learner's."""
     facts, notes = who.facts, run_facts.NOTES_METRICS
     own = (facts["loss"], facts["accuracy"], facts["val_loss"], facts["val_accuracy"])
     names = {
@@ -341,7 +345,7 @@ def show_result(who: LearnerContext) -> None:
 
 
 def show_saved_model(who: LearnerContext) -> None:
-    """The size of the learner's model file, and where its bytes go."""
+    """Draw the size of the learner's model file, and where its bytes go."""
     assert who.run is not None
     model = who.run.best_model
     weights = 4 * int(who.facts["parameters"])
@@ -366,7 +370,7 @@ def show_saved_model(who: LearnerContext) -> None:
 
 
 def show_overfitting(who: LearnerContext) -> None:
-    """The two plots of the class, of the learner's run, with the verdict."""
+    """Draw the two plots of the class, of the learner's run, with the verdict."""
     assert who.run is not None
     run = who.run
     curve = charts.LearningCurve(

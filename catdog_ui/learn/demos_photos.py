@@ -33,7 +33,7 @@ _FEW = 3
 
 
 def show_little_data(who: LearnerContext) -> None:
-    """The learner's count beside what counts as little and as much."""
+    """Draw the learner's count beside what counts as little and as much."""
     names = [
         t("your training photos"),
         t("enough if clean and simple, from"),
@@ -60,7 +60,7 @@ def show_little_data(who: LearnerContext) -> None:
 
 
 def show_photo_array(who: LearnerContext) -> None:
-    """A part of a photo, enlarged, beside its numbers."""
+    """Draw a part of a photo, enlarged, beside its numbers."""
     loaded_photo = _load_current_photo(who)
     if loaded_photo is None:
         return
@@ -99,7 +99,7 @@ def show_photo_array(who: LearnerContext) -> None:
 
 
 def show_rescaling(who: LearnerContext) -> None:
-    """The same numbers before and after the network's first layer."""
+    """Draw the same numbers before and after the network's first layer."""
     photo = _load_current_photo(who)
     if photo is None:
         return
@@ -125,7 +125,7 @@ def show_rescaling(who: LearnerContext) -> None:
 
 
 def show_reading_time(who: LearnerContext) -> None:
-    """How long reading takes on this very machine, and what it adds up to."""
+    """Say how long reading takes on this very machine, and what it adds up to."""
     assert who.dataset is not None
     paths = [item.path for item in who.dataset.items("train")[:_TIMED]]
     start = perf_counter()
@@ -154,7 +154,7 @@ def show_reading_time(who: LearnerContext) -> None:
 
 
 def show_record(who: LearnerContext) -> None:
-    """What a record of one photo is made of, byte by byte."""
+    """Say what a record of one photo is made of, byte by byte."""
     assert who.dataset is not None
     sample = learner_context.current_photo(who.dataset)
     if sample is None:
@@ -193,7 +193,7 @@ def show_record(who: LearnerContext) -> None:
 
 
 def show_resizing(who: LearnerContext) -> None:
-    """The photo as it is, and as squares of three sizes."""
+    """Draw the photo as it is, and as squares of three sizes."""
     assert who.dataset is not None
     sample = learner_context.current_photo(who.dataset)
     if sample is None:
@@ -227,7 +227,7 @@ def show_resizing(who: LearnerContext) -> None:
 
 
 def show_labels(who: LearnerContext) -> None:
-    """The classes of the dataset with their numbers."""
+    """Draw the classes of the dataset with their numbers."""
     assert who.dataset is not None
     names = who.dataset.classes
     rows = [
@@ -247,7 +247,7 @@ def show_labels(who: LearnerContext) -> None:
 
 
 def show_class_modes(who: LearnerContext) -> None:
-    """A few photos and their labels, written in three ways."""
+    """Draw a few photos and their labels, written in three ways."""
     assert who.dataset is not None
     items = split_view.sample_photos(who.dataset)[:_FEW]
     read = [(item, gallery.fitted_photo(item.path, 112)) for item in items]
@@ -271,7 +271,7 @@ def show_class_modes(who: LearnerContext) -> None:
 
 
 def show_batch(who: LearnerContext) -> None:
-    """Any batch of the endless row of batches: its epoch, its step and its photos."""
+    """Draw any batch of the endless row of batches: its epoch, its step and its photos."""
     assert who.dataset is not None
     items = who.dataset.items("train")
     size = min(int(who.facts["batch"]), 20)
@@ -318,7 +318,7 @@ _VARIANTS, _ROW_LENGTH = 20, 5
 
 
 def show_augmentation(who: LearnerContext) -> None:
-    """A photo and its variants, with one slider."""
+    """Draw a photo and its variants, with one slider."""
     assert who.dataset is not None
     sample = learner_context.current_photo(who.dataset)
     if sample is None:
@@ -337,7 +337,7 @@ def show_augmentation(who: LearnerContext) -> None:
 
 
 def show_validation_photo(who: LearnerContext) -> None:
-    """A training photo over five epochs, and a validation photo."""
+    """Draw a training photo over five epochs, and a validation photo."""
     assert who.dataset is not None
     own = who.run.augmentation if isinstance(who.run, Run) else None
     settings = own if own is not None and not own.is_off else PRESETS["notes"]
@@ -362,7 +362,7 @@ def show_validation_photo(who: LearnerContext) -> None:
 
 
 def show_paired_runs(who: LearnerContext) -> None:
-    """The newest plain and the newest augmented run of the same network, side by side."""
+    """Draw the newest plain and the newest augmented run of the same network, side by side."""
     assert who.run is not None
     plain, augmented = _find_paired_runs(who.run)
     shown = [run for run in (plain, augmented) if run is not None]

@@ -14,7 +14,7 @@ LEARN_PAGE = "pages/8_Learn.py"
 
 
 def show_terms(*names: str, key: str = "") -> None:
-    """A small button that explains terms, for below a chart.
+    """Draw a small button that explains terms, for below a chart.
 
     Args:
         names: ids of the glossary, the most important first.
@@ -33,7 +33,7 @@ def show_terms(*names: str, key: str = "") -> None:
 
 
 def show_glossary(term_id: str | None) -> None:
-    """All terms, or those a search finds; the one the address asks for stands first.
+    """Draw all terms, or those a search finds; the one the address asks for stands first.
 
     Args:
         term_id: the id of a term; an unknown one is passed over.

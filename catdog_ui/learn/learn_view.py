@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from catdog_core.config import NO_AUGMENTATION, PRESETS, RECIPES, Augmentation, Training
+from catdog_core.config import NO_AUGMENTATION, RECIPES, Augmentation, Training
 from catdog_core.data import datasets
 from catdog_core.learn.curriculum import (
     CHAPTERS,
@@ -22,8 +22,9 @@ from .. import forms, state, widgets
 from ..augment import augment_controls
 from ..data import source_widgets
 from ..i18n import N_, t
+from ..session import COMPARE_VIEW_KEY, GROUP_KIND_KEY, page_state
 from ..startup import guard, guarded_fragment
-from ..train import run_actions
+from ..train import run_actions, train_form
 from . import demos_network, demos_photos, glossary_view, learner_context
 from .learner_context import LearnerContext, escaped_facts
 
@@ -209,6 +210,8 @@ _PAGES = {
     "export": ("pages/7_Export.py", ":material/ios_share:"),
 }
 """By the names sections know them by: file and icon."""
+_CHOICE_KEYS = {"compare_view": COMPARE_VIEW_KEY, "experiment_kind": GROUP_KIND_KEY}
+"""The widget that a choice of a `DemoLink` belongs to."""
 
 
 def _show_page_buttons(section: Section, learner: LearnerContext) -> None:
@@ -229,11 +232,11 @@ def _open_page(show: DemoLink, learner: LearnerContext) -> None:
     """Set up the page a button leads to, and turn to it."""
     if show.page == "augment" and show.augmentation is not None:
         augment_controls.fill_controls(_build_augmentation(show))
-        st.session_state["augment_arrived"] = True  # so that no address is followed instead
+        page_state().augment.has_followed_address = True  # else its settings would replace these
     if show.page == "train":
         _fill_train_form(show)
     for name, value in show.state.items():
-        st.session_state[name] = value
+        st.session_state[_CHOICE_KEYS[name]] = value
     query = state.link_query(**show.query)
     if learner.dataset is not None:
         query["dataset"] = learner.dataset.id
@@ -253,13 +256,11 @@ def _fill_train_form(show: DemoLink) -> None:
     values = dict(show.training)
     if "model" in values:
         values = {**RECIPES[values["model"]].training.model_dump(), **values}
-        st.session_state["train_recipe"] = values["model"]  # so that it is not filled in again
-        st.session_state["train_augment"] = "off"
-    forms.fill_form(Training, "train", values)
+        page_state().train.filled_recipe = values["model"]  # so that it is not filled in again
+        train_form.choose_augmentation(None)
+    forms.fill_form(Training, train_form.FORM_KEY, values)
     if show.augmentation is not None:
-        settings = _build_augmentation(show)
-        st.session_state["train_augmentation"] = settings.model_dump()
-        st.session_state["train_augment"] = "notes" if settings == PRESETS["notes"] else "mine"
+        train_form.choose_augmentation(_build_augmentation(show))
 
 
 DEMOS: dict[str, Callable[[LearnerContext], None]] = {

@@ -22,10 +22,10 @@ from catdog_core.runs import RunRecord
 from .. import gallery, state, widgets
 from ..data import source_widgets
 from ..i18n import escape, t
+from ..session import page_state
 
 SIZE = 150
 """Side of the photos shown, in pixels: what the notes' network takes."""
-_PHOTO_COUNTER = "learn_at"
 _TRIES = 20
 
 
@@ -68,14 +68,14 @@ def choose_context(ask: bool) -> LearnerContext:
 
 
 def escaped_facts(facts: RunFacts) -> dict[str, Any]:
-    """Facts for a sentence that is rendered as Markdown: names are plain text in it."""
+    """Return facts for a sentence that is rendered as Markdown: names are plain text in it."""
     return {key: escape(v) if isinstance(v, str) else v for key, v in facts.items()}
 
 
 def current_photo(dataset: Dataset, size: int = SIZE) -> tuple[Item, Photo] | None:
-    """The photo the page shows, (size, size, 3) uint8, with a button for another one."""
+    """Return the photo the page shows, (size, size, 3) uint8, None where none can be read."""
     items = dataset.items("train")
-    start: int = st.session_state.get(_PHOTO_COUNTER, 0)
+    start = page_state().learn.photo_index
     for step in range(min(_TRIES, len(items))):
         item = items[(start + step) * 37 % len(items)]
         photo = gallery.fitted_photo(item.path, size)
@@ -86,14 +86,17 @@ def current_photo(dataset: Dataset, size: int = SIZE) -> tuple[Item, Photo] | No
 
 
 def another_photo_button() -> None:
-    """A button that takes another photo of the dataset."""
+    """Draw a button that takes another photo of the dataset."""
     st.button(
         t("Another photo"),
         icon=":material/shuffle:",
         key="learn_another",
-        on_click=state.count_up,
-        args=(_PHOTO_COUNTER,),
+        on_click=_take_next_photo,
     )
+
+
+def _take_next_photo() -> None:
+    page_state().learn.photo_index += 1
 
 
 _HEIGHT = 240  # pixels
@@ -109,7 +112,7 @@ def draw_curve(
     x_range: Sequence[float] | None = None,
     y_range: Sequence[float] | None = None,
 ) -> None:
-    """A curve and points on it, joined where there are several.
+    """Return a curve and points on it, joined where there are several.
 
     Args:
         x: of the curve.
@@ -140,7 +143,7 @@ def draw_curve(
 def draw_bars(
     names: Sequence[str], values: Sequence[float], own: int, title: str, key: str, alt: str
 ) -> None:
-    """Horizontal bars on a logarithmic axis, the learner's own one in another colour.
+    """Return horizontal bars on a logarithmic axis, the learner's own one in another colour.
 
     Args:
         names: of the bars, plain text.

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Selection:
+class ActivationSelection:
     """What is looked at: a channel of a layer's map of a photo, by a model at an epoch.
 
     `values` is the map, (h, w, K); `epochs` are the files of the run's kept epochs, from 0.
@@ -51,7 +51,7 @@ class Selection:
 
 
 def map_picture(values: NDArray[np.float32], side: int = 96) -> Photo:
-    """A channel's map, (h, w), in colours scaled by itself; small ones are made larger.
+    """Return a channel's map, (h, w), in colours scaled by itself; small ones are made larger.
 
     Args:
         values: the map.
@@ -62,21 +62,21 @@ def map_picture(values: NDArray[np.float32], side: int = 96) -> Photo:
 
 
 def enlarge_pixels(small: Photo, side: int) -> Photo:
-    """A picture whose every pixel is a square, as large as fits `side` pixels."""
+    """Return a picture whose every pixel is a square, as large as fits `side` pixels."""
     factor = max(1, side // max(small.shape[:2]))
     large = cv2.resize(small, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
     return np.asarray(large, dtype=np.uint8)
 
 
 def map_layers(model: Predictor) -> list[MapLayer]:
-    """The layers of a model that give maps."""
+    """Return the layers of a model that give maps."""
     from catdog_core.analysis import activations
 
     return activations.list_map_layers(model)
 
 
 def layer_map(model: Predictor, photo: Photo, layer_index: int) -> NDArray[np.float32]:
-    """What a layer gives of a fitted photo, (S, S, 3) to (h, w, K); below 0 the photo itself."""
+    """Return a layer's output for a fitted photo, (S, S, 3) to (h, w, K); below 0 the photo."""
     from catdog_core.analysis import activations
 
     feature_map: NDArray[np.float32] = activations.compute_activations(
@@ -86,7 +86,7 @@ def layer_map(model: Predictor, photo: Photo, layer_index: int) -> NDArray[np.fl
 
 
 def pooling_spec(model: Predictor, layer_index: int) -> tuple[Pooling, int]:
-    """How a max pooling layer goes about, and the place of the layer whose map it takes."""
+    """Return the settings of a max pooling layer, and the index of the layer before it."""
     from catdog_core.analysis import activations
 
     return activations.pooling_of_layer(model, layer_index)
@@ -99,21 +99,21 @@ def top_activations(
     channel: int,
     tell: Callable[[int], None],
 ) -> list[ChannelActivation]:
-    """The photos a channel of a layer answers to most."""
+    """Return the photos a channel of a layer answers to most."""
     from catdog_core.analysis import activations
 
     return activations.top_activations(model, photos, layer_index, channel, progress=tell)
 
 
 def first_filters(model: Predictor) -> NDArray[np.float32]:
-    """The filters of the first convolution, (K, k, k, 3), 0..1. Raises ModelError."""
+    """Return the filters of the first convolution, (K, k, k, 3), 0..1. Raises ModelError."""
     from catdog_core.analysis import activations
 
     return activations.first_layer_filters(model)
 
 
 def compute_receptive_field(model: Predictor, layer_index: int, row: int, column: int) -> Box:
-    """The pixels that reach a unit of a layer's map. Raises ModelError."""
+    """Return the pixels that reach a unit of a layer's map. Raises ModelError."""
     from catdog_core.analysis import activations
 
     return activations.receptive_field(model, layer_index, row, column)
@@ -122,7 +122,7 @@ def compute_receptive_field(model: Predictor, layer_index: int, row: int, column
 def maps_through_epochs(
     path: Path, epochs: Sequence[Path], photo: Photo, layer_index: int, channel: int, job: Job
 ) -> list[NDArray[np.float32]]:
-    """A channel's map of a fitted photo after earlier epochs of a run. Raises ModelError."""
+    """Return a channel's map of a photo after earlier epochs of a run. Raises ModelError."""
     from catdog_core.analysis import activations
 
     feature_maps = []
@@ -133,7 +133,7 @@ def maps_through_epochs(
 
 
 def load_at_epoch(path: Path, weights: Path) -> Predictor:
-    """A run's model with the weights of an earlier epoch. Raises ModelError."""
+    """Return a run's model with the weights of an earlier epoch. Raises ModelError."""
     with st.spinner(t("Loading the weights of this epoch…")):
         stamps = path.stat().st_mtime_ns, weights.stat().st_mtime_ns
         return _load_at_epoch(str(path), str(weights), stamps)

@@ -31,7 +31,7 @@ from .. import gallery, job_fragment, widgets
 from ..i18n import escape, say, t
 from ..learn.glossary_view import show_terms
 from . import activation_selection, predict_inputs, predict_panels
-from .activation_selection import Selection, enlarge_pixels, map_picture
+from .activation_selection import ActivationSelection, enlarge_pixels, map_picture
 from .predict_inputs import ModelChoice
 from .predict_panels import PhotoFiles
 
@@ -46,7 +46,7 @@ _COLOURFUL = 0.25
 
 
 def show_activations(choice: ModelChoice, model: Predictor, photos: PhotoFiles) -> None:
-    """The panel, folded until it is asked for."""
+    """Draw the panel of a network's activations, folded until it is asked for."""
 
     label = t("X-ray: a photo inside the network")
     predict_panels.toggle_panel(label, "predict_xray", _activations_panel, choice, model, photos)
@@ -75,7 +75,7 @@ def _activations_panel(choice: ModelChoice, model: Predictor, photos: PhotoFiles
     values = activation_selection.layer_map(model, photo, layer.index)
     order = np.argsort(-values.max(axis=(0, 1)), kind="stable").tolist()
     _channel_maps(values, order[:MAX_CHANNELS])
-    panels: dict[str, tuple[str, Callable[[Selection], None]]] = {
+    panels: dict[str, tuple[str, Callable[[ActivationSelection], None]]] = {
         "unit": (t("What a unit sees"), show_receptive_field),
         "strongest": (t("Photos it answers to"), show_top_activations),
         "pooling": (t("What max pooling keeps"), show_pooling),
@@ -101,7 +101,9 @@ def _activations_panel(choice: ModelChoice, model: Predictor, photos: PhotoFiles
                 width=120,
                 help=t("In the order in which they answer to this photo."),
             )
-    panels[name][1](Selection(choice, model, photo, photos, layers, layer, channel, values, epochs))
+    panels[name][1](
+        ActivationSelection(choice, model, photo, photos, layers, layer, channel, values, epochs)
+    )
     show_terms("feature-map", "filter", "receptive-field", "max-pooling", "relu")
 
 
@@ -150,7 +152,7 @@ def _channel_maps(values: NDArray[np.float32], order: list[int]) -> None:
     )
 
 
-def _show_first_filters(selection: Selection) -> None:
+def _show_first_filters(selection: ActivationSelection) -> None:
     """The first convolution's filters as small colour pictures."""
     try:
         filters = activation_selection.first_filters(selection.model)
@@ -186,8 +188,8 @@ _MAX_CLICKABLE = 48
 """Places along a side that can be clicked; on larger maps the sliders reach those between."""
 
 
-def show_receptive_field(selection: Selection) -> None:
-    """The map to click into beside the photo with the chosen unit's frame."""
+def show_receptive_field(selection: ActivationSelection) -> None:
+    """Draw a map to click into, beside the photo with the frame of the chosen unit."""
     height, width, _ = selection.layer.shape
     left, right = st.columns(2, gap="large")
     with left:
@@ -201,7 +203,7 @@ def show_receptive_field(selection: Selection) -> None:
         _receptive_field_photo(selection, row, column)
 
 
-def _channel_chart(selection: Selection, row: int, column: int) -> None:
+def _channel_chart(selection: ActivationSelection, row: int, column: int) -> None:
     height, width, _ = selection.layer.shape
     widgets.plot_figure(
         channel_figure(selection, row, column),
@@ -221,8 +223,8 @@ def _channel_chart(selection: Selection, row: int, column: int) -> None:
     )
 
 
-def channel_figure(selection: Selection, row: int, column: int) -> go.Figure:
-    """A channel's map as a picture under a grid of points, which is what can be clicked."""
+def channel_figure(selection: ActivationSelection, row: int, column: int) -> go.Figure:
+    """Return a channel's map as a picture under a grid of points that can be clicked."""
     values = selection.channel_map
     height, width = values.shape
     step = -(-max(height, width) // _MAX_CLICKABLE)
@@ -302,7 +304,7 @@ def _position_slider(label: str, count: int, key: str) -> int:
     return int(st.slider(label, 1, count, key=key, width=180)) - 1
 
 
-def _receptive_field_photo(selection: Selection, row: int, column: int) -> None:
+def _receptive_field_photo(selection: ActivationSelection, row: int, column: int) -> None:
     """The photo with a frame around the pixels that the unit can see; a few of them enlarged."""
     try:
         box = activation_selection.compute_receptive_field(
@@ -351,8 +353,8 @@ class TopPhoto:
     value: float
 
 
-def show_top_activations(selection: Selection) -> None:
-    """Photos of the validation set by how much the channel answers to them at its best place."""
+def show_top_activations(selection: ActivationSelection) -> None:
+    """Draw the validation photos a channel answers to most."""
     dataset = predict_inputs.dataset_of_photos(selection.choice.dataset_id)
     if dataset is None:
         sources: list[PhotoSource] = [(name, "", data) for name, _, data in selection.photos]
@@ -376,7 +378,7 @@ def show_top_activations(selection: Selection) -> None:
         lambda job: _search_photos(selection, sources, job),
         len(sources),
         quick=_QUICK,
-        words=t("Looking for what it answers to…"),
+        message=t("Looking for what it answers to…"),
     )
     if result is None or not result[0]:
         return
@@ -418,7 +420,7 @@ def _top_summary(top_photos: list[TopPhoto]) -> str:
 
 
 def _search_photos(
-    selection: Selection, sources: list[PhotoSource], job: Job
+    selection: ActivationSelection, sources: list[PhotoSource], job: Job
 ) -> tuple[list[TopPhoto], int]:
     """The photos found, and how many were looked at: fewer than all where it was stopped."""
     readable: list[int] = []
@@ -463,8 +465,8 @@ _SIDE = 480
 _CLOSE_UP_WINDOWS = 8  # windows along a side of the close-up
 
 
-def show_pooling(selection: Selection) -> None:
-    """The map before the pooling, the winners on it, some windows close by, and the map after."""
+def show_pooling(selection: ActivationSelection) -> None:
+    """Draw the map before max pooling, the maxima on it, some windows, and the map after."""
     layer = _next_pooling_layer(selection)
     if layer is None:
         st.info(
@@ -523,7 +525,7 @@ def show_pooling(selection: Selection) -> None:
     )
 
 
-def _next_pooling_layer(selection: Selection) -> MapLayer | None:
+def _next_pooling_layer(selection: ActivationSelection) -> MapLayer | None:
     """The layer itself if it pools, else the next one that does."""
     after = (one for one in selection.layers if one.index >= selection.layer.index)
     return next((one for one in after if one.kind == "MaxPooling2D"), None)
@@ -560,8 +562,8 @@ def _with_grid_lines(part: Photo, strides: tuple[int, int]) -> Photo:
     return large
 
 
-def show_epochs(selection: Selection) -> None:
-    """The map of the chosen channel at each epoch whose weights were kept, and as it is now."""
+def show_epochs(selection: ActivationSelection) -> None:
+    """Draw the map of the chosen channel after each epoch whose weights were kept."""
     assert selection.choice.path is not None  # epochs are a run's
     maps = job_fragment.background_result(
         "predict_epochs",
@@ -582,7 +584,7 @@ def show_epochs(selection: Selection) -> None:
         ),
         len(selection.epochs),
         quick=0,
-        words=t("Looking back…"),
+        message=t("Looking back…"),
     )
     if maps is None:
         return

@@ -23,11 +23,13 @@ from catdog_core.runs import model_registry
 
 from .. import format_text, job_fragment, loaders, model_upload, uploads, widgets
 from ..i18n import escape, t
+from ..session import InputPhoto, page_state
 
 if TYPE_CHECKING:
     from catdog_core.analysis.predict import Prediction, Predictor
 
 
+_RUN_KEY = "predict_run"
 _QUICK = 32
 """Photos that are looked at while the page waits: a second at most."""
 
@@ -42,7 +44,7 @@ class ModelChoice:
     dataset_id: str = ""
 
     def load(self) -> Predictor:
-        """The model itself. Raises ModelError."""
+        """Load the model. Raises ModelError."""
         if self.model is not None:
             return self.model
         assert self.path is not None
@@ -64,14 +66,14 @@ def _choose_run() -> ModelChoice | None:
     if not runs_by_id:
         widgets.show_no_model(t("No run has a model yet: one appears with the first whole epoch."))
         return None
-    widgets.reset_unknown_choice("predict_run", runs_by_id)
+    widgets.reset_unknown_choice(_RUN_KEY, runs_by_id)
     requested_id = st.query_params.get("run")
     key = st.selectbox(
         t("Run"),
         list(runs_by_id),
         index=list(runs_by_id).index(requested_id) if requested_id in runs_by_id else 0,
         format_func=lambda key: _run_title(runs_by_id[key]),
-        key="predict_run",
+        key=_RUN_KEY,
     )
     run = runs_by_id[key]
     if run is not ready:
@@ -128,29 +130,19 @@ def predict_in_background(
         partial(loaders.predict_photos, model, [(photo.name, photo.data) for photo in photos]),
         len(photos),
         quick=_QUICK,
-        words=t("Looking at the photos…"),
+        message=t("Looking at the photos…"),
     )
     return model, rows
 
 
 SAMPLE_COUNT = 12
 MOST_PASTED = 200
-_NO_PETS = "no pets"  # in place of a dataset's id, which has no spaces
+NO_PETS = "no pets"  # in place of a dataset's id, which has no spaces
 _TYPES = [extension.lstrip(".") for extension in decode.EXTENSIONS]
 
 
-@dataclass(frozen=True)
-class InputPhoto:
-    """A photo to ask about: `key` tells it apart from others, `truth` is empty when unknown."""
-
-    name: str
-    key: str
-    data: bytes
-    truth: str = ""
-
-
 def choose_photos(dataset_id: str) -> list[InputPhoto]:
-    """Photos given by the user, or a few of the validation set of this dataset."""
+    """Let the user give photos, or take a few of the validation set of this dataset."""
     sources = {
         "files": t("Files"),
         "camera": t("Camera"),
@@ -165,7 +157,7 @@ def choose_photos(dataset_id: str) -> list[InputPhoto]:
 
 
 def dataset_of_photos(dataset_id: str) -> Dataset | None:
-    """The run's own data when it is still there, else the one chosen on the Data page."""
+    """Return the run's own data when it is still there, else the dataset of the address."""
     for key in (dataset_id, st.query_params.get("dataset", "")):
         if key:
             try:
@@ -188,7 +180,7 @@ def _photos_from_camera() -> list[InputPhoto]:
 
 def _photos_from_clipboard() -> list[InputPhoto]:
     """What was pasted so far; a chat's field is the one that takes pictures from a clipboard."""
-    pasted_photos: list[InputPhoto] = st.session_state.setdefault("predict_pasted", [])
+    pasted_photos = page_state().predict.pasted_photos
     with st.container():  # inside one it stays in its place
         prompt = st.chat_input(
             t("Click here, paste pictures with Ctrl+V (⌘V on a Mac), then press Enter"),
@@ -222,6 +214,7 @@ def _photo_megabytes() -> int:
 
 
 def _photos_from_files(dataset_id: str) -> list[InputPhoto]:
+    state = page_state().predict
     files = st.file_uploader(
         t("Photos: JPEG, PNG, WebP, BMP, GIF or TIFF"),
         accept_multiple_files=True,
@@ -230,13 +223,13 @@ def _photos_from_files(dataset_id: str) -> list[InputPhoto]:
         label_visibility="collapsed",
     )
     if files:
-        st.session_state.pop("predict_samples", None)
+        state.sample_source, state.sample_seed = "", -1
         return [InputPhoto(file.name, file.file_id, file.getvalue()) for file in files]
     dataset = dataset_of_photos(dataset_id)
     if (
-        st.query_params.pop("try", None) and dataset is not None
+        st.query_params.pop("try", None) and dataset is not None and not state.sample_source
     ):  # a link that shows answers at once
-        st.session_state.setdefault("predict_samples", (dataset.id, 0))
+        state.sample_source, state.sample_seed = dataset.id, 0
     with st.container(horizontal=True):
         if dataset is not None:
             st.button(
@@ -251,13 +244,12 @@ def _photos_from_files(dataset_id: str) -> list[InputPhoto]:
             icon=":material/question_mark:",
             key="predict_neither",
             on_click=_try_samples,
-            args=(_NO_PETS,),
+            args=(NO_PETS,),
         )
-    of, seed = st.session_state.get("predict_samples", ("", 0))
-    if of == _NO_PETS:
+    if state.sample_source == NO_PETS:
         return _no_pets_photos()
-    if dataset is not None and of == dataset.id:
-        return _sample_photos(dataset, seed)
+    if dataset is not None and state.sample_source == dataset.id:
+        return _sample_photos(dataset, state.sample_seed)
     if dataset is None:
         st.caption(t("Drop in one or more photos to see what the model says of them."))
     else:
@@ -265,16 +257,18 @@ def _photos_from_files(dataset_id: str) -> list[InputPhoto]:
     return []
 
 
-def _try_samples(of: str) -> None:
-    seed = st.session_state.get("predict_samples", ("", -1))[1]
-    st.session_state.predict_samples = (of, seed + 1)
+def _try_samples(source: str) -> None:
+    """Ask about samples of a source, other ones at each press of the button."""
+    state = page_state().predict
+    state.sample_source = source
+    state.sample_seed += 1
 
 
 def _no_pets_photos() -> list[InputPhoto]:
     return [
         InputPhoto(
             f"{t(title)}.jpg",
-            f"{_NO_PETS}:{name}",
+            f"{NO_PETS}:{name}",
             decode.encode_photo(ood_examples.draw_example(name)),
         )
         for name, title in ood_examples.TITLES.items()

@@ -92,7 +92,7 @@ class HeatMaps:
 def ask_heat_maps(
     model: Predictor, photos: Sequence[tuple[str, bytes, Prediction]]
 ) -> HeatMaps | None:
-    """The controls, and the maps they ask for; None while these are off, impossible, or being made.
+    """Draw the controls of heat maps and return the maps; None while there are none.
 
     Args:
         model: the model.
@@ -128,7 +128,7 @@ def ask_heat_maps(
 
 
 def explain_heat_maps(heat: HeatMaps | None) -> None:
-    """One sentence on how to read the maps and what they do not say, one on what they show now."""
+    """Say how to read the maps, what they do not say, and what they show now."""
     if heat is None or not len(heat.maps):
         return
     st.caption(
@@ -179,9 +179,9 @@ def _compute_heat_maps(
         return loaders.compute_heat_maps(model, fitted, labels, job)
 
     key = (id(model.run_batch), model.input_scale, tuple(key for key, _, _ in photos), *labels)
-    words = t("Looking where it looked…")
+    message = t("Looking where it looked…")
     return job_fragment.background_result(
-        "predict_heat_maps", key, work, len(photos), _QUICK, words
+        "predict_heat_maps", key, work, len(photos), _QUICK, message
     )
 
 
@@ -192,7 +192,7 @@ def _fitted_photo(key: str, data: bytes, size: int) -> Photo:
 
 
 def ask_threshold(classes: Sequence[str]) -> float:
-    """The threshold, 0..1; at its lowest, one part in `classes`, every answer counts."""
+    """Let the user set a threshold, 0..1; at 1 / `classes`, the lowest, every answer counts."""
     lowest = ceil(100 / len(classes))
     percent = st.slider(
         t("Unsure below"),
@@ -215,7 +215,7 @@ def ask_threshold(classes: Sequence[str]) -> float:
 def explain_threshold(
     classes: Sequence[str], least: float, rows: Sequence[tuple[str, Prediction]]
 ) -> None:
-    """What the threshold does to these photos, and what it cannot do.
+    """Say what the threshold does to these photos, and what it cannot do.
 
     Args:
         classes: class names.
@@ -242,7 +242,7 @@ def explain_threshold(
 
 
 def explain_energy(scores: int, rows: Sequence[tuple[str, Prediction]]) -> None:
-    """What the energy is and is not, and which of these photos has the highest.
+    """Say what the energy is and is not, and which of these photos has the highest.
 
     Args:
         scores: how many scores the model's last layer gives before its sigmoid or softmax.
@@ -277,7 +277,7 @@ def explain_energy(scores: int, rows: Sequence[tuple[str, Prediction]]) -> None:
 def download_sorted(
     classes: Sequence[str], least: float, photos: Sequence[tuple[str, bytes, Prediction]]
 ) -> None:
-    """A button for the photos as a zip, sorted into folders; made when asked for.
+    """Draw a button for the photos as a zip, sorted into folders; made when asked for.
 
     Args:
         classes: class names.
@@ -314,7 +314,7 @@ VARIANT_COUNT = 20
 
 
 def show_votes(model: Predictor, photos: PhotoFiles) -> None:
-    """The panel, folded until it is asked for."""
+    """Draw the panel of the vote of 20 variants, folded until it is asked for."""
     label = t("Let 20 variants of a photo vote")
     toggle_panel(label, "predict_vote", _votes_panel, model, photos)
 
@@ -326,7 +326,7 @@ def _votes_panel(model: Predictor, photos: PhotoFiles) -> None:
     gallery.image_grid(
         [decode.encode_photo(photo) for photo in variants.photos],
         captions=list(variants.answers),
-        tooltips=variants.words,
+        tooltips=variants.descriptions,
         columns=10,
         alts=[t("Variant {n}", n=n + 1) for n in range(VARIANT_COUNT)],
         colors=[class_color(label) for label in variants.labels],
@@ -337,7 +337,7 @@ def _votes_panel(model: Predictor, photos: PhotoFiles) -> None:
 
 
 def predict_variants(model: Predictor, original: Photo, settings: Augmentation) -> VariantSet:
-    """The variants of a fitted photo, (S, S, 3) uint8, with the model's answers to them."""
+    """Return the variants of a fitted photo, (S, S, 3) uint8, with the model's answers."""
     drawn = augment.make_variants(original, settings, VARIANT_COUNT)
     transforms = [transform for _, transform in drawn]
     words = [augment_panels.transform_text(transform) for transform in transforms]
@@ -366,7 +366,7 @@ def _vote_caption(variants: VariantSet, settings: Augmentation) -> None:
             mean=format_text.format_percent(float(mean[label])),
         )
     )
-    if int(np.argmax(variants.original)) != label:
+    if int(np.argmax(variants.original_probabilities)) != label:
         st.caption(t("The vote overrules the answer to the photo itself."))
     st.caption(
         t(

@@ -20,8 +20,9 @@ from catdog_core.imaging import decode
 from .. import loaders, widgets
 from ..i18n import escape, say, t
 from ..learn.glossary_view import show_terms
+from ..session import InputPhoto
 from . import activations_view, predict_panels
-from .predict_inputs import InputPhoto, ModelChoice
+from .predict_inputs import ModelChoice
 from .predict_panels import HeatMaps
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ PER_PAGE = 24
 def show_results(
     choice: ModelChoice, model: Predictor, photos: Sequence[InputPhoto], rows: Sequence[Prediction]
 ) -> None:
-    """Cards, what could not be read, panels that look closer, the table and its downloads.
+    """Draw cards, what could not be read, panels that look closer, the table and downloads.
 
     Where the answers are fewer than the photos, the model was stopped.
     """
@@ -92,11 +93,11 @@ def _download_csv(model: Predictor, rows: Sequence[Prediction]) -> None:
 
 def _photo_card(
     photo: InputPhoto, row: Prediction, least: float, heat: HeatMaps | None, index: int
-) -> Card:
+) -> PredictionCard:
     picture = _thumbnail(photo.key, photo.data)
     if heat is not None and index < len(heat.maps):
         picture = overlay_heatmap(picture, heat.maps[index], heat.opacity)
-    return Card(
+    return PredictionCard(
         name=truncate_for_display(Path(photo.name).name, 40),
         picture=decode.encode_photo(picture, quality=85),
         label=row.label,
@@ -116,7 +117,7 @@ MOST_BARS = 5
 
 
 @dataclass(frozen=True)
-class Card:
+class PredictionCard:
     """One photo and what the model says of it; `picture` is a JPEG, `truth` may be empty.
 
     `unsure`: the model is not sure enough for its label to be shown. `energy` is None where the
@@ -132,8 +133,8 @@ class Card:
     energy: float | None = None
 
 
-def cards_html(classes: Sequence[str], items: Sequence[Card]) -> str:
-    """Cards in a grid that takes as many columns as fit, as one HTML text.
+def cards_html(classes: Sequence[str], items: Sequence[PredictionCard]) -> str:
+    """Return cards in a grid that takes as many columns as fit, as one HTML text.
 
     Args:
         classes: class names in the order of the probabilities.
@@ -149,7 +150,7 @@ def cards_html(classes: Sequence[str], items: Sequence[Card]) -> str:
 def answer_table(
     classes: Sequence[str], rows: Sequence[tuple[str, str, Prediction]], least: float = 0.0
 ) -> None:
-    """All photos with label, entropy, energy and probabilities; rows are (name, truth, prediction).
+    """Return all answers as columns; rows are (name, truth, prediction).
 
     Args:
         classes: class names in the order of the probabilities.
@@ -197,7 +198,7 @@ def _energy_column(rows: Sequence[Prediction]) -> dict[str, list[float]]:
     return {t("Energy"): [round(value, 2) for value in energies if value is not None]}
 
 
-def _card_html(classes: Sequence[str], card: Card) -> str:
+def _card_html(classes: Sequence[str], card: PredictionCard) -> str:
     source = base64.b64encode(card.picture).decode()
     answer = t("unsure") if card.unsure else card.label
     name, label = html_escape(card.name), html_escape(answer)
@@ -227,7 +228,7 @@ def _card_html(classes: Sequence[str], card: Card) -> str:
     )
 
 
-def _uncertainty_html(card: Card) -> str:
+def _uncertainty_html(card: PredictionCard) -> str:
     """Entropy and energy, each whole on its line: beside each other where there is room."""
     parts = [t("entropy {bits} bits", bits=f"{entropy(card.probabilities):.2f}")]
     if card.energy is not None:
@@ -241,7 +242,7 @@ def _uncertainty_html(card: Card) -> str:
     )
 
 
-def _verdict_html(card: Card) -> str:
+def _verdict_html(card: PredictionCard) -> str:
     if not card.truth:
         return ""
     right = card.truth == card.label and not card.unsure

@@ -14,6 +14,7 @@ from catdog_core.runs import DamagedRun, Run, RunRecord
 
 from .. import format_text, permissions, state, trash_view, widgets
 from ..i18n import N_, escape, say, t
+from ..session import page_state
 from ..startup import guard
 
 NOT_CONTINUED = N_(
@@ -22,19 +23,28 @@ NOT_CONTINUED = N_(
 )
 
 
+_RUN_KEY = "care_run"
+
+
+def begin_from_run(run_id: str) -> None:
+    """Let the form of a new training take over a run's settings, and begin with its weights."""
+    train = page_state().train
+    train.run_to_copy = train.parent_run = run_id
+
+
 def show_run_actions(available_runs: Sequence[RunRecord]) -> None:
     """Rename, note, clone or delete one run."""
     trash_view.offer_undo(key_suffix="care")
     by_id = {run.id: run for run in available_runs}
-    if st.session_state.get("care_run", available_runs[0].id) not in by_id:
-        st.session_state["care_run"] = available_runs[0].id  # deleted meanwhile
+    if st.session_state.get(_RUN_KEY, available_runs[0].id) not in by_id:
+        st.session_state[_RUN_KEY] = available_runs[0].id  # deleted meanwhile
     requested_id = st.query_params.get("run")
     key = st.selectbox(
         t("Run"),
         list(by_id),
         index=list(by_id).index(requested_id) if requested_id in by_id else 0,
         format_func=lambda key: format_text.run_label(by_id[key]),
-        key="care_run",
+        key=_RUN_KEY,
     )
     run = by_id[key]
     st.query_params["run"] = run.id
@@ -46,7 +56,7 @@ def show_run_actions(available_runs: Sequence[RunRecord]) -> None:
         if isinstance(run, Run) and st.button(
             t("Use its settings for a new run"), icon=":material/content_copy:", key="clone"
         ):
-            st.session_state["train_clone"] = run.id
+            page_state().train.run_to_copy = run.id
             st.switch_page("pages/3_Train.py", query_params=_clone_query(run))
         if run.best_model and st.button(
             t("Continue with other settings"),
@@ -55,7 +65,7 @@ def show_run_actions(available_runs: Sequence[RunRecord]) -> None:
             disabled=run.model == backbones.TRANSFER,
             help=t(NOT_CONTINUED) if run.model == backbones.TRANSFER else None,
         ):
-            st.session_state["train_clone"] = st.session_state["train_parent"] = run.id
+            begin_from_run(run.id)
             st.switch_page("pages/3_Train.py", query_params=_clone_query(run))
         if permissions.action_button(
             t("Delete…"),
@@ -120,7 +130,7 @@ QUICK_TRAINING = Training(epochs=5, learning_rate=1e-3)
 
 
 def quick_train_button(dataset: Dataset | None, key: str, kind: str = "secondary") -> None:
-    """A button that starts it and opens the Train page.
+    """Draw a button that starts a quick training and opens the Train page.
 
     Args:
         dataset: what to train on; without one the button waits.

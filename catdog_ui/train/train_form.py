@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from catdog_core import runs
@@ -20,9 +18,12 @@ from catdog_core.training import time_estimate
 
 from .. import format_text, forms, permissions, state, widgets
 from ..i18n import N_, escape, say, t
+from ..session import AUGMENTATION_CHOICE_KEY, page_state
 from . import train_plan
 
 FORM_KEY = "train"
+_MODEL_KEY = forms.field_key(FORM_KEY, "model")
+_NAME_KEY = "train_name"
 MAIN_FIELDS = ["model", "epochs", "batch_size", "learning_rate"]
 FIELD_GROUPS: dict[str, list[str]] = {
     N_("Photos and steps"): [
@@ -52,7 +53,12 @@ PRETRAINED_FIELDS = ["backbone", "looks", "unfreeze", "unfreeze_epochs", "unfree
 
 
 def show_form() -> None:
-    """Draw the form; starting opens the new run in the panel above."""
+    """Draw the form; starting opens the new run in the panel above.
+
+    The form is filled before any of its fields is drawn, since Streamlit allows it only then. Parts
+    that need the whole settings, such as the learning-rate finder, are drawn last, into places
+    kept free for them.
+    """
     _fill_from_clone()
     _fill_model_recipe()
     sides = st.grid(2, min_column_width=400, gap="large")
@@ -89,10 +95,10 @@ def show_form() -> None:
         _show_start_button(dataset, training, augmentation, parent)
 
 
-def _show_pretrained_fields() -> dict[str, Any]:
+def _show_pretrained_fields() -> forms.FieldValues:
     """The settings of a pretrained network; those without an effect now are greyed."""
     with st.container(border=True):
-        off = st.session_state.get("train_augment", "off") == "off"
+        off = st.session_state.get(AUGMENTATION_CHOICE_KEY, "off") == "off"
         idle = ["looks"] if off else []
         if not forms.form_values(Training, FORM_KEY)["unfreeze"]:
             idle += ["unfreeze_epochs", "unfreeze_rate"]
@@ -101,10 +107,10 @@ def _show_pretrained_fields() -> dict[str, Any]:
         )
 
 
-def _show_field_group(names: list[str], dataset: Dataset) -> dict[str, Any]:
+def _show_field_group(names: list[str], dataset: Dataset) -> forms.FieldValues:
     now = forms.form_values(Training, FORM_KEY)
     idle = ["plateau_patience"] if now["schedule"] != "plateau" else []
-    values: dict[str, Any] = {}
+    values: forms.FieldValues = {}
     if "train_photos" in names:
         values["train_photos"] = _show_train_photos_field(len(dataset.items("train")))
     rest = [name for name in names if name != "train_photos"]
@@ -117,15 +123,15 @@ def _show_field_group(names: list[str], dataset: Dataset) -> dict[str, Any]:
 
 
 def _use_rate(rate: float) -> None:
-    st.session_state[f"{FORM_KEY}_learning_rate"] = rate
+    st.session_state[forms.field_key(FORM_KEY, "learning_rate")] = rate
 
 
 def _show_parent_run() -> RunRecord | None:
     """The run whose weights the new one begins with, if any; it can be let go of."""
-    run_id = st.session_state.get("train_parent")
+    run_id = page_state().train.parent_run
     parent = next((run for run in runs.list_runs() if run.id == run_id), None)
     if parent is None:
-        st.session_state.pop("train_parent", None)
+        _forget_parent_run()  # deleted meanwhile, or none
         return None
     with st.container(horizontal=True, vertical_alignment="center"):
         st.info(
@@ -139,19 +145,23 @@ def _show_parent_run() -> RunRecord | None:
         st.button(
             t("Begin with random ones"),
             key="train_parent_off",
-            on_click=st.session_state.pop,
-            args=("train_parent", None),
+            on_click=_forget_parent_run,
         )
     return parent
 
 
-def _show_train_photos_field(there: int) -> int | None:
+def _forget_parent_run() -> None:
+    page_state().train.parent_run = ""
+
+
+def _show_train_photos_field(count: int) -> int | None:
     """All training photos, or one of the sizes of the small-data experiments."""
-    key, everything = f"{FORM_KEY}_train_photos", 0  # None would be shown as no choice at all
-    options = [everything, *(size for size in splits.SUBSET_SIZES if size < there)]
+    key = forms.field_key(FORM_KEY, "train_photos")
+    everything = 0  # None would be shown as no choice at all
+    options = [everything, *(size for size in splits.SUBSET_SIZES if size < count)]
     stored_size = st.session_state.get(key)
     if stored_size not in options:
-        if isinstance(stored_size, int) and stored_size < there:
+        if isinstance(stored_size, int) and stored_size < count:
             options.append(stored_size)
         else:  # another dataset, with fewer; the browser may tell a choice by its old label
             st.session_state[key] = everything
@@ -159,7 +169,7 @@ def _show_train_photos_field(there: int) -> int | None:
     chosen = st.selectbox(
         t(control.label),
         options,
-        format_func=lambda size: f"{size:,}" if size else t("all {n}", n=f"{there:,}"),
+        format_func=lambda size: f"{size:,}" if size else t("all {n}", n=f"{count:,}"),
         key=key,
         persist_state="session",
         help=t(control.help),
@@ -189,9 +199,9 @@ def _show_precision_hint() -> None:
 
 def _fill_model_recipe() -> None:
     """When another model is chosen, take over what its recipe has otherwise than the last one's."""
-    model = st.session_state.get(f"{FORM_KEY}_model", "notes")
-    before = st.session_state.get("train_recipe", "notes")
-    st.session_state["train_recipe"] = model
+    model = st.session_state.get(_MODEL_KEY, "notes")
+    before = page_state().train.filled_recipe
+    page_state().train.filled_recipe = model
     if model == before:
         return
     new, old = RECIPES[model], RECIPES[before]
@@ -200,14 +210,16 @@ def _fill_model_recipe() -> None:
         Training, FORM_KEY, {n: v for n, v in values.items() if n != "model" and v != known[n]}
     )
     if new.augmentation != old.augmentation:
-        st.session_state.train_augment = "off" if new.augmentation.is_off else "recipe"
+        choice = "off" if new.augmentation.is_off else "recipe"
+        st.session_state[AUGMENTATION_CHOICE_KEY] = choice
     st.toast(t("The recipe of {model} is filled in.", model=model))
 
 
 def _fill_from_clone() -> None:
     """Fill the form from the run whose settings the Compare page asked to use again."""
-    run_id = st.session_state.pop("train_clone", None)
-    if run_id is None:
+    train = page_state().train
+    run_id, train.run_to_copy = train.run_to_copy, ""
+    if not run_id:
         return
     run = runs.load_run(run_id)
     if not isinstance(run, Run):
@@ -215,18 +227,24 @@ def _fill_from_clone() -> None:
     forms.fill_form(
         Training, FORM_KEY, _unset_default_steps(run.training, run.dataset_id).model_dump()
     )
-    st.session_state["train_recipe"] = run.training.model
+    train.filled_recipe = run.training.model  # so that the recipe does not fill over it
     if run.training.network is not None:
         fill_network(run.training.network)
-    if run.augmentation is None or run.augmentation.is_off:
-        st.session_state.train_augment = "off"
-    elif run.augmentation == PRESETS["notes"]:
-        st.session_state.train_augment = "notes"
-    else:
-        st.session_state.train_augmentation = run.augmentation.model_dump()
-        st.session_state.train_augment = "mine"
-    st.session_state.train_name = t("{name} again", name=run.name)[:80]
+    choose_augmentation(run.augmentation)
+    st.session_state[_NAME_KEY] = t("{name} again", name=run.name)[:80]
     st.toast(t("The settings of “{name}” are filled in.", name=escape(run.name)))
+
+
+def choose_augmentation(settings: Augmentation | None) -> None:
+    """Set the form's augmentation before it is drawn; None for none."""
+    if settings is None or settings.is_off:
+        choice = "off"
+    elif settings == PRESETS["notes"]:
+        choice = "notes"
+    else:
+        choice = "mine"
+        page_state().train.augmentation = settings
+    st.session_state[AUGMENTATION_CHOICE_KEY] = choice
 
 
 def _unset_default_steps(training: Training, dataset_id: str) -> Training:
@@ -246,19 +264,19 @@ def _unset_default_steps(training: Training, dataset_id: str) -> Training:
 
 
 def _show_augmentation_field() -> Augmentation | None:
-    saved_augmentation = st.session_state.get("train_augmentation")
-    recipe = RECIPES[st.session_state.get(f"{FORM_KEY}_model", "notes")].augmentation
+    from_augment_page = page_state().train.augmentation
+    recipe = RECIPES[st.session_state.get(_MODEL_KEY, "notes")].augmentation
     kinds = {"off": t("off"), "notes": t("the notes' own")}
     if not recipe.is_off:
         kinds["recipe"] = t("the model's recipe")
-    if saved_augmentation:
+    if from_augment_page is not None:
         kinds["mine"] = t("from the Augment page")
-    if st.session_state.get("train_augment") not in kinds:
-        st.session_state.train_augment = "mine" if saved_augmentation else "off"
+    if st.session_state.get(AUGMENTATION_CHOICE_KEY) not in kinds:
+        st.session_state[AUGMENTATION_CHOICE_KEY] = "off" if from_augment_page is None else "mine"
     kind = widgets.choose_one(
         t("Augmentation"),
         kinds,
-        "train_augment",
+        AUGMENTATION_CHOICE_KEY,
         persist_state="session",
         help=t("Random changes to the training photos; validation photos stay as they are."),
     )
@@ -266,8 +284,8 @@ def _show_augmentation_field() -> Augmentation | None:
         st.caption(t("Every photo is shown to the network as it is."))
         return None
     settings = PRESETS["notes"] if kind == "notes" else recipe
-    if kind == "mine":
-        settings = parse_settings(Augmentation, saved_augmentation, t("the Augment page"))
+    if kind == "mine" and from_augment_page is not None:
+        settings = from_augment_page
     st.caption(format_text.describe_augmentation(settings))
     return settings
 
@@ -281,7 +299,7 @@ def _show_start_button(
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input(
             t("Name of the run"),
-            key="train_name",
+            key=_NAME_KEY,
             max_chars=80,
             placeholder=t("for example: notes, with augmentation"),
             persist_state="session",
@@ -291,7 +309,7 @@ def _show_start_button(
         ):
             folder = runs.create_run(dataset, training, augmentation, name=name, parent=parent)
             runs.start_run(folder)
-            st.session_state.pop("train_parent", None)
+            _forget_parent_run()
             _open_run(folder.name)
 
 
@@ -300,14 +318,17 @@ def _open_run(run_id: str) -> None:
     st.rerun()
 
 
-NETWORK_KEY = "network"
+_NETWORK_KEY = "network"
+_BLOCKS_KEY, _EACH_KEY, _FIRST_KEY, _GROWTH_KEY = (
+    f"{_NETWORK_KEY}_{name}" for name in ("blocks", "each", "first", "growth")
+)
 GROWTHS = (1.0, 1.25, 1.5, 2.0)
 _FIRST_FILTERS = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 
 
 def network_fields() -> Network:
     """Draw the builder and return the network it stands at."""
-    if f"{NETWORK_KEY}_blocks" not in st.session_state:
+    if _BLOCKS_KEY not in st.session_state:
         fill_network(Network())
     with st.container(border=True, key="network_builder"):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -322,20 +343,25 @@ def network_fields() -> Network:
                     type="tertiary",
                 )
         filters = _show_filter_fields()
-        values = forms.settings_form(Network, NETWORK_KEY, columns=2)
+        values = forms.settings_form(Network, _NETWORK_KEY, columns=2)
     return parse_settings(Network, {**values, "filters": filters}, t("the form"))
+
+
+def _block_key(number: int) -> str:
+    """The key of the field with the filters of a block, counted from 0."""
+    return f"{_NETWORK_KEY}_block_{number}"
 
 
 def fill_network(network: Network) -> None:
     """Set the builder to a network before it is drawn."""
     grown = _find_growth(network.filters)
-    st.session_state[f"{NETWORK_KEY}_blocks"] = len(network.filters)
-    st.session_state[f"{NETWORK_KEY}_each"] = grown is None
-    st.session_state[f"{NETWORK_KEY}_first"] = network.filters[0]
-    st.session_state[f"{NETWORK_KEY}_growth"] = grown or 2.0
+    st.session_state[_BLOCKS_KEY] = len(network.filters)
+    st.session_state[_EACH_KEY] = grown is None
+    st.session_state[_FIRST_KEY] = network.filters[0]
+    st.session_state[_GROWTH_KEY] = grown or 2.0
     for number, count in enumerate(network.filters):
-        st.session_state[f"{NETWORK_KEY}_block_{number}"] = count
-    forms.fill_form(Network, NETWORK_KEY, network.model_dump())
+        st.session_state[_block_key(number)] = count
+    forms.fill_form(Network, _NETWORK_KEY, network.model_dump())
 
 
 def _show_filter_fields() -> tuple[int, ...]:
@@ -346,22 +372,20 @@ def _show_filter_fields() -> tuple[int, ...]:
             t("Blocks"),
             1,
             MOST_BLOCKS,
-            key=f"{NETWORK_KEY}_blocks",
+            key=_BLOCKS_KEY,
             persist_state="session",
             help=t("Each is a convolution, and makes the map half as wide and high."),
         )
     with cells:
-        each = st.toggle(
-            t("Set the filters of each block"), key=f"{NETWORK_KEY}_each", persist_state="session"
-        )
+        each = st.toggle(t("Set the filters of each block"), key=_EACH_KEY, persist_state="session")
     if each:
         return _show_block_fields(blocks)
     with cells:
-        options = sorted({*_FIRST_FILTERS, st.session_state[f"{NETWORK_KEY}_first"]})
+        options = sorted({*_FIRST_FILTERS, st.session_state[_FIRST_KEY]})
         first = st.select_slider(
             t("Filters of the first block"),
             options,
-            key=f"{NETWORK_KEY}_first",
+            key=_FIRST_KEY,
             persist_state="session",
             help=t("Each filter looks for one pattern, everywhere in the photo."),
         )
@@ -370,13 +394,13 @@ def _show_filter_fields() -> tuple[int, ...]:
             t("Growth"),
             GROWTHS,
             format_func=lambda factor: f"× {factor:g}",
-            key=f"{NETWORK_KEY}_growth",
+            key=_GROWTH_KEY,
             persist_state="session",
             help=t("How many times as many filters the next block has."),
         )
     filters = Network.grown(blocks, first, growth).filters
     for number, count in enumerate(filters):  # by hand, one goes on from here
-        st.session_state[f"{NETWORK_KEY}_block_{number}"] = count
+        st.session_state[_block_key(number)] = count
     return filters
 
 
@@ -384,7 +408,7 @@ def _show_block_fields(blocks: int) -> tuple[int, ...]:
     cells = st.grid(4, min_column_width=80)
     filters = []
     for number in range(blocks):
-        key = f"{NETWORK_KEY}_block_{number}"
+        key = _block_key(number)
         st.session_state.setdefault(key, 128)
         with cells:
             filters.append(

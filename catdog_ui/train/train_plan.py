@@ -199,7 +199,7 @@ _SEARCH_HELP = N_(
 
 @dataclass(frozen=True)
 class ProbeSettings:
-    """What a trial is made of."""
+    """What a short trial of a training is made of."""
 
     dataset: Dataset
     training: Training
@@ -219,13 +219,13 @@ class ProbeSettings:
 class RateSearch:
     """A search for a learning rate, as far as it is."""
 
-    asked: ProbeSettings
+    settings: ProbeSettings
     points: list[tuple[float, float]] = field(default_factory=list)
-    found: lr_finder.RateSuggestion | None = None
+    suggestion: lr_finder.RateSuggestion | None = None
 
 
 def show_duration(probe_settings: ProbeSettings) -> None:
-    """How long the training will take here, or a button that finds out."""
+    """Say how long the training will take here, or draw a button that finds out."""
     if probe_settings.training.model == backbones.TRANSFER:
         st.caption(t("Each photo is looked at once, which takes longest; the rest takes seconds."))
         return
@@ -258,7 +258,7 @@ def show_duration(probe_settings: ProbeSettings) -> None:
 
 
 def show_rate_finder(probe_settings: ProbeSettings, use: Callable[[float], None]) -> None:
-    """The learning-rate finder: its button, its curve, its suggestion and a button to use it.
+    """Draw the learning-rate finder: a button, its curve, the suggestion and a button to use it.
 
     Args:
         probe_settings: the settings to try with.
@@ -344,7 +344,7 @@ def _search_rate(probe_settings: ProbeSettings, job: Job) -> RateSearch:
             search.points.append((line["rate"], line["loss"]))
         _update_job(job, line)
 
-    search.found = speed_probe.probe_learning_rates(
+    search.suggestion = speed_probe.probe_learning_rates(
         probe_settings.dataset, probe_settings.training, probe_settings.augmentation, tell
     )
     return search
@@ -354,7 +354,7 @@ def _show_search_result(
     probe_settings: ProbeSettings, search: RateSearch, use: Callable[[float], None]
 ) -> None:
     if search.points:
-        suggestion = search.found
+        suggestion = search.suggestion
         smoothed = lr_finder.smooth_losses([loss for _, loss in search.points])
         widgets.plot_figure(
             search_chart(search.points, smoothed, suggestion.rate if suggestion else None),
@@ -364,28 +364,31 @@ def _show_search_result(
         now = captions.rate_search_caption(search.points, smoothed)
         st.caption(captions.format_caption(captions.RATE_SEARCH_HINT, now))
         show_terms("learning-rate", "loss", "gradient")
-    if search.found is None:
+    if search.suggestion is None:
         return
     why = (
-        t("The loss falls here: **{rate:g}** is a good one to begin with.", rate=search.found.rate)
-        if search.found.falls
+        t(
+            "The loss falls here: **{rate:g}** is a good one to begin with.",
+            rate=search.suggestion.rate,
+        )
+        if search.suggestion.falls
         else t(
             "The loss fell too little to see in so few steps; **{rate:g}** is a tenth of where it"
             " begins to rise.",
-            rate=search.found.rate,
+            rate=search.suggestion.rate,
         )
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(why, width="stretch")
         if st.button(
-            t("Use {rate:g}", rate=search.found.rate),
+            t("Use {rate:g}", rate=search.suggestion.rate),
             key="train_rate_use",
             icon=":material/check:",
             on_click=use,
-            args=(search.found.rate,),
+            args=(search.suggestion.rate,),
         ):
             st.rerun()  # the form lies outside this part of the page
-    if search.asked.key != probe_settings.key:
+    if search.settings.key != probe_settings.key:
         st.caption(t("Other settings have changed since: search again to be sure."))
 
 
@@ -405,7 +408,7 @@ CHART_HEIGHT = 170
 
 
 def schedule_chart(points: Sequence[tuple[float, float]]) -> go.Figure:
-    """The learning rate over the epochs: (epoch from 0, rate)."""
+    """Return a chart of the learning rate over the epochs: (epoch from 0, rate)."""
     figure = go.Figure()
     figure.add_scatter(
         x=[epoch for epoch, _ in points],
@@ -422,7 +425,7 @@ def schedule_chart(points: Sequence[tuple[float, float]]) -> go.Figure:
 def search_chart(
     points: Sequence[tuple[float, float]], smoothed: Sequence[float], chosen: float | None
 ) -> go.Figure:
-    """The losses of a search for a learning rate: (rate, loss), and the rate to use, if found."""
+    """Return a chart of the losses of a search: (rate, loss), and the rate to use, if found."""
     rates = [rate for rate, _ in points]
     figure = go.Figure()
     figure.add_scatter(

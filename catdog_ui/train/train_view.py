@@ -206,10 +206,6 @@ def _read_recent_batches(run: RunRecord) -> list[BatchRow]:
     return [row for row in rows if row["epoch"] > newest - RECENT_EPOCHS]
 
 
-def _on_continue(run_id: str) -> None:
-    st.session_state["train_clone"] = st.session_state["train_parent"] = run_id
-
-
 def _show_results(run: RunRecord) -> None:
     st.caption(
         t(
@@ -243,7 +239,7 @@ def _show_results(run: RunRecord) -> None:
             t("Continue with other settings"),
             icon=":material/fork_right:",
             key="continue_run",
-            on_click=_on_continue,
+            on_click=run_actions.begin_from_run,
             args=(run.id,),
             disabled=is_transfer,
             help=t(run_actions.NOT_CONTINUED if is_transfer else _CONTINUE_HELP),

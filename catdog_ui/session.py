@@ -1,0 +1,260 @@
+"""What pages keep between two runs of their script, and share: one typed object a session.
+
+Streamlit runs a page's script from top to bottom at every click. `st.session_state` outlives that,
+but it holds two kinds of things. The value of a widget stands there under the widget's key, and
+Streamlit removes it once a run did not draw the widget, as on another page, unless the widget was
+drawn with ``persist_state="session"``. Everything else that pages remember is a field of
+`PageState`, which is stored under one key of ours, so it stays until the session ends.
+
+Keys of widgets that other modules set before the widget is drawn are constants here; those of one
+module are constants there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from catdog_core.base.access import Role
+    from catdog_core.base.errors import CatDogError, SettingsError
+    from catdog_core.config import Augmentation
+    from catdog_core.data.audit import Finding
+    from catdog_core.data.edits import DatasetEdit
+    from catdog_core.data.preview import Preview
+    from catdog_core.export.bundle_import import ImportedBundle
+
+AUGMENTATION_CHOICE_KEY = "train_augment"
+"""Widget of the Train page: which augmentation trains: "off", "notes", "recipe" or "mine"."""
+COMPARE_VIEW_KEY = "compare_view"
+"""Widget of the Compare page: "runs" or "experiments"."""
+COMPARED_RUNS_KEY = "compare_runs"
+"""Widget of the Compare page: the ids of the runs whose curves are laid over each other."""
+GROUP_KIND_KEY = "experiment_kind"
+"""Widget of the Compare page: the kind of a new group of runs, as `plans.KIND_TITLES` has them."""
+
+
+@dataclass
+class VisitorState:
+    """Who sits before the page, in a lab that several people share."""
+
+    name: str = ""
+    """The name the visitor gave, empty for none."""
+    role: Role | None = None
+    """The role a code gave."""
+    role_code_hash: str = ""
+    """The hash of that code: where the role has another code by now, it is given no more."""
+
+
+@dataclass
+class TrashState:
+    """What was deleted last, and why something could not be put back."""
+
+    last_deleted: str = ""
+    """The id of what was deleted last in the trash; empty for nothing to undo."""
+    page: str = ""
+    """The title of the page that offers to undo it; empty until one does."""
+    errors: dict[str, CatDogError] = field(default_factory=dict)
+    """Errors to show once, by the part of the page that shows them."""
+
+
+@dataclass(frozen=True)
+class LastEdit:
+    """The edit of a dataset that was made last, or taken back last."""
+
+    dataset_id: str
+    change: DatasetEdit
+    undone: bool
+
+
+@dataclass(frozen=True)
+class ExpanderState:
+    """How an expander was drawn last: Streamlit takes one with another label for a new one."""
+
+    label: str
+    expanded: bool
+    """What Streamlit was told when this label was drawn first."""
+    is_open: bool
+
+
+@dataclass
+class DataState:
+    """The Data page."""
+
+    awaited_jobs: set[str] = field(default_factory=set)
+    """Keys of the downloads this session began, whose end it wants to see."""
+    edit_error: CatDogError | None = None
+    """Why an edit failed, to show once."""
+    last_edit: LastEdit | None = None
+    """The edit to describe, with the button that takes it back."""
+    expanders: dict[str, ExpanderState] = field(default_factory=dict)
+    """By the expander's key."""
+    findings: dict[Hashable, list[Finding]] = field(default_factory=dict)
+    """Findings of audits, by what the dataset was like when it was audited."""
+    batch_seed: int = 0
+    """Seed of the batch that is shown."""
+    inspected_folder: tuple[Path, Preview] | None = None
+    """The folder that was looked into, and what is in it."""
+    inspected_archive: tuple[str, Preview | CatDogError] | None = None
+    """The id of the uploaded archive, and what is in it or why it is refused."""
+    photos_by_class: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
+    """Uploaded photos that become a dataset: file names and bytes, by the name of their class."""
+    upload_round: int = 0
+    """Part of the upload fields' keys: another number makes empty fields."""
+    counts_before_split: tuple[float, dict[str, dict[str, int]]] | None = None
+    """When photos were divided anew, in seconds since 1970, and the counts before, by split and
+    class."""
+
+
+@dataclass
+class AugmentState:
+    """The Augment page."""
+
+    photo_index: int = 0
+    """Position among the training photos, counted on without end."""
+    seed: int = 0
+    """Seed of the variants that are drawn."""
+    has_followed_address: bool = False
+    """Whether the settings of the address were taken over, which happens once a session."""
+    refused_link: tuple[list[SettingsError], Augmentation] | None = None
+    """What was wrong in the address, and the settings it led to; shown until these change."""
+    preset_error: CatDogError | None = None
+    """Why a preset could not be saved, deleted or read, to show once."""
+    preset_to_delete: str = ""
+    """The id of the preset whose deletion has to be confirmed; empty for none."""
+
+
+@dataclass
+class TrainState:
+    """The Train page's form, much of which other pages fill in."""
+
+    run_to_copy: str = ""
+    """The id, or folder, of the run whose settings fill the form when it is drawn next."""
+    parent_run: str = ""
+    """The id of the run whose weights the next training begins with; empty for random ones."""
+    filled_recipe: str = "notes"
+    """The model whose recipe was filled in last; another one in the form fills in its own."""
+    augmentation: Augmentation | None = None
+    """The augmentation taken over from the Augment page or from a copied run."""
+
+
+@dataclass
+class CompareState:
+    """The Compare page."""
+
+    filled_recipe: str = ""
+    """The model whose learning rate was filled into the form of a new group last."""
+    imported_history: str = ""
+    """The name of the history that was just imported, to say once."""
+    picked_runs: dict[str, list[str]] = field(default_factory=dict)
+    """Ids of the runs picked on a chart of parallel coordinates, by the chart's part of the page;
+    the chart itself forgets them when it is drawn anew."""
+
+
+@dataclass
+class EvaluateState:
+    """The Evaluate page."""
+
+    chosen_files: dict[str, dict[str, None]] = field(default_factory=dict)
+    """By list: the files ticked in it, in order; a dict as an ordered set."""
+    run_to_compare: str = ""
+    """The id of the run that was to be trained again, which the new one is compared with."""
+    import_error: CatDogError | None = None
+    """Why a model file was not taken, to show once."""
+    known_address: dict[str, str] = field(default_factory=dict)
+    """The parameters of the address as this session last wrote or followed them."""
+
+
+@dataclass(frozen=True)
+class InputPhoto:
+    """A photo to ask about: `key` tells it apart from others, `truth` is empty when unknown."""
+
+    name: str
+    key: str
+    data: bytes
+    truth: str = ""
+
+
+@dataclass
+class PredictState:
+    """The Predict page."""
+
+    pasted_photos: list[InputPhoto] = field(default_factory=list)
+    """Photos from the clipboard."""
+    sample_source: str = ""
+    """Where the photos to try come from: a dataset's id, `predict_inputs.NO_PETS`, or empty."""
+    sample_seed: int = -1
+    """Seed of the photos drawn from there."""
+
+
+@dataclass
+class LearnState:
+    """The Learn page."""
+
+    photo_index: int = 0
+    """Position among the training photos, counted on without end."""
+    dropout_seed: int = 0
+    """Which step of a training the dropout demo shows."""
+
+
+@dataclass
+class BackgroundSlot:
+    """The work of one kind that a session has going on in the background, or its result."""
+
+    requested: Hashable = None
+    """What the running job works for."""
+    finished: Hashable = None
+    """What `result` and `error` are of; None while there is neither."""
+    result: Any = None
+    error: Exception | None = None
+
+
+@dataclass
+class PageState:
+    """All that pages keep and share beside the values of widgets."""
+
+    session_id: str = field(default_factory=lambda: uuid4().hex)
+    """Tells the background jobs of this session from those of others."""
+    language: str = ""
+    """The code of the session's language; empty before the first page."""
+    known_address: dict[str, str] = field(default_factory=dict)
+    """Dataset, run and group, by their names in the address, as this session last knew them."""
+    tour_step: int | None = None
+    """Index of the step the tour of the Home page is at, -1 where it is closed; None before the
+    first visit."""
+    imported_bundle: tuple[str, ImportedBundle] | None = None
+    """The id of the uploaded file on the Export page, and the run it became."""
+    background: dict[str, BackgroundSlot] = field(default_factory=dict)
+    """Background work by its slot, see `job_fragment.background_result`."""
+    visitor: VisitorState = field(default_factory=VisitorState)
+    trash: TrashState = field(default_factory=TrashState)
+    data: DataState = field(default_factory=DataState)
+    augment: AugmentState = field(default_factory=AugmentState)
+    train: TrainState = field(default_factory=TrainState)
+    compare: CompareState = field(default_factory=CompareState)
+    evaluate: EvaluateState = field(default_factory=EvaluateState)
+    predict: PredictState = field(default_factory=PredictState)
+    learn: LearnState = field(default_factory=LearnState)
+
+
+PAGE_STATE_KEY = "page_state"
+"""The one key of `st.session_state` that is no widget's."""
+
+
+def page_state() -> PageState:
+    """Return the session's `PageState`, a new one at the first call.
+
+    Change its fields in place; a change is kept even where the run of the page is broken off.
+    """
+    stored = st.session_state.get(PAGE_STATE_KEY)
+    if not isinstance(stored, PageState):
+        # None yet, or one of the class as it was before its source was edited and loaded anew: it
+        # may lack fields, so the session begins with a fresh one.
+        stored = st.session_state[PAGE_STATE_KEY] = PageState()
+    return stored

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core.analysis.diagnose import Message, Verdict
+from catdog_core.analysis.diagnose import Remark, Verdict
 from catdog_core.analysis.group_comparison import LearningCurvePoint
 from catdog_core.base.files import truncate_for_display
 from catdog_core.export import report_text
@@ -290,6 +290,6 @@ def verdict_sentence(verdict: Verdict) -> str:
     return t(verdict.message, **verdict.params)
 
 
-def _bullet_list(title: str, sentences: Sequence[Message]) -> None:
+def _bullet_list(title: str, sentences: Sequence[Remark]) -> None:
     lines = [f"- {t(sentence.message, **sentence.params)}" for sentence in sentences]
     st.caption("\n".join([f"{title}\n", *lines]))

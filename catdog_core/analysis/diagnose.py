@@ -25,7 +25,7 @@ VerdictKind = Literal["overfitting", "underfitting", "healthy", "diverged", "too
 
 
 @dataclass(frozen=True)
-class Message:
+class Remark:
     """A sentence: a message of the catalogue and its values. `id` names it for programs."""
 
     id: str
@@ -55,8 +55,8 @@ class Verdict:
     params: Mapping[str, Any] = field(default_factory=dict)
     since: int | None = None
     numbers: Mapping[str, float] = field(default_factory=dict)
-    remarks: tuple[Message, ...] = ()
-    steps: tuple[Message, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    steps: tuple[Remark, ...] = ()
 
     def __str__(self) -> str:
         return self.message.format(**self.params)
@@ -461,7 +461,7 @@ def add_remarks(verdict: Verdict, facts: RunContext) -> Verdict:
     return replace(verdict, remarks=remarks, steps=tuple(_next_steps(verdict, facts)))
 
 
-def _remarks(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
+def _remarks(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
     numbers = verdict.numbers
     if verdict.kind not in ("diverged", "too_short"):
         yield from _explain_better_validation(verdict, facts)
@@ -474,15 +474,15 @@ def _remarks(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
     ):
         params = {"n": epochs, "planned": facts.planned_epochs, "patience": facts.patience}
         if facts.kept_epoch is not None and epochs - 1 - facts.kept_epoch >= facts.patience:
-            yield Message("early", STOPPED_EARLY, params)
+            yield Remark("early", STOPPED_EARLY, params)
     if verdict.kind in ("overfitting", "diverged") and facts.kept_epoch is not None:
-        yield Message("kept", KEPT_EPOCH, {"epoch": facts.kept_epoch + 1})
+        yield Remark("kept", KEPT_EPOCH, {"epoch": facts.kept_epoch + 1})
     if facts.validation_photos and verdict.kind not in ("diverged", "too_short"):
         points = 100 * Z * numbers["validation_error"]
-        yield Message("chance", ACCURACY_MARGIN, {"n": facts.validation_photos, "points": points})
+        yield Remark("chance", ACCURACY_MARGIN, {"n": facts.validation_photos, "points": points})
 
 
-def _explain_better_validation(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
+def _explain_better_validation(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
     """Explain why validation was better than training in at least half of the epochs."""
     epochs, easier = (int(verdict.numbers[name]) for name in ("epochs", "easier_epochs"))
     learnt = verdict.message != NO_LEARNING  # two coins tossed differ as well
@@ -494,14 +494,14 @@ def _explain_better_validation(verdict: Verdict, facts: RunContext) -> Iterator[
         (False, True): AUGMENTATION,
         (False, False): VALIDATION_EASIER,
     }[facts.dropout is not False, facts.augmented is not False]
-    yield Message("easier", message)
+    yield Remark("easier", message)
     if easier < epochs:
-        yield Message("partly", IN_SOME_EPOCHS, {"n": easier, "all": epochs})
+        yield Remark("partly", IN_SOME_EPOCHS, {"n": easier, "all": epochs})
 
 
-def _next_steps(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
+def _next_steps(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
     if facts.is_training:
-        yield Message("wait", STILL_TRAINING)
+        yield Remark("wait", STILL_TRAINING)
     match verdict.kind:
         case "overfitting":
             yield from _overfitting_steps(facts)
@@ -515,62 +515,62 @@ def _next_steps(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
             yield from _healthy_steps(verdict, facts)
 
 
-def _overfitting_steps(facts: RunContext) -> Iterator[Message]:
+def _overfitting_steps(facts: RunContext) -> Iterator[Remark]:
     if facts.augmented:
-        yield Message("augment_more", AUGMENT_MORE)
+        yield Remark("augment_more", AUGMENT_MORE)
     else:
-        yield Message("augment", AUGMENT)
-    yield Message("more_data", MORE_DATA)
+        yield Remark("augment", AUGMENT)
+    yield Remark("more_data", MORE_DATA)
     if facts.pretrained:
         yield _lower_rate_step(facts, 3)
     else:
-        yield Message("transfer", TRANSFER)
+        yield Remark("transfer", TRANSFER)
     if not facts.patience:
-        yield Message("stop_early", STOP_EARLY, {"patience": RECOMMENDED_PATIENCE})
+        yield Remark("stop_early", STOP_EARLY, {"patience": RECOMMENDED_PATIENCE})
 
 
-def _underfitting_steps(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
+def _underfitting_steps(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
     rate = facts.learning_rate
     if verdict.message == NO_LEARNING:
         wild = rate is not None and rate >= 1e-2
         if verdict.numbers["epochs"] < 20 and not facts.is_training and not wild:
-            yield Message("more_epochs", SLOW_START)
+            yield Remark("more_epochs", SLOW_START)
         if rate and rate <= 1e-5:
-            yield Message("raise_rate", RAISE_RATE, {"rate": rate, "higher": 10 * rate})
+            yield Remark("raise_rate", RAISE_RATE, {"rate": rate, "higher": 10 * rate})
         else:
             yield _lower_rate_step(facts, 10)
-        yield Message("check_labels", CHECK_LABELS)
+        yield Remark("check_labels", CHECK_LABELS)
     if not facts.pretrained:
-        yield Message("larger", LARGER_NETWORK)
+        yield Remark("larger", LARGER_NETWORK)
     if facts.augmented:
-        yield Message("augment_less", AUGMENT_LESS)
-    yield Message("find_rate", FIND_RATE)
+        yield Remark("augment_less", AUGMENT_LESS)
+    yield Remark("find_rate", FIND_RATE)
 
 
-def _too_short_steps(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
+def _too_short_steps(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
     if verdict.message == TOO_FEW_PHOTOS:
-        yield Message("more_validation", MORE_VALIDATION)
+        yield Remark("more_validation", MORE_VALIDATION)
     elif not facts.is_training:
-        yield Message("more_epochs", ENOUGH_EPOCHS, {"n": 10})
+        yield Remark("more_epochs", ENOUGH_EPOCHS, {"n": 10})
 
 
-def _healthy_steps(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
+def _healthy_steps(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
     if verdict.message == STILL_LEARNING and not facts.is_training:
-        yield Message("more_epochs", MORE_EPOCHS, {"n": 2 * int(verdict.numbers["epochs"])})
+        yield Remark("more_epochs", MORE_EPOCHS, {"n": 2 * int(verdict.numbers["epochs"])})
     elif verdict.message == GAP_GROWING:
-        yield Message("augment", AUGMENT_MORE if facts.augmented else AUGMENT)
+        yield Remark("augment", AUGMENT_MORE if facts.augmented else AUGMENT)
     elif not facts.is_training:
-        yield Message("all_well", ALL_WELL)
+        yield Remark("all_well", ALL_WELL)
         if facts.pretrained or verdict.numbers["validation_accuracy"] > 0.95:
             return
-        yield Message("transfer", TRANSFER)
+        yield Remark("transfer", TRANSFER)
 
 
-def _lower_rate_step(facts: RunContext, by: int) -> Message:
+def _lower_rate_step(facts: RunContext, by: int) -> Remark:
     if facts.learning_rate is None:
-        return Message("lower_rate", LOWER_UNKNOWN_RATE)
+        return Remark("lower_rate", LOWER_UNKNOWN_RATE)
     rate = facts.learning_rate
-    return Message("lower_rate", LOWER_RATE, {"rate": rate, "lower": float(f"{rate / by:.1g}")})
+    return Remark("lower_rate", LOWER_RATE, {"rate": rate, "lower": float(f"{rate / by:.1g}")})
 
 
 MIN_EPOCHS = 5

@@ -9,7 +9,7 @@ from math import sqrt
 from ..base.errors import N_
 from ..runs.run_folder import Run
 from . import diagnose, metrics
-from .diagnose import MIN_EPOCHS, HistoryCurves, Message, RunContext, Z, clean_history
+from .diagnose import MIN_EPOCHS, HistoryCurves, Remark, RunContext, Z, clean_history
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class LearningCurvePoint:
         return diagnose.standard_error(self.accuracy, self.measured)
 
 
-def compare_pair(plain: Run, augmented: Run) -> list[Message]:
+def compare_pair(plain: Run, augmented: Run) -> list[Remark]:
     """Describe what augmentation changed, judged at the last epoch both runs have reached."""
     reached = min(len(plain.epochs), len(augmented.epochs))
     if reached < MIN_EPOCHS:
-        return [Message("wait", EARLY, {"n": reached, "least": MIN_EPOCHS})]
+        return [Remark("wait", EARLY, {"n": reached, "least": MIN_EPOCHS})]
     first, second = (_curves_until(run, reached) for run in (plain, augmented))
     return [_compare_gaps(first, second), _compare_accuracy(first, second)]
 
@@ -58,7 +58,7 @@ def learning_curve_points(members: Sequence[Run]) -> list[LearningCurvePoint]:
     return sorted(points, key=lambda point: (point.line, point.photos))
 
 
-def describe_learning_curve(points: Sequence[LearningCurvePoint]) -> list[Message]:
+def describe_learning_curve(points: Sequence[LearningCurvePoint]) -> list[Remark]:
     """Describe what more photos brought each line, of the runs that are done."""
     messages = []
     for line in dict.fromkeys(point.line for point in points):
@@ -70,7 +70,7 @@ def describe_learning_curve(points: Sequence[LearningCurvePoint]) -> list[Messag
 
 def compare_lines(
     points: Sequence[LearningCurvePoint],
-) -> Iterator[tuple[LearningCurvePoint, LearningCurvePoint, Message]]:
+) -> Iterator[tuple[LearningCurvePoint, LearningCurvePoint, Remark]]:
     """Compare each line with the first one, at the smallest size at which both are done."""
     lines = list(dict.fromkeys(point.line for point in points))
     for line in lines[1:]:
@@ -93,7 +93,7 @@ def _curves_until(run: Run, reached: int) -> HistoryCurves:
     return HistoryCurves.from_rows(clean_history(run.epochs[:reached]), facts)
 
 
-def _compare_gaps(plain: HistoryCurves, augmented: HistoryCurves) -> Message:
+def _compare_gaps(plain: HistoryCurves, augmented: HistoryCurves) -> Remark:
     change = augmented.gap - plain.gap
     sure = Z * sqrt(plain.val_error**2 + augmented.val_error**2)
     params = {
@@ -102,11 +102,11 @@ def _compare_gaps(plain: HistoryCurves, augmented: HistoryCurves) -> Message:
         "sure": 100 * sure,
     }
     if change < -sure:
-        return Message("gap_closed", GAP_CLOSED, params)
-    return Message("gap_wider", GAP_WIDER, params) if change > sure else Message("gap", GAP, params)
+        return Remark("gap_closed", GAP_CLOSED, params)
+    return Remark("gap_wider", GAP_WIDER, params) if change > sure else Remark("gap", GAP, params)
 
 
-def _compare_accuracy(plain: HistoryCurves, augmented: HistoryCurves) -> Message:
+def _compare_accuracy(plain: HistoryCurves, augmented: HistoryCurves) -> Remark:
     before, after = (c.final_level(c.val_accuracy) for c in (plain, augmented))
     sure = Z * sqrt(plain.val_error**2 + augmented.val_error**2)
     params = {
@@ -118,11 +118,11 @@ def _compare_accuracy(plain: HistoryCurves, augmented: HistoryCurves) -> Message
         "sure": 100 * sure,
     }
     if abs(after - before) <= sure:
-        return Message("level", LEVEL, params)
-    return Message("better", BETTER, params) if after > before else Message("worse", WORSE, params)
+        return Remark("level", LEVEL, params)
+    return Remark("better", BETTER, params) if after > before else Remark("worse", WORSE, params)
 
 
-def _compare_sizes(small: LearningCurvePoint, large: LearningCurvePoint) -> Message:
+def _compare_sizes(small: LearningCurvePoint, large: LearningCurvePoint) -> Remark:
     change = large.accuracy - small.accuracy
     sure = Z * sqrt(small.error**2 + large.error**2)
     params = {
@@ -136,11 +136,11 @@ def _compare_sizes(small: LearningCurvePoint, large: LearningCurvePoint) -> Mess
     }
     is_augmented = large.line[1]
     if abs(change) <= sure:
-        return Message("same", SAME_AUGMENTED if is_augmented else SAME, params)
-    return Message("grown", GROWN_AUGMENTED if is_augmented else GROWN, params)
+        return Remark("same", SAME_AUGMENTED if is_augmented else SAME, params)
+    return Remark("grown", GROWN_AUGMENTED if is_augmented else GROWN, params)
 
 
-def _compare_points(base: LearningCurvePoint, other: LearningCurvePoint) -> Message:
+def _compare_points(base: LearningCurvePoint, other: LearningCurvePoint) -> Remark:
     change = other.accuracy - base.accuracy
     sure = Z * sqrt(base.error**2 + other.error**2)
     params = {
@@ -150,7 +150,7 @@ def _compare_points(base: LearningCurvePoint, other: LearningCurvePoint) -> Mess
         "change": 100 * change,
         "sure": 100 * sure,
     }
-    return Message("ahead", AHEAD if abs(change) > sure else NO_DIFFERENCE, params)
+    return Remark("ahead", AHEAD if abs(change) > sure else NO_DIFFERENCE, params)
 
 
 EARLY = N_("Both runs need at least {least} epochs before they can be compared; so far {n}.")

@@ -29,6 +29,12 @@ class _LayoutRequest(TypedDict):
     method: LayoutMethod
 
 
+class _LayoutEvent(TypedDict, total=False):
+    """What it answers: (N, 2) float32 in base64."""
+
+    positions: str
+
+
 def available_methods() -> list[LayoutMethod]:
     """Return the methods there are; UMAP only where the package `umap-learn` is installed."""
     methods: list[LayoutMethod] = ["pca", "tsne"]
@@ -92,7 +98,7 @@ def compute_layout_in_subprocess(
         return compute_layout(parts, method)
     encoded = ""
 
-    def on_event(event: subprocess_jobs.Event) -> None:
+    def on_event(event: _LayoutEvent) -> None:
         nonlocal encoded
         if stopped():
             raise CatDogError("The layout was stopped. Nothing of it is kept.")

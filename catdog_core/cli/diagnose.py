@@ -9,7 +9,7 @@ import typer
 
 from .. import runs
 from ..analysis import histories, history_import
-from ..analysis.diagnose import Message, RunContext, Verdict
+from ..analysis.diagnose import Remark, RunContext, Verdict
 from ..analysis.diagnose import diagnose as judge
 from . import output
 from .options import AsJson
@@ -70,5 +70,5 @@ def _verdict_to_json(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _message_to_json(message: Message) -> dict[str, str]:
+def _message_to_json(message: Remark) -> dict[str, str]:
     return {"id": message.id, "message": str(message)}

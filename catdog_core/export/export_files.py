@@ -45,6 +45,19 @@ class ExportRequest(TypedDict):
     language: str
 
 
+class _WrittenFile(TypedDict):
+    file: str
+    bytes: int
+    parity: Parity | None
+
+
+class _ExportEvent(TypedDict, total=False):
+    """What the subprocess reports: a phase of `_PHASES`, and at last what it wrote."""
+
+    phase: str
+    result: _WrittenFile
+
+
 @dataclass(frozen=True)
 class ExportResult:
     """A finished export.
@@ -110,7 +123,7 @@ def export_in_subprocess(
     result: ExportResult | None = None
     now = "starting"
 
-    def on_event(event: subprocess_jobs.Event) -> None:
+    def on_event(event: _ExportEvent) -> None:
         nonlocal now, result
         if made := event.get("result"):
             result = ExportResult(folder / made["file"], made["bytes"], made["parity"])

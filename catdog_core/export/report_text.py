@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .. import runs
 from ..analysis import histories, metrics, predictions
-from ..analysis.diagnose import Message, Verdict
+from ..analysis.diagnose import Remark, Verdict
 from ..analysis.metrics import ThresholdMetrics
 from ..analysis.predictions import PredictionTable
 from ..base.errors import N_, CatDogError, RunError
@@ -350,7 +350,7 @@ def _format_value(control: FieldSpec, value: Any, say: Translator) -> str:
 def list_advice(facts: ReportData, say: Translator) -> tuple[list[str], list[str]]:
     """Return what to try next, and what is worth knowing, as sentences."""
 
-    def translate(messages: Sequence[Message]) -> list[str]:
+    def translate(messages: Sequence[Remark]) -> list[str]:
         return [say(message.message, **message.params) for message in messages]
 
     return translate(facts.verdict.steps), translate(facts.verdict.remarks)

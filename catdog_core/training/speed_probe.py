@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from ..base import library_output, subprocess_jobs
 from ..base.errors import N_, CatDogError
@@ -21,8 +21,32 @@ from ..runs import run_folder
 from . import lr_finder
 
 ProbeKind = Literal["rates", "speed"]
-OnProbeEvent = Callable[[dict[str, Any]], None]
-"""Called with {"phase", "done", "total"}, or {"rate", "loss"}. What it raises ends the trial."""
+
+
+class ProbeEvent(TypedDict, total=False):
+    """What the subprocess reports: a phase, a rate that was tried, or at last the seconds."""
+
+    phase: str
+    done: int
+    total: int
+    rate: float
+    loss: float
+    step: float
+    validation: float
+    start: float
+    heartbeat: int
+
+
+class _ProbeRequest(TypedDict):
+    kind: ProbeKind
+    dataset: str
+    fingerprint: str
+    training: dict[str, Any]
+    augmentation: dict[str, Any] | None
+
+
+OnProbeEvent = Callable[[ProbeEvent], None]
+"""Called with each phase and each rate that was tried. What it raises ends the trial."""
 _PROCESS_START = time.monotonic()
 _WARMUP_STEPS = 2  # steps before the clock counts: the first ones build the graph
 _MAX_SECONDS = 6.0  # of timed steps, at most
@@ -51,10 +75,10 @@ def probe_learning_rates(
     """
     points: list[tuple[float, float]] = []
 
-    def note(line: dict[str, Any]) -> None:
-        if "rate" in line:
-            points.append((float(line["rate"]), float(line["loss"])))
-        tell(line)
+    def note(event: ProbeEvent) -> None:
+        if "rate" in event:
+            points.append((float(event["rate"]), float(event["loss"])))
+        tell(event)
 
     _run_probe("rates", dataset, training, augmentation, note)
     return lr_finder.suggest_rate(points)
@@ -64,19 +88,18 @@ def probe_speed(
     dataset: Dataset, training: Training, augmentation: Augmentation | None, tell: OnProbeEvent
 ) -> Speed:
     """Time a few steps. Raises CatDogError as `probe_learning_rates`."""
-    measurements: list[dict[str, Any]] = []
+    seconds: Speed | None = None
 
-    def note(line: dict[str, Any]) -> None:
-        if "step" in line:
-            measurements.append(line)
-        tell(line)
+    def note(event: ProbeEvent) -> None:
+        nonlocal seconds
+        if "step" in event:
+            seconds = Speed(event["step"], event["validation"], event["start"])
+        tell(event)
 
     _run_probe("speed", dataset, training, augmentation, note)
-    if not measurements:
+    if seconds is None:
         raise CatDogError("The training could not be timed. Try again.")
-    return Speed(
-        **{name: float(measurements[-1][name]) for name in ("step", "validation", "start")}
-    )
+    return seconds
 
 
 def _run_probe(
@@ -91,7 +114,7 @@ def _run_probe(
             "'transfer' looks at the photos once and then learns from what it saw: it has no steps"
             " on photos to try. Start it; it takes about a minute."
         )
-    request = {
+    request: _ProbeRequest = {
         "kind": kind,
         "dataset": dataset.id,
         "fingerprint": dataset.fingerprint,
@@ -99,7 +122,7 @@ def _run_probe(
         "augmentation": augmentation.model_dump() if augmentation else None,
     }
 
-    def tell_progress(event: dict[str, Any]) -> None:
+    def tell_progress(event: ProbeEvent) -> None:
         if "heartbeat" not in event:
             tell(event)
 
@@ -114,7 +137,7 @@ _NO_ANSWER = N_(
 )
 
 
-def _handle_request(request: dict[str, Any]) -> None:
+def _handle_request(request: _ProbeRequest) -> None:
     """Do what `_run_probe` asks for, in the subprocess."""
     subprocess_jobs.emit(phase="starting", done=0, total=0)
     library_output.import_tensorflow()
@@ -128,7 +151,7 @@ def _handle_request(request: dict[str, Any]) -> None:
 class _Probe:
     """A training set up as the worker would, and not kept."""
 
-    def __init__(self, request: dict[str, Any]) -> None:
+    def __init__(self, request: _ProbeRequest) -> None:
         from ..base.field_specs import parse_settings
         from ..data import datasets
         from ..models import keras_models

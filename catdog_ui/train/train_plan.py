@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import log10
-from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -339,7 +338,7 @@ def _show_finder(
 def _search_rate(probe_settings: ProbeSettings, job: Job) -> RateSearch:
     search = job.result = RateSearch(probe_settings)
 
-    def tell(line: dict[str, Any]) -> None:
+    def tell(line: speed_probe.ProbeEvent) -> None:
         if "rate" in line:
             search.points.append((line["rate"], line["loss"]))
         _update_job(job, line)
@@ -392,7 +391,7 @@ def _show_search_result(
         st.caption(t("Other settings have changed since: search again to be sure."))
 
 
-def _update_job(job: Job, line: dict[str, Any]) -> None:
+def _update_job(job: Job, line: speed_probe.ProbeEvent) -> None:
     job.tell(line.get("phase", "steps"), line.get("done", 0), line.get("total", 0))
     if job.stopped():
         raise CatDogError("Stopped.")

@@ -11,12 +11,11 @@ if __name__ == "__main__":  # the script of a visitor
     startup.setup_page(N_("Home"))
 
     with startup.guard():
-        st.title(t("See a network learn cats from dogs"), anchor=False)
+        st.title(t("Watch a network learn cats and dogs"), anchor=False)
         st.markdown(
             t(
-                "A lab around a small image classifier: look at the photos it learns from,"
-                " change them, watch it train, find out where it starts to learn by heart, and ask"
-                " it about photos of your own."
+                "Explore a small image classifier. Look at its photos, change them and watch it "
+                "train. See where it starts to overfit, then try it on your own photos."
             )
         )
         found, trained = datasets.list_datasets(), runs.list_runs()

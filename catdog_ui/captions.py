@@ -18,42 +18,40 @@ from .i18n import N_, escape, t
 
 LIVE_HINTS: dict[str, str] = {
     "accuracy": N_(
-        "The higher, the more photos are called right. The band between the lines is the gap: what"
-        " the network knows of its own photos only. The dotted line is guessing."
+        "Higher means more correct predictions. The band is the gap: what the network knows only "
+        "about its training photos. The dotted line is guessing."
     ),
     "loss": N_(
-        "The loss is the mean of −ln of the probability given to the true class: the lower, the"
-        " better. Where validation rises while training falls, it overfits."
+        "Loss is the mean of −ln of the actual class's probability. Lower is better. Where "
+        "validation rises while training falls, the network overfits."
     ),
 }
 OVERLAY_HINTS: dict[str, str] = {
     "accuracy": N_(
-        "A colour and a symbol a run, solid on validation photos, dotted on training photos; the"
-        " higher, the better. A ring marks where a run begins to overfit."
+        "Each run has its own color and symbol. Solid lines are validation, dotted lines are "
+        "training. Higher is better. A ring marks where overfitting starts."
     ),
     "loss": N_(
-        "The same runs by their loss; the lower, the better. A solid line that turns up while the"
-        " dotted one falls is overfitting."
+        "Loss of the same runs. Lower is better. A solid line that rises while the dotted one "
+        "falls means overfitting."
     ),
 }
 PAIRED_HINTS: dict[str, str] = {
     "accuracy": N_(
-        "Above the plain run, below the augmented one, on the same axes; the band is the gap"
-        " between training and validation accuracy."
+        "Without augmentation above, with augmentation below, on the same axes. The band is the "
+        "gap between training and validation accuracy."
     ),
-    "loss": N_("The same by loss: the lower, the better, and the narrower the band, too."),
+    "loss": N_("Loss of the same two runs. Lower is better, and so is a narrower band."),
 }
 DATA_SIZE_HINT = N_(
-    "Each point is a run, further right with more training photos; from one mark of the axis to"
-    " the next they about double. The higher, the better, and where bars overlap the difference"
-    " may be chance."
+    "Each point is a run. Training photos roughly double from one axis mark to the next. Higher "
+    "is better. Where bars overlap, the difference might be chance."
 )
-SCHEDULE_HINT = N_(
-    "The height is the size of the steps by which the weights change, epoch by epoch."
-)
+SCHEDULE_HINT = N_("The height shows how far each step moves the weights, epoch by epoch.")
 RATE_SEARCH_HINT = N_(
-    "Each step took a higher rate than the one before; thin its own loss, thick the smoothed one."
-    " Where it falls steeply the network learns, where it rises the steps are too large."
+    "Each step used a higher learning rate than the last. The thin line is its loss, and the "
+    "thick line is smoothed. Where it falls steeply, the network learns. Where it rises, the "
+    "steps are too large."
 )
 EpochValue = tuple[int, float]  # an epoch from 0 and its value
 
@@ -61,8 +59,8 @@ EpochValue = tuple[int, float]  # an epoch from 0 and its value
 def chart_alt(metric: Metric) -> str:
     """Return the alternative text of a chart of this metric, for those who do not see it."""
     if metric == "accuracy":
-        return t("Chart of accuracy over the epochs; the words below tell what it shows")
-    return t("Chart of loss over the epochs; the words below tell what it shows")
+        return t("Chart of accuracy by epoch, described in the text below")
+    return t("Chart of loss by epoch, described in the text below")
 
 
 def format_caption(hint: str, finding: str) -> str:
@@ -79,12 +77,12 @@ def live_caption(metric: Metric, curve: LearningCurve) -> str:
     """Say where the lines of one run stand, and the best of validation."""
     last = _last_epoch(metric, curve.epochs)
     if last is None:
-        return t("The lines begin with the first whole epoch.")
+        return t("The lines start with the first finished epoch.")
     epoch, training, validation = last
     if metric == "accuracy":
         now = t(
-            "After epoch {n} it calls {train:.1%} of the training photos right and {val:.1%} of the"
-            " validation photos: a gap of {gap:.1f} points.",
+            "After epoch {n}, training accuracy is {train:.1%} and validation accuracy is "
+            "{val:.1%}. The gap is {gap:.1f} percentage points.",
             n=epoch + 1,
             train=training,
             val=validation,
@@ -92,18 +90,17 @@ def live_caption(metric: Metric, curve: LearningCurve) -> str:
         )
     else:
         now = t(
-            "After epoch {n} the loss is {train:.3f} on training photos and {val:.3f} on validation"
-            " photos.",
+            "After epoch {n}, training loss is {train:.3f} and validation loss is {val:.3f}.",
             n=epoch + 1,
             train=training,
             val=validation,
         )
     best = _best_epoch(metric, curve.epochs)
     if best is None or best[0] == epoch:
-        no_better = t("Validation was never better.")
+        no_better = t("Best validation result so far.")
         return f"{now} {no_better}"
     value = _format_value(metric, best[1])
-    then = t("Validation was best in epoch {n}: {value}.", n=best[0] + 1, value=value)
+    then = t("The best validation result was {value}, in epoch {n}.", n=best[0] + 1, value=value)
     return f"{now} {then}"
 
 
@@ -113,12 +110,12 @@ def overlay_caption(metric: Metric, curves: Sequence[LearningCurve]) -> str:
         (curve.name, best) for curve in curves if (best := _best_epoch(metric, curve.epochs))
     ]
     if not best_epochs:
-        return t("The lines begin with the first whole epoch.")
+        return t("The lines start with the first finished epoch.")
     sign = -1 if metric == "accuracy" else 1
     ordered = sorted(best_epochs, key=lambda entry: sign * entry[1][1])
     name, (epoch, value) = ordered[0]
     now = t(
-        "Best on validation photos: {name} in epoch {n}, {value}.",
+        "Best validation result: {name} in epoch {n}, {value}.",
         name=_quote_name(name),
         n=epoch + 1,
         value=_format_value(metric, value),
@@ -127,11 +124,11 @@ def overlay_caption(metric: Metric, curves: Sequence[LearningCurve]) -> str:
         return now
     second, (_, other) = ordered[1]
     if value == other:
-        alike = t("{name} is as good.", name=_quote_name(second))
+        alike = t("{name} is equally good.", name=_quote_name(second))
         return f"{now} {alike}"
     away = abs(value - other)
     behind = t(
-        "{name} comes next, {away} behind.",
+        "{name} is next, {away} behind.",
         name=_quote_name(second),
         away=t("{n:.1f} points", n=100 * away) if metric == "accuracy" else f"{away:.3f}",
     )
@@ -146,17 +143,19 @@ def paired_caption(metric: Metric, plain: LearningCurve, augmented: LearningCurv
         for curve in (plain, augmented)
     )
     if one is None or two is None:
-        return t("They can be compared when both have a whole epoch.")
+        return t("You can compare them when both have a finished epoch.")
     (epoch, *first), (_, *second) = one, two
     if metric == "loss":
         return t(
-            "At epoch {n} the validation loss is {first:.3f} plain and {second:.3f} augmented.",
+            "At epoch {n}, validation loss is {first:.3f} without augmentation and {second:.3f} "
+            "with it.",
             n=epoch + 1,
             first=first[1],
             second=second[1],
         )
     return t(
-        "At epoch {n} the gap is {first:.1f} points plain and {second:.1f} points augmented.",
+        "At epoch {n}, the gap is {first:.1f} percentage points without augmentation and "
+        "{second:.1f} with it.",
         n=epoch + 1,
         first=100 * (first[0] - first[1]),
         second=100 * (second[0] - second[1]),
@@ -190,8 +189,7 @@ def schedule_caption(points: Sequence[tuple[float, float]]) -> str:
     """Say where the learning rate begins, is highest and ends."""
     peak = max(points, key=lambda point: point[1])
     return t(
-        "It begins with {first:.2g}, is highest with {most:.2g} in epoch {n}, and ends with"
-        " {last:.2g}.",
+        "It starts at {first:.2g}, peaks at {most:.2g} in epoch {n}, and ends at {last:.2g}.",
         first=points[0][1],
         most=peak[1],
         n=int(peak[0]) + 1,
@@ -203,8 +201,8 @@ def rate_search_caption(points: Sequence[tuple[float, float]], smoothed: Sequenc
     """Say which rates were tried, and where the smoothed loss was lowest."""
     lowest_index = min(range(len(smoothed)), key=smoothed.__getitem__)
     return t(
-        "{n} rates from {low:.1g} to {high:.1g} were tried; the smoothed loss is lowest,"
-        " {loss:.3f}, at {rate:.1g}.",
+        "The search tried {n} learning rates from {low:.1g} to {high:.1g}. The smoothed loss is "
+        "lowest at {rate:.1g}: {loss:.3f}.",
         n=len(points),
         low=points[0][0],
         high=points[-1][0],
@@ -262,7 +260,7 @@ def show_verdict(verdict: Verdict, key: str) -> None:
     _, color, icon = VERDICTS[verdict.kind]
     with st.container(border=True, gap="small", key=key):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(t("**The verdict**"), width="content")
+            st.markdown(t("**Verdict**"), width="content")
             st.badge(verdict_word(verdict), color=color, icon=icon)  # type: ignore[arg-type]
         st.markdown(verdict_sentence(verdict))
         if verdict.remarks or verdict.steps:

@@ -72,7 +72,7 @@ def live_figure(metric: Metric, curve: LearningCurve) -> go.Figure:
         x=x,
         y=y,
         mode="lines",
-        name=t("Inside the epoch"),
+        name=t("During the epoch"),
         line={"color": TRAIN, "width": 1.5},
         opacity=0.65,
         hoverinfo="skip",
@@ -154,7 +154,7 @@ def live_legend_html() -> str:
         [
             (t("Training"), TRAIN, "line"),
             (t("Validation"), VALIDATION, "line"),
-            (t("Training, inside the epoch"), TRAIN, "thin"),
+            (t("Training, during the epoch"), TRAIN, "thin"),
             (t("Gap"), TRAIN, "band"),
             (t("Best epoch"), BEST, "star"),
         ]
@@ -376,7 +376,7 @@ def mark_overfitting(figure: go.Figure, since: int | None, axis: str = "y") -> N
     figure.add_annotation(
         x=since + 1,
         y=1,
-        text=t("overfits since epoch {n}", n=since + 1),
+        text=t("Overfits from epoch {n}", n=since + 1),
         font={"size": 11, "color": _MARK_COLOR},
         showarrow=False,
         xanchor="left",
@@ -403,7 +403,7 @@ def mark_overfitting_of_one(
             "color": run_color(number),
             "line": {"width": 2.5},
         },
-        name=t("overfits since epoch {n}", n=since + 1),
+        name=t("Overfits from epoch {n}", n=since + 1),
         hoverinfo="skip",
     )
 

@@ -14,7 +14,7 @@ from catdog_core.runs import ImportedHistory, Run, RunRecord
 from .i18n import N_, t
 
 PRESET_NAMES = {
-    "notes": N_("Class notes"),
+    "notes": N_("Course notes"),
     "gentle": N_("Gentle"),
     "strong": N_("Strong"),
     "none": N_("None"),
@@ -143,7 +143,7 @@ def differs_in_augmentation(runs: Sequence[RunRecord]) -> bool:
 def settings_line(run: RunRecord) -> str:
     """Return the settings of a run in one line."""
     if isinstance(run, ImportedHistory):
-        return t("a history from a file: it has no model, and its settings are not known")
+        return t("Imported history, without a model or known settings")
     if not isinstance(run, Run):
         return ""
     training = run.training

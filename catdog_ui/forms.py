@@ -91,7 +91,7 @@ def _field_widget(control: FieldSpec, key: str, disabled: bool) -> Any:
     elif control.scale == "log":
         value = _log_slider(control, shared)
     elif control.optional and control.kind in ("int", "float"):
-        value = _number(control, {**shared, "placeholder": t("from the data")})
+        value = _number(control, {**shared, "placeholder": t("Automatic")})
     elif control.kind == "int" and _field_span(control) > _MAX_SLIDER_SPAN:
         value = _number(control, shared)
     else:

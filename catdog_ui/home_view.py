@@ -24,49 +24,52 @@ _PAGES = (
         "pages/1_Data.py",
         N_("Data"),
         "photo_library",
-        N_("How many photos there are, how they look to a network, and which are faulty."),
+        N_("See how many photos you have, how they look to a network, and which are faulty."),
     ),
     (
         "pages/2_Augment.py",
         N_("Augment"),
         "auto_awesome",
-        N_("One photo becomes many: turn, move, zoom and flip it, and see 20 variants at once."),
+        N_(
+            "Turn one photo into many. Rotate, shift, zoom and flip it, and see 20 variants at "
+            "once."
+        ),
     ),
     (
         "pages/3_Train.py",
         N_("Train"),
         "model_training",
-        N_("Start a training, watch accuracy and loss grow batch by batch, stop and resume."),
+        N_("Train a model and watch accuracy and loss live. Stop and resume anytime."),
     ),
     (
         "pages/4_Compare.py",
         N_("Compare"),
         "compare_arrows",
-        N_("Lay the curves of several runs over each other and see which learnt by heart."),
+        N_("Compare training curves and see which runs overfit."),
     ),
     (
         "pages/5_Evaluate.py",
         N_("Evaluate"),
         "fact_check",
-        N_("Which photos a model gets wrong, how surely, and what to do about them."),
+        N_("See which photos a model gets wrong, how sure it was, and what to do about them."),
     ),
     (
         "pages/6_Predict.py",
         N_("Predict"),
         "image_search",
-        N_("Drop photos in and see the class and the probability your model gives them."),
+        N_("Drop in photos to see the class and probability your model predicts."),
     ),
     (
         "pages/7_Export.py",
         N_("Export"),
         "ios_share",
-        N_("Take a model with you: into a phone, a web page, a notebook or another machine."),
+        N_("Take a model with you to a phone, a web page, a notebook or another machine."),
     ),
     (
         "pages/8_Learn.py",
         N_("Learn"),
         "school",
-        N_("What it all means: short sections with your own photos, questions, and a glossary."),
+        N_("Learn the terms in short sections with your own photos, questions and a glossary."),
     ),
 )
 
@@ -78,7 +81,7 @@ def show_steps(available_datasets: list[Dataset], trained: list[RunRecord]) -> N
             _photos_step(available_datasets)
         with _step_card("2", t("Train a network"), done=any(run.best_model for run in trained)):
             _train_step(available_datasets, trained)
-        with _step_card("3", t("Ask it about a photo"), done=False):
+        with _step_card("3", t("Try it on a photo"), done=False):
             _predict_step(trained)
 
 
@@ -99,13 +102,15 @@ def show_datasets_and_runs(available_datasets: list[Dataset], trained: list[RunR
         for run in trained[:_MAX_LISTED]:
             _run_line(run)
         if not trained:
-            st.caption(t("None yet. A run is one training; its curves and its model are kept."))
+            st.caption(
+                t("None yet. Each run is one training, and the lab keeps its curves and model.")
+            )
         _more_link(len(trained), "pages/4_Compare.py")
 
 
 def show_pages() -> None:
     """Say what each page is for, with a link."""
-    st.subheader(t("What you find here"), anchor=False)
+    st.subheader(t("What you can do here"), anchor=False)
     with st.grid(3, min_column_width=180, gap="medium"):
         for page, name, icon, about in _PAGES:
             with st.container(gap=None):
@@ -122,22 +127,20 @@ def _step_card(number: str, title: str, done: bool) -> st.delta_generator.DeltaG
 
 def _photos_step(available_datasets: list[Dataset]) -> None:
     if not any(dataset.id == datasets.DEMO_ID for dataset in available_datasets):
-        st.caption(t("600 drawn cats and dogs, ready in a few seconds, without a download."))
+        st.caption(t("600 cartoon cats and dogs, ready in seconds. Nothing is downloaded."))
         source_widgets.demo_button("home_demo", "secondary" if available_datasets else "primary")
     else:
-        st.caption(t("The demo dataset is ready. Look at it, or add photos of your own."))
+        st.caption(t("The demo dataset is ready. Explore it, or add your own photos."))
     download_source.show_background_jobs()
     if not download_source.has_class_dataset():
         download_source.class_button("home_class")
-    page_link(
-        "pages/1_Data.py", t("Look at the data") if available_datasets else t("Use my own photos")
-    )
+    page_link("pages/1_Data.py", t("Explore data") if available_datasets else t("Use your photos"))
 
 
 def _train_step(available_datasets: list[Dataset], trained: list[RunRecord]) -> None:
     st.caption(
         t(
-            "The network of the class notes, {n} epochs: about a minute. Watch its curves grow.",
+            "Train the course network for {n} epochs, about a minute. Watch its curves grow.",
             n=run_actions.QUICK_TRAINING.epochs,
         )
     )
@@ -146,14 +149,14 @@ def _train_step(available_datasets: list[Dataset], trained: list[RunRecord]) -> 
         "home_train",
         "primary" if available_datasets and not trained else "secondary",
     )
-    page_link("pages/3_Train.py", t("My own settings"))
+    page_link("pages/3_Train.py", t("Choose settings"))
 
 
 def _predict_step(trained: list[RunRecord]) -> None:
     own = next((run for run in trained if run.best_model), None)
-    caption = t("Drop in a photo and see which class the network takes it for, and how surely.")
+    caption = t("Drop in a photo to see its predicted class and how sure the network is.")
     if own is None and model_registry.load_default_run() is not None:
-        caption += " " + t("Until yours is trained, a ready one answers.")
+        caption += " " + t("Until you train your own model, you can use the built-in one.")
     st.caption(caption)
     if st.button(
         t("Predict"),
@@ -173,7 +176,7 @@ def _dataset_line(dataset: Dataset) -> None:
         page_link("pages/1_Data.py", escape(dataset.name), "photo_library", dataset=dataset.id)
         st.caption(
             t(
-                "{classes}: {train:,} to train, {validation:,} to validate",
+                "{classes}: {train:,} for training, {validation:,} for validation",
                 classes=escape(", ".join(dataset.classes[:4])),
                 train=counts.get("train", 0),
                 validation=counts.get("validation", 0),
@@ -216,13 +219,13 @@ def _run_line(run: RunRecord) -> None:
             st.caption(
                 t(
                     "{model}, {n} epochs, best validation accuracy {accuracy}",
-                    model=run.model or t("History from a file"),
+                    model=run.model or t("Imported history"),
                     n=len(run.epochs),
                     accuracy=format_text.format_percent(best.get("val_accuracy")),
                 )
             )
         else:
-            st.caption(t("no whole epoch yet"))
+            st.caption(t("No finished epoch yet"))
 
 
 def _more_link(count: int, page: str) -> None:
@@ -233,19 +236,19 @@ def _more_link(count: int, page: str) -> None:
 _TOUR_CLOSED = -1
 _TOUR_STEPS = (
     (
-        N_("Photos first"),
+        N_("Start with photos"),
         N_(
-            "A network learns from examples. **Make the demo dataset** draws 600 cats and dogs in a"
-            " few seconds; photos of your own come in on the Data page."
+            "A network learns from examples. **Create demo dataset** draws 600 cats and dogs in a "
+            "few seconds. You can add your own photos on the Data page."
         ),
         "pages/1_Data.py",
         N_("Data"),
     ),
     (
-        N_("Let it learn"),
+        N_("Train it"),
         N_(
-            "**Train it now** starts a short training. Its curves grow while you watch; you may"
-            " leave the page, stop it and resume it."
+            "**Train now** starts a short run. Watch its curves grow. You can leave the page, "
+            "stop the run and resume it later."
         ),
         "pages/3_Train.py",
         N_("Train"),
@@ -253,17 +256,17 @@ _TOUR_STEPS = (
     (
         N_("Look closely"),
         N_(
-            "Does it learn, or only learn by heart? Compare lays runs over each other and says so"
-            " in words, Evaluate shows which photos go wrong, Augment makes many photos of few."
+            "Does it learn or just memorize? Compare overlays runs and describes the difference. "
+            "Evaluate shows which photos it gets wrong. Augment turns a few photos into many."
         ),
         "pages/4_Compare.py",
         N_("Compare"),
     ),
     (
-        N_("Ask it"),
+        N_("Predict"),
         N_(
-            "**Predict** names the class of any photo and how sure it is. What all the words mean,"
-            " the Learn page shows with your own photos and runs."
+            "**Predict** shows the class of any photo and how sure the model is. The Learn page "
+            "explains the terms with your own photos and runs."
         ),
         "pages/8_Learn.py",
         N_("Learn"),
@@ -302,7 +305,7 @@ def show_tour(first_visit: bool) -> None:
             progress_label, head = t("{n} of {total}", n=step + 1, total=len(_TOUR_STEPS)), t(title)
             st.markdown(f":gray-badge[{progress_label}] **{head}**", width="stretch")
             st.button(
-                t("Close the tour"),
+                t("Close tour"),
                 icon=":material/close:",
                 type="tertiary",
                 key="tour_close",
@@ -325,7 +328,7 @@ def show_tour(first_visit: bool) -> None:
                 on_click=_go_to_step,
                 args=(_TOUR_CLOSED if last else step + 1,),
             )
-            page_link(page, t("Open the page {name}", name=t(name)))
+            page_link(page, t("Open {name}", name=t(name)))
 
 
 def _go_to_step(step: int) -> None:

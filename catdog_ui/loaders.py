@@ -45,7 +45,7 @@ def load_predictor(path: Path) -> Predictor:
     Raises:
         ModelError: the file is no usable model.
     """
-    with st.spinner(t("Loading the model; the first one takes a few seconds…")):
+    with st.spinner(t("Loading the model. The first time takes a few seconds…")):
         return _load_from_file(str(path), path.stat().st_mtime_ns)
 
 
@@ -57,7 +57,7 @@ def load_uploaded_model(data: bytes, name: str) -> Predictor:
     """
     words = t("Checking and loading the model…")
     if model_sandbox.is_check_running():
-        words = t("Another model is being checked. This one is next…")
+        words = t("Checking another model. This one is next…")
     with st.spinner(words):
         return _load_from_bytes(hashlib.sha256(data).hexdigest(), data, name)
 
@@ -139,7 +139,7 @@ def pack_dataset(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
     def progress(done: int, total: int) -> None:
         job.tell("", done, total)
         if job.stopped():
-            raise CatDogError("The packing was stopped. Start it again; it goes on from there.")
+            raise CatDogError("Packing was stopped. Start it again to continue from there.")
 
     packed = tfrecord.pack_to_cache(dataset, size, progress, runs.fingerprints_in_use())
     if there:
@@ -166,7 +166,7 @@ def run_loading_benchmark(dataset: Dataset, job: Job) -> list[ReaderResult]:
     def progress(standing: BenchmarkProgress) -> None:
         job.result = standing
         if job.stopped():
-            raise CatDogError("The loading race was stopped.")
+            raise CatDogError("The loading benchmark was stopped.")
 
     return loading_benchmark.run_loading_benchmark(dataset, on_progress=progress)
 
@@ -193,7 +193,7 @@ def _pass_progress(job: Job) -> Callable[[int, int], None]:
     def progress(done: int, total: int) -> None:
         job.tell("", done, total)
         if job.stopped():
-            raise CatDogError("The pass over the photos was stopped. Nothing of it is kept.")
+            raise CatDogError("Stopped before all photos were done. No results were kept.")
 
     return progress
 

@@ -44,13 +44,13 @@ def upload_model(
         ModelError: the file is no usable model, or the names are not one for each output.
     """
     file = st.file_uploader(
-        t("A Keras model, .keras or .h5"),
+        t("Keras model (.keras or .h5)"),
         max_upload_size=uploads.register_upload_limit(),
         key=f"{key_prefix}_model",
         **permissions.permission_kwargs(
             action,
             help=t(
-                "It is checked before it is opened: a model file from elsewhere can carry code."
+                "The lab checks the file before opening it, because model files can contain code."
             ),
         ),
     )
@@ -68,7 +68,7 @@ def upload_model(
         model = _name_classes(model, key_prefix, suggested)
     st.caption(
         t(
-            "Takes photos of {size} × {size} px and tells {n} classes apart: {names}.",
+            "The model takes photos of {size} × {size} px and predicts {n} classes: {names}.",
             size=model.size,
             n=len(model.classes),
             names=escape(", ".join(model.classes[:10])),
@@ -80,18 +80,18 @@ def upload_model(
 def _choose_scale(model: Predictor, key_prefix: str) -> str:
     scales = {
         "0..1": t("0 to 1, as after rescale=1/255"),
-        "0..255": t("0 to 255, the model rescales itself"),
+        "0..255": t("0 to 255 (the model rescales)"),
     }
     if model.input_scale is None:
         reason = t(
-            "The file does not tell which range of pixel values it was trained with. The class"
-            " notes' own code divides by 255 before the model, so 0 to 1 is chosen. If every"
-            " photo gets nearly the same answer, try the other."
+            "The file doesn't say which pixel range the model was trained with. The course code "
+            "divides by 255 before the model, so 0 to 1 is selected. If almost every photo gets "
+            "the same prediction, try the other range."
         )
     else:
-        reason = t("A rescaling layer was found inside, so this one was chosen.")
+        reason = t("Selected because the model contains a rescaling layer.")
     scale = st.radio(
-        t("Pixel values the model expects"),
+        t("Pixel values that the model expects"),
         list(scales),
         index=list(scales).index(model.input_scale or "0..1"),
         format_func=lambda key: scales[key],
@@ -107,12 +107,12 @@ def _name_classes(
 ) -> Predictor:
     count = len(model.classes)
     text = st.text_input(
-        t("Names of its classes, in the order of its outputs, with commas between"),
+        t("Class names in output order, separated by commas"),
         ", ".join(next((n for n in suggested if len(n) == count), model.classes)),
         key=f"{key_prefix}_names_{count}",  # another number, other names
         help=t(
-            "The file carries none. Keras numbers classes by the sorted names of their folders:"
-            " in the class notes cats are 0 and dogs 1."
+            "The file has no class names. Keras numbers classes by sorted folder name. In the "
+            "course notes, cats are 0 and dogs are 1."
         ),
     )
     return model.with_classes([name.strip() for name in text.split(",") if name.strip()])

@@ -21,9 +21,9 @@ from .i18n import N_, escape, say, t
 from .session import page_state
 
 ROLES: dict[Role, str] = {
-    "teacher": N_("Teacher: may do everything."),
-    "student": N_("Student: may train, within a quota, and change runs of their own."),
-    "audience": N_("Audience: may look, move sliders and ask models."),
+    "teacher": N_("Teacher: can do everything."),
+    "student": N_("Student: can train within a quota and change their own runs."),
+    "audience": N_("Audience: can look, move sliders and use models."),
 }
 _NAME_KEY, _CODE_KEY = "visitor_name_field", "visitor_code"  # of the fields in the sidebar
 _LONGEST_NAME = 30
@@ -85,9 +85,11 @@ def render_visitor_panel() -> None:
         ):  # only where an identity provider is configured
             st.button(t("Sign in"), type="primary", key="visitor_login", on_click=st.login)
         with st.form("visitor_form", border=False):
-            st.text_input(t("Your name"), key=_NAME_KEY, max_chars=30, help=t("Shown beside runs."))
+            st.text_input(
+                t("Your name"), key=_NAME_KEY, max_chars=30, help=t("Shown next to your runs.")
+            )
             st.text_input(t("Code"), key=_CODE_KEY, type="password", max_chars=100)
-            st.form_submit_button(t("Tell"), on_click=_submit_identity, width="stretch")
+            st.form_submit_button(t("Submit code"), on_click=_submit_identity, width="stretch")
 
 
 def render_role_notice() -> None:
@@ -99,10 +101,7 @@ def render_role_notice() -> None:
         and (current_visitor() or access.OWNER).role == "audience"
     ):
         st.caption(
-            t(
-                "You are the audience here: what starts, changes or deletes something is off. Give"
-                " the class code in the sidebar, or sign in, to have it on."
-            )
+            t("View only. To train or edit, enter the class code in the sidebar or sign in.")
         )
 
 
@@ -184,7 +183,7 @@ def _submit_identity() -> None:
         st.toast(escape(say(error)), icon=":material/error:")
         return
     if role is None:
-        st.toast(t("This code is not right. Ask the teacher."), icon=":material/error:")
+        st.toast(t("That code is wrong. Ask your teacher."), icon=":material/error:")
     else:
         visitor.role, visitor.role_code_hash = role, access.get_code_hash(role)
 

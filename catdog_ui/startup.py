@@ -94,8 +94,8 @@ def guard() -> Iterator[None]:
         log.exception("A page failed")
         st.error(
             t(
-                "Something went wrong inside the lab, and was written to the server's log."
-                " Nothing was lost; reload the page to go on."
+                "Something went wrong in the lab (see the server's log). Nothing was lost, so "
+                "reload the page to continue."
             ),
             icon=":material/bug_report:",
         )
@@ -155,7 +155,7 @@ def _show_active_runs() -> None:
                 width="stretch",
             )
             if run.status == "queued":
-                st.caption(t("waiting for its turn"))
+                st.caption(t("Waiting in the queue"))
             else:
                 done = len(run.epochs)
                 st.progress(

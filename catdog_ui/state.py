@@ -48,14 +48,14 @@ def show_no_dataset() -> None:
     """Say what to do where there is no dataset yet."""
     st.info(
         t(
-            "There is no dataset yet. Make the demo dataset or add your own photos on the"
-            " Data page."
+            "There's no dataset yet. Create the demo dataset or add your own photos on the Data "
+            "page."
         ),
         icon=":material/photo_library:",
     )
     st.page_link(
         "pages/1_Data.py",
-        label=t("Go to the Data page"),
+        label=t("Open Data"),
         icon=":material/arrow_forward:",
         query_params=link_query(),
     )
@@ -73,7 +73,7 @@ def choose_run(
     """
     runs_by_id = {run.id: run for run in [*runs.list_runs(), *others]}
     if not runs_by_id:
-        st.info(t("There is no run yet. Start one on the Train page."))
+        st.info(t("There's no run yet. Start one on the Train page."))
         return None
     names = _unique_names({key: run.name or key for key, run in runs_by_id.items()})
     ready = [key for key, run in runs_by_id.items() if with_model and run.best_model is not None]
@@ -100,7 +100,7 @@ def _select_with_url(
     requested, known = st.query_params.get(kind), page_state().known_address.get(kind)
     picked = st.session_state.get(key)
     if requested is not None and requested != known and requested not in options:
-        st.toast(t("What the address asked for is not here any more; the newest one is shown."))
+        st.toast(t("The item in this link no longer exists, so the newest one is shown."))
     led = requested if requested != known else None
     value = next((v for v in (led, picked, known) if v in options), None)
     value = value or default or options[0]

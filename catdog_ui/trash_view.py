@@ -99,7 +99,7 @@ def render_trash_panel() -> None:
         return
     with st.expander(
         t(
-            "Trash: {n} things, {size}",
+            "Trash: {n} items, {size}",
             n=len(entries),
             size=format_text.format_bytes(_total_bytes(entries)),
         ),
@@ -108,8 +108,8 @@ def render_trash_panel() -> None:
     ):
         st.caption(
             t(
-                "What was deleted stays here until the trash is emptied. It takes up disk space,"
-                " and can be put back to where it was."
+                "Deleted items stay here and take up disk space until you empty the trash. You "
+                "can restore them to where they were."
             )
         )
         _trash_table(entries)
@@ -120,12 +120,12 @@ def _trash_table(entries: list[TrashEntry]) -> None:
     widgets.show_table(
         {
             t("Name"): [entry.name for entry in entries],
-            t("Kind"): [t(_KIND_NAMES[entry.kind]) for entry in entries],
+            t("Type"): [t(_KIND_NAMES[entry.kind]) for entry in entries],
             t("Deleted"): [format_text.format_timestamp(entry.at) for entry in entries],
             t("Size"): [format_text.format_bytes(entry.bytes) for entry in entries],
         },
         "trash_table",
-        t("What lies in the trash"),
+        t("Trash contents"),
         height="content" if len(entries) < 8 else 300,
     )
 
@@ -140,7 +140,7 @@ def _trash_actions(entries: list[TrashEntry]) -> None:
     widgets.reset_unknown_choice(_CHOSEN_KEY, names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
-            t("Put back"),
+            t("Deleted item"),
             list(names),
             format_func=names.__getitem__,
             key=_CHOSEN_KEY,
@@ -156,15 +156,15 @@ def _trash_actions(entries: list[TrashEntry]) -> None:
             icon="restore_from_trash",
         )
         if permissions.action_button(
-            t("Empty the trash…"), "trash_empty", "empty", icon="delete_forever"
+            t("Empty trash…"), "trash_empty", "empty", icon="delete_forever"
         ):
-            st.dialog(t("Empty the trash?"))(_confirm_empty)(entries)
+            st.dialog(t("Empty trash?"))(_confirm_empty)(entries)
 
 
 def _confirm_empty(entries: list[TrashEntry]) -> None:
     st.write(
         t(
-            "{n} things will be removed for good, {size}. This cannot be undone.",
+            "This permanently deletes {n} items ({size}). You can't undo it.",
             n=len(entries),
             size=format_text.format_bytes(_total_bytes(entries)),
         )
@@ -183,7 +183,7 @@ def _restore_entry(key: str, key_suffix: str) -> None:
         page_state().trash.errors[key_suffix] = error
     else:
         _forget_deleted()
-        st.toast(t("It is back: {name}", name=escape(entry.name)), icon=":material/undo:")
+        st.toast(t("Restored: {name}", name=escape(entry.name)), icon=":material/undo:")
 
 
 def _empty_trash() -> None:

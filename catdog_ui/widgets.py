@@ -31,7 +31,7 @@ def page_link(page: str, label: str, icon: str = "arrow_forward", **changes: str
 def show_no_model(message: str) -> None:
     """Say that there is no model yet, with the way to train one."""
     st.info(message)
-    page_link("pages/3_Train.py", t("Train one"), "model_training")
+    page_link("pages/3_Train.py", t("Train a model"), "model_training")
 
 
 def choose_one(label: str, names: Mapping[str, str], key: str, **options: Any) -> str:
@@ -76,7 +76,7 @@ def confirm_action(key: str, label: str, action: Callable[..., None], *args: Any
     with st.container(horizontal=True):
         if st.button(label, type="primary", key=f"{key}_sure", on_click=action, args=args):
             st.rerun()
-        if st.button(t("Keep it"), key=f"{key}_not"):
+        if st.button(t("Cancel"), key=f"{key}_not"):
             st.rerun()
 
 

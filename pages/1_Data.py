@@ -13,8 +13,8 @@ with startup.guard():
     st.title(t("Data"), anchor=False)
     st.markdown(
         t(
-            "Deep learning wants much data; in practice there is little. See what there is, and"
-            " what of it reaches the network."
+            "Deep learning needs lots of data, and you rarely have enough. See your photos as the "
+            "network sees them."
         )
     )
     download_source.show_background_jobs()

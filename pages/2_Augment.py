@@ -14,14 +14,14 @@ with startup.guard():
     st.title(t("Augment"), anchor=False)
     st.markdown(
         t(
-            "Small changes to a photo make many of one: the usual remedy against overfitting."
-            " What you see here is exactly what trains."
+            "Small changes turn one photo into many, a common remedy for overfitting. The network "
+            "trains on exactly what you see here."
         )
     )
     dataset = state.choose_dataset() if datasets.list_datasets() else None
     if dataset is None:
         st.info(
-            t("There is no dataset yet. Take a photo of your own, or make the demo dataset."),
+            t("There's no dataset yet. Use your own photo, or create the demo dataset."),
             icon=":material/photo_library:",
         )
         sources.demo_button("augment_demo")

@@ -16,5 +16,5 @@ with startup.guard():
         with st.container(border=True):
             train_view.show_run_panel(run.id)
 with startup.guard(), st.container(border=True):
-    st.subheader(t("A new training"), anchor=False)
+    st.subheader(t("New run"), anchor=False)
     train_form.show_form()

@@ -11,7 +11,7 @@ startup.setup_page(N_("Evaluate"))
 with startup.guard():
     st.title(t("Evaluate"), anchor=False)
     st.markdown(
-        t("One number hides much. See which photos the model gets wrong, and how sure it was.")
+        t("One number hides a lot. See which photos the model gets wrong, and how sure it was.")
     )
     subject = model_picker.choose_subject()
     table = model_picker.load_or_request_answers(subject) if subject else None

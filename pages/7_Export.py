@@ -10,7 +10,9 @@ startup.setup_page(N_("Export"))
 
 with startup.guard():
     st.title(t("Export"), anchor=False)
-    st.markdown(t("Take a model with you: into a phone, a web page, another program or machine."))
+    st.markdown(
+        t("Take a model with you to a phone, a web page, another program or another machine.")
+    )
     run = export_view.choose_run()
     if run is not None:
         export_view.show_formats(run)

@@ -65,7 +65,7 @@ def test_a_leak_shows_both_photos_and_one_click_keeps_the_training_copy(folder):
     assert "The same photo on both sides of the split (1)" in titles(app)
     shown = " ".join(html.value for html in app.get("html"))
     assert "cat.0001.jpg\ncats · Training" in shown and "copy.jpg\ncats · Validation" in shown
-    assert press(app, "only_") == "Keep the training copy, exclude the others"
+    assert press(app, "only_") == "Keep training copy"
     assert dataset().excluded == (copy,)
     assert "The same photo on both sides of the split (1)" not in titles(app)
     assert "copy.jpg** is left out" in fakes.joined_text(app.markdown)
@@ -123,7 +123,7 @@ def test_many_unreadable_files_are_paged_and_excluded_at_once(folder):
     assert sum((b.key or "").startswith("exclude_") for b in app.button) == 5
     assert press(app, "all_out_unreadable") == "Exclude all 45"
     assert len(dataset().excluded) == 45
-    assert "Files that could not be read" not in " ".join(titles(app))
+    assert "Unreadable files" not in " ".join(titles(app))
 
 
 def test_a_choice_that_empties_a_class_is_refused_in_a_sentence(folder):

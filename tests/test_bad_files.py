@@ -243,7 +243,7 @@ PRESETS = {
     "UTF-16": '{"rotation_range": 20}'.encode("utf-16"),
     "bytes": bytes(range(256)),
     "a photo": b"\xff\xd8\xff\xe0" + bytes(999),
-    "a zip": b"PK\x03\x04" + bytes(99),
+    "a zip file": b"PK\x03\x04" + bytes(99),
     "a list": b"[1, 2]",
     "a number": b"7",
     "null": b"null",

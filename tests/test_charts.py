@@ -32,7 +32,7 @@ def test_points_inside_an_epoch_lie_at_fractions_and_epochs_are_not_joined():
         {"epoch": 1, "batch": 5, "steps": 10, "loss": 0.5, "accuracy": 0.7},
     ]
     inside = trace(
-        charts.live_figure("loss", LearningCurve([], 5, batches=batches)), "Inside the epoch"
+        charts.live_figure("loss", LearningCurve([], 5, batches=batches)), "During the epoch"
     )
     assert list(inside.x) == [0.5, 1.0, None, 1.5]
     assert list(inside.y) == [0.7, 0.6, None, 0.5]

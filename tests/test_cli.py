@@ -248,7 +248,7 @@ def test_runs_are_listed_with_whole_ids_and_plain_names(capsys, workspace, demo)
 def test_plot_draws_a_run_and_refuses_one_without_epochs(workspace, demo, tmp_path, capsys):
     run = runs.create_run(datasets.open_folder(demo), Training(), None, name="young")
     assert cli.main(["plot", str(run), str(tmp_path / "curve.png")]) == 1
-    assert "no whole epoch yet" in capsys.readouterr().err
+    assert "No finished epoch yet" in capsys.readouterr().err
     numbers = dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy"), 0.5)
     files.append_json_line(run / "metrics.jsonl", {"epoch": 0, **numbers})
     assert cli.main(["plot", str(run), str(tmp_path / "curve.png")]) == 0

@@ -61,7 +61,7 @@ def test_a_run_is_renamed_and_noted():
     app = page()
     app.text_input(f"name_{folder.name}").set_value("second")
     app.text_area(f"note_{folder.name}").set_value("overfits")
-    next(button for button in app.button if button.label == "Save name and note").click().run()
+    next(button for button in app.button if button.label == "Save").click().run()
     run = runs.load_run(folder)
     assert (run.name, run.note) == ("second", "overfits")
 

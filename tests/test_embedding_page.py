@@ -121,7 +121,7 @@ def test_tsne_can_be_stopped_and_begun_anew(dataset, monkeypatch):
         started.set()
         while not stopped():
             time.sleep(0.02)
-        raise CatDogError("The layout was stopped. Nothing of it is kept.")
+        raise CatDogError("The embedding map was stopped. Nothing was saved.")
 
     monkeypatch.setattr(projections, "compute_layout_in_subprocess", wait)
     app.segmented_control("evaluate_map_method").set_value("tsne").run()

@@ -44,7 +44,7 @@ def quick(monkeypatch):
     kinds = []
 
     def make(source, kind, folder, phase, packed=False, language="en"):
-        phase("Writing the file…")
+        phase("Saving the file…")
         kinds.append(kind)
         path = folder / f"model{export.FORMATS[kind].extension}"
         path.write_bytes(kind.encode())
@@ -100,7 +100,7 @@ def test_a_file_is_made_by_a_click_and_then_offered(folder, quick):
     app = ended(app, folder, "onnx")
     assert not app.exception and not app.error
     assert "1.2 MB" in texts(app) and "At most **2e-07** off" in texts(app)
-    assert "All are called the same." in texts(app)
+    assert "All predicted classes match." in texts(app)
     assert "import onnxruntime" in fakes.joined_text(app.code)
     assert quick == ["onnx"]
     page(folder)  # another window makes nothing anew
@@ -124,7 +124,7 @@ def test_a_stopped_export_leaves_nothing(folder, monkeypatch):
         (folder / "half.onnx").write_bytes(b"half")
         begun.set()
         while True:
-            phase("Writing the file…")
+            phase("Saving the file…")
 
     monkeypatch.setattr(export.export_files, "export_in_subprocess", make)
     app = page(folder)

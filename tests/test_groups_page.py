@@ -140,7 +140,7 @@ def progress(app):
 def test_a_lab_without_groups_shows_the_form_and_without_photos_says_what_to_do(kind):
     app = form(kind)
     assert not app.exception
-    assert "A new experiment" in fakes.joined_text(app.subheader)
+    assert "New experiment" in fakes.joined_text(app.subheader)
     assert "There is no dataset yet" in fakes.joined_text(app.info)
 
 

@@ -183,7 +183,7 @@ def test_the_compare_page_takes_a_file_and_shows_the_run(workspace):
     page = fakes.open_page("4_Compare")
     page.file_uploader(key="history_file").upload(RECORDED.name, RECORDED.read_bytes(), "text/csv")
     page.number_input(key="history_photos").set_value(1000)
-    next(b for b in page.button if b.label == "Bring it in").click().run()
+    next(b for b in page.button if b.label == "Import").click().run()
     assert not page.exception and "is a run now" in fakes.joined_text(page.success)
     assert page.multiselect(key="compare_runs").value[0] == runs.list_runs()[0].id
     assert "It overfits since epoch 21" in fakes.joined_text(page.caption)
@@ -192,7 +192,7 @@ def test_the_compare_page_takes_a_file_and_shows_the_run(workspace):
 def test_the_compare_page_says_what_is_wrong_with_a_file(workspace):
     page = fakes.open_page("4_Compare")
     page.file_uploader(key="history_file").upload("<b>.pkl", PICKLES["a program, 2"], "")
-    next(b for b in page.button if b.label == "Bring it in").click().run()
+    next(b for b in page.button if b.label == "Import").click().run()
     assert "is a pickle" in fakes.joined_text(page.error) and not runs.list_runs()
     assert "json.dump" in fakes.joined_text(page.error)
 
@@ -201,7 +201,7 @@ def test_the_export_page_offers_its_report_and_no_model(workspace):
     folder = history_import.import_history(RECORDED)
     page = fakes.open_page("7_Export", run=folder.name)
     assert not page.exception and "it has no model" in fakes.joined_text(page.info)
-    assert [b.label for b in page.get("download_button")] == ["Download the report"]
+    assert [b.label for b in page.get("download_button")] == ["Download report"]
 
 
 def test_the_train_page_tells_what_it_is_and_takes_no_speed_from_it(workspace, demo):

@@ -26,8 +26,8 @@ def fields(text):
 
 
 def test_texts_of_pages_errors_and_settings_are_found(texts):
-    assert "Make the demo dataset" in texts
-    assert "The file is empty. Expected a photo. Check that it was copied whole." in texts
+    assert "Create demo dataset" in texts
+    assert "The file is empty. Check that the photo was copied completely." in texts
     assert "Rotation" in texts
 
 
@@ -59,7 +59,7 @@ def test_a_text_is_shown_in_the_language_of_the_session(korean):
 
 
 def test_an_error_is_told_in_the_language_of_the_session(korean):
-    error = PhotoError("The file is empty. Expected a photo. Check that it was copied whole.")
+    error = PhotoError("The file is empty. Check that the photo was copied completely.")
     assert i18n.say(error) != str(error)
 
 
@@ -90,7 +90,7 @@ def test_no_text_hides_inside_an_f_string_where_extraction_may_miss_it():
 
 
 def test_an_error_inside_an_error_is_said_in_the_language_too(korean):
-    inner = PhotoError("The file is empty. Expected a photo. Check that it was copied whole.")
-    outer = PhotoError("{file} cannot be read: {reason}", file="a.jpg", reason=inner)
+    inner = PhotoError("The file is empty. Check that the photo was copied completely.")
+    outer = PhotoError("{file} can't be read: {reason}", file="a.jpg", reason=inner)
     assert i18n.say(inner) in i18n.say(outer)
     assert "empty" not in i18n.say(outer)

@@ -57,7 +57,7 @@ def html(app):
 def test_before_a_race_there_is_a_button_and_what_latency_means(section):
     assert not section.exception
     assert "I/O latency" in section.caption[0].value
-    assert [button.label for button in section.button] == ["Start the race"]
+    assert [button.label for button in section.button] == ["Run benchmark"]
 
 
 def test_a_race_ends_in_bars_and_one_sentence(section, monkeypatch):
@@ -65,7 +65,7 @@ def test_a_race_ends_in_bars_and_one_sentence(section, monkeypatch):
     section.button(key="race_start").click().run()
     ended()
     section.run()
-    assert section.button(key="race_start").label == "Race again"
+    assert section.button(key="race_start").label == "Run again"
     assert "20,000 photos/s" in html(section)
     assert "20.0 times" in section.markdown[0].value
 
@@ -96,7 +96,7 @@ def test_a_race_can_be_stopped(section, monkeypatch):
     def work(job):
         while not job.stopped():
             threading.Event().wait(0.01)
-        raise CatDogError("The loading race was stopped.")
+        raise CatDogError("The loading benchmark was stopped.")
 
     raced_by(monkeypatch, work)
     section.button(key="race_start").click().run()

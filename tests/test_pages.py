@@ -35,9 +35,7 @@ def test_every_page_of_an_empty_lab_opens_and_says_what_to_do(path):
     assert not app.error
     enabled_buttons = [button for button in app.main.button if not button.disabled]
     assert enabled_buttons or app.main.get("page_link")
-    assert (
-        app.info or "Make the demo dataset" in fakes.joined_text(app.markdown) or path[:1] in "67"
-    )
+    assert app.info or "Create demo dataset" in fakes.joined_text(app.markdown) or path[:1] in "67"
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -115,7 +115,7 @@ def test_photos_below_the_threshold_are_unsure_and_told(notes):
     assert "no answer for what is none of its classes" in fakes.joined_text(app.caption)
     table = app.dataframe[0].value
     assert list(table["Class"]) == ["unsure"] * 2
-    assert all(0 < bits <= 1 for bits in table["Entropy, bits"])
+    assert all(0 < bits <= 1 for bits in table["Entropy (bits)"])
 
 
 def test_photos_are_downloaded_in_folders():

@@ -128,7 +128,7 @@ def test_a_history_that_is_sent_all_the_same_is_not_read(monkeypatch):
     monkeypatch.setattr(history_import, "read_history", None)
     page = fakes.open_page("4_Compare")
     page.file_uploader(key="history_file").upload("h.csv", b"loss\n1\n", "text/csv")
-    next(b for b in page.button if b.label == "Bring it in").click().run()
+    next(b for b in page.button if b.label == "Import").click().run()
     assert "You have 1 runs already" in fakes.joined_text(page.error)
 
 

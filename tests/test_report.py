@@ -60,7 +60,7 @@ def trained(demo, tmp_path_factory):
 @pytest.mark.slow
 def test_a_report_tells_verdict_curves_matrix_mistakes_and_settings(trained, tmp_path):
     _, parsed = page(trained, tmp_path)
-    for heading in ("The verdict", "Curves", "Confusion matrix", "Worst mistakes", "Settings"):
+    for heading in ("Verdict", "Curves", "Confusion matrix", "Worst mistakes", "Settings"):
         assert heading in parsed.text
     right = report_text.gather_report_data(trained).result.right
     assert f"{right} of 24 photos are right" in parsed.text

@@ -42,10 +42,10 @@ def test_one_click_packs_and_a_second_verifies(demo):
     dataset = datasets.open_folder(demo)
     app = page(dataset=dataset.id)
     pack(app, dataset)
-    assert "written now" in told(app)
+    assert "just written" in told(app)
     assert (shard_cache.packed_folder(dataset.fingerprint, 150) / "index.json").is_file()
     pack(app, dataset)
-    assert "all right" in told(app)
+    assert "verified" in told(app)
 
 
 def test_a_damaged_shard_is_mended(demo):

@@ -63,7 +63,7 @@ def test_every_source_opens(source):
 def test_a_folder_is_understood_then_added(demo):
     app = page("folder")
     app.text_input("source_path").set_value(str(demo))
-    press(app, "Look inside")
+    press(app, "Preview")
     assert "| cats | 24 | 12 |" in fakes.joined_text(app.markdown)
     assert datasets.list_datasets() == []
     app.button("source_open").click().run()
@@ -75,7 +75,7 @@ def test_a_folder_is_understood_then_added(demo):
 def test_a_folder_that_is_none_is_refused_in_a_sentence():
     app = page("folder")
     app.text_input("source_path").set_value("/nowhere/at/all")
-    press(app, "Look inside")
+    press(app, "Preview")
     assert "does not exist" in fakes.joined_text(app.error)
 
 
@@ -226,7 +226,7 @@ def test_a_name_of_tensorflow_datasets_is_looked_up_then_fetched(monkeypatch, de
     monkeypatch.setattr(tfds, "import_tfds_dataset", lambda name, tell: datasets.open_folder(demo))
     app = page("tfds")
     app.text_input("tfds_name").set_value("beans")
-    press(app, "Look it up")
+    press(app, "Look up")
     settle(app, lambda app: re.search("1,034 train", fakes.joined_text(app.markdown)))
     assert "180 MB" in fakes.joined_text(app.caption)
     app.button("tfds_fetch").click().run()

@@ -91,7 +91,7 @@ def test_a_running_run_shows_where_it_is_and_can_be_stopped():
         app = page(run=folder.name)
         shown = tiles(app)
         assert (shown["Epoch"], shown["Batch"]) == ("2 / 3", "4 / 10")
-        assert (shown["Time left"], shown["Photos a second"]) == ("1 min 15 s", "512")
+        assert (shown["Time left"], shown["Photos per second"]) == ("1 min 15 s", "512")
         app.button("stop_run").click().run()
     assert (folder / "stop").exists()
 

@@ -480,7 +480,7 @@ def asked(url):
     app = fakes.open_page("1_Data")
     app.pills("source_kind").set_value("url").run()
     app.text_input("url_address").set_value(url)
-    next(button for button in app.button if button.label == "Import it").click()
+    next(button for button in app.button if button.label == "Import").click()
     app.run()
     assert not app.exception
     return app
@@ -515,7 +515,7 @@ def test_a_url_in_the_place_of_a_folder_is_told_where_it_belongs():
     app = fakes.open_page("1_Data")
     app.pills("source_kind").set_value("folder").run()
     app.text_input("source_path").set_value("s3://bucket/photos")
-    next(button for button in app.button if button.label == "Look inside").click()
+    next(button for button in app.button if button.label == "Preview").click()
     app.run()
     assert "Choose the source URL" in fakes.joined_text(app.error)
 

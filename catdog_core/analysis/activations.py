@@ -152,8 +152,8 @@ def first_layer_filters(predictor: Predictor) -> NDArray[np.float32]:
             scale[scale == 0] = 1
             return np.asarray(kernel / scale / 2 + 0.5, dtype=np.float32)
     raise ModelError(
-        "No convolution of the model looks at a photo's three colours. Expected a network that"
-        " begins with one, such as 'notes' or 'transfer'."
+        "No convolution in the model takes a photo's three colors as input. Use a network that "
+        "begins with one, such as 'notes' or 'transfer'."
     )
 
 
@@ -307,8 +307,8 @@ def _field_after_layer(layer: Any, field: _ReceptiveField, axis: int) -> _Recept
         )
     if isinstance(layer, kl.Conv2DTranspose | kl.UpSampling2D):
         raise ModelError(
-            "The layer {name} makes its map larger. Expected a network whose maps only shrink, as"
-            " those of classifiers do.",
+            "Layer {name} enlarges its feature map. Use a network with maps that only shrink, "
+            "such as a classifier.",
             name=truncate_for_display(layer.name),
         )
     kernel = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)

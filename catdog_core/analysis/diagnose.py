@@ -62,119 +62,123 @@ class Verdict:
         return self.message.format(**self.params)
 
 
-NO_EPOCHS = N_("No epoch has ended yet: there is nothing to judge.")
+NO_EPOCHS = N_("No epoch has finished yet, so there is nothing to judge.")
 TOO_FEW_EPOCHS = N_(
-    "Only {n} of at least {least} epochs so far: too short to tell a trend from chance."
+    "Only {n} epochs so far. At least {least} are needed to tell a trend from chance."
 )
 TOO_FEW_PHOTOS = N_(
-    "Only {n} validation photos: each is worth {points:.1f} points of accuracy, too much to tell"
-    " a trend from chance."
+    "Only {n} validation photos: each is worth {points:.1f} percentage points of accuracy, too "
+    "much to tell a trend from chance."
 )
 LOSS_NOT_FINITE = N_(
-    "It diverged in epoch {epoch}: the loss became no number any more. The steps were too large."
+    "Training diverged in epoch {epoch}: the loss is NaN. The steps were too large."
 )
 LOSS_EXPLODED = N_(
-    "It diverged: the training loss rose from {low:.2f} in epoch {epoch} to {end:.2f}; guessing"
-    " alone would give {guess:.2f}. The steps were too large."
+    "Training diverged: the training loss rose from {low:.2f} in epoch {epoch} to {end:.2f}, but "
+    "guessing gives {guess:.2f}. The steps were too large."
 )
 LOSS_SPIKED = N_(
-    "It diverged: the loss shot up to {high:.2f} in epoch {epoch}, and since then the network only"
-    " guesses. The steps were too large."
+    "Training diverged: the loss shot up to {high:.2f} in epoch {epoch}, and the network has only "
+    "guessed since then. The steps were too large."
 )
 ACCURACY_COLLAPSED = N_(
-    "It diverged: in epoch {epoch} the training accuracy was {high:.1%}, at the end it is"
-    " {end:.1%}, hardly better than guessing. The steps were too large."
+    "Training diverged: training accuracy fell from {high:.1%} in epoch {epoch} to {end:.1%}, "
+    "hardly better than guessing. The steps were too large."
 )
 VAL_LOSS_RISING = N_(
-    "It overfits since epoch {epoch}: validation loss is up {rise:.2f} from its best"
-    " ({best:.2f} to {end:.2f}) while training loss fell from {train_then:.2f} to {train_now:.2f}."
+    "Overfitting since epoch {epoch}: validation loss is {rise:.2f} above its best ({best:.2f} to "
+    "{end:.2f}), but training loss fell from {train_then:.2f} to {train_now:.2f}."
 )
 VAL_LOSS_PLATEAU = N_(
-    "It overfits since epoch {epoch}: training loss fell on from {train_then:.2f} to"
-    " {train_now:.2f}, and validation loss has stood still near {end:.2f}. What it learns since"
-    " holds for the training photos only."
+    "Overfitting since epoch {epoch}: training loss kept falling, from {train_then:.2f} to "
+    "{train_now:.2f}, but validation loss has stayed near {end:.2f}. What it has learned since "
+    "then works only for the training photos."
 )
 NO_LEARNING = N_(
-    "It underfits: after {n} epochs it has learnt next to nothing. Training accuracy is"
-    " {train:.1%}, and guessing gives {guess:.0%}."
+    "Underfitting: after {n} epochs, the network has learned almost nothing. Training accuracy is "
+    "{train:.1%}, and guessing gives {guess:.0%}."
 )
 UNDERFITTING = N_(
-    "It underfits: training accuracy has levelled off at {train:.1%} and validation accuracy at"
-    " {validation:.1%}. It does not even fit the photos it learns from."
+    "Underfitting: training accuracy has leveled off at {train:.1%} and validation accuracy at "
+    "{validation:.1%}. The network doesn't even fit its training photos."
 )
 CONVERGED = N_(
-    "Healthy: training and validation have levelled off close together, at {train:.1%} and"
-    " {validation:.1%}."
+    "Healthy: training accuracy has leveled off at {train:.1%} and validation accuracy at "
+    "{validation:.1%}, close together."
 )
 STILL_LEARNING = N_(
-    "Healthy, and not finished: within the last {n} epochs training loss still fell from"
-    " {train_then:.2f} to {train_now:.2f}, and validation loss went from {then:.2f} to {now:.2f}."
+    "Healthy and still improving. In the last {n} epochs, training loss fell from "
+    "{train_then:.2f} to {train_now:.2f}, and validation loss went from {then:.2f} to {now:.2f}."
 )
 GAP_GROWING = N_(
-    "Healthy so far: validation loss has not risen, but training accuracy is already {gap:.0f}"
-    " points above validation accuracy, the first sign of overfitting."
+    "Healthy so far: validation loss hasn't risen. But training accuracy is already {gap:.0f} "
+    "percentage points above validation accuracy, the first sign of overfitting."
 )
 
 DROPOUT_AND_AUGMENTATION = N_(
-    "Validation is better than training: no mistake. Dropout switches units off and augmentation"
-    " makes photos harder in training only, and training is measured while the weights still"
-    " change; validation has none of this."
+    "Validation is better than training, which is normal here. Only in training does dropout "
+    "switch units off and augmentation make photos harder. Training is also measured while the "
+    "weights still change. None of this affects validation."
 )
 DROPOUT = N_(
-    "Validation is better than training: no mistake. Dropout switches units off in training only,"
-    " and training is measured while the weights still change; validation has none of this."
+    "Validation is better than training, which is normal here. Dropout switches units off only in "
+    "training, and training is measured while the weights still change. Neither affects "
+    "validation."
 )
 AUGMENTATION = N_(
-    "Validation is better than training: no mistake. Augmentation makes photos harder in training"
-    " only, and training is measured while the weights still change; validation has none of this."
+    "Validation is better than training, which is normal here. Augmentation makes only training "
+    "photos harder, and training is measured while the weights still change. Neither affects "
+    "validation."
 )
 VALIDATION_EASIER = N_(
-    "Validation is better than training, without dropout or augmentation to explain it. Training"
-    " is measured while the weights still change, which matters early; or the validation photos"
-    " are easier, or some of them are in training too: the Data page looks for those."
+    "Validation is better than training, but there is no dropout or augmentation to explain it. "
+    "Training is measured while the weights still change, which matters early on. The validation "
+    "photos might also be easier, or some might be in training too. The Data page can find those."
 )
-IN_SOME_EPOCHS = N_("It was so in {n} of {all} epochs.")
+IN_SOME_EPOCHS = N_("This happened in {n} of {all} epochs.")
 STOPPED_EARLY = N_(
-    "Early stopping ended it after epoch {n} of {planned}, {patience} epochs without a better one:"
-    " as it should, nothing is lost."
+    "Early stopping ended this run after epoch {n} of {planned}, because {patience} epochs "
+    "brought no improvement. This is normal, and nothing is lost."
 )
-KEPT_EPOCH = N_("The model that is kept is that of epoch {epoch}.")
+KEPT_EPOCH = N_("The saved model is from epoch {epoch}.")
 ACCURACY_MARGIN = N_(
-    "With {n} validation photos, chance alone moves the validation accuracy by ±\u00a0{points:.1f}"
-    " points (95 %)."
+    "With {n} validation photos, chance alone moves validation accuracy by ± {points:.1f} "
+    "percentage points (95% confidence interval)."
 )
 
-STILL_TRAINING = N_("It still trains: the verdict may change.")
+STILL_TRAINING = N_("Training is still running, so the verdict might change.")
 AUGMENT = N_(
-    "Augment the training photos: small random changes make more of them, and learning them by"
-    " heart gets harder."
+    "Augment the training photos. Small random changes add variety and reduce overfitting."
 )
-AUGMENT_MORE = N_("Augment more strongly: wider ranges, random erasing, MixUp or CutMix.")
-AUGMENT_LESS = N_("Augment less: the changes may be too strong for what the network can hold.")
+AUGMENT_MORE = N_("Use stronger augmentation: wider ranges, random erasing, MixUp or CutMix.")
+AUGMENT_LESS = N_(
+    "Use less augmentation. The changes might be too strong for the network's capacity."
+)
 MORE_DATA = N_(
-    "Take more training photos. The small-data experiment on the Compare page shows what more"
-    " would bring."
+    "Use more training photos. The small-data experiment on the Compare page shows how much they "
+    "would help."
 )
 TRANSFER = N_(
-    "Start from a network trained on millions of photos: model transfer needs only few of yours."
+    "Start from a network trained on millions of photos. The transfer model needs only a few of "
+    "yours."
 )
 STOP_EARLY = N_(
-    "Stop early: {patience} epochs without a better one are enough. This saves time; the model of"
-    " the best epoch is kept either way."
+    "Use early stopping with a patience of {patience} epochs. It saves time, and the model of the "
+    "best epoch is kept either way."
 )
-LARGER_NETWORK = N_("Take a network that can hold more: compact or transfer, or one block more.")
-MORE_EPOCHS = N_("Train longer, for example {n} epochs: it had not levelled off.")
-SLOW_START = N_("Train longer: some trainings take ten or twenty epochs to get going.")
+LARGER_NETWORK = N_("Use a network with more capacity: compact or transfer, or one more block.")
+MORE_EPOCHS = N_("Train longer, for example {n} epochs. The curves hadn't leveled off.")
+SLOW_START = N_("Train longer. Some runs take 10 or 20 epochs to get going.")
 ENOUGH_EPOCHS = N_("Train at least {n} epochs.")
 LOWER_RATE = N_("Lower the learning rate, for example from {rate:g} to {lower:g}.")
-LOWER_UNKNOWN_RATE = N_("Lower the learning rate, to a third or a tenth.")
+LOWER_UNKNOWN_RATE = N_("Lower the learning rate to a third or a tenth.")
 RAISE_RATE = N_("Raise the learning rate, for example from {rate:g} to {higher:g}.")
-FIND_RATE = N_("Try another learning rate: the finder on the Train page suggests one.")
+FIND_RATE = N_("Try another learning rate. Use “Find learning rate” on the Train page.")
 CHECK_LABELS = N_(
-    "Look at a batch on the Data page: are the labels right, can you tell the classes yourself?"
+    "View a batch on the Data page. Are the labels right? Can you tell the classes apart yourself?"
 )
-MORE_VALIDATION = N_("Validate on more photos: a few hundred, better a thousand.")
-ALL_WELL = N_("Nothing needs mending. Test the model on photos it has never met.")
+MORE_VALIDATION = N_("Validate on more photos: a few hundred, or better, a thousand.")
+ALL_WELL = N_("Nothing needs fixing. Test the model on new photos.")
 
 
 Values: TypeAlias = NDArray[np.float64]

@@ -156,8 +156,8 @@ def compute_embeddings(
     recorded = recorder.build_embedding()
     if recorded is None:
         raise ModelError(
-            "The model gives values that are no numbers for these photos. Expected finite ones."
-            " Train it again with a lower learning rate."
+            "The model outputs NaN or infinite values for these photos. Train it again with a "
+            "lower learning rate."
         )
     embedding.write_embedding(run_dir, dataset, split, recorded, digest)
 
@@ -203,7 +203,7 @@ def predict_split(
                 progress(number, len(items))
     if not answers and not known:
         raise DatasetError(
-            "'{name}' has no readable photo in {split}. Expected at least one to evaluate on.",
+            "'{name}' has no readable photos in {split}. Add at least one to evaluate.",
             name=dataset.name,
             split=split or "any split",
         )
@@ -231,8 +231,8 @@ def _match_columns(predictor: Predictor, dataset: Dataset) -> list[int]:
     if not predictor.names_known and len(predictor.classes) == len(dataset.classes):
         return list(range(len(dataset.classes)))
     raise ModelError(
-        "The model knows {model}, the dataset holds {dataset}. Expected the same classes. Choose"
-        " the dataset the model was trained for, or rename its folders.",
+        "The model knows {model}, but the dataset has {dataset}. Choose the dataset that the "
+        "model was trained on, or rename its folders.",
         model=", ".join(predictor.classes),
         dataset=", ".join(dataset.classes),
     )

@@ -73,8 +73,8 @@ def _compile_gradcam(model: keras.Model, size: int) -> BatchedGraph:
     graph = model_graph.build_model_graph(model, size)
     if graph.last_feature_map is None:
         raise ModelError(
-            "The model has no convolution whose map a heat map could be made of. Expected"
-            " a network that looks at places of a photo, such as 'notes' or 'transfer'."
+            "The model has no convolution to draw a heat map from. Use a convolutional network, "
+            "such as 'notes' or 'transfer'."
         )
     last = graph.output_node
     part = graph.submodel([graph.last_feature_map, last.input_indices[0], graph.output_indices[0]])

@@ -153,52 +153,58 @@ def _compare_points(base: LearningCurvePoint, other: LearningCurvePoint) -> Rema
     return Remark("ahead", AHEAD if abs(change) > sure else NO_DIFFERENCE, params)
 
 
-EARLY = N_("Both runs need at least {least} epochs before they can be compared; so far {n}.")
+EARLY = N_(
+    "Both runs need at least {least} epochs for a comparison, but one has only {n}. Train longer."
+)
 GAP_CLOSED = N_(
-    "Augmentation closed the gap between training and validation accuracy: {plain:.1f} points at"
-    " the end without it, {augmented:.1f} with it (the change is certain to ± {sure:.1f})."
+    "Augmentation narrowed the gap between training and validation accuracy. The final gap is "
+    "{plain:.1f} percentage points without it and {augmented:.1f} with it (change accurate to ± "
+    "{sure:.1f})."
 )
 GAP_WIDER = N_(
-    "With augmentation the gap between training and validation accuracy is wider: {plain:.1f}"
-    " points at the end without it, {augmented:.1f} with it (the change is certain to"
-    " ± {sure:.1f})."
+    "With augmentation, the gap between training and validation accuracy is wider. The final gap "
+    "is {plain:.1f} percentage points without it and {augmented:.1f} with it (change accurate to "
+    "± {sure:.1f})."
 )
 GAP = N_(
-    "The gap between training and validation accuracy at the end: {plain:.1f} points without"
-    " augmentation, {augmented:.1f} with it. Chance alone makes ± {sure:.1f}: no difference can be"
-    " told."
+    "The final gap between training and validation accuracy is {plain:.1f} percentage points "
+    "without augmentation and {augmented:.1f} with it. The difference is within chance (± "
+    "{sure:.1f})."
 )
 LEVEL = N_(
-    "Validation accuracy at the end: {plain:.1%} ± {plain_sure:.1f} points without augmentation,"
-    " {augmented:.1%} ± {augmented_sure:.1f} with it; {difference:+.1f} ± {sure:.1f}: no difference"
-    " can be told."
+    "Final validation accuracy is {plain:.1%} ± {plain_sure:.1f} points without augmentation and "
+    "{augmented:.1%} ± {augmented_sure:.1f} with it. The difference of {difference:+.1f} ± "
+    "{sure:.1f} points is within chance."
 )
 BETTER = N_(
-    "With augmentation validation accuracy is better at the end: {augmented:.1%} against"
-    " {plain:.1%}, {difference:+.1f} ± {sure:.1f} points."
+    "Final validation accuracy is better with augmentation: {augmented:.1%} compared with "
+    "{plain:.1%}, a difference of {difference:+.1f} ± {sure:.1f} percentage points."
 )
 WORSE = N_(
-    "With augmentation validation accuracy is worse at the end: {augmented:.1%} against"
-    " {plain:.1%}, {difference:+.1f} ± {sure:.1f} points."
+    "Final validation accuracy is worse with augmentation: {augmented:.1%} compared with "
+    "{plain:.1%}, a difference of {difference:+.1f} ± {sure:.1f} percentage points."
 )
 GROWN = N_(
-    "{model}, plain: from {small:,} to {large:,} photos validation accuracy went from {from:.1%} to"
-    " {to:.1%}, {change:+.1f} ± {sure:.1f} points."
+    "{model}, not augmented: from {small:,} to {large:,} photos, validation accuracy went from "
+    "{from:.1%} to {to:.1%} ({change:+.1f} ± {sure:.1f} percentage points)."
 )
 GROWN_AUGMENTED = N_(
-    "{model}, augmented: from {small:,} to {large:,} photos validation accuracy went from"
-    " {from:.1%} to {to:.1%}, {change:+.1f} ± {sure:.1f} points."
+    "{model}, augmented: from {small:,} to {large:,} photos, validation accuracy went from "
+    "{from:.1%} to {to:.1%} ({change:+.1f} ± {sure:.1f} percentage points)."
 )
 SAME = N_(
-    "{model}, plain: from {small:,} to {large:,} photos validation accuracy changed by"
-    " {change:+.1f} ± {sure:.1f} points: no difference can be told."
+    "{model}, not augmented: from {small:,} to {large:,} photos, validation accuracy changed by "
+    "{change:+.1f} ± {sure:.1f} percentage points. The difference is within chance."
 )
 SAME_AUGMENTED = N_(
-    "{model}, augmented: from {small:,} to {large:,} photos validation accuracy changed by"
-    " {change:+.1f} ± {sure:.1f} points: no difference can be told."
+    "{model}, augmented: from {small:,} to {large:,} photos, validation accuracy changed by "
+    "{change:+.1f} ± {sure:.1f} percentage points. The difference is within chance."
 )
-AHEAD = N_("{other} against {base} at {photos:,} photos: {change:+.1f} ± {sure:.1f} points.")
+AHEAD = N_(
+    "{other} compared with {base} at {photos:,} photos: {change:+.1f} ± {sure:.1f} percentage "
+    "points."
+)
 NO_DIFFERENCE = N_(
-    "{other} against {base} at {photos:,} photos: {change:+.1f} ± {sure:.1f} points, no difference"
-    " can be told."
+    "{other} compared with {base} at {photos:,} photos: {change:+.1f} ± {sure:.1f} percentage "
+    "points. The difference is within chance."
 )

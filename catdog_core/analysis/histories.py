@@ -99,8 +99,8 @@ def parse_history_csv(path: Path, data: bytes) -> list[EpochRow]:
 
 def _csv_error(path: Path, reason: object) -> RunError:
     return RunError(
-        "{file} could not be read as CSV: {reason}. Expected a run folder, or a history with a"
-        " row an epoch.",
+        "{file} couldn't be read as CSV: {reason}. Use a run folder or a history with one row per "
+        "epoch.",
         file=path,
         reason=reason,
     )
@@ -123,8 +123,8 @@ def validate_rows(
     missing = [name for name in _COLUMNS if name not in header]
     if missing:
         raise RunError(
-            "{file} lacks the columns {missing}. Expected {names}, as Keras's CSVLogger writes"
-            " them; found {found}.",
+            "{file} lacks the columns {missing} and has only {found}. Use the columns {names}, as "
+            "in Keras's CSVLogger.",
             file=path,
             missing=", ".join(missing),
             names=", ".join(_COLUMNS),

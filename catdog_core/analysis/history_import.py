@@ -50,7 +50,7 @@ def read_history(path: Path) -> list[EpochRow]:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise RunError(
-            "{file} could not be read: {reason}. Expected the history of a training.",
+            "{file} couldn't be read: {reason}. Choose a training history file.",
             file=path,
             reason=error.strerror or str(error),
         ) from error
@@ -62,7 +62,7 @@ def read_history(path: Path) -> list[EpochRow]:
         rows = histories.parse_history_csv(path, data)
     if not rows:
         raise RunError(
-            "{file} holds no epoch. Train for one epoch at least, then save the history again.",
+            "{file} has no epochs. Train for at least one epoch, then save the history again.",
             file=path,
         )
     return rows
@@ -72,15 +72,15 @@ def _check_not_pickle(path: Path, data: bytes) -> None:
     """Refuse what can run code, or hides it, with the line that writes JSON. Nothing is loaded."""
     if is_pickle(data):
         raise RunError(
-            "{file} is a pickle, which can run any program. Write the history as JSON instead:"
-            " {line}",
+            "{file} is a pickle, which can run any program. Save the history as JSON instead: "
+            "{line}",
             file=path,
             line=JSON_EXPORT_LINE,
         )
     if data.startswith(_ARCHIVE_MAGIC) and not _is_text(data):
         raise RunError(
-            "{file} is packed or binary, and the lab reads plain text only. Write the history as"
-            " JSON instead: {line}",
+            "{file} is compressed or binary, but the lab reads only plain text. Save the history "
+            "as JSON instead: {line}",
             file=path,
             line=JSON_EXPORT_LINE,
         )
@@ -121,8 +121,8 @@ def import_history(
     """
     if not 2 <= classes <= MAX_CLASSES or not 0 <= (validation_photos or 0) <= 10**9:
         raise RunError(
-            "{classes} classes and {photos} validation photos. Expected 2 to {most} classes, and"
-            " photos that can be counted.",
+            "You entered {classes} classes and {photos} validation photos. Enter 2 to {most} "
+            "classes and a number of photos from 0 to one billion.",
             classes=classes,
             photos=validation_photos or 0,
             most=MAX_CLASSES,
@@ -178,8 +178,8 @@ def _parse_json(path: Path, data: bytes) -> Any:
 
 def _history_error(path: Path, kind: str, reason: object) -> RunError:
     return RunError(
-        "{file} is no {kind} of a history: {reason}. Expected history.history, a dict with a list"
-        " a metric, and nothing else in it.",
+        "{file} isn't a valid {kind} history: {reason}. Save only history.history, a dict with "
+        "one list per metric.",
         file=path,
         kind=kind,
         reason=reason,
@@ -212,8 +212,8 @@ def _rows_from_columns(path: Path, history: Any) -> list[EpochRow]:
 def _check_limits(path: Path, epochs: int, columns: int) -> None:
     if epochs > MAX_EPOCHS or columns > histories.MAX_COLUMNS:
         raise RunError(
-            "{file} holds {epochs:,} epochs of {columns:,} numbers each. Keep at most {most:,}"
-            " epochs of {widest:,} numbers.",
+            "{file} has {epochs:,} epochs with {columns:,} numbers each. Keep at most {most:,} "
+            "epochs with {widest:,} numbers.",
             file=path,
             epochs=epochs,
             columns=columns,

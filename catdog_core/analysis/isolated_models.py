@@ -192,7 +192,7 @@ def _has_expected_shape(
 
 def _broke_off_error(name: str) -> ModelError:
     return ModelError(
-        "The process that asks {name} broke off. Ask again, or use another model.",
+        "The process running {name} stopped unexpectedly. Try again, or use another model.",
         name=truncate_for_display(name),
     )
 
@@ -242,7 +242,7 @@ def _acquire_process(model: IsolatedModel) -> _ModelProcess:
             left = until - time.monotonic()
             if left <= 0 or not _processes_changed.wait(left):
                 raise ModelError(
-                    "{name} is busy with other questions. Try again in a minute.",
+                    "{name} is busy with other predictions. Try again in a minute.",
                     name=truncate_for_display(model.name),
                 )
 

@@ -276,14 +276,17 @@ def compare_models(
     """
     if set(first.classes) != set(second.classes):
         raise ModelError(
-            "One model tells {first} apart, the other {second}. Expected the same classes.",
+            "One model knows {first}, and the other knows {second}. Choose two models with the "
+            "same classes.",
             first=", ".join(first.classes),
             second=", ".join(second.classes),
         )
     row_by_file = {file: row for row, file in enumerate(second.files)}
     rows = np.array([row for row, file in enumerate(first.files) if file in row_by_file], np.int64)
     if not len(rows):
-        raise ModelError("The two models were asked about no photo in common. Expected some.")
+        raise ModelError(
+            "The two models have no evaluated photos in common. Evaluate both on the same photos."
+        )
     others = np.array([row_by_file[first.files[row]] for row in rows])
     columns = [second.classes.index(name) for name in first.classes]
     turned = PredictionTable(

@@ -293,8 +293,8 @@ def _count_weights(
         if total > most:
             refused.append(
                 ModelError(
-                    "{name} declares {total:,} weights or more, but holds {held:,}. Expected a"
-                    " complete model file.",
+                    "{name} declares at least {total:,} weights but contains only {held:,}. Use a "
+                    "complete model file.",
                     name=truncate_for_display(name),
                     total=total,
                     held=max(most - _SPARE, 0),
@@ -377,8 +377,8 @@ def _run_trial_predictions(predictor: Any, name: str, opened: Callable[[], None]
     taken = _peak_memory() - before - _TENSORFLOW
     if taken > allowed.model_batch_bytes:
         raise ModelError(
-            "{name} takes {size:,} MB of memory to predict, more than the {limit:,} MB allowed."
-            " Use a smaller network or smaller photos.",
+            "{name} needs {size:,} MB of memory to predict, more than the {limit:,} MB allowed. "
+            "Use a smaller network or smaller photos.",
             name=truncate_for_display(name),
             size=taken // 1_000_000,
             limit=allowed.model_batch_bytes // 1_000_000,

@@ -10,9 +10,9 @@ from ..imaging.decode import Photo
 
 IMAGE_SIZE = 320
 TITLES = {
-    "grey": N_("plain grey"),
+    "grey": N_("plain gray"),
     "noise": N_("noise"),
-    "squares": N_("squares"),
+    "squares": N_("checkerboard"),
     "sunset": N_("a sunset"),
     "house": N_("a house"),
     "car": N_("a car"),

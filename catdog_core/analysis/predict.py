@@ -82,8 +82,8 @@ class Predictor:
         """
         if len(names) != len(self.classes) or len(set(names)) != len(names):
             raise ModelError(
-                "The model tells {count} classes apart. Expected {count} different names, received"
-                " {received}.",
+                "The model has {count} classes, but you entered {received}. Enter {count} "
+                "different names.",
                 count=len(self.classes),
                 received=len(set(names)),
             )
@@ -237,8 +237,8 @@ def build_predictor(name: str, model: Any, metadata: ModelMetadata) -> Predictor
     out = tuple(outputs[0].shape) if len(outputs) == 1 else ()
     if len(shape) != 4 or shape[3] != 3 or len(out) != 2 or out[1] is None:
         raise ModelError(
-            "{name} takes {inputs} and gives {outputs}. Expected a model from colour photos"
-            " (height, width, 3) to one probability or one a class.",
+            "{name} takes {inputs} and outputs {outputs}. Use a model that takes color photos "
+            "(height, width, 3) and outputs one probability, or one per class.",
             name=truncate_for_display(name),
             inputs=truncate_for_display(str([tuple(x.shape[1:]) for x in inputs])),
             outputs=truncate_for_display(str([tuple(x.shape[1:]) for x in outputs])),
@@ -246,8 +246,8 @@ def build_predictor(name: str, model: Any, metadata: ModelMetadata) -> Predictor
     height, width = shape[1] or shape[2] or _DEFAULT_SIZE, shape[2] or shape[1] or _DEFAULT_SIZE
     if height != width or height > _MAX_SIZE:
         raise ModelError(
-            "{name} takes photos of {width} × {height} px. Expected a square of at most {limit}"
-            " px.",
+            "{name} takes photos of {width} × {height} px. Use a model for square photos of at "
+            "most {limit} px.",
             name=truncate_for_display(name),
             width=width,
             height=height,
@@ -282,15 +282,15 @@ def build_predictor(name: str, model: Any, metadata: ModelMetadata) -> Predictor
 def _check_finite_weights(name: str, model: Any) -> None:
     if not all(np.isfinite(np.asarray(weight)).all() for weight in model.weights):
         raise ModelError(
-            "{name} holds weights that are no numbers (NaN or infinite). Its training diverged."
-            " Train it again with a lower learning rate.",
+            "{name} has weights that are NaN or infinite because its training diverged. Train it "
+            "again with a lower learning rate.",
             name=truncate_for_display(name),
         )
 
 
 _RAW_SCORES = N_(
-    "The model's last layer gives raw scores, no probabilities; they were turned into"
-    " probabilities by a sigmoid or softmax."
+    "The model's last layer outputs raw scores. The lab converts them to probabilities with a "
+    "sigmoid or softmax."
 )
 
 

@@ -36,12 +36,14 @@ MAX_ROWS = 2_000_000
 """Photos of a table, as many as a dataset may have at most."""
 _MAX_METADATA_BYTES = 500_000_000  # of what is told beside a table; it names the photos that failed
 _digests: FileCache[str] = FileCache(64)
-NOT_PREDICTED = N_("This model has not been asked about these photos yet.")
-OTHER_MODEL = N_("The model has learnt more since it was asked about these photos.")
-OTHER_PHOTOS = N_("The photos have changed since the model was asked about them.")
-MORE_PHOTOS = N_("Photos have come to this part since the model was asked about it.")
-DAMAGED = N_("The table of this model's answers is damaged. Ask the model again.")
-NEWER = N_("The table of this model's answers was written by a newer version. Ask the model again.")
+NOT_PREDICTED = N_("This model hasn't been evaluated on these photos yet.")
+OTHER_MODEL = N_("The model has trained more since it was evaluated on these photos.")
+OTHER_PHOTOS = N_("The photos have changed since the model was evaluated on them.")
+MORE_PHOTOS = N_("This split has new photos since the last evaluation.")
+DAMAGED = N_("This model's prediction table is damaged. Evaluate the model again.")
+NEWER = N_(
+    "This model's prediction table is from a newer version of the lab. Evaluate the model again."
+)
 
 
 @dataclass(frozen=True, eq=False)

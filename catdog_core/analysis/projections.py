@@ -101,7 +101,7 @@ def compute_layout_in_subprocess(
     def on_event(event: _LayoutEvent) -> None:
         nonlocal encoded
         if stopped():
-            raise CatDogError("The layout was stopped. Nothing of it is kept.")
+            raise CatDogError("The embedding map was stopped. Nothing was saved.")
         encoded = event.get("positions", encoded)
 
     request: _LayoutRequest = {

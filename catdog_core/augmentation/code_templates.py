@@ -461,14 +461,14 @@ _LIBRARIES = {
     "ImageDataGenerator": _Library(
         image_data_generator_code,
         N_(
-            "ImageDataGenerator, as in the class notes: part of Keras, deprecated, still met"
-            " everywhere."
+            "ImageDataGenerator, as in the course notes. It is part of Keras, deprecated, and "
+            "still common."
         ),
         lacks=(*NOT_IN_GENERATOR, *MIXES),
     ),
     "Keras layers": _Library(
         keras_layers_code,
-        N_("Layers for a model or a tf.data pipeline; what Keras has in the generator's place."),
+        N_("Layers for a model or a tf.data pipeline. They replace the generator in Keras."),
         nearly=(
             "shear_range",
             "channel_shift_range",
@@ -480,13 +480,13 @@ _LIBRARIES = {
     ),
     "albumentations": _Library(
         albumentations_code,
-        N_("A library of many changes to NumPy photos, for any framework."),
+        N_("A library of transforms for NumPy photos, for any framework."),
         lacks=MIXES,
         nearly=("zoom_range", "shear_range", "channel_shift_range", "hue_range", "erasing_area"),
     ),
     "CatDog Lab": _Library(
         catdog_lab_code,
-        N_("This project's own engine, which draws this page and feeds the training."),
+        N_("The lab's own engine. It draws this page and feeds training."),
     ),
 }
 LIBRARIES = tuple(_LIBRARIES)

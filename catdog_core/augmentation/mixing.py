@@ -121,8 +121,8 @@ def mix_batch(
     """
     if labels.ndim != 2 or len(labels) != len(images):
         raise SettingsError(
-            "Mixing photos mixes their labels. Expected labels of shape ({count}, classes),"
-            " received {received}. Turn class numbers into rows with a single 1.",
+            "Mixing photos mixes their labels, but these have shape {received} instead of "
+            "({count}, classes). Turn class numbers into rows with a single 1.",
             count=len(images),
             received=str(labels.shape),
         )

@@ -94,7 +94,7 @@ def sweep_setting(
     control = next((c for c in describe_fields(Augmentation) if c.name == name), None)
     if control is None or name not in list_sweepable_settings():
         raise SettingsError(
-            "There is no sweep of '{name}'. Expected one of: {names}.",
+            "You can't sweep '{name}'. Choose one of: {names}.",
             name=name[:60],
             names=", ".join(list_sweepable_settings()),
         )
@@ -118,7 +118,8 @@ def _sweep_mix(
 ) -> Iterator[SweepStep]:
     if other is None:
         raise SettingsError(
-            "A sweep of {name} mixes two photos. Expected another photo beside this one.", name=name
+            "A sweep of {name} mixes two photos, but there is only one. Add another photo.",
+            name=name,
         )
     height, width = image.shape[:2]
     for share in np.linspace(1.0, 0.0, count).tolist():

@@ -83,7 +83,7 @@ def save_preset(name: str, settings: Augmentation, replace: bool = False) -> Pre
     name = _validate_name(name)
     if name.lower() in PRESETS:
         raise SettingsError(
-            "'{name}' is a preset of the lab itself. Expected a name other than {names}.",
+            "'{name}' is a built-in preset. Choose a name other than {names}.",
             name=name,
             names=", ".join(PRESETS),
         )
@@ -91,8 +91,8 @@ def save_preset(name: str, settings: Augmentation, replace: bool = False) -> Pre
         known = find_preset(name)
         if known and not replace:
             raise SettingsError(
-                "There is a preset '{name}' already. Expected a new name. Choose another one, or"
-                " replace the preset.",
+                "A preset named '{name}' already exists. Choose another name, or replace the "
+                "preset.",
                 name=name,
             )
         preset = Preset(name, settings, known.id if known else _unused_id(files.slugify(name)))
@@ -148,7 +148,7 @@ def read_preset(path: Path) -> tuple[str, Augmentation]:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise SettingsError(
-            "{origin} cannot be read: {reason}. Expected a JSON file of augmentation settings.",
+            "{origin} can't be read: {reason}. Choose a JSON file of augmentation settings.",
             origin=files.truncate_for_display(path.name),
             reason=error.strerror or str(error),
         ) from error
@@ -179,7 +179,7 @@ def _parse_json(data: str | bytes, origin: str) -> Any:
         data = data.encode("utf-8", "surrogatepass")
     if len(data) > MAX_BYTES:
         raise SettingsError(
-            "{origin} is too large for a preset. Expected at most {limit} bytes.",
+            "{origin} is too large for a preset. Choose a file of at most {limit} bytes.",
             origin=origin,
             limit=MAX_BYTES,
         )
@@ -188,24 +188,24 @@ def _parse_json(data: str | bytes, origin: str) -> Any:
         too_deep = _is_nested_deeper(values, _DEPTH)
     except bounded_readers.BoundError as error:
         raise SettingsError(
-            "{origin} is no preset: {reason}. Expected an object of augmentation settings, such as"
-            " {example}.",
+            "{origin} isn't a preset: {reason}. Use an object of augmentation settings, such as "
+            "{example}.",
             origin=origin,
             reason=error,
             example=_EXAMPLE,
         ) from error
     except ValueError as error:  # also what is not UTF-8
         raise SettingsError(
-            "{origin} cannot be read as JSON. Expected an object of augmentation settings, such as"
-            " {example}. Correct the file, or choose a preset: {names}.",
+            "{origin} isn't valid JSON. Correct it to an object of augmentation settings such as "
+            "{example}, or choose a preset: {names}.",
             origin=origin,
             example=_EXAMPLE,
             names=", ".join(PRESETS),
         ) from error
     if too_deep:
         raise SettingsError(
-            "{origin} is nested too deeply for a preset. Expected an object of augmentation"
-            " settings, such as {example}.",
+            "{origin} is nested too deeply for a preset. Use an object of augmentation settings, "
+            "such as {example}.",
             origin=origin,
             example=_EXAMPLE,
         )
@@ -224,8 +224,8 @@ def _check_envelope(values: dict[str, Any], origin: str) -> None:
     kind, version = values.get("kind"), values.get("format")
     if kind != KIND:
         raise SettingsError(
-            "{origin} is no augmentation preset: its kind is {received}. Expected '{expected}', or"
-            " an object of settings alone, such as {example}.",
+            "{origin} isn't an augmentation preset, because its kind is {received}. Use the kind "
+            "'{expected}', or an object of settings alone, such as {example}.",
             origin=origin,
             received=repr(kind)[:60],
             expected=KIND,
@@ -233,15 +233,15 @@ def _check_envelope(values: dict[str, Any], origin: str) -> None:
         )
     if type(version) is not int or version < 1:  # True is an int too
         raise SettingsError(
-            "{origin}: format is {received}. Expected a whole number from 1 to {expected}.",
+            "{origin} has the format {received}. Use a whole number from 1 to {expected}.",
             origin=origin,
             received=repr(version)[:60],
             expected=FORMAT,
         )
     if version > FORMAT:
         raise SettingsError(
-            "{origin} was made by a newer program: it is of format {received}. Expected at most"
-            " {expected}. Update the lab.",
+            "{origin} has format {received} from a newer program, and this lab reads up to "
+            "{expected}. Update the lab.",
             origin=origin,
             received=str(version)[:60],
             expected=FORMAT,
@@ -249,7 +249,7 @@ def _check_envelope(values: dict[str, Any], origin: str) -> None:
     for field in values:
         if field not in _FIELDS:
             raise SettingsError(
-                "{origin}: there is no field '{name}' in a preset. Expected {names}.",
+                "{origin} has an unknown field '{name}'. Use only these fields: {names}.",
                 origin=origin,
                 name=files.truncate_for_display(field, 60),
                 names=", ".join(_FIELDS),
@@ -269,8 +269,8 @@ def _validate_name(name: object) -> str:
     normal = _normalize_name(name) if isinstance(name, str) else ""
     if not 0 < len(normal) <= MAX_NAME or not normal.isprintable():
         raise SettingsError(
-            "The preset's name is {received}. Expected 1 to {limit} characters, no control"
-            " characters among them.",
+            "The preset name {received} isn't valid. Use 1 to {limit} characters and no control "
+            "characters.",
             received=repr(name)[:80],
             limit=MAX_NAME,
         )
@@ -298,6 +298,6 @@ def _preset_path(preset_id: str) -> Path:
         if path.stem == preset_id:
             return path
     raise SettingsError(
-        "There is no saved preset '{id}'. It may have been deleted; choose another one.",
+        "There's no saved preset '{id}', maybe because it was deleted. Choose another one.",
         id=files.truncate_for_display(preset_id),
     )

@@ -48,7 +48,7 @@ def settings_from_query(query: Mapping[str, str]) -> tuple[Augmentation, list[Se
         except SettingsError as error:
             refused.append(
                 SettingsError(
-                    "{reason} The default, {default}, is used instead.",
+                    "{reason} The default, {default}, applies instead.",
                     reason=error,
                     default=_format_value(control.default),
                 )

@@ -31,178 +31,180 @@ _RULES: tuple[WarningRule, ...] = (
         "rotation_range",
         lambda s: s.rotation_range > 60,
         N_(
-            "Would you meet {classes} turned by {value:g}°? Gravity says where up is, and a model"
-            " may use that. Train once with 20° and once with {value:g}°, and compare the"
-            " validation accuracy."
+            "Will you ever see {classes} rotated by {value:g}°? Gravity shows which way is up, "
+            "and a model can use that. Train once with 20° and once with {value:g}°, then compare "
+            "the validation accuracy."
         ),
     ),
     (
         "width_shift_range",
         lambda s: s.width_shift_range > 0.4,
         N_(
-            "Moved by {value:g} of its width, is the animal still in the photo? Its label stays,"
-            " even when only a tail is left. Look for such variants here, then train once with 0.2"
-            " and once with {value:g}."
+            "After a shift of {value:g} of the width, is the animal still in the photo? The label "
+            "stays, even if only a tail is left. Look for such variants here, then train once "
+            "with 0.2 and once with {value:g}."
         ),
     ),
     (
         "height_shift_range",
         lambda s: s.height_shift_range > 0.4,
         N_(
-            "Moved by {value:g} of its height, is the head still in the photo? Its label stays,"
-            " even when only paws are left. Look for such variants here, then train once with 0.2"
-            " and once with {value:g}."
+            "After a shift of {value:g} of the height, is the head still in the photo? The label "
+            "stays, even if only paws are left. Look for such variants here, then train once with "
+            "0.2 and once with {value:g}."
         ),
     ),
     (
         "zoom_range",
         lambda s: s.zoom_range > 0.5,
         N_(
-            "Height and width are scaled each on its own: with {value:g}, would you still tell"
-            " {classes} apart by their shape, or see fur alone? Train once with 0.2 and once with"
-            " {value:g}, and compare the validation loss."
+            "Height and width are scaled separately. At {value:g}, can you still tell {classes} "
+            "apart by shape, or do you only see fur? Train once with 0.2 and once with {value:g}, "
+            "then compare the validation loss."
         ),
     ),
     (
         "shear_range",
         lambda s: s.shear_range > 35,
         N_(
-            "Which camera slants {classes} by {value:g}°? Train once with 15° and once with"
-            " {value:g}°, and compare the validation accuracy."
+            "Would a camera slant {classes} by {value:g}°? Train once with 15° and once with "
+            "{value:g}°, then compare the validation accuracy."
         ),
     ),
     (
         "vertical_flip",
         lambda s: s.vertical_flip,
         N_(
-            "Half the photos stand on their head: would you meet {classes} upside down? Train once"
-            " with and once without this flip, and compare the validation accuracy."
+            "This flip turns half the photos upside down. Will you ever see {classes} that way? "
+            "Train once with and once without this flip, then compare the validation accuracy."
         ),
     ),
     (
         "brightness_range",
         lambda s: s.brightness_range is not None and s.brightness_range[0] < 0.2,
         N_(
-            "A factor of {low:g} leaves next to nothing to see: could you name the animal in the"
-            " darkest variant? Train once from 0.6 up and once from {low:g} up, and compare the"
-            " training loss."
+            "A factor of {low:g} leaves almost nothing to see. Could you name the animal in the "
+            "darkest variant? Train once from 0.6 up and once from {low:g} up, then compare the "
+            "training loss."
         ),
     ),
     (
         "brightness_range",
         lambda s: s.brightness_range is not None and s.brightness_range[1] > 2,
         N_(
-            "A factor of {high:g} turns light fur into plain white, and what is white has lost its"
-            " detail. Train once up to 1.5 and once up to {high:g}, and ask the model about"
-            " overexposed photos."
+            "A factor of {high:g} turns light fur pure white, and its detail is lost. Train once "
+            "up to 1.5 and once up to {high:g}, then test both models on overexposed photos."
         ),
     ),
     (
         "contrast_range",
         lambda s: s.contrast_range is not None and s.contrast_range[0] < 0.2,
         N_(
-            "A factor of {low:g} is fog: could you name the animal in the palest variant? Train"
-            " once from 0.6 up and once from {low:g} up, and compare the training loss."
+            "A factor of {low:g} looks like fog. Could you name the animal in the palest variant? "
+            "Train once from 0.6 up and once from {low:g} up, then compare the training loss."
         ),
     ),
     (
         "contrast_range",
         lambda s: s.contrast_range is not None and s.contrast_range[1] > 2,
         N_(
-            "A factor of {high:g} leaves little between black and white. Would your camera? Train"
-            " once up to 1.5 and once up to {high:g}, and compare the validation loss."
+            "A factor of {high:g} leaves little between black and white. Would your camera take "
+            "such photos? Train once up to 1.5 and once up to {high:g}, then compare the "
+            "validation loss."
         ),
     ),
     (
         "saturation_range",
         lambda s: s.saturation_range is not None and s.saturation_range[0] < 0.2,
         N_(
-            "Near grey at a factor of {low:g}: does colour help to tell {classes} apart? Train once"
-            " with 1 to 1, once with 0 to 0, and compare: the difference is what colour is worth."
+            "At a factor of {low:g}, photos are nearly gray. Does color help tell {classes} "
+            "apart? Train once with 1 to 1 and once with 0 to 0, then compare. The difference is "
+            "what color is worth."
         ),
     ),
     (
         "saturation_range",
         lambda s: s.saturation_range is not None and s.saturation_range[1] > 2,
         N_(
-            "A factor of {high:g} gives colours no fur has. Train once up to 1.4 and once up to"
-            " {high:g}, and compare the validation loss."
+            "A factor of {high:g} gives colors that no fur has. Train once up to 1.4 and once up "
+            "to {high:g}, then compare the validation loss."
         ),
     ),
     (
         "channel_shift_range",
         lambda s: s.channel_shift_range > 80,
         N_(
-            "Shifted by {value:g} of 255, many values end at black or white: is the face still"
-            " there? Train once with 30 and once with {value:g}, and compare the validation loss."
+            "A shift of {value:g} out of 255 turns many values black or white. Is the face still "
+            "there? Train once with 30 and once with {value:g}, then compare the validation loss."
         ),
     ),
     (
         "hue_range",
         lambda s: s.hue_range > 40,
         N_(
-            "Turned by {value:g}°, ginger becomes green: did you ever meet such {classes}? Train"
-            " once with 15° and once with {value:g}°; if nothing changes, colour did not matter."
+            "A hue shift of {value:g}° turns ginger green. Have you ever seen such {classes}? "
+            "Train once with 15° and once with {value:g}°. If nothing changes, color didn't "
+            "matter."
         ),
     ),
     (
         "fill_mode",
         lambda s: s.fill_mode == "wrap" and _shows_borders(s),
         N_(
-            "What leaves the photo on one side comes back on the other: is a second tail at the"
-            " edge part of {classes}? Train once with 'wrap' and once with 'reflect', and compare"
-            " the validation accuracy."
+            "Parts that leave the photo on one side come back on the other. Is a second tail at "
+            "the edge part of {classes}? Train once with 'wrap' and once with 'reflect', then "
+            "compare the validation accuracy."
         ),
     ),
     (
         "blur_range",
         lambda s: s.blur_range > 2.5,
         N_(
-            "Blurred by {value:g} px, fur and whiskers are gone at 150 px. Are the photos you"
-            " will ask about so blurred? Train once with 1 and once with {value:g}, and ask both"
-            " models about sharp photos."
+            "A blur of {value:g} px removes fur and whiskers at 150 px. Will your photos be that "
+            "blurred? Train once with 1 and once with {value:g}, then test both models on sharp "
+            "photos."
         ),
     ),
     (
         "noise_range",
         lambda s: s.noise_range > 40,
         N_(
-            "Noise of {value:g} hides fine detail: does your camera make so much? Train once with"
-            " 10 and once with {value:g}, and compare the validation loss, whose photos have none."
+            "Noise of {value:g} hides fine detail. Is your camera that noisy? Train once with 10 "
+            "and once with {value:g}, then compare the validation loss. Validation photos get no "
+            "noise."
         ),
     ),
     (
         "erasing_area",
         lambda s: s.erasing_area > 0.5 and s.erasing_probability > 0,
         N_(
-            "Up to {value:g} of the photo is painted over: can the animal be hidden whole while"
-            " its label stays? Train once with 0.3 and once with {value:g}, and compare the"
-            " training loss."
+            "Up to {value:g} of the photo is painted over. Can that hide the animal completely "
+            "while its label stays? Train once with 0.3 and once with {value:g}, then compare the "
+            "training loss."
         ),
     ),
     (
         "erasing_probability",
         lambda s: s.erasing_probability > 0.8,
         N_(
-            "Nearly no photo stays whole, but those to be predicted are whole. Train once with 0.5"
-            " and once with {value:g}, and compare the validation accuracy."
+            "Nearly every photo has a part erased, but the photos to predict don't. Train once "
+            "with 0.5 and once with {value:g}, then compare the validation accuracy."
         ),
     ),
     (
         "mixup_alpha",
         lambda s: s.mixup_alpha > 1,
         N_(
-            "With α above 1 most photos are half one animal, half another: what should a model"
-            " call them? Train once with 0.2 and once with {value:g}, and see whether it is still"
-            " ever sure."
+            "With α above 1, most photos are half one animal, half another. What should a model "
+            "predict? Train once with 0.2 and once with {value:g}. Is the model ever sure?"
         ),
     ),
     (
         "cutmix_alpha",
         lambda s: s.cutmix_alpha > 1,
         N_(
-            "With α above 1 few photos keep most of their animal. Train once with 0.5 and once"
-            " with {value:g}, and see whether the model is still ever sure."
+            "With α above 1, few photos keep most of their animal. Train once with 0.5 and once "
+            "with {value:g}. Is the model ever sure?"
         ),
     ),
 )

@@ -161,15 +161,15 @@ def _read_access_file(path: Path, more: str) -> Access:
         first = error.errors()[0]
         if first["loc"] and first["loc"][0] in overrides:
             raise SettingsError(
-                "The environment variable {name} sets '{field}' wrongly: {reason}. Correct it or"
-                " unset it, then start the lab again.",
+                "The environment variable {name} has a wrong '{field}': {reason}. Correct it or "
+                "unset it, then restart the lab.",
                 name=OVERRIDES,
                 field=".".join(map(str, first["loc"])),
                 reason=first["msg"],
             ) from error
         raise SettingsError(
-            "{origin}: '{name}' is wrong: {reason}. Expected some of {names}. Mend the file, or"
-            " delete it to have the lab for yourself.",
+            "{origin} has a wrong '{name}': {reason}. Correct it (settings: {names}), or delete "
+            "the file to use the lab alone.",
             origin=FILE,
             name=".".join(map(str, first["loc"])) or "all of it",
             reason=first["msg"],
@@ -184,8 +184,8 @@ def _read_overrides(text: str) -> dict[str, Any]:
         value = None
     if not isinstance(value, dict):
         raise SettingsError(
-            "The environment variable {name} holds no JSON object. Correct it or unset it, then"
-            " start the lab again.",
+            "The environment variable {name} isn't a JSON object. Correct it or unset it, then "
+            "restart the lab.",
             name=OVERRIDES,
         )
     return value
@@ -228,20 +228,20 @@ def check_permission(action: Action, owner: str | None = None) -> None:
         return
     if current_visitor().role == "audience":
         raise AccessError(
-            "You are here as the audience: you may look, move sliders and ask models, but not"
-            " start, change or delete anything. Give the class code, or sign in, to do more."
+            "View only: you can look, move sliders and use models, but not start, change or "
+            "delete anything. To do more, enter the class code or sign in."
         )
     if owner == "":
         raise AccessError(
-            "This run belongs to the teacher. You may stop, change and delete your own ones."
+            "This run belongs to the teacher. You can only stop, change and delete your own runs."
         )
     if owner is not None:
         raise AccessError(
-            "This run belongs to {owner}. You may stop, change and delete your own ones. Ask the"
-            " teacher.",
+            "This run belongs to {owner}. You can only stop, change and delete your own runs, so "
+            "ask your teacher.",
             owner=owner,
         )
-    raise AccessError("Only a teacher may do this.")
+    raise AccessError("Only a teacher can do this.")
 
 
 def check_quota(listing: Callable[[], Iterable[HasOwner]], more: int = 0) -> None:
@@ -262,30 +262,29 @@ def check_quota(listing: Callable[[], Iterable[HasOwner]], more: int = 0) -> Non
     waiting = sum(run.is_active for run in own_runs)
     if waiting >= limits.waiting_each:
         raise AccessError(
-            "{n} of your runs train or wait already. Expected at most {most} at once. Wait until"
-            " one ends, or stop it.",
+            "{n} of your runs are training or waiting, and the limit is {most}. Wait until one "
+            "finishes, or stop one.",
             n=waiting,
             most=limits.waiting_each,
         )
     if len(own_runs) >= limits.runs_each:
         raise AccessError(
-            "You have {n} runs already. Expected at most {most} each. Delete one you need no more.",
+            "You have {n} of {most} runs. Delete one you no longer need.",
             n=len(own_runs),
             most=limits.runs_each,
         )
     taken = sum(files.disk_usage(run.folder) for run in own_runs) / 1e6
     if more and taken + more / 1e6 > limits.megabytes_each:
         raise AccessError(
-            "This run takes {more:,.0f} MB, and your runs take {n:,.0f} of {most:,} MB. Delete one"
-            " you don't need, then try again.",
+            "This run takes {more:,.0f} MB, and your runs use {n:,.0f} of {most:,} MB. Delete one "
+            "you no longer need, then try again.",
             more=more / 1e6,
             n=taken,
             most=limits.megabytes_each,
         )
     if taken >= limits.megabytes_each:
         raise AccessError(
-            "Your runs take {n:,.0f} MB. Expected at most {most:,} MB each. Delete one you need no"
-            " more.",
+            "Your runs use {n:,.0f} of {most:,} MB. Delete one you no longer need.",
             n=taken,
             most=limits.megabytes_each,
         )
@@ -311,8 +310,8 @@ def hash_code(code: str) -> str:
     """
     if is_blank(code) or len(code) > _LONGEST_CODE or not code.isprintable():
         raise SettingsError(
-            "A code is blank or has characters nobody can type. Choose one of up to {most} letters"
-            " and digits.",
+            "The code is blank or has characters nobody can type. Choose up to {most} letters and "
+            "digits.",
             most=_LONGEST_CODE,
         )
     salt = secrets.token_bytes(16)
@@ -332,7 +331,7 @@ def check_codes(teacher: str, student: str) -> None:
     """
     if _normalize_code(teacher) == _normalize_code(student):
         raise SettingsError(
-            "The teacher's code and the class code are the same. Choose two different ones."
+            "The teacher code and the class code are the same. Choose two different codes."
         )
 
 
@@ -357,7 +356,7 @@ def role_by_code(code: str) -> Role | None:
     ]
     if len(roles) > 1:
         raise SettingsError(
-            "The teacher's code and the class code are the same. Choose two different ones."
+            "The teacher code and the class code are the same. Choose two different codes."
         )
     return roles[0] if roles else None
 
@@ -388,17 +387,19 @@ def verified_address(claims: Mapping[str, Any], now: float | None = None) -> str
     address = claims.get("email")
     if not isinstance(address, str) or _split_address(address) is None:
         raise AccessError(
-            "Your sign-in names no e-mail address the lab can use, so it gives you no role. Ask the"
-            " teacher for the class code."
+            "Your sign-in has no email address the lab can use, so you have no role. Ask your "
+            "teacher for the class code."
         )
     trusted = "email_verified" not in claims and load_access_settings().trust_unverified_addresses
     if claims.get("email_verified") is not True and not trusted:
         raise AccessError(
-            "Your identity provider doesn't say that it verified your e-mail address, so it gives"
-            " you no role. Ask the teacher for the class code."
+            "Your identity provider doesn't confirm your email address, so you have no role. Ask "
+            "your teacher for the class code."
         )
     if "iat" in claims and not _is_recent(claims["iat"], time.time() if now is None else now):
-        raise AccessError("Your sign-in is too old to give you a role. Sign out, then sign in.")
+        raise AccessError(
+            "Your sign-in has expired, so you have no role. Sign out, then sign in again."
+        )
     return address
 
 

@@ -161,7 +161,7 @@ def parse_settings(model: type[S], values: Any, origin: str = "the settings") ->
     """
     if not isinstance(values, dict):
         raise SettingsError(
-            "{origin}: expected an object of settings by name, received {received}.",
+            "{origin}: received {received}. Use an object of settings by name.",
             origin=origin,
             received=type(values).__name__,
         )
@@ -209,13 +209,13 @@ def _explain_validation_error(
         )
     if name not in known:
         return SettingsError(
-            "{origin}: there is no setting '{name}'. Expected one of: {names}.",
+            "{origin}: there's no setting '{name}'. Use one of: {names}.",
             origin=origin,
             name=name[:60],
             names=", ".join(known or model.model_fields),
         )
     return SettingsError(
-        "{origin}: {name} is {received}. Expected {accepted}.",
+        "{origin}: {name} is {received}. Use {accepted}.",
         origin=origin,
         name=name,
         received=repr(problem["input"])[:60],

@@ -74,7 +74,7 @@ def resolve_workspace() -> Path:
     if named is None:
         return PROJECT / "workspace"
     if not named.strip():
-        raise SettingsError("CATDOG_WORKSPACE is empty. Name a folder in it, or unset it.")
+        raise SettingsError("CATDOG_WORKSPACE is empty. Set it to a folder, or unset it.")
     try:
         folder = Path(named).expanduser().absolute()
         fault = _explain_unusable_folder(folder)
@@ -84,8 +84,8 @@ def resolve_workspace() -> Path:
         folder, fault = Path(named), str(getattr(error, "strerror", None) or error).rstrip(".")
     if fault:
         raise SettingsError(
-            "CATDOG_WORKSPACE is {path}, which can't be the workspace: {reason}. Name a folder you"
-            " can write to, or unset it.",
+            "CATDOG_WORKSPACE is {path}, which can't be the workspace: {reason}. Set it to a "
+            "folder you can write to, or unset it.",
             path=truncate_for_display(str(folder), 200),
             reason=fault,
         )
@@ -261,8 +261,8 @@ def wrap_os_errors(path: Path) -> Iterator[None]:
 def write_error(path: Path | str, error: OSError) -> CatDogError:
     """Return the error that says why `path` could not be written, or moved, and what to do."""
     return CatDogError(
-        "{path} could not be written: {reason}. Earlier files are intact. Free some disk space"
-        " or choose a folder you may write to, then try again.",
+        "{path} couldn't be written, but earlier files are intact: {reason}. Free some disk space "
+        "or choose a folder you can write to, then try again.",
         path=path,
         reason=_reason(error),
     )
@@ -304,22 +304,22 @@ def read_json(path: Path, newest_format: int | None = None, max_bytes: int | Non
             content = bounded_readers.read_bounded_json(Path(path), max_bytes)
     except bounded_readers.BoundError as error:
         raise CatDogError(
-            "{path} asks for too much work: {reason}. Restore it from a copy, or delete it.",
+            "{path} takes too much work to read: {reason}. Restore it from a copy, or delete it.",
             path=path,
             reason=error,
         ) from error
     except FileNotFoundError as error:
-        raise CatDogError("{path} does not exist.", path=path) from error
+        raise CatDogError("{path} doesn't exist.", path=path) from error
     except SpecialFileError as error:
         raise CatDogError(
-            "{path} could not be read: {reason}. Choose an ordinary file.",
+            "{path} couldn't be read: {reason}. Choose a regular file.",
             path=path,
             reason=error.strerror,
         ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise CatDogError(
-            "{path} is damaged: expected JSON. Restore it from a copy, or delete the folder it"
-            " belongs to.",
+            "{path} is damaged and isn't valid JSON. Restore it from a copy, or delete the folder "
+            "it belongs to.",
             path=path,
         ) from error
     if newest_format is not None:
@@ -341,8 +341,8 @@ def check_format_version(path: Path, content: Any, newest_format: int) -> None:
     version = content.get("format") if isinstance(content, dict) else None
     if isinstance(version, int) and version > newest_format:
         raise CatDogError(
-            "{path} was made by a newer program: its format is {received}, and this one knows"
-            " formats up to {known}. Update the lab.",
+            "{path} was made by a newer lab: its format is {received}, and this lab reads formats "
+            "up to {known}. Update the lab.",
             path=path,
             received=version,
             known=newest_format,

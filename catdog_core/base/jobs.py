@@ -20,8 +20,7 @@ log = logging.getLogger("catdog")
 
 JobStatus = Literal["running", "done", "failed", "stopped"]
 _FAILED = N_(
-    "Something went wrong inside the lab, and was written to the server's log. Try again; nothing"
-    " that was there before is lost."
+    "Something went wrong in the lab (see the server's log). Nothing you had is lost, so try again."
 )
 
 

@@ -107,7 +107,7 @@ def get_trash_entry(key: str) -> TrashEntry:
         path = trash_folder() / key / _ENTRY
         files.check_format_version(path, files.read_json_object(path), FORMAT)
     raise CatDogError(
-        "There is no '{id}' in the trash. Expected the id of an entry; 'trash list' lists them.",
+        "There's no '{id}' in the trash. Choose an id that 'trash list' shows.",
         id=files.truncate_for_display(key),
     )
 
@@ -131,8 +131,8 @@ def restore_from_trash(key: str) -> TrashEntry:
     for target in targets:
         if target.exists():
             raise CatDogError(
-                "'{name}' cannot be restored: there is a {kind} at {path} already. Delete that one"
-                " first, then restore this.",
+                "'{name}' can't be restored: {path} already exists ({kind}). Delete it first, "
+                "then try again.",
                 name=entry.name,
                 kind=entry.kind,
                 path=target,
@@ -159,8 +159,8 @@ def empty_trash() -> int:
         files.remove_if_exists(path)
         if path.exists():
             raise CatDogError(
-                "{path} could not be removed from the trash. Check that it may be written and that"
-                " no other program has it open, then try again.",
+                "{path} couldn't be deleted from the trash. Check that you can write to it and "
+                "that no other program has it open, then try again.",
                 path=path,
             )
         freed += taken
@@ -223,7 +223,7 @@ def _refuse_taken_preset_name(entry: TrashEntry) -> None:
     for path in sorted(entry.home.glob("*.json")):
         if files.read_json_object(path).get("name") == entry.name:
             raise CatDogError(
-                "There is a preset '{name}' already. Delete that one, or save it under another"
-                " name, then restore this.",
+                "A preset named '{name}' already exists. Delete it or save it under another name, "
+                "then restore this one.",
                 name=entry.name,
             )

@@ -72,7 +72,7 @@ def import_dataset(
         return _import_records(path, preview_only)
     if not path.is_file():
         raise DatasetError(
-            "{file} is not there, or is no file. Expected a zip or tar of photos. Check its name.",
+            "{file} doesn't exist or isn't a file. Check the name of the zip or tar of photos.",
             file=path,
         )
     _print_preview(archives.inspect_archive(path, path.name))

@@ -85,8 +85,8 @@ def sweep(
     if resume:
         if folder is not None or grid is not None or flags:
             raise SettingsError(
-                "--resume goes on with a sweep as it was made. Expected no DIR, no --grid and no"
-                " settings with it."
+                "--resume continues a sweep with its original settings. Leave out DIR, --grid and "
+                "any settings."
             )
         drive_group(resume, address, at_once=at_once, tries=tries, as_json=as_json)
         return
@@ -170,8 +170,8 @@ def small_data(
     augmentations = {"plain": [None], "augmented": [changes], "both": [None, changes]}
     if variants not in augmentations or budget not in ("steps", "epochs"):
         raise SettingsError(
-            "The flags: --variants is {variants}, --budget is {budget}. Expected plain, augmented"
-            " or both; steps or epochs.",
+            "--variants is {variants} and --budget is {budget}. Use plain, augmented or both for "
+            "--variants, and steps or epochs for --budget.",
             variants=variants,
             budget=budget,
         )
@@ -179,7 +179,7 @@ def small_data(
         chosen = [int(part) for part in sizes.split(",") if part.strip()]
     except ValueError as error:
         raise SettingsError(
-            "The flags: --sizes is '{text}'. Expected whole numbers with commas, such as 100,250.",
+            "--sizes is '{text}'. Use whole numbers separated by commas, such as 100,250.",
             text=sizes[:60],
         ) from error
     names = [model.strip() for model in models.split(",") if model.strip()]
@@ -363,8 +363,8 @@ def _print_group_result(group: Group, as_json: bool) -> None:
         )
     if group.status in ("failed", "lost"):
         raise ClusterError(
-            "The driver of sweep '{key}' has ended without a word; {log} may tell why. 'sweep"
-            " --resume {key}' goes on with it.",
+            "The driver of sweep '{key}' ended without a message. See {log} for the cause, then "
+            "run 'sweep --resume {key}' to continue.",
             key=group.id,
             log=group.folder / "log.txt",
         )

@@ -43,7 +43,7 @@ def evaluate(
     """Accuracy, loss and confusion counts of a model on a dataset."""
     if split not in (None, "train", "validation", "test"):
         raise SettingsError(
-            "There is no split '{split}'. Expected train, validation or test.", split=split
+            "There's no split '{split}'. Choose train, validation or test.", split=split
         )
     inputs = [output_files.get_model_input(model), folder if isinstance(folder, Path) else None]
     csv = output_files.resolve_output(csv, "table", inputs, force) if csv else None
@@ -89,7 +89,7 @@ def predict(
     for photo in photos:
         if not photo.is_file():
             raise PhotoError(
-                "{file} is not there, or is no file. Expected a photo. Check its name.", file=photo
+                "{file} doesn't exist or isn't a file. Check the name of the photo.", file=photo
             )
     inputs = [output_files.get_model_input(model), *photos]
     csv = output_files.resolve_output(csv, "table", inputs, force) if csv else None
@@ -142,7 +142,7 @@ def read_photo_argument(path: Path) -> bytes:
             return file.read(limits.current_limits().photo_bytes + 1)
     except OSError as error:
         raise PhotoError(
-            "{file} could not be read: {reason}. Expected a photo.",
+            "{file} couldn't be read: {reason}. Choose another photo.",
             file=path,
             reason=error.strerror or str(error),
         ) from error

@@ -136,8 +136,7 @@ def load_network(name: str) -> Network:
         return NETWORKS[name]
     if not Path(name).is_file():
         raise SettingsError(
-            "There is no network '{name}'. Expected one of {names}, or a JSON file of network"
-            " settings.",
+            "There's no network '{name}'. Use one of {names}, or a JSON file of network settings.",
             name=name,
             names=", ".join(NETWORKS),
         )
@@ -171,8 +170,8 @@ def resolve_augmentation(name: str | None, model: str = "notes") -> Augmentation
     path = Path(name)
     if not path.is_file():
         raise SettingsError(
-            "There is no augmentation '{name}'. Expected one of {names}, or a JSON file of"
-            " augmentation settings.",
+            "There's no augmentation '{name}'. Use one of {names}, or a JSON file of augmentation "
+            "settings.",
             name=name,
             names=", ".join(
                 [*sorted(PRESETS), *(preset.name for preset in presets.list_presets())]

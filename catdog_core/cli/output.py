@@ -61,13 +61,13 @@ def confirm(question: str, flag: str) -> None:
     """
     if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty():
         raise CatDogError(
-            "There is no terminal to ask on, so nothing was done. Add {flag} to go on without"
-            " a question.",
+            "Nothing was done, because there's no terminal to ask on. Add {flag} to continue "
+            "without a question.",
             flag=flag,
         )
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise CatDogError("Nothing was done. Answer y to go on, or add {flag}.", flag=flag)
+        raise CatDogError("Nothing was done. Answer y to continue, or add {flag}.", flag=flag)
 
 
 def print_json(value: dict[str, Any]) -> None:

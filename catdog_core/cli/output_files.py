@@ -36,7 +36,7 @@ _SIGNATURES: tuple[tuple[bytes, OutputKind], ...] = (
     (b"\x89HDF\r\n\x1a\n", "hdf5"),
 )
 _KIND_NAMES: dict[OutputKind, str] = {
-    "picture": N_("a picture"),
+    "picture": N_("an image"),
     "pdf": N_("a PDF"),
     "svg": N_("an SVG drawing"),
     "table": N_("a table"),
@@ -47,12 +47,12 @@ _KIND_NAMES: dict[OutputKind, str] = {
     "hdf5": N_("an HDF5 file"),
     "litert": N_("a LiteRT model"),
     "onnx": N_("an ONNX model"),
-    "bundle": N_("a run's bundle"),
-    "model-zip": N_("a zip of a model"),
-    "zip": N_("a zip"),
+    "bundle": N_("a run bundle"),
+    "model-zip": N_("a zipped model"),
+    "zip": N_("a zip file"),
     "json": N_("a JSON file"),
-    "text": N_("a text"),
-    "data": N_("data of another kind"),
+    "text": N_("a text file"),
+    "data": N_("other data"),
     "folder": N_("a folder"),
 }
 _TEXT_KINDS: frozenset[OutputKind] = frozenset(
@@ -96,19 +96,18 @@ def resolve_output(
         return path
     if path.is_dir():
         raise CatDogError(
-            "{path} is a folder. Choose the name of a file for the output.", path=_format_path(out)
+            "{path} is a folder. Choose a file name for the output.", path=_format_path(out)
         )
     if not path.is_file():
         raise CatDogError(
-            "{path} is a device or pipe, so it's not replaced. Choose the name of a file for the"
-            " output.",
+            "{path} is a device or pipe, so it's not replaced. Choose a file name for the output.",
             path=_format_path(out),
         )
     existing_kind = _find_conflicting_kind(path, kind)
     if existing_kind is not None and not force:
         raise CatDogError(
-            "{path} holds {found}, and the output is {wanted}. Choose another name, or add"
-            " --force to replace it.",
+            "{path} already holds {found}, but the output is {wanted}. Choose another name, or "
+            "add --force to replace it.",
             path=_format_path(out),
             found=CatDogError(_KIND_NAMES[existing_kind]),
             wanted=CatDogError(_KIND_NAMES[kind]),
@@ -140,7 +139,7 @@ def _follow_link(out: Path) -> Path:
         return out.resolve() if out.is_symlink() else out
     except (OSError, RuntimeError) as error:  # a loop of links
         raise CatDogError(
-            "{path} can't be followed as a link. Choose another name.", path=_format_path(out)
+            "{path} is a link that can't be followed. Choose another name.", path=_format_path(out)
         ) from error
 
 

@@ -72,7 +72,7 @@ def pack(
             packed = tfrecord.pack_dataset(dataset, out, size, progress)
     except KeyboardInterrupt:
         raise DatasetError(
-            "Interrupted. The same command goes on from the shards that are whole."
+            "Interrupted. Run the same command to continue after the finished shards."
         ) from None
     for file, error in packed.unreadable:
         print(f"Left out {truncate_for_display(file, 200)}: {error}", file=sys.stderr)

@@ -60,7 +60,7 @@ app = typer.Typer(
 
 _INTERRUPTED = 130
 """What Typer returns for a KeyboardInterrupt."""
-_NO_TERMINAL = N_("There is no terminal to ask on. Give the answer with a flag, as --help tells.")
+_NO_TERMINAL = N_("There's no terminal to ask on. Give the answer with a flag (see --help).")
 
 RunFolder = Annotated[str, typer.Argument(metavar="RUN_DIR", help="A run's folder or id.")]
 
@@ -118,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _print_queued() -> None:
-    words = N_("Another model is being checked. This one is next…")
+    words = N_("Checking another model. This one is next…")
     print(report_language.get_current_translator()(words), file=sys.stderr)
 
 
@@ -271,7 +271,7 @@ def plot(
     loaded_run = runs.load_run(run)
     if not loaded_run.epochs:
         raise RunError(
-            "Run '{name}' has no whole epoch yet. Expected at least one to draw. Train it first.",
+            "Run '{name}' has no finished epoch to plot. Train it first.",
             name=loaded_run.name or loaded_run.id,
         )
     target = output_files.resolve_output(

@@ -7,7 +7,7 @@ from ..data import url_import
 
 _WORKERS = N_("Training on several workers was removed. Use a sweep to use several machines.")
 _TASKS = N_("Checking and packing on Ray were removed. Leave the flag out to use two threads.")
-_AT_ONCE = N_("Reading photos at a URL was removed, and --at-once with it. Leave the flag out.")
+_AT_ONCE = N_("Reading photos at a URL was removed, including --at-once. Leave the flag out.")
 
 FLAGS = {
     ("train", "--workers"): _WORKERS,
@@ -22,8 +22,8 @@ FLAGS = {
 """By command and flag."""
 COMMANDS: dict[str, str] = {
     "cluster": N_(
-        "The lab's own cluster was removed. Use 'ray start --head', then --address auto"
-        " (docs/cluster.md)."
+        "The lab's own cluster was removed. Run 'ray start --head', then use --address auto "
+        "(docs/cluster.md)."
     ),
 }
 """By the first word behind the program's name."""
@@ -35,9 +35,9 @@ FORMATS = {
     "report-pdf": N_("The PDF report was removed. Export report, then print it from a browser."),
 }
 """By the name of an export format."""
-URL = N_("A URL is only imported now. Run 'import URL', then use the folder that it prints.")
+URL = N_("You can only import a URL now. Run 'import URL', then use the folder it prints.")
 """For a URL in the place of a folder."""
-OUT_URL = N_("Shards are written to a folder only. Name a folder, then copy it to the URL.")
+OUT_URL = N_("Shards can only be written to a folder. Choose a folder, then copy it to the URL.")
 """For a URL in the place of the folder that shards are written to."""
 
 

@@ -61,8 +61,8 @@ def serve(
         for flag, value in class_options.items():
             if value is not None:
                 raise SettingsError(
-                    "{flag} is for a class, and this lab is for you alone. Add --lan, or leave"
-                    " {flag} out.",
+                    "{flag} is for a shared lab, and this one is for you alone. Add --lan, or "
+                    "leave {flag} out.",
                     flag=flag,
                 )
         return _run_streamlit(build_streamlit_options(LOOPBACK, port, ["localhost"]), environment)
@@ -114,8 +114,8 @@ def parse_listen_address(text: str) -> str:
         parsed = ipaddress.ip_address(bare)
     except ValueError:
         raise SettingsError(
-            "'{address}' is no IP address. Name one of this machine, such as 192.168.1.20, or leave"
-            " --address out.",
+            "'{address}' isn't an IP address. Use one of this machine's, such as 192.168.1.20, or "
+            "leave out --address.",
             address=files.truncate_for_display(text),
         ) from None
     parsed = getattr(parsed, "ipv4_mapped", None) or parsed
@@ -124,8 +124,8 @@ def parse_listen_address(text: str) -> str:
     )
     if several or getattr(parsed, "scope_id", None):
         raise SettingsError(
-            "{address} is not the address of one machine in a network. Name a single one, or leave"
-            " --address out.",
+            "{address} isn't the address of a single machine. Use one that is, or leave out "
+            "--address.",
             address=files.truncate_for_display(text),
         )
     return str(parsed)
@@ -144,8 +144,7 @@ def parse_host_name(text: str) -> str:
         name = ""
     if not _HOST_PATTERN.fullmatch(name) or len(name) > 253:
         raise SettingsError(
-            "'{name}' is no host name. Name one such as lab.local, without http:// and without a"
-            " port.",
+            "'{name}' isn't a host name. Use one such as lab.local, without http:// or a port.",
             name=files.truncate_for_display(text),
         )
     return name
@@ -173,8 +172,8 @@ def check_port_free(address: str, port: int, typed: bool = True) -> None:
         where = {"address": address, "port": port}
         if error.errno == errno.EADDRINUSE:
             raise SettingsError(
-                "Port {port} of {address} is in use. Choose another one with --port, or end the"
-                " program that uses it.",
+                "Port {port} of {address} is in use. Choose another with --port, or close the "
+                "program that uses it.",
                 **where,
             ) from error
         if error.errno == errno.EACCES:
@@ -184,8 +183,8 @@ def check_port_free(address: str, port: int, typed: bool = True) -> None:
             ) from error
         if typed:
             raise SettingsError(
-                "This machine has no address {address} to listen at. Name one it has with"
-                " --address.",
+                "This machine doesn't have the address {address}. Choose one it has with "
+                "--address.",
                 **where,
             ) from error
 
@@ -201,8 +200,8 @@ def find_lan_address() -> str:
         if address and _is_private_address(address):
             return address
     raise CatDogError(
-        "This machine has no address in a local network: found {found}. Connect it, or name one"
-        " with --address.",
+        "This machine has no local network address (found: {found}). Connect it to a network, or "
+        "choose an address with --address.",
         found=", ".join(dict.fromkeys(filter(None, addresses))) or "none",
     )
 
@@ -233,7 +232,7 @@ def _is_private_address(address: str) -> bool:
 def _run_streamlit(arguments: list[str], environment: dict[str, str]) -> int:
     script = files.PROJECT / "streamlit_app.py"
     if not script.is_file():
-        raise SettingsError("{file} is missing. Expected the lab's own folder.", file=script)
+        raise SettingsError("{file} is missing. Run the lab from its complete folder.", file=script)
     check_port_free(arguments[1], int(arguments[3]))  # as `build_streamlit_options` writes them
     os.environ.update(environment)
     os.chdir(files.PROJECT)  # Streamlit reads its settings there
@@ -248,6 +247,6 @@ def _run_streamlit(arguments: list[str], environment: dict[str, str]) -> int:
     if interruption.received_signal() is None:
         return code
     interruption.exit_now(
-        report_language.get_current_translator()(N_("The pages have ended. Trainings continue."))
+        report_language.get_current_translator()(N_("The pages have stopped. Training continues."))
     )
     return interruption.exit_status()

@@ -32,7 +32,7 @@ class Augmentation(Settings):
     rotation_range: float = field(
         20.0,
         "Rotation",
-        "Turns the photo by a random angle up to this many degrees, either way.",
+        "Rotates the photo by a random angle, up to this many degrees in either direction.",
         low=0,
         high=180,
         step=1,
@@ -60,7 +60,8 @@ class Augmentation(Settings):
     zoom_range: float = field(
         0.1,
         "Zoom",
-        "Scales height and width, each by its own random factor between 1 − z and 1 + z.",
+        "Scales height and width separately by random factors from 1 − z to 1 + z. Factors above "
+        "1 shrink the picture.",
         low=0,
         high=0.9,
         step=0.01,
@@ -69,7 +70,7 @@ class Augmentation(Settings):
     shear_range: float = field(
         0.0,
         "Shear",
-        "Slants the photo by a random angle up to this many degrees, either way.",
+        "Slants the photo by a random angle, up to this many degrees in either direction.",
         low=0,
         high=60,
         step=1,
@@ -78,35 +79,35 @@ class Augmentation(Settings):
     )
     brightness_range: tuple[float, float] | None = factor_range_field(
         "Brightness",
-        "Multiplies all values by a random factor from this range; 1 changes nothing.",
+        "Multiplies all values by a random factor from this range. 1 changes nothing.",
         high=_HIGHEST_FACTOR,
         typical=(0.7, 1.3),
     )
     channel_shift_range: float = field(
         0.0,
         "Channel shift",
-        "Adds a random number up to this, either way, to all values (0 to 255).",
+        "Shifts all values (0 to 255) up or down by one random number, up to this.",
         low=0,
         high=255,
         step=1,
         typical=(10, 40),
     )
     horizontal_flip: bool = field(
-        True, "Horizontal flip", "Mirrors half the photos, chosen at random, left for right."
+        True, "Horizontal flip", "Mirrors a random half of the photos left to right."
     )
     vertical_flip: bool = field(
-        True, "Vertical flip", "Turns half the photos, chosen at random, upside down."
+        True, "Vertical flip", "Mirrors a random half of the photos top to bottom."
     )
     fill_mode: FillMode = field(
         "nearest",
         "Fill mode",
-        "What fills the corners that come into view: the edge repeated, a mirror image, the"
-        " opposite side, or one grey value.",
+        "Fills the corners that come into view. nearest repeats the edge, reflect mirrors the "
+        "photo, wrap uses the opposite side, and constant uses one gray value.",
     )
     cval: float = field(
         0.0,
         "Fill value",
-        "The grey value (0 black to 255 white) for the fill mode 'constant'.",
+        "Gray value (0 black to 255 white) for the fill mode 'constant'.",
         low=0,
         high=255,
         step=1,
@@ -114,22 +115,23 @@ class Augmentation(Settings):
     )
     contrast_range: tuple[float, float] | None = factor_range_field(
         "Contrast",
-        "Moves all values away from the photo's mean grey, or towards it, by a random factor from"
-        " this range; 1 changes nothing.",
+        "Moves all values away from the photo's mean gray, or toward it, by a random factor from "
+        "this range. 1 changes nothing.",
         high=_HIGHEST_FACTOR,
         typical=(0.7, 1.3),
     )
     saturation_range: tuple[float, float] | None = factor_range_field(
         "Saturation",
-        "Makes colours stronger or paler by a random factor from this range; 0 is a grey photo, 1"
-        " changes nothing.",
+        "Makes colors stronger or paler by a random factor from this range. 0 gives a gray photo, "
+        "and 1 changes nothing.",
         high=_HIGHEST_FACTOR,
         typical=(0.6, 1.4),
     )
     hue_range: float = field(
         0.0,
         "Hue",
-        "Turns all colours round the colour circle by a random angle up to this, either way.",
+        "Rotates all colors around the color wheel by a random angle, up to this in either "
+        "direction.",
         low=0,
         high=180,
         step=1,
@@ -139,7 +141,8 @@ class Augmentation(Settings):
     blur_range: float = field(
         0.0,
         "Blur",
-        "Blurs the photo by a Gaussian whose standard deviation is random, up to this many pixels.",
+        "Blurs the photo with a Gaussian filter. Its standard deviation is random, up to this "
+        "many pixels.",
         low=0,
         high=5,
         step=0.1,
@@ -150,8 +153,8 @@ class Augmentation(Settings):
     noise_range: float = field(
         0.0,
         "Noise",
-        "Adds Gaussian noise to every value (0 to 255); its standard deviation is random, up to"
-        " this.",
+        "Adds Gaussian noise to every value (0 to 255). Its standard deviation is random, up to "
+        "this.",
         low=0,
         high=80,
         step=1,
@@ -161,7 +164,7 @@ class Augmentation(Settings):
     erasing_probability: float = field(
         0.0,
         "Random erasing",
-        "The share of photos in which a random rectangle is painted over with one random colour.",
+        "Fraction of photos in which a random rectangle is filled with one random color.",
         low=0,
         high=1,
         step=0.05,
@@ -171,7 +174,7 @@ class Augmentation(Settings):
     erasing_area: float = field(
         0.33,
         "Erased area",
-        "The largest part of the photo that random erasing may paint over; the smallest is 0.02.",
+        "The largest part of the photo that random erasing can cover. The smallest is 0.02.",
         low=0.02,
         high=0.8,
         step=0.01,
@@ -181,9 +184,9 @@ class Augmentation(Settings):
     mixup_alpha: float = field(
         0.0,
         "MixUp",
-        "Lays another photo of the batch over this one, half transparent, and mixes the labels in"
-        " the same shares. The shares come from Beta(α, α): a small α leaves one photo nearly"
-        " whole, 1 makes all shares equally likely.",
+        "Blends another photo of the batch into this one and mixes the labels in the same "
+        "proportions. They come from Beta(α, α). A small α leaves one photo nearly unchanged, and "
+        "1 makes all proportions equally likely.",
         low=0,
         high=2,
         step=0.05,
@@ -194,8 +197,8 @@ class Augmentation(Settings):
     cutmix_alpha: float = field(
         0.0,
         "CutMix",
-        "Puts a rectangle of another photo of the batch into this one and mixes the labels by the"
-        " areas, whose shares come from Beta(α, α).",
+        "Pastes a rectangle of another photo of the batch into this one and mixes the labels by "
+        "area. The areas come from Beta(α, α).",
         low=0,
         high=2,
         step=0.05,

@@ -25,8 +25,8 @@ class Network(Settings):
     filters: Filters = (32, 64, 128)
     kernel: int = field(
         3,
-        "Kernel",
-        "Side of the window that each filter looks through; odd.",
+        "Kernel size",
+        "Side of each filter's window. It must be odd.",
         low=1,
         high=7,
         step=2,
@@ -36,37 +36,38 @@ class Network(Settings):
     padding: Literal["valid", "same"] = field(
         "valid",
         "Padding",
-        "valid: the map loses its border with every convolution; same: zeros around it keep its"
-        " size.",
+        "With valid, the feature map loses its border at every convolution. With same, zeros "
+        "around it keep its size.",
     )
     activation: Activation = field(
         "relu",
         "Activation",
-        "The bend behind every convolution; without one, many layers would do no more than one.",
+        "The nonlinear function after every convolution. Without it, many layers could do no more "
+        "than one.",
     )
     batch_norm: bool = field(
         False,
         "Batch norm",
-        "Brings what each filter gives to a common scale; learning is quicker and bears higher"
-        " rates.",
+        "Brings each filter's output to a common scale, so learning is faster and tolerates "
+        "higher rates.",
     )
     pooling: Literal["max", "average", "stride"] = field(
         "max",
         "Pooling",
-        "How each block halves its map: the largest of 2×2 places, their average, or a convolution"
-        " that moves by two.",
+        "How each block halves its feature map. max takes the largest of 2×2 values, average "
+        "takes their mean, and stride moves the convolution by two.",
     )
     head: Literal["flatten", "average"] = field(
         "flatten",
-        "From map to row",
-        "flatten: every place of the last map counts by itself; average: one number a filter,"
-        " wherever it was seen, with far fewer weights.",
+        "Head",
+        "flatten keeps every position of the last feature map. average keeps one number per "
+        "filter, wherever it responded, with far fewer weights.",
     )
     dropout: float = field(
         0.5,
         "Dropout",
-        "The part of the row that is left out by chance at every step, so that nothing is learnt by"
-        " heart; 0 is off.",
+        "Fraction of values dropped at random at every step, so the network doesn't memorize "
+        "photos. 0 turns it off.",
         low=0.0,
         high=0.9,
         step=0.05,
@@ -75,7 +76,7 @@ class Network(Settings):
     dense: int = field(
         0,
         "Dense units",
-        "Width of a layer between the row and the output; 0 for none.",
+        "Width of a layer before the output. 0 for none.",
         low=0,
         high=4096,
         step=1,

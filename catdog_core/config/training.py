@@ -22,18 +22,18 @@ class Training(Settings):
     model: ModelName = field(
         "notes",
         "Model",
-        "The network: the notes' own, its deeper variant, a small modern one (compact), or one that"
-        " knows photographs already (transfer).",
+        "The network: the course network (notes), its deeper variant, a small modern one "
+        "(compact), or a pretrained one (transfer).",
     )
     network: Network | None = None
     """What the model "custom" is built of; None for as the notes' is."""
     epochs: int = field(
-        50, "Epochs", "How often the training goes through its steps.", low=1, high=1000, step=1
+        50, "Epochs", "How many times training goes through its steps.", low=1, high=1000, step=1
     )
     batch_size: int = field(
         20,
         "Batch size",
-        "Photos per step; the weights change once a step.",
+        "Photos per step. The weights change once per step.",
         low=1,
         high=512,
         step=1,
@@ -42,8 +42,7 @@ class Training(Settings):
     learning_rate: float = field(
         1e-4,
         "Learning rate",
-        "How far one step of the optimizer moves the weights; where a schedule changes it, the"
-        " highest.",
+        "How far one optimizer step moves the weights. With a schedule, this is the highest rate.",
         low=1e-6,
         high=1e-1,
         scale="log",
@@ -51,8 +50,8 @@ class Training(Settings):
     train_photos: int | None = field(
         None,
         "Training photos",
-        "Train on so many photos only, chosen by the seed; a larger choice holds a smaller one."
-        " Validation stays as it is.",
+        "Train on only this many photos, chosen by the seed. A larger selection includes a "
+        "smaller one. Validation doesn't change.",
         low=2,
         high=100_000,
         step=1,
@@ -61,15 +60,16 @@ class Training(Settings):
     optimizer: Optimizer = field(
         "adam",
         "Optimizer",
-        "The rule that moves the weights: Adam sizes each weight's step by its own history, AdamW"
-        " is Adam for use with weight decay, Muon makes a convolution's step equally strong in all"
-        " directions and is AdamW elsewhere, SGD goes straight down the slope with momentum 0.9.",
+        "The rule that moves the weights. Adam sizes each weight's step by its own history. AdamW "
+        "is Adam for use with weight decay. Muon makes a convolution's step equally strong in all "
+        "directions, and is AdamW for other weights. SGD goes straight down the slope with "
+        "momentum 0.9.",
     )
     weight_decay: float = field(
         0.0,
         "Weight decay",
-        "Shrinks the weights a little at every step, by this part times the learning rate; biases"
-        " and batch norms are spared.",
+        "Shrinks the weights a little at every step, by this fraction times the learning rate. "
+        "Biases and batch norms are left alone.",
         low=0.0,
         high=0.3,
         step=0.001,
@@ -78,14 +78,14 @@ class Training(Settings):
     schedule: Schedule = field(
         "constant",
         "Schedule",
-        "How the learning rate changes: constant; step, a tenth after half of the epochs and again"
-        " after three quarters; cosine, down to nothing at the end; plateau, halved whenever"
-        " validation loss stops falling.",
+        "How the learning rate changes. constant never changes it. step divides it by 10 after "
+        "half of the epochs and again after three quarters. cosine lowers it to 0 at the end. "
+        "plateau halves it when validation loss stops falling.",
     )
     warmup_epochs: int = field(
         0,
         "Warm-up",
-        "Epochs in which the learning rate rises from nothing to its full height.",
+        "Epochs in which the learning rate rises from 0 to its full value.",
         low=0,
         high=100,
         step=1,
@@ -95,8 +95,8 @@ class Training(Settings):
     plateau_patience: int = field(
         3,
         "Plateau patience",
-        "For the schedule plateau: epochs without a lower validation loss until the learning rate"
-        " is halved.",
+        "For the plateau schedule: epochs to wait for a lower validation loss before halving the "
+        "learning rate.",
         low=1,
         high=100,
         step=1,
@@ -106,8 +106,8 @@ class Training(Settings):
     label_smoothing: float = field(
         0.0,
         "Label smoothing",
-        "Trains towards a little less than certainty: 0.1 makes 0.95 of a 1 with two classes."
-        " Validation keeps the true labels.",
+        "Trains toward slightly less than certainty. With two classes, 0.1 turns a 1 into 0.95. "
+        "Validation keeps the original labels.",
         low=0.0,
         high=0.5,
         step=0.01,
@@ -116,8 +116,8 @@ class Training(Settings):
     weight_averaging: float = field(
         0.0,
         "Weight averaging",
-        "Validates and keeps a moving average of the weights, which is calmer than they are; 0.99"
-        " looks back about 100 steps. 0 is off.",
+        "Validates and keeps a moving average of the weights, which fluctuates less. 0.99 covers "
+        "about the last 100 steps. 0 turns it off.",
         low=0.0,
         high=0.999,
         step=0.001,
@@ -126,18 +126,18 @@ class Training(Settings):
     class_weights: bool = field(
         False,
         "Balance classes",
-        "Counts the photos of rare classes more, so that every class weighs the same in the loss.",
+        "Gives photos of rare classes more weight, so every class counts equally in the loss.",
     )
     mixed_precision: bool = field(
         False,
         "Mixed precision",
-        "Computes in 16 bits where that is safe: up to twice as fast on a graphics card; most"
-        " processors gain nothing.",
+        "Computes in 16 bits where that's safe. It's up to twice as fast on a graphics card, but "
+        "no faster on most processors.",
     )
     steps_per_epoch: int | None = field(
         None,
         "Steps per epoch",
-        "Batches an epoch; unset, as many as it takes to see every training photo once.",
+        "Batches per epoch. By default, enough to see every training photo once.",
         low=1,
         high=100_000,
         step=1,
@@ -145,7 +145,7 @@ class Training(Settings):
     validation_steps: int | None = field(
         None,
         "Validation steps",
-        "Batches of validation photos after each epoch; unset, all of them.",
+        "Validation batches after each epoch. By default, all of them.",
         low=1,
         high=100_000,
         step=1,
@@ -153,7 +153,7 @@ class Training(Settings):
     image_size: int = field(
         150,
         "Image size",
-        "Side of the square every photo is resized to.",
+        "Side of the square that every photo is resized to.",
         low=32,
         high=320,
         step=1,
@@ -162,7 +162,7 @@ class Training(Settings):
     seed: int = field(
         0,
         "Seed",
-        "The start of all chance: the same seed on the same machine gives the same run.",
+        "Starting point of all randomness. The same seed on the same machine gives the same run.",
         low=0,
         high=2**31 - 1,
         step=1,
@@ -170,7 +170,7 @@ class Training(Settings):
     early_stopping: int = field(
         0,
         "Early stopping",
-        "Ends the training after this many epochs without a better one; 0 never does.",
+        "Stops training after this many epochs without improvement. 0 turns it off.",
         low=0,
         high=1000,
         step=1,
@@ -178,16 +178,16 @@ class Training(Settings):
     )
     monitor: Monitor = field(
         "val_accuracy",
-        "Best epoch by",
-        "What makes an epoch the best one: the highest validation accuracy (a tie goes to the"
-        " lower loss) or the lowest validation loss.",
+        "Best epoch metric",
+        "Picks the best epoch by the highest validation accuracy (ties go to the lower loss) or "
+        "the lowest validation loss.",
     )
 
     epoch_weights: int | None = field(
         None,
-        "Epochs to look back at",
-        "Weights of so many epochs, evenly spread, are kept for the X-ray of the Predict page; 0"
-        " keeps none. Unset, eight of a network of at most 2 MB.",
+        "X-ray epochs",
+        "How many evenly spaced epochs keep their weights for the X-ray on the Predict page. 0 "
+        "keeps none. By default, 8 for networks up to 2 MB.",
         low=0,
         high=16,
         step=1,
@@ -197,14 +197,14 @@ class Training(Settings):
     backbone: BackboneName = field(
         "lite0",
         "Pretrained network",
-        "For transfer: the network that has seen a million photographs. The weights of lite0 are"
-        " installed with the lab; those of the others are downloaded at their first use.",
+        "For transfer: a network trained on a million photos. The weights of lite0 come with the "
+        "lab, and others are downloaded on first use.",
     )
     looks: int = field(
         3,
-        "Augmented looks",
-        "For transfer with augmentation: how many changed versions of each training photo the"
-        " pretrained network looks at, beside the photo as it is. Each takes as long as the first.",
+        "Variants per photo",
+        "For transfer with augmentation: variants of each training photo that the pretrained "
+        "network sees, besides the original. Each takes as long as the original.",
         low=1,
         high=50,
         step=1,
@@ -212,9 +212,9 @@ class Training(Settings):
     )
     unfreeze: int = field(
         0,
-        "Unfreeze",
-        "For transfer: how many of the pretrained network's last blocks learn too, in the last"
-        " epochs; 0 leaves it as it is.",
+        "Unfrozen blocks",
+        "For transfer: how many of the pretrained network's last blocks also train in the last "
+        "epochs. 0 leaves it unchanged.",
         low=0,
         high=21,
         step=1,
@@ -224,7 +224,7 @@ class Training(Settings):
     unfreeze_epochs: int = field(
         4,
         "Unfrozen epochs",
-        "How many of the epochs, the last ones, train the unfrozen blocks.",
+        "How many of the last epochs train the unfrozen blocks.",
         low=1,
         high=100,
         step=1,
@@ -233,8 +233,8 @@ class Training(Settings):
     unfreeze_rate: float = field(
         1e-4,
         "Unfrozen learning rate",
-        "The learning rate of the unfrozen epochs; it falls to nothing along a cosine. Kept low,"
-        " or what the network knows is lost.",
+        "Learning rate of the unfrozen epochs, falling to 0 along a cosine. Keep it low, or the "
+        "network loses what it knows.",
         low=1e-6,
         high=1e-2,
         scale="log",

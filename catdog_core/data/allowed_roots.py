@@ -66,12 +66,11 @@ def confine_path(path: Path) -> Path:
         return resolved
     if not allowed:
         raise DatasetError(
-            "{folder} may not be opened here: no folder may. Import a zip, or ask the teacher.",
+            "You can't open {folder} or any other folder here. Import a zip, or ask your teacher.",
             folder=files.truncate_for_display(str(path)),
         )
     raise DatasetError(
-        "{folder} may not be opened here. Expected a folder within {allowed}. Choose one there, or"
-        " import a zip.",
+        "You can't open {folder} here. Choose a folder in {allowed}, or import a zip.",
         folder=files.truncate_for_display(str(path)),
         allowed=", ".join(map(str, allowed)),
     )
@@ -105,8 +104,8 @@ def confine_url(url: str) -> str:
     if any(url == each or url.startswith(f"{each}/") for each in allowed or ()):
         return url
     raise DatasetError(
-        "{url} may not be opened here. Expected a place within {allowed}. Whoever runs the lab may"
-        " name it in CATDOG_URLS or access.json.",
+        "You can't open {url} here. Choose a place in {allowed}, or ask whoever runs the lab to "
+        "add it to CATDOG_URLS or access.json.",
         url=files.truncate_for_display(url, 200),
         allowed=", ".join(allowed or ()) or "those that are named, which are none",
     )

@@ -60,8 +60,8 @@ _PAX = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
 ARCHIVE_MAGIC = {b"\x1f\x8b": "tar.gz", b"BZh": "tar.bz2", b"\xfd7zXZ\0": "tar.xz"}
 """How compressed files begin."""
 _UNSURE_ENCODING = N_(
-    "The archive does not say how its names are encoded, so {names} is read as {encoding}. If that"
-    " looks wrong, pack it again with UTF-8 names."
+    "The archive doesn't state its name encoding, so {names} is read as {encoding}. If that looks "
+    "wrong, pack it again with UTF-8 names."
 )
 
 
@@ -143,8 +143,8 @@ def survey_entries(source: Iterable[ArchiveEntry], name: str) -> ArchiveSummary:
             raise archive_too_large_error(total)
         if letters > _MAX_LETTERS:
             raise DatasetError(
-                "The archive's names take {letters:,} characters or more, and {limit:,} are"
-                " allowed. Give its folders shorter names.",
+                "The archive's names have {letters:,} characters or more; the limit is {limit:,}. "
+                "Give its folders shorter names.",
                 letters=letters,
                 limit=_MAX_LETTERS,
             )
@@ -157,7 +157,7 @@ def survey_entries(source: Iterable[ArchiveEntry], name: str) -> ArchiveSummary:
             _EntryRecord(entry.path, entry.raw, entry.size, entry.is_folder, mark, *split_label)
         )
     if not listed:
-        raise DatasetError("The archive is empty. Expected folders of photos, one a class.")
+        raise DatasetError("The archive is empty. Pack one photo folder per class.")
     summary = ArchiveSummary(Tree(name))
     paths = _decode_paths(listed, summary.warnings)
     for number, (seen, path) in enumerate(zip(listed, paths, strict=True)):
@@ -180,8 +180,8 @@ def survey_entries(source: Iterable[ArchiveEntry], name: str) -> ArchiveSummary:
             summary.tree.add(file)
         if summary.tree.count > _FOLDERS_PER_ENTRY * allowed.archive_entries:
             raise DatasetError(
-                "The archive's paths name {count:,} folders or more, and {limit:,} are allowed."
-                " Pack it with fewer folders.",
+                "The archive's paths name {count:,} folders or more; the limit is {limit:,}. Pack "
+                "it with fewer folders.",
                 count=summary.tree.count,
                 limit=_FOLDERS_PER_ENTRY * allowed.archive_entries,
             )
@@ -237,8 +237,8 @@ def _refuse_large_photo(seen: _EntryRecord) -> None:
 def photo_too_large_error(path: PurePosixPath, most: int) -> DatasetError:
     """Return the error of a photo with more than `most` bytes, or more than the archive claims."""
     return DatasetError(
-        "{name} is larger than allowed or than the archive claims. Expected photos of"
-        " at most {limit:,} bytes.",
+        "{name} is larger than allowed or than the archive states. Use photos of at most "
+        "{limit:,} bytes.",
         name=files.truncate_for_display(str(path)),
         limit=most,
     )
@@ -247,7 +247,7 @@ def photo_too_large_error(path: PurePosixPath, most: int) -> DatasetError:
 def too_many_entries_error(count: int, most: int | None = None) -> DatasetError:
     """Return the error of an archive of more than `most` entries, by default the limit's."""
     return DatasetError(
-        "The archive has {count:,} entries or more. Expected at most {limit:,}.",
+        "The archive has {count:,} entries or more. Pack at most {limit:,}.",
         count=count,
         limit=most or limits.current_limits().archive_entries,
     )
@@ -257,13 +257,13 @@ def archive_too_large_error(total: int, packed: int | None = None) -> DatasetErr
     """Return the error of an archive too large unpacked, from `packed` bytes if it is a bomb."""
     if packed is None:
         return DatasetError(
-            "The archive unpacks to {total:,} bytes or more. Expected at most {limit:,}.",
+            "The archive unpacks to {total:,} bytes or more. Pack at most {limit:,} bytes.",
             total=total,
             limit=limits.current_limits().archive_bytes,
         )
     return DatasetError(
-        "The archive unpacks from {packed:,} to {total:,} bytes or more, as a decompression bomb"
-        " does. Pack it again with an ordinary program.",
+        "The archive unpacks from {packed:,} to {total:,} bytes or more, like a decompression "
+        "bomb. Pack it again with a standard program.",
         packed=packed,
         total=total,
     )
@@ -272,7 +272,7 @@ def archive_too_large_error(total: int, packed: int | None = None) -> DatasetErr
 def special_file_error(name: str) -> DatasetError:
     """Return the error of an entry that is neither file nor folder."""
     return DatasetError(
-        "The archive holds a link or device, {name}. Expected plain files only.",
+        "The archive contains a link or device, {name}. Pack only regular files.",
         name=files.truncate_for_display(name),
     )
 
@@ -280,13 +280,13 @@ def special_file_error(name: str) -> DatasetError:
 def _refuse_unsafe(path: PurePosixPath) -> None:
     if path.is_absolute() or re.match("[A-Za-z]:", str(path)) or ".." in path.parts:
         raise DatasetError(
-            "The archive holds the unsafe path {name}, which leads out of its folder. Expected"
-            " plain folders of photos.",
+            "The archive contains the unsafe path {name}, which leads out of its folder. Pack "
+            "ordinary photo folders.",
             name=files.truncate_for_display(str(path)),
         )
     if len(path.parts) > MAX_DEPTH:
         raise DatasetError(
-            "The archive holds {name}, {depth} folders deep. Expected at most {limit}.",
+            "The archive contains {name}, {depth} folders deep. Pack folders at most {limit} deep.",
             name=files.truncate_for_display(str(path)),
             depth=len(path.parts),
             limit=MAX_DEPTH,
@@ -296,8 +296,8 @@ def _refuse_unsafe(path: PurePosixPath) -> None:
 def _refuse_nested(path: PurePosixPath, is_folder: bool) -> None:
     if not is_folder and path.suffix.lower() in _ARCHIVES:
         raise DatasetError(
-            "The archive holds another archive, {name}. Expected folders of photos. Unpack the"
-            " inner one and pack its folders.",
+            "The archive contains another archive, {name}. Unpack the inner one and pack its "
+            "photo folders.",
             name=files.truncate_for_display(str(path)),
         )
 
@@ -342,8 +342,7 @@ class ZipEntries:
                 raise special_file_error(info.filename)
             if info.flag_bits & 0x1:
                 raise DatasetError(
-                    "The zip archive is password-protected. Expected one without a password. Pack"
-                    " it again without."
+                    "The zip file is password-protected. Pack it again without a password."
                 )
             path, raw = _decode_zip_name(info)
             yield ArchiveEntry(
@@ -378,18 +377,18 @@ def read_zip_members(
     for entry in ZipEntries(file, _SPARE_ROWS * most, free, ratio):
         name = str(entry.path)
         if len(entries) >= most:
-            raise DatasetError("it holds more than {limit} files", limit=most)
+            raise DatasetError("it contains more than {limit} files", limit=most)
         limit = None if entry.is_folder else max_bytes(name)
         if limit is None:
             raise DatasetError(
-                "it holds {name}, which does not belong there",
+                "it contains {name}, which doesn't belong there",
                 name=files.truncate_for_display(name),
             )
         if name in entries:
-            raise DatasetError("it holds {name} twice", name=files.truncate_for_display(name))
+            raise DatasetError("it contains {name} twice", name=files.truncate_for_display(name))
         if entry.size > limit:
             raise DatasetError(
-                "its {name} has {size:,} bytes, and {limit:,} are allowed",
+                "its {name} has {size:,} bytes; the limit is {limit:,}",
                 name=files.truncate_for_display(name),
                 size=entry.size,
                 limit=limit,
@@ -447,8 +446,8 @@ def _refuse_many_rows(table: bytes, most: int) -> None:
             raise too_many_entries_error(count, most)
         if extra > _MAX_EXTRA or name > MAX_NAME:
             raise DatasetError(
-                "The zip archive has an entry whose name or extra fields take {size:,} bytes."
-                " Pack it again with an ordinary program.",
+                "The zip file has an entry whose name or extra fields take {size:,} bytes. Pack "
+                "it again with a standard program.",
                 size=name + extra,
             )
 
@@ -463,8 +462,8 @@ def _refuse_overlap(infos: list[zipfile.ZipInfo]) -> None:
     for info in sorted(infos, key=lambda i: i.header_offset):
         if info.header_offset < end:
             raise DatasetError(
-                "Entries of the zip archive overlap, as in a decompression bomb. Pack it again with"
-                " an ordinary program."
+                "Entries of the zip file overlap, as in a decompression bomb. Pack it again with "
+                "a standard program."
             )
         end = info.header_offset + 30 + info.compress_size
 
@@ -548,8 +547,8 @@ class _TarHeader(tarfile.TarInfo):
             if isinstance(error, tarfile.EOFHeaderError):  # type: ignore[attr-defined]
                 raise
             raise DatasetError(
-                "The tar archive is damaged or cut short ({reason}). Pack it again, or upload it"
-                " again.",
+                "The tar file is damaged or truncated ({reason}). Pack it again, or upload it "
+                "again.",
                 reason=str(error),
             ) from error
 
@@ -619,8 +618,8 @@ def _pax_values(data: bytes) -> dict[bytes, bytes]:
         at += length
     if at < len(data):
         raise DatasetError(
-            "The tar archive gives more than {limit} values for one entry. Pack it again with an"
-            " ordinary program.",
+            "The tar file has more than {limit} values for one entry. Pack it again with a "
+            "standard program.",
             limit=_MAX_RECORDS,
         )
     return values
@@ -628,7 +627,8 @@ def _pax_values(data: bytes) -> dict[bytes, bytes]:
 
 def _header_too_long_error(size: int, limit: int) -> DatasetError:
     return DatasetError(
-        "The tar archive holds a name or header of {size:,} bytes. Expected at most {limit:,}.",
+        "The tar file has a name or header of {size:,} bytes; the limit is {limit:,}. Pack it "
+        "again with a standard program.",
         size=size,
         limit=limit,
     )
@@ -652,8 +652,8 @@ class _BoundedStream:
         self._taken += size
         if self._taken > _MAX_IDLE_BYTES + 1.25 * self._done:
             raise DatasetError(
-                "The archive is made of many packed parts that hold nothing. Pack it again with an"
-                " ordinary program."
+                "The archive consists of many packed parts with nothing in them. Pack it again "
+                "with a standard program."
             )
 
     def read(self, size: int) -> bytes:

@@ -37,7 +37,7 @@ _CHUNK = 1 << 20
 _PLAIN_FOLDER = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _PLAIN_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,80}")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # Windows devices
-_SAME_PHOTO = N_("The same photo lies in {first} and in {second}: one of the labels is wrong.")
+_SAME_PHOTO = N_("The same photo is in {first} and {second}, so one of the labels is wrong.")
 
 
 @dataclass
@@ -196,7 +196,7 @@ def archive_kind(name: str) -> str:
     suffix = next((s for s in ARCHIVE_SUFFIXES if name.lower().endswith(s)), None)
     if suffix is None:
         raise DatasetError(
-            "{name} is no archive the lab can read. Expected a file that ends in {ends}.",
+            "{name} isn't an archive the lab can read. Choose a file that ends in {ends}.",
             name=files.truncate_for_display(name),
             ends=", ".join(ARCHIVE_SUFFIXES),
         )
@@ -217,8 +217,8 @@ def entries_from_photos(photos: Mapping[str, Sequence[tuple[str, bytes]]]) -> li
         folder = PurePosixPath(name.strip())
         if len(folder.parts) != 1 or folder.name[:1] == "." or "\\" in name:
             raise DatasetError(
-                "'{name}' cannot be the name of a class. Expected a word such as cats, without"
-                " slashes and with no dot in front.",
+                "'{name}' can't be a class name. Choose a word such as cats, without slashes or a "
+                "leading dot.",
                 name=files.truncate_for_display(name),
             )
         for file, data in some:
@@ -245,14 +245,14 @@ def open_archive(file: IO[bytes] | Path, name: str) -> Iterator[Iterable[Archive
         raise
     except (zipfile.BadZipFile, tarfile.TarError) as error:
         raise DatasetError(
-            "The file is no complete archive ({reason}). Expected a zip or tar of class folders."
-            " Pack it again, or upload it again.",
+            "The file isn't a complete archive ({reason}). Pack the class folders as zip or tar "
+            "again, or upload it again.",
             reason=files.truncate_for_display(str(error)),
         ) from error
     except (RuntimeError, NotImplementedError, ValueError, OverflowError) as error:
         raise DatasetError(
-            "The archive is damaged or packed in an unusual way ({reason}). Pack it again with an"
-            " ordinary program.",
+            "The archive is damaged or packed in an unusual way ({reason}). Pack it again with a "
+            "standard program.",
             reason=files.truncate_for_display(str(error) or type(error).__name__),
         ) from error
     except Exception as error:
@@ -275,8 +275,8 @@ def _refuse_misnamed(file: IO[bytes], name: str) -> None:
     )
     if actual_kind and actual_kind[:3] != archive_kind(name):
         raise DatasetError(
-            "{name} is no {expected}: its content is that of a {found}. Give it the right name,"
-            " then try again.",
+            "{name} isn't a {expected} file but a {found} file. Correct its extension, then try "
+            "again.",
             name=files.truncate_for_display(name),
             expected=archive_kind(name),
             found=actual_kind,
@@ -338,7 +338,7 @@ def _stored_class_name(names: SafePaths, plan: DatasetPlan, label: int) -> str:
 
 def _changed_error(name: str) -> DatasetError:
     return DatasetError(
-        "{name} changed while it was read. Try again with a file that no program writes.",
+        "{name} changed while it was being read. Try again when no program is writing to the file.",
         name=files.truncate_for_display(name),
     )
 
@@ -348,8 +348,8 @@ def refuse_full_disk(folder: Path, total: int) -> None:
     free = shutil.disk_usage(folder).free
     if total > free:
         raise DatasetError(
-            "The photos take {total:,} bytes, but only {free:,} are free on the disk. Free some"
-            " space, or move the workspace by CATDOG_WORKSPACE, then try again.",
+            "The photos need {total:,} bytes, but the disk has only {free:,} free. Free some "
+            "space, or move the workspace with CATDOG_WORKSPACE, then try again.",
             total=total,
             free=free,
         )

@@ -58,42 +58,38 @@ class Finding:
         return self.message.format(**self.params)
 
 
-UNREADABLE = N_("{file} cannot be read: {reason}")
-TRUNCATED = N_("{file} is cut off: its end is missing, as after a broken download. Copy it again.")
-TINY = N_("{file} is only {width} × {height} px: little is left to learn from.")
-EXTREME_SHAPE = N_("{file} has {width} × {height} px: made square, its content is squeezed by far.")
+UNREADABLE = N_("{file} can't be read: {reason}")
+TRUNCATED = N_(
+    "{file} is truncated. Its end is missing, as after a broken download, so copy it again."
+)
+TINY = N_("{file} is only {width} × {height} px, which leaves little to learn from.")
+EXTREME_SHAPE = N_("{file} is {width} × {height} px. Making it square distorts it heavily.")
 WRONG_EXTENSION = N_(
-    "{file} is a {kind} photo by its content. The lab goes by that; other programs may not. Its"
-    " name should end in {expected}."
+    "{file} contains {kind} data. The lab goes by the content, but other programs might not. Its "
+    "name should end in {expected}."
 )
 ROTATED = N_(
-    "{file} is stored turned, with a mark that says so. The lab turns it upright; other programs,"
-    " TensorFlow and Keras among them, do not."
+    "{file} is stored rotated, with an EXIF orientation mark. The lab turns it upright, but other "
+    "programs, including TensorFlow and Keras, don't."
 )
-CMYK = N_("{file} holds printing colours (CMYK). The lab converts them; other programs may not.")
-GREY = N_("{file} is grey. Among colour photos that is something to learn by, if one class has it.")
-TWO_LABELS = N_("The same photo lies under several classes: {files}. One label is wrong.")
-NEAR_TWO_LABELS = N_(
-    "Nearly the same photo lies under several classes: {files}. One label may be wrong."
+CMYK = N_("{file} uses print colors (CMYK). The lab converts them, but other programs might not.")
+GREY = N_(
+    "{file} is grayscale. If only one class has grayscale photos, the network can use that as a "
+    "shortcut."
 )
-LEAK = N_(
-    "The same photo is in training and in validation: {files}. The validation is too kind by it."
-)
-NEAR_LEAK = N_(
-    "Nearly the same photo is in training and in validation: {files}. The validation is too kind"
-    " by it."
-)
-TEST_LEAK = N_("The same photo is in the test and outside it: {files}. The test is too kind by it.")
+TWO_LABELS = N_("Duplicates in different classes: {files}. One label is wrong.")
+NEAR_TWO_LABELS = N_("Near-duplicates in different classes: {files}. One label might be wrong.")
+LEAK = N_("Duplicates in training and validation: {files}. Validation looks too good.")
+NEAR_LEAK = N_("Near-duplicates in training and validation: {files}. Validation looks too good.")
+TEST_LEAK = N_("Duplicates inside and outside the test set: {files}. Test results look too good.")
 NEAR_TEST_LEAK = N_(
-    "Nearly the same photo is in the test and outside it: {files}. The test is too kind by it."
+    "Near-duplicates inside and outside the test set: {files}. Test results look too good."
 )
-COPIES = N_("The same photo lies here several times: {files}. It counts more than the others.")
-NEAR_COPIES = N_(
-    "Nearly the same photo lies here several times: {files}. It counts more than the others."
-)
+COPIES = N_("Duplicates in one split: {files}. They count more than other photos.")
+NEAR_COPIES = N_("Near-duplicates in one split: {files}. They count more than other photos.")
 IMBALANCE = N_(
-    "In {split}, {most} has {high} photos and {least} only {low}. Guessing {most} would look good;"
-    " look at each class."
+    "In {split}, {most} has {high} photos and {least} only {low}. Always guessing {most} would "
+    "score high, so check each class."
 )
 
 

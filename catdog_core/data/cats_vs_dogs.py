@@ -29,13 +29,13 @@ COUNTS = {"train": {"cats": 1000, "dogs": 1000}, "validation": {"cats": 500, "do
 ID, NAME = "cats-and-dogs-filtered", "cats_and_dogs_filtered"
 DOWNLOADING, UNPACKING = N_("Downloading"), N_("Unpacking")
 ORIGIN = N_(
-    "3,000 photographs from Asirra, which Microsoft Research made with photos from Petfinder.com;"
-    " Kaggle offered a part of them for its Dogs vs. Cats competition of 2013, and Google's machine"
-    " learning courses chose these."
+    "3,000 photos from Asirra, a dataset Microsoft Research built from Petfinder.com photos. "
+    "Kaggle offered part of it for its 2013 Dogs vs. Cats competition. Google's machine learning "
+    "courses chose these."
 )
 TERMS = N_(
-    "The photos are not part of the lab and are under the terms of their owners; Kaggle offered"
-    " them for fun and research. For anything beyond learning, ask the owners."
+    "The photos aren't part of the lab; their owners' terms apply. Kaggle offered them for fun "
+    "and research. For anything beyond learning, ask the owners."
 )
 
 Counts = dict[str, dict[str, int]]
@@ -79,8 +79,8 @@ class Fetch:
         if isinstance(preview, DatasetError) or preview.counts != self.counts:
             path.unlink()
             raise DownloadError(
-                "{url} does not hold the {n:,} photos it should ({found}). What came was removed;"
-                " try again, or bring the photos as a zip or a folder.",
+                "{url} doesn't contain the {n:,} photos it should ({found}), so the download was "
+                "removed. Try again, or add the photos as a zip or folder.",
                 url=self.url,
                 n=sum(sum(row.values()) for row in self.counts.values()),
                 found=preview if isinstance(preview, DatasetError) else f"{preview.total:,}",
@@ -115,8 +115,7 @@ def fetch_into_folder(folder: Path, fetch: Fetch) -> Preview:
     """
     if files.exists_nonempty(folder):
         raise DatasetError(
-            "{folder} already holds something. Expected a new or empty folder for the photos. Name"
-            " another.",
+            "{folder} isn't empty. Choose a new or empty folder for the photos.",
             folder=folder,
         )
     path, preview = fetch.zip()

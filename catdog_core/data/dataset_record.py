@@ -171,8 +171,7 @@ def load_dataset(dataset_id: str) -> Dataset:
     folder = datasets_folder() / dataset_id
     if files.slugify(dataset_id, 80) != dataset_id or not (folder / "dataset.json").is_file():
         raise DatasetError(
-            "There is no dataset '{id}'. Expected one of the workspace. Choose or make one on the"
-            " Data page.",
+            "There is no dataset '{id}'. Choose or create one on the Data page.",
             id=files.truncate_for_display(dataset_id),
         )
     dataset = _cache.get(folder, [folder / "dataset.json"], lambda: _load_with_edits(folder))
@@ -180,15 +179,15 @@ def load_dataset(dataset_id: str) -> Dataset:
         url = str(files.read_json_object(folder / "dataset.json").get("root"))
         if url_import.is_url(url) and dataset.source == "shards":
             raise DatasetError(
-                "'{name}' was opened at {url}, where the lab no longer reads shards. Run 'import"
-                " URL' with the photos that they were packed from.",
+                "'{name}' was opened at {url}, but the lab no longer reads shards there. Run "
+                "'import URL' with the original photos.",
                 name=dataset.name,
                 url=files.truncate_for_display(url_import.strip_url_secrets(url), 200),
             )
         if url_import.is_url(url):
             raise DatasetError(
-                "'{name}' was opened at {url}, where the lab no longer reads photos. Add it again"
-                " by the source URL, or run 'import URL'.",
+                "'{name}' was opened at {url}, but the lab no longer reads photos there. Add it "
+                "again from its URL, or run 'import URL'.",
                 name=dataset.name,
                 url=files.truncate_for_display(url_import.strip_url_secrets(url), 200),
             )
@@ -228,8 +227,8 @@ def read_dataset_record(folder: Path) -> tuple[Dataset, list[EditEvent]]:
         edits.active_edits(events)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise DatasetError(
-            "The record of dataset '{id}' is damaged. Delete the dataset and add it again; its"
-            " photos are not touched.",
+            "The record of dataset '{id}' is damaged. Delete the dataset and add it again; its "
+            "photos aren't touched.",
             id=folder.name,
         ) from error
     return dataset, events

@@ -237,8 +237,8 @@ def _build_dataset(
         os.replace(building, folder)
     except OSError as error:
         raise DatasetError(
-            "The dataset could not be written: {reason}. Free some disk space, or move the"
-            " workspace by CATDOG_WORKSPACE, then try again.",
+            "The dataset couldn't be saved: {reason}. Free some disk space, or move the workspace "
+            "with CATDOG_WORKSPACE, then try again.",
             reason=error.strerror or str(error),
         ) from error
     return dataset

@@ -113,7 +113,7 @@ class Download:
                         self._record.unlink(missing_ok=True)
         except filelock.Timeout as error:
             raise DownloadError(
-                "{name} is being downloaded already, by another window or program. Wait for it.",
+                "Another window or program is already downloading {name}. Wait until it finishes.",
                 name=self._name,
             ) from error
         return target
@@ -152,7 +152,7 @@ class Download:
     def _refuse_stopped(self) -> None:
         if self.stopped():
             raise DownloadError(
-                "The download was stopped. Start it again, and it goes on from where it was."
+                "The download was stopped. Start it again to resume where it left off."
             )
 
     def _connect(self) -> None:
@@ -235,16 +235,16 @@ class Download:
     def _refuse_size(self, total: int, wanted: int) -> None:
         if total > self.limit:
             raise DownloadError(
-                "{url} has {total:,} bytes or more. Expected at most {limit:,}: it is another file"
-                " than it was.",
+                "{url} has {total:,} bytes or more instead of at most {limit:,}, so it has "
+                "changed. Look for a new version of the lab.",
                 url=self.url,
                 total=total,
                 limit=self.limit,
             )
         if wanted and wanted > (free := shutil.disk_usage(self.folder).free):
             raise DownloadError(
-                "The download wants {wanted:,} more bytes, but only {free:,} are free on the disk."
-                " Free some space, or move the workspace by CATDOG_WORKSPACE, then try again.",
+                "The download needs {wanted:,} more bytes, but the disk has only {free:,} free. "
+                "Free some space, or move the workspace with CATDOG_WORKSPACE, then try again.",
                 wanted=wanted,
                 free=free,
             )
@@ -257,8 +257,8 @@ class Download:
         if expected and checksum.hexdigest() != expected:
             self._forget()
             raise DownloadError(
-                "{url} was damaged on its way: its checksum is not the one the server gives. Try"
-                " again.",
+                "{url} was damaged during download: its checksum doesn't match the server's. Try "
+                "again.",
                 url=self.url,
             )
 

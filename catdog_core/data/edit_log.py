@@ -108,7 +108,7 @@ def undo_last_edit(dataset_id: str) -> Dataset:
         left = edits.active_edits(events)[:-1]
         if not edits.active_edits(events):
             raise DatasetError(
-                "Nothing was changed in '{name}'. Expected a change to take back.",
+                "'{name}' has no change to undo.",
                 name=content.name,
             )
         dataset = dataset_record.apply_edits(content, left)
@@ -137,8 +137,8 @@ def load_dataset_as_of(dataset_id: str, fingerprint: str) -> Dataset:
         if then.fingerprint == fingerprint:
             return then
     raise DatasetError(
-        "The photos of '{name}' have changed since. Expected them as they were then. Open the"
-        " dataset anew, and start a new run.",
+        "The photos of '{name}' have changed since then. Open the dataset again and start a new "
+        "run.",
         name=now.name,
     )
 
@@ -147,8 +147,8 @@ def refuse_second_test(photos: Sequence[tuple[str, int, str]]) -> None:
     """Raise DatasetError when photos of a test folder are there already."""
     if any(split == "test" for _, _, split in photos):
         raise DatasetError(
-            "The dataset has a test folder, whose photos stay there. Expected no other part for a"
-            " test. Leave it at 0, or move single photos."
+            "The dataset has a test folder, so you can't split off another test set. Leave this "
+            "at 0, or move single photos."
         )
 
 

@@ -220,7 +220,7 @@ def refuse_class_order(order: Sequence[str], classes: Sequence[str]) -> None:
     """Raise DatasetError unless `order` names each of the classes once."""
     if len(order) != len(set(order)) or sorted(order) != sorted(classes):
         raise DatasetError(
-            "The order {order} was asked for. Expected each of the classes once: {classes}.",
+            "The class order {order} isn't valid. List each class once: {classes}.",
             order=truncate_for_display(", ".join(order), 200),
             classes=truncate_for_display(", ".join(classes), 200),
         )
@@ -235,15 +235,15 @@ def refuse_unusable_edits(
     for choice in chosen:
         if choice.file not in known:
             raise DatasetError(
-                "There is no photo '{file}' in the dataset. Expected one of its files.",
+                "There is no photo '{file}' in the dataset. Choose one of its files.",
                 file=truncate_for_display(choice.file, 120),
             )
         if choice.action not in ACTIONS or choice.to not in targets.get(
             choice.action, (choice.to,)
         ):
             raise DatasetError(
-                "A photo cannot be told to {action} '{to}'. Expected one of {actions}; to move it,"
-                " a split; to relabel it, a class of the dataset.",
+                "The edit {action} '{to}' isn't possible. Use one of {actions}, with a split for "
+                "move and a class of the dataset for relabel.",
                 action=truncate_for_display(choice.action),
                 to=truncate_for_display(choice.to),
                 actions=", ".join(ACTIONS),
@@ -251,8 +251,8 @@ def refuse_unusable_edits(
     filled = {(label, split) for _, label, split in after}
     for label, split in sorted({(x, s) for _, x, s in before if s != "test"} - filled):
         raise DatasetError(
-            "No photo of {name} would be left in {split}. Expected at least one of each class to"
-            " train and to validate. Leave one, or add photos.",
+            "{split} would have no photos of {name} left, but training and validation need one "
+            "per class. Leave one, or add photos.",
             name=truncate_for_display(classes[label]),
             split=split,
         )

@@ -34,8 +34,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         if req.type == "https" and urlsplit(newurl).scheme != "https":
             raise DownloadError(
-                "{url} leads to {other}, which is not encrypted. Expected an https address. The"
-                " network between may be changing answers; try from another one.",
+                "{url} leads to {other}, which isn't encrypted (https). The network might be "
+                "changing responses, so try another network.",
                 url=req.full_url,
                 other=files.truncate_for_display(newurl),
             )
@@ -57,8 +57,8 @@ def wrap_disk_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DownloadError(
-            "The download could not be written to {folder}: {reason}. Free some disk space, or move"
-            " the workspace by CATDOG_WORKSPACE, then try again; it goes on from where it was.",
+            "The download couldn't be saved to {folder}: {reason}. Free disk space or move the "
+            "workspace with CATDOG_WORKSPACE, then try again to resume.",
             folder=folder,
             reason=error.strerror or str(error),
         ) from error
@@ -80,25 +80,25 @@ def connection_error(url: str, error: Exception) -> DownloadError:
     values = {"host": host, "reason": _describe_cause(cause)}
     if isinstance(cause, ssl.SSLCertVerificationError):
         return DownloadError(
-            "The certificate of {host} cannot be verified ({reason}), so nothing was downloaded. A"
-            " proxy that looks into encrypted traffic needs its certificate in SSL_CERT_FILE;"
-            " check the computer's date, too.",
+            "The certificate of {host} can't be verified ({reason}), so nothing was downloaded. "
+            "Check the computer's date, and set SSL_CERT_FILE if a proxy inspects encrypted "
+            "traffic.",
             **values,
         )
     if "Tunnel connection failed: 407" in str(cause):
         return _proxy_password_error(proxy)
     if proxy:
         return DownloadError(
-            "The proxy {proxy} gave no way to {host}: {reason}. Check HTTPS_PROXY and HTTP_PROXY,"
-            " or make the demo dataset, which needs no network.",
+            "The proxy {proxy} couldn't connect to {host}: {reason}. Check HTTPS_PROXY and "
+            "HTTP_PROXY, or create the demo dataset, which needs no network.",
             proxy=proxy,
             **values,
         )
     if isinstance(cause, TimeoutError):
         return slow_error(url)
     return DownloadError(
-        "There is no connection to {host} ({reason}). Check the network; behind a proxy, set"
-        " HTTPS_PROXY. The demo dataset needs no network.",
+        "Can't connect to {host} ({reason}). Check the network, set HTTPS_PROXY behind a proxy, "
+        "or use the demo dataset, which needs no network.",
         **values,
     )
 
@@ -109,21 +109,20 @@ def status_error(url: str, code: int) -> DownloadError:
         return _proxy_password_error(_proxy_for(url))
     if code in (404, 410):
         return DownloadError(
-            "{url} is not there any more (status {code}). Look for a new version of the lab, or"
-            " bring the photos as a zip or a folder.",
+            "{url} no longer exists (status {code}). Look for a new version of the lab, or add "
+            "the photos as a zip or folder.",
             url=url,
             code=code,
         )
     if code >= 500 or code == 429:
         return DownloadError(
-            "{host} is too busy or out of order now (status {code}). Try again later; it goes on"
-            " from where it was.",
+            "{host} is too busy or out of order (status {code}). Try again later to resume.",
             host=urlsplit(url).hostname,
             code=code,
         )
     return DownloadError(
-        "{host} refuses to give the file (status {code}). If there is a proxy or filter on the way,"
-        " ask whoever runs it; or bring the photos as a zip or a folder.",
+        "{host} refused to send the file (status {code}). Ask whoever runs your proxy or filter, "
+        "or add the photos as a zip or folder.",
         host=urlsplit(url).hostname,
         code=code,
     )
@@ -132,21 +131,22 @@ def status_error(url: str, code: int) -> DownloadError:
 def slow_error(url: str) -> DownloadError:
     """Return the error of a server that sends nothing, or next to nothing."""
     return DownloadError(
-        "{host} has sent next to nothing for a while. Try again, and it goes on from where it was;"
-        " or make the demo dataset, which needs no network.",
+        "{host} has sent almost nothing for a while. Try again to resume, or create the demo "
+        "dataset, which needs no network.",
         host=urlsplit(url).hostname,
     )
 
 
 def changed_error(url: str) -> DownloadError:
     """Return the error of a file that is another one than at the start."""
-    return DownloadError("{url} changed while it was downloaded. Try again.", url=url)
+    return DownloadError("{url} changed during the download. Try again.", url=url)
 
 
 def cut_short_error(url: str, have: int, total: int) -> DownloadError:
     """Return the error of a connection that ended early."""
     return DownloadError(
-        "{host} broke off after {have:,} of {total:,} bytes. Try again, and it goes on from there.",
+        "The connection to {host} broke after {have:,} of {total:,} bytes. Try again to resume "
+        "from there.",
         host=urlsplit(url).hostname,
         have=have,
         total=total,
@@ -156,8 +156,8 @@ def cut_short_error(url: str, have: int, total: int) -> DownloadError:
 def wrong_content_error(url: str, kind: str) -> DownloadError:
     """Return the error of another content, such as the log-in page of a hotel."""
     return DownloadError(
-        "{host} sent something else than the file ({kind}). Perhaps the network wants you to log in"
-        " first: open any web page, then try again.",
+        "{host} sent something other than the file ({kind}). The network might want you to log "
+        "in, so open any web page, then try again.",
         host=urlsplit(url).hostname,
         kind=files.truncate_for_display(kind, 40),
     )
@@ -165,8 +165,8 @@ def wrong_content_error(url: str, kind: str) -> DownloadError:
 
 def _proxy_password_error(proxy: str) -> DownloadError:
     return DownloadError(
-        "The proxy {proxy} wants a name and password. Set HTTPS_PROXY to"
-        " http://NAME:PASSWORD@HOST:PORT, then start the lab again.",
+        "The proxy {proxy} needs a name and password. Set HTTPS_PROXY to "
+        "http://NAME:PASSWORD@HOST:PORT, then restart the lab.",
         proxy=proxy,
     )
 

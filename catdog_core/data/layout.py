@@ -49,21 +49,20 @@ MAX_CLASSES = 200
 _WRAPPERS = 3  # folders around the dataset that are looked through
 _SPELLINGS = 3  # classes written otherwise that get a sentence each
 
-_WRITTEN_OTHERWISE = N_("{here} is taken for the class {train}, which is only written otherwise.")
+_WRITTEN_OTHERWISE = N_("{here} is treated as the class {train}, since only the spelling differs.")
 _MANY_WRITTEN_OTHERWISE = N_(
-    "{n} folders are taken for classes that are only written otherwise: {names}."
+    "{n} folders are treated as existing classes, since only the spelling differs: {names}."
 )
 _LOOK_ALIKE = N_(
-    "The classes {first} and {second} look alike, but their characters differ. Rename one if both"
-    " mean the same."
+    "The classes {first} and {second} look alike but use different characters. If both mean the "
+    "same, rename one."
 )
-_EMPTY = N_("{n} empty files are left out: {names}. Copy these photos again.")
+_EMPTY = N_("{n} empty files are skipped: {names}. Copy these photos again.")
 _UNREADABLE = N_(
-    "{n} files or folders cannot be read and are left out: {names}. Check their permissions and"
-    " links."
+    "{n} unreadable files or folders are skipped: {names}. Check their permissions and links."
 )
-_LINKS_OUT = N_("{n} links lead out of the folder and are left out: {names}.")
-_STRAY = N_("{n} photos are in no class folder and are left out: {names}.")
+_LINKS_OUT = N_("{n} links lead out of the folder and are skipped: {names}.")
+_STRAY = N_("{n} photos are in no class folder and are skipped: {names}.")
 
 
 @dataclass(slots=True)
@@ -178,20 +177,20 @@ def read_folder_tree(folder: Path) -> Tree:
     # Unlike Path.exists, this is false, no error, for a name that is too long.
     if not os.path.exists(folder):  # noqa: PTH110
         raise DatasetError(
-            "{folder} does not exist. Expected a folder with one folder of photos a class.",
+            "{folder} doesn't exist. Choose a folder with one photo folder per class.",
             folder=truncate_for_display(str(folder), 200),
         )
     if not folder.is_dir():
         raise DatasetError(
-            "{folder} is a file. Expected a folder with one folder of photos a class.",
+            "{folder} is a file. Choose a folder with one photo folder per class.",
             folder=truncate_for_display(str(folder), 200),
         )
     try:
         return folder_tree.scan_folder_tree(folder)
     except OSError as error:
         raise DatasetError(
-            "{folder} cannot be read: {reason}. Expected a folder you may read. Check its"
-            " permissions and that its disk is connected.",
+            "{folder} can't be read: {reason}. Check that you have permission to read it and that "
+            "its disk is connected.",
             folder=truncate_for_display(str(folder), 200),
             reason=error.strerror or str(error),
         ) from error
@@ -372,8 +371,8 @@ class _ClassAssignment:
                     zip(dict.fromkeys([*(f.name for f in here), *names]), everything, strict=True)
                 )
                 raise DatasetError(
-                    "{split} holds the classes {here}, train holds {train}. Expected the same in"
-                    " both. Rename or add the missing folders.",
+                    "{split} has the classes {here}, but train has {train}. Rename or add folders "
+                    "so that both match.",
                     split=truncate_for_display(top.name),
                     here=truncate_for_display(
                         ", ".join(named[f.name] for f in here) or "none", 200
@@ -460,8 +459,7 @@ def _find_split_folders(root: Folder) -> dict[str, Folder]:
             continue
         if split in split_folders:
             raise DatasetError(
-                "{first} and {second} both stand for {split}. Expected one folder for each split."
-                " Join the two, or rename one.",
+                "{first} and {second} both stand for {split}. Merge them, or rename one.",
                 first=truncate_for_display(split_folders[split].name),
                 second=truncate_for_display(folder.name),
                 split=split,
@@ -469,8 +467,8 @@ def _find_split_folders(root: Folder) -> dict[str, Folder]:
         split_folders[split] = folder
     if split_folders and "train" not in split_folders:
         raise DatasetError(
-            "Found the folders {found}, but none for training. Expected train/ beside them. Add it,"
-            " or open a folder that holds class folders only.",
+            "There are folders {found}, but none for training. Add train/ beside them, or open a "
+            "folder that contains only class folders.",
             found=truncate_for_display(", ".join(folder.name for folder in split_folders.values())),
         )
     if split_folders:
@@ -484,8 +482,8 @@ def _refuse_odd_sibling(root: Folder, splits: dict[str, Folder]) -> None:
     for folder in _sorted_subfolders(root):
         if folder not in splits.values() and len(train & set(folder.folders)) >= 2:
             raise DatasetError(
-                "{odd} holds the same classes as {train}, but its name stands for no split. Rename"
-                " it to validation or test, or remove it.",
+                "{odd} has the same classes as {train}, but its name doesn't stand for a split. "
+                "Rename it to validation or test, or remove it.",
                 odd=truncate_for_display(folder.name),
                 train=truncate_for_display(splits["train"].name),
             )
@@ -510,14 +508,14 @@ def _refuse_unnamed_splits(root: Folder) -> None:
             )
             if all(split_from_name(first.folders[key].name) for key in common):
                 raise DatasetError(
-                    "{first} and {second} both hold {folders}, with the splits inside the classes."
-                    " Put the classes inside the splits, such as train/{first}.",
+                    "{first} and {second} both contain {folders}, so the splits are inside the "
+                    "classes. Put the classes inside the splits, such as train/{first}.",
                     **inside,
                     folders=names,
                 )
             raise DatasetError(
-                "{first} and {second} both hold {folders}, so they look like splits. Rename them"
-                " to train and validation, or the folders inside.",
+                "{first} and {second} both contain {folders}, so they look like splits. Rename "
+                "them to train and validation, or rename the folders inside.",
                 **inside,
                 folders=names,
             )
@@ -528,26 +526,26 @@ def _check_classes(
 ) -> None:
     if not names or all(split_from_name(name) for name in true):
         raise DatasetError(
-            "{folder} holds no class folders. Expected one folder of photos a class, such as"
-            " cats/ and dogs/, maybe inside train/ and validation/.",
+            "{folder} has no class folders. Add one photo folder per class, such as cats/ and "
+            "dogs/, optionally inside train/ and validation/.",
             folder=truncate_for_display(title),
         )
     if len(names) == 1:
         raise DatasetError(
-            "There is only one class, {name}. Expected at least two folders of photos, such as"
-            " cats/ and dogs/. Add another class.",
+            "There is only one class, {name}. Add another, so that you have at least two photo "
+            "folders, such as cats/ and dogs/.",
             name=truncate_for_display(names[0]),
         )
     if len(names) > MAX_CLASSES:
         raise DatasetError(
-            "There are {count} class folders. Expected at most {limit}. Check that folders are"
-            " classes, not single photos.",
+            "There are {count} class folders; the limit is {limit}. Check that each folder is a "
+            "class, not a single photo.",
             count=len(names),
             limit=MAX_CLASSES,
         )
     if not reading.photos and reading.empty:
         raise DatasetError(
-            "All {n} photos are empty files. Copy them again from where they come from.",
+            "All {n} photos are empty files. Copy them again from the original.",
             n=len(reading.empty),
         )
     for split in sorted({photo.split for photo in reading.photos} or {"train"}):
@@ -556,8 +554,8 @@ def _check_classes(
             if label not in filled:
                 _refuse_unreadable(tree, true[label])
                 raise DatasetError(
-                    "Class {name} holds no photo in {split}. Expected JPEG, PNG, WebP, BMP, GIF or"
-                    " TIFF files. Add some, or remove the folder.",
+                    "Class {name} has no photos in {split}. Add JPEG, PNG, WebP, BMP, GIF or TIFF "
+                    "files, or remove the folder.",
                     name=truncate_for_display(name),
                     split=split,
                 )
@@ -568,8 +566,8 @@ def _refuse_unreadable(tree: Tree, name: str) -> None:
     for path, reason in tree.unreadable:
         if name in path.parts:
             raise DatasetError(
-                "{folder} cannot be read: {reason}. Check its permissions and that its disk is"
-                " connected.",
+                "{folder} can't be read: {reason}. Check its permissions and that its disk is "
+                "connected.",
                 folder=truncate_for_display(str(path), 200),
                 reason=reason,
             )
@@ -586,7 +584,7 @@ def _order_classes(
     missing = sorted(name for name in set(order) if class_names.class_key(name) not in known)
     if missing:
         raise DatasetError(
-            "There is no folder for class {names}. Expected some of: {found}.",
+            "There is no folder for class {names}. Choose from: {found}.",
             names=truncate_for_display(", ".join(missing)),
             found=truncate_for_display(", ".join(folder.name for folder in sorted_folders), 200),
         )

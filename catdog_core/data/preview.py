@@ -13,17 +13,17 @@ from .layout import DatasetPlan
 
 DEFAULT_SEED, DEFAULT_VALIDATION_FRACTION = 0, 0.25
 LAYOUT_MESSAGES = {
-    "split": N_("The folders say which photos are for training and which for validation."),
+    "split": N_("The folders define which photos are for training and which for validation."),
     "seeded": N_(
-        "The folders make no such difference, so the lab keeps a quarter of each class for"
-        " validation, always the same photos."
+        "The folders aren't split, so the lab uses a quarter of each class for validation, always "
+        "the same photos."
     ),
     "train-divided": N_(
-        "There is no validation folder, so the lab keeps a quarter of each class for validation,"
-        " always the same photos."
+        "There is no validation folder, so the lab uses a quarter of each class for validation, "
+        "always the same photos."
     ),
     "redivided": N_(
-        "The photos were divided anew on request: photos that are alike are on the same side."
+        "The photos were split again on request. Similar photos are in the same split."
     ),
 }
 
@@ -58,13 +58,11 @@ class Preview:
         ]
         if self.wrapper:
             messages.append(
-                Message(
-                    N_("The folder {wrapper} around them is skipped."), {"wrapper": self.wrapper}
-                )
+                Message(N_("The outer folder {wrapper} is skipped."), {"wrapper": self.wrapper})
             )
         messages.append(Message(LAYOUT_MESSAGES[self.layout]))
         if self.ignored:
-            messages.append(Message(N_("{n:,} other files are left out."), {"n": self.ignored}))
+            messages.append(Message(N_("{n:,} other files are skipped."), {"n": self.ignored}))
         return messages + self.warnings
 
 

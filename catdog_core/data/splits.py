@@ -92,8 +92,7 @@ def nested_subset(photos: PhotoRows, count: int, seed: int, classes: int) -> set
         candidates += zip(positions, [label] * len(files), files, strict=True)
     if not classes <= count <= len(candidates):
         raise DatasetError(
-            "{count} training photos were asked for. Expected from {least} to {most}, which is all"
-            " there are.",
+            "You asked for {count} training photos. Choose {least} to {most} (all there are).",
             count=count,
             least=classes,
             most=len(candidates),
@@ -169,8 +168,8 @@ def _seeded_rank(seed: str, file: str) -> bytes:
 def _refuse_parts(validation: float, test: float) -> None:
     if not (0 <= validation < 1 and 0 <= test < 1 and validation + test < 1):
         raise DatasetError(
-            "{validation} to validate and {test} to test were asked for. Expected parts of 1,"
-            " together below 1.",
+            "Validation {validation} and test {test} don't work. Choose fractions of at least 0 "
+            "that add up to less than 1.",
             validation=validation,
             test=test,
         )
@@ -179,14 +178,14 @@ def _refuse_parts(validation: float, test: float) -> None:
 def _too_few_error(name: str, count: int, needed: int) -> DatasetError:
     if needed == 2:
         return DatasetError(
-            "Class {name} holds {count} photo. Expected at least 2, one to train on and one to"
-            " validate. Add photos.",
+            "Class {name} has only {count} photo. Add photos until it has at least 2, one for "
+            "training and one for validation.",
             name=truncate_for_display(name),
             count=count,
         )
     return DatasetError(
-        "Class {name} holds {count} photos. Expected at least 3: one to train on, one to validate"
-        " and one to test. Add photos.",
+        "Class {name} has only {count} photos. Add photos until it has at least 3, one each for "
+        "training, validation and testing.",
         name=truncate_for_display(name),
         count=count,
     )

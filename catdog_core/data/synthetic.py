@@ -48,8 +48,7 @@ def make_demo(
     """
     if files.exists_nonempty(folder):
         raise DatasetError(
-            "{folder} already holds something. Expected a new or empty folder for the demo dataset."
-            " Name another.",
+            "{folder} isn't empty. Choose a new or empty folder for the demo dataset.",
             folder=folder,
         )
     jobs = []

@@ -22,7 +22,7 @@ from .archive_safety import ArchiveEntry
 from .datasets import Dataset
 from .layout import MAX_CLASSES, SPLITS
 
-PREPARING, READING = N_("Fetching and preparing"), N_("Reading")
+PREPARING, READING = N_("Downloading and preparing"), N_("Reading")
 _SUFFIX_BY_MAGIC = {
     b"\xff\xd8": ".jpg",
     b"\x89PNG": ".png",
@@ -85,8 +85,8 @@ def inspect_tfds_dataset(name: str) -> TfdsInfo:
         size = int(builder.info.download_size or 0)
     except Exception as error:  # of many kinds: an unknown name, a bad version, no network
         raise DatasetError(
-            "tensorflow_datasets gives no dataset '{name}' ({reason}). Expected a name of its"
-            " catalogue, such as cats_vs_dogs, beans or tf_flowers.",
+            "tensorflow_datasets has no dataset '{name}' ({reason}). Use a name from its catalog, "
+            "such as cats_vs_dogs, beans or tf_flowers.",
             name=files.truncate_for_display(name),
             reason=_describe_error(error),
         ) from error
@@ -96,8 +96,8 @@ def inspect_tfds_dataset(name: str) -> TfdsInfo:
     )
     if len(images) != 1 or len(labels) != 1:
         raise DatasetError(
-            "'{name}' has {images} pictures and {labels} class labels for each example. Expected"
-            " one of each. Choose another dataset.",
+            "'{name}' has {images} images and {labels} class labels per example. Choose a dataset "
+            "with one of each.",
             name=files.truncate_for_display(name),
             images=len(images),
             labels=len(labels),
@@ -130,8 +130,8 @@ def _fetch_dataset(info: TfdsInfo, tell: PhaseProgress) -> Dataset:
         info.builder.download_and_prepare()
     except Exception as error:  # of many kinds: no network, a checksum, a package it wants
         raise DatasetError(
-            "tensorflow_datasets could not fetch '{name}' ({reason}). Check the network and the"
-            " disk, then try again.",
+            "tensorflow_datasets couldn't download '{name}' ({reason}). Check the network and the "
+            "disk, then try again.",
             name=files.truncate_for_display(info.name),
             reason=_describe_error(error),
         ) from error
@@ -177,8 +177,8 @@ def _refuse_large(name: str, classes: int, photos: int) -> None:
     most = limits.current_limits().archive_entries
     if not 2 <= classes <= MAX_CLASSES or photos > most:
         raise DatasetError(
-            "'{name}' has {photos:,} photos in {classes} classes. Expected at most {most:,} in 2 to"
-            " {limit}. Choose another dataset.",
+            "'{name}' has {photos:,} photos in {classes} classes. Choose a dataset with at most "
+            "{most:,} photos in 2 to {limit} classes.",
             name=files.truncate_for_display(name),
             photos=photos,
             classes=classes,
@@ -201,8 +201,8 @@ def _import_tfds() -> Any:
         return importlib.import_module("tensorflow_datasets")
     except ImportError as error:
         raise DatasetError(
-            "The package tensorflow_datasets is not installed. Install it by pip install"
-            " tensorflow-datasets, then start the lab again; or bring the photos in another way."
+            "The package tensorflow_datasets isn't installed. Run pip install tensorflow-datasets "
+            "and restart the lab, or add photos another way."
         ) from error
 
 

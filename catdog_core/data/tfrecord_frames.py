@@ -48,8 +48,7 @@ def index_records(path: Path) -> list[tuple[int, int]]:
             records = list(islice(_iter_frames(file, path), most + 1))
     except OSError as error:
         raise DatasetError(
-            "{file} cannot be read: {reason}. Check its permissions and that its disk is"
-            " connected.",
+            "{file} can't be read: {reason}. Check its permissions and that its disk is connected.",
             file=truncate_for_display(path.name),
             reason=error.strerror or str(error),
         ) from error
@@ -61,8 +60,8 @@ def index_records(path: Path) -> list[tuple[int, int]]:
 def too_many_records_error(count: int) -> DatasetError:
     """Return the error of more records than a dataset may have."""
     return DatasetError(
-        "The TFRecords hold {count:,} records or more. Expected at most {limit:,}. Import a part"
-        " of the files.",
+        "The TFRecords hold {count:,} records or more; the limit is {limit:,}. Import some of the "
+        "files.",
         count=count,
         limit=limits.current_limits().archive_entries,
     )
@@ -80,8 +79,8 @@ def _iter_frames(file: IO[bytes], path: Path) -> Iterator[tuple[int, int]]:
             raise _bad_header_error(path, offset, head)
         if length > MAX_RECORD:
             raise DatasetError(
-                "{file} claims a record of {length:,} bytes. Expected photos of at most"
-                " {limit:,} bytes. Make the file again from its photos.",
+                "{file} claims a record of {length:,} bytes; the limit is {limit:,} bytes per "
+                "photo. Create the file again from its photos.",
                 file=truncate_for_display(path.name),
                 length=length,
                 limit=MAX_RECORD,
@@ -95,13 +94,13 @@ def _iter_frames(file: IO[bytes], path: Path) -> Iterator[tuple[int, int]]:
 def _bad_header_error(path: Path, offset: int, head: bytes) -> DatasetError:
     if head[:2] == b"\x1f\x8b" or head[:1] == b"\x78":
         return DatasetError(
-            "{file} is compressed. Expected a plain TFRecord. Unpack it by gunzip, or write it"
-            " without compression.",
+            "{file} is compressed. Unpack it with gunzip, or write the TFRecord without "
+            "compression.",
             file=truncate_for_display(path.name),
         )
     if offset == 0:
         return DatasetError(
-            "{file} is no TFRecord. Expected records as tf.io.TFRecordWriter writes them.",
+            "{file} isn't a TFRecord. Choose a file written by tf.io.TFRecordWriter.",
             file=truncate_for_display(path.name),
         )
     return _damaged_error(path, offset)
@@ -109,7 +108,7 @@ def _bad_header_error(path: Path, offset: int, head: bytes) -> DatasetError:
 
 def _damaged_error(path: Path, offset: int) -> DatasetError:
     return DatasetError(
-        "{file} is damaged at byte {place:,}: the checksum does not fit. Copy the file again.",
+        "{file} is damaged at byte {place:,}: the checksum doesn't match. Copy the file again.",
         file=truncate_for_display(path.name),
         place=offset,
     )
@@ -117,8 +116,8 @@ def _damaged_error(path: Path, offset: int) -> DatasetError:
 
 def _cut_short_error(path: Path, offset: int) -> DatasetError:
     return DatasetError(
-        "{file} is cut short: its last record, at byte {place:,}, is not whole. Copy the file"
-        " again.",
+        "{file} is truncated: its last record, at byte {place:,}, is incomplete. Copy the file "
+        "again.",
         file=truncate_for_display(path.name),
         place=offset,
     )

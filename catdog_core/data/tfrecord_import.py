@@ -38,8 +38,8 @@ from .preview import Preview
 
 _MAX_LABELS_CHARS = 100_000  # characters of a labels.txt that are read
 
-_COUNTED_FROM = N_("The records count their labels from {first}, not from 0: {first} is {name}.")
-_UNNAMED = N_("The records do not name their classes: they are called by their numbers.")
+_COUNTED_FROM = N_("The record labels start at {first}, not 0. {first} is {name}.")
+_UNNAMED = N_("The records don't name their classes, so the class numbers become the names.")
 
 
 def name_labels(
@@ -79,8 +79,8 @@ def _names_from_classes(labels: Sequence[int], classes: Sequence[str]) -> dict[i
     named = dict(enumerate(classes, first))
     if not set(labels) <= set(named):
         raise DatasetError(
-            "The records have labels from {first} to {last}, but {count} class names were given."
-            " Expected a name for each number.",
+            "The records have labels {first} to {last}, but you gave {count} class names. Give "
+            "one name per number.",
             first=labels[0],
             last=labels[-1],
             count=len(classes),
@@ -94,8 +94,8 @@ def _names_from_records(texts: Sequence[tuple[int, str]]) -> dict[int, str]:
         name = names.setdefault(label, text)
         if text != name:
             raise DatasetError(
-                "Label {label} is called {first} in one record and {second} in another. Expected"
-                " one name for each label. Mend the records, or give the names yourself.",
+                "Label {label} is named {first} in one record and {second} in another. Fix the "
+                "records, or set the names yourself.",
                 label=label,
                 first=files.truncate_for_display(name or "nothing"),
                 second=files.truncate_for_display(text or "nothing"),
@@ -119,7 +119,7 @@ def _names_from_labels_file(path: Path) -> dict[int, str]:
 
 def _too_many_classes_error(count: int) -> DatasetError:
     return DatasetError(
-        "The records have {count:,} different labels. Expected at most {limit} classes.",
+        "The records have {count:,} different labels. Import records with at most {limit} classes.",
         count=count,
         limit=layout.MAX_CLASSES,
     )
@@ -229,7 +229,7 @@ def _read_photos_and_labels(
             raise tfrecord_frames.too_many_records_error(len(photos))
     if not photos:
         raise DatasetError(
-            "{file} holds no record. Expected at least two photos of each class.",
+            "{file} has no records. Choose a file with at least two photos per class.",
             file=files.truncate_for_display(paths[0].name),
         )
     texts = [(photo.label, photo.text) for photo in photos]
@@ -259,15 +259,14 @@ def _tfrecord_paths(source: Path | Sequence[Path]) -> list[Path]:
             paths.append(path)
     if not paths:
         raise DatasetError(
-            "{folder} holds no TFRecord. Expected files such as train.tfrecord or"
-            " train-00000-of-00002.",
+            "{folder} contains no TFRecord. Choose a folder with files such as train.tfrecord or "
+            "train-00000-of-00002.",
             folder=files.truncate_for_display(str(sources[0]) if sources else "-", 200),
         )
     total = sum(path.stat().st_size for path in paths if path.is_file())
     if total > limits.current_limits().archive_bytes:
         raise DatasetError(
-            "The TFRecords have {total:,} bytes. Expected at most {limit:,}. Import a part of the"
-            " files.",
+            "The TFRecords have {total:,} bytes; the limit is {limit:,}. Import some of the files.",
             total=total,
             limit=limits.current_limits().archive_bytes,
         )
@@ -301,12 +300,12 @@ def _scan_tfrecord(path: Path) -> Iterator[_RecordPhoto]:
         # TensorFlow fails at its own message when the record in it is no text.
         if "corrupted record" in str(error) or type(error) is ValueError:
             raise DatasetError(
-                "{file} is damaged: the checksum of a record does not fit. Copy the file again.",
+                "{file} is damaged: a record's checksum doesn't match. Copy the file again.",
                 file=files.truncate_for_display(path.name),
             ) from error
         raise DatasetError(
-            "{file} holds records of another kind. Expected tf.train.Example with image/encoded, a"
-            " photo's bytes, and image/class/label, one whole number.",
+            "{file} has records of another kind. Use tf.train.Example with image/encoded (a "
+            "photo's bytes) and image/class/label (one integer).",
             file=files.truncate_for_display(path.name),
         ) from error
 
@@ -316,8 +315,8 @@ def _unknown_schema_error(path: Path, record: bytes) -> DatasetError:
     few = len(record) <= _MAX_NAMED_BYTES
     keys = sorted(tf.train.Example.FromString(record).features.feature)[:20] if few else []
     return DatasetError(
-        "{file} holds records with {keys}. Expected image/encoded and image/class/label, as in"
-        " TensorFlow's image sets.",
+        "{file} has records with {keys}. Use records with image/encoded and image/class/label, as "
+        "in TensorFlow's image datasets.",
         file=files.truncate_for_display(path.name),
         keys=files.truncate_for_display(", ".join(keys) or "other features", 200),
     )

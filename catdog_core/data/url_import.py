@@ -49,22 +49,26 @@ _TRIES = 3
 _PAUSE = 1.0  # seconds before the second try, twice as long before the third
 
 Progress = Callable[[int, int], None]
-_BROKE_OFF = N_("{host} broke off before {url} was complete. Check the network, then try again.")
-_NO_ANSWER = N_("Nothing answers at {url} ({reason}). Check the address, and that its server runs.")
+_BROKE_OFF = N_(
+    "The connection to {host} broke before {url} was complete. Check the network, then try again."
+)
+_NO_ANSWER = N_(
+    "{url} doesn't respond ({reason}). Check the address and that its server is running."
+)
 _FAILURES = {
     "ClientSSLError": N_(
         "The certificate of {host} can't be verified ({reason}), so nothing was read. Check the"
         " address and this computer's date."
     ),
-    "gaierror": N_("No host is called {host} ({reason}). Check the address and the network."),
+    "gaierror": N_("There is no host named {host} ({reason}). Check the address and the network."),
     "TimeoutError": N_(
-        "{url} gives no answer within {seconds} s. Check the address, then try again."
+        "{url} didn't respond within {seconds} s. Check the address, then try again."
     ),
     "TooManyRedirects": N_(
-        "{url} redirects again and again. Check the address, or ask whoever runs its server."
+        "{url} redirects too many times. Check the address, or ask whoever runs its server."
     ),
     "ClientResponseError": N_(
-        "{host} answers with status {code} instead of {url}. Check the address, or try again later."
+        "{host} returned status {code} for {url}. Check the address, or try again later."
     ),
     "ClientPayloadError": _BROKE_OFF,
     "ServerDisconnectedError": _BROKE_OFF,
@@ -72,11 +76,12 @@ _FAILURES = {
     "ClientConnectionError": _NO_ANSWER,
     "ConnectionError": _NO_ANSWER,
     "PermissionError": N_(
-        "{url} may not be read. Check the credentials in the environment, then try again."
+        "You don't have permission to read {url}. Check the credentials in the environment, then "
+        "try again."
     ),
     "Exception": N_(
-        "{url} could not be read: {reason}. Check the address, the network and the credentials in"
-        " the environment."
+        "{url} couldn't be read: {reason}. Check the address, the network and the credentials in "
+        "the environment."
     ),
 }
 """What an error means, by the name of its class: each package behind fsspec has its own."""
@@ -110,20 +115,20 @@ def normalize_url(url: str) -> str:
     protocol, shown = protocol.lower(), files.truncate_for_display(strip_url_secrets(url), 200)
     if protocol not in FILESYSTEM_PACKAGES:
         raise DatasetError(
-            "{url} is of no protocol known here. Expected one of {known}.",
+            "{url} uses a protocol the lab doesn't support. Use one of {known}.",
             url=shown,
             known=", ".join(f"{name}://" for name in FILESYSTEM_PACKAGES),
         )
     if strip_url_secrets(url) != url:
         raise DatasetError(
-            "The address {url} came with a password or key. Expected one without: what is in an"
-            " address stands in records and logs. Give it in the environment instead.",
+            "The address {url} included a password or key, which would end up in records and "
+            "logs. Set it in the environment instead.",
             url=shown,
         )
     rest = re.sub(r"(?<=.)/+", "/", rest).rstrip("/")
     if not rest or "::" in url or _leads_upwards(rest) or not rest.isprintable():
         raise DatasetError(
-            "{url} is no address of a folder. Expected one such as s3://bucket/photos.", url=shown
+            "{url} isn't the address of a folder. Use one such as s3://bucket/photos.", url=shown
         )
     return f"{protocol}://{rest}"
 
@@ -213,8 +218,8 @@ class _UrlDownload:
         listed = list(self._listed())
         if not listed:
             raise DatasetError(
-                "{url} holds no files. Expected an archive, or a folder with one folder of photos a"
-                " class.",
+                "{url} has no files. Choose an archive, or a folder with one photo folder per "
+                "class.",
                 url=files.truncate_for_display(self._url, 200),
             )
         self._expect(sum(entry.size for _, entry in listed if entry.is_photo))
@@ -239,7 +244,8 @@ class _UrlDownload:
                 count += 1
                 if count > most:
                     raise DatasetError(
-                        "{url} holds {count:,} files or more. Expected at most {limit:,}.",
+                        "{url} has {count:,} files or more. Choose a folder with at most "
+                        "{limit:,}.",
                         url=files.truncate_for_display(self._url, 200),
                         count=count,
                         limit=most,
@@ -348,7 +354,7 @@ def _path_in(system: Any, url: str) -> str:
 def _refuse_large(url: str, total: int, most: int) -> None:
     if total > most:
         raise DatasetError(
-            "{url} has {total:,} bytes or more. Expected at most {limit:,}.",
+            "{url} has {total:,} bytes or more. Choose one with at most {limit:,}.",
             url=files.truncate_for_display(url, 200),
             total=total,
             limit=most,
@@ -387,12 +393,12 @@ def _http_client(is_allowed: Callable[[str], bool]) -> dict[str, Any]:
             if is_allowed(f"{request.url.origin()}{there.raw_path}"):
                 return
             raise DatasetError(
-                "{url} leads to {other}, which may not be opened here. Import another address.",
+                "{url} leads to {other}, which you can't open here. Import another address.",
                 url=files.truncate_for_display(str(request.url), 200),
                 other=files.truncate_for_display(strip_url_secrets(str(there)), 200),
             )
         raise DatasetError(
-            "{url} leads to {other}, which is another server. Import that address if you trust it.",
+            "{url} leads to another server, {other}. Import that address if you trust it.",
             url=files.truncate_for_display(str(request.url), 200),
             other=files.truncate_for_display(strip_url_secrets(str(there)), 200),
         )
@@ -418,8 +424,8 @@ def _explain_errors(url: str) -> Iterator[None]:
             "fsspec" if error.name == "fsspec" else FILESYSTEM_PACKAGES[url.partition("://")[0]]
         )
         raise DatasetError(
-            "{url} needs the package {package}, which is not installed. Install it: pip install"
-            " {package}.",
+            "{url} needs the package {package}, which isn't installed. Install it: pip install "
+            "{package}.",
             url=shown,
             package=package,
         ) from error

@@ -125,15 +125,13 @@ def _check_exportable(run: RunRecord) -> Run:
         raise RunError("Run '{name}' is damaged: {problem}", name=run.id, problem=run.problem)
     if run.is_active:
         raise RunError(
-            "Run '{name}' is {status}. Expected one that is not training just now. Wait for it, or"
-            " stop it first; it can be resumed.",
+            "Run '{name}' is {status}. Wait until it finishes, or stop it now and resume it later.",
             name=run.name,
             status=run.status,
         )
     if not isinstance(run, Run) or run.best_model is None:
         raise RunError(
-            "Run '{name}' has no model yet. Expected one with at least one whole epoch. Train it"
-            " first.",
+            "Run '{name}' has no model yet. Train it for at least one epoch first.",
             name=run.name,
         )
     return run

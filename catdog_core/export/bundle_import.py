@@ -98,7 +98,7 @@ def import_bundle(file: IO[bytes] | Path) -> ImportedBundle:
                 return import_bundle(stream)
         except OSError as error:
             raise RunError(
-                "{file} could not be read: {reason}. Expected the zip of a run.",
+                "{file} couldn't be read: {reason}. Choose the zip of a run.",
                 file=file,
                 reason=error.strerror or str(error),
             ) from error
@@ -110,8 +110,8 @@ def import_bundle(file: IO[bytes] | Path) -> ImportedBundle:
             return ImportedBundle(_install_run(staged, manifest.run_id), dataset)
         except OSError as error:
             raise CatDogError(
-                "{path} could not be written: {reason}. Earlier files are intact. Free some disk"
-                " space or choose a folder you may write to, then try again.",
+                "{path} couldn't be written, but earlier files are intact: {reason}. Free some "
+                "disk space or choose a folder you can write to, then try again.",
                 path=staged.parent,
                 reason=error.strerror or str(error),
             ) from error
@@ -121,7 +121,7 @@ def _build_run(staged: Path, manifest: _CheckedManifest) -> Dataset | None:
     """Make an ordinary run of unpacked files, and return the dataset here it was trained with."""
     for needed in ("settings.json", "metrics.jsonl", "best.keras"):
         if not (staged / needed).is_file():
-            raise _bundle_error(CatDogError("it lacks {name}", name=f"run/{needed}"))
+            raise _bundle_error(CatDogError("{name} is missing", name=f"run/{needed}"))
     settings = _validate_settings(
         _parse_json_object((staged / "settings.json").read_bytes(), "settings.json")
     )
@@ -138,7 +138,7 @@ def _build_run(staged: Path, manifest: _CheckedManifest) -> Dataset | None:
             untrusted_models.inspect_model_file(path, compiled=path.name != "best.keras")
             != ".keras"
         ):
-            raise _bundle_error(CatDogError("its {name} is no .keras file", name=path.name))
+            raise _bundle_error(CatDogError("its {name} isn't a .keras file", name=path.name))
         # Once it is a run of this workspace, nobody looks at it so closely again.
         model_sandbox.check_model(path, path.name, manifest.files[f"run/{path.name}"]["sha256"])
     _check_classes(staged / "best.keras", settings["classes"])
@@ -195,12 +195,12 @@ def _validate_settings(settings: dict[str, Any]) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _bundle_error(
             CatDogError(
-                "its settings.json lacks what it should hold ({reason})",
+                "its settings.json is incomplete ({reason})",
                 reason=files.truncate_for_display(f"{type(error).__name__}: {error}"),
             )
         ) from error
     if not sound:
-        raise _bundle_error(CatDogError("its settings.json holds what no training has"))
+        raise _bundle_error(CatDogError("its settings.json has invalid settings"))
     return validated
 
 
@@ -223,7 +223,7 @@ def _clean_log_rows(path: Path, counts: tuple[str, ...]) -> list[dict[str, Any]]
         sound = all(type(row.get(name)) is int and 0 <= row[name] < most[name] for name in counts)
         if not sound or number >= _MAX_ROWS:
             raise _bundle_error(
-                CatDogError("its {name} holds what no training writes", name=path.name)
+                CatDogError("its {name} has content that training never writes", name=path.name)
             )
         numbers = {
             name: _validate_number(row[name], path.name) for name in _METRIC_FIELDS if name in row
@@ -240,16 +240,14 @@ def _validate_number(value: Any, name: str) -> float | int | None:
         return value  # type: ignore[no-any-return]
     if isinstance(value, float) and not math.isfinite(value):  # a loss that broke
         return value
-    raise _bundle_error(CatDogError("its {name} holds what no training writes", name=name))
+    raise _bundle_error(CatDogError("its {name} has content that training never writes", name=name))
 
 
 def _check_classes(model: Path, classes: list[str]) -> None:
     with zipfile.ZipFile(model) as archive:
         data = archive.read("catdog.json") if "catdog.json" in archive.namelist() else b"{}"
     if _parse_json_object(data, "best.keras").get("classes") != classes:
-        raise _bundle_error(
-            CatDogError("the classes in its best.keras are others than in its settings.json")
-        )
+        raise _bundle_error(CatDogError("the classes in its best.keras and settings.json differ"))
 
 
 def _write_about(staged: Path) -> None:
@@ -265,7 +263,7 @@ def _write_about(staged: Path) -> None:
 def _write_state(staged: Path, epochs: list[dict[str, Any]]) -> None:
     done = _read_json_object(staged, "state.json").get("status") == "done"
     if not epochs:
-        raise _bundle_error(CatDogError("its metrics.jsonl holds no whole epoch"))
+        raise _bundle_error(CatDogError("its metrics.jsonl has no finished epoch"))
     state = {
         "format": run_folder.FORMAT,
         "status": "done" if done else "stopped",
@@ -276,7 +274,7 @@ def _write_state(staged: Path, epochs: list[dict[str, Any]]) -> None:
     if (staged / "backup.json").is_file():
         epoch = _read_json_object(staged, "backup.json").get("epoch")
         if type(epoch) is not int or not 0 <= epoch < _MAX_EPOCHS:
-            raise _bundle_error(CatDogError("its backup.json holds no epoch"))
+            raise _bundle_error(CatDogError("its backup.json has no epoch"))
         files.write_json(staged / "backup.json", {"format": run_folder.FORMAT, "epoch": epoch})
 
 
@@ -327,7 +325,7 @@ def _validate_predictions(path: Path, settings: dict[str, Any]) -> None:
 
 def _predictions_error(path: Path) -> RunError:
     return _bundle_error(
-        CatDogError("its {name} is no table of answers", name=f"predictions/{path.name}")
+        CatDogError("its {name} isn't a prediction table", name=f"predictions/{path.name}")
     )
 
 
@@ -348,7 +346,7 @@ def _install_run(staged: Path, wanted: str) -> RunRecord:
                 raise
             continue  # another came first
         return run_folder.load_run(folder)
-    raise _bundle_error(CatDogError("there is no place left for {name}", name=name))
+    raise _bundle_error(CatDogError("no folder name is free for {name}", name=name))
 
 
 def _unpack_bundle(file: IO[bytes], staged: Path) -> _CheckedManifest:
@@ -377,7 +375,7 @@ def _unpack_bundle(file: IO[bytes], staged: Path) -> _CheckedManifest:
 def _extract_checked_files(file: IO[bytes], staged: Path) -> _CheckedManifest:
     entries = read_zip_members(file, MAX_FILES, _max_entry_bytes)
     if "manifest.json" not in entries:
-        raise _bundle_error(CatDogError("it has no manifest.json"))
+        raise _bundle_error(CatDogError("manifest.json is missing"))
     access.check_quota(run_folder.list_runs, sum(entry.size for entry in entries.values()))
     manifest = _parse_manifest(
         _read_entry(entries.pop("manifest.json"), bounded_readers.SMALL_BYTES)
@@ -386,7 +384,7 @@ def _extract_checked_files(file: IO[bytes], staged: Path) -> _CheckedManifest:
     if odd:
         raise _bundle_error(
             CatDogError(
-                "its manifest and its files differ in {name}",
+                "its manifest and files disagree on {name}",
                 name=files.truncate_for_display(odd[0]),
             )
         )
@@ -420,12 +418,12 @@ def _max_entry_bytes(name: str) -> int | None:
 def _parse_manifest(data: bytes) -> _CheckedManifest:
     manifest = _parse_json_object(data, "manifest.json")
     if manifest.get("kind") != BUNDLE_KIND:
-        raise _bundle_error(CatDogError("its manifest.json is that of something else"))
+        raise _bundle_error(CatDogError("its manifest.json isn't from a run bundle"))
     version = manifest.get("format")
     if type(version) is not int or not 1 <= version <= FORMAT:  # True is an int too
         raise _bundle_error(
             CatDogError(
-                "its format is {received}, and this lab knows {expected}: update the lab",
+                "its format is {received}, but this lab reads {expected}, so update the lab",
                 received=files.truncate_for_display(str(version)),
                 expected=FORMAT,
             )
@@ -441,9 +439,7 @@ def _read_entry(entry: ArchiveEntry, limit: int) -> bytes:
     with entry.open() as source:
         data = source.read(limit + 1)
     if len(data) > limit:
-        raise _bundle_error(
-            CatDogError("its {name} is larger than it claims", name=entry.path.name)
-        )
+        raise _bundle_error(CatDogError("its {name} is larger than stated", name=entry.path.name))
     return data
 
 
@@ -460,7 +456,7 @@ def _extract_entry(entry: ArchiveEntry, promised: ListedFile, target: Path | Non
     if size != promised.get("bytes") or digest.hexdigest() != promised.get("sha256"):
         raise _bundle_error(
             CatDogError(
-                "its {name} is not what the manifest says (SHA-256): it was damaged or changed",
+                "its {name} doesn't match the manifest (SHA-256), so it was damaged or changed",
                 name=files.truncate_for_display(str(entry.path)),
             )
         )
@@ -474,19 +470,18 @@ def _parse_json_object(
         parsed = bounded_readers.parse_bounded_json(data, most, values)
     except bounded_readers.BoundError as error:
         raise _bundle_error(
-            CatDogError("its {name} cannot be read: {reason}", name=name, reason=error)
+            CatDogError("its {name} can't be read: {reason}", name=name, reason=error)
         ) from error
     except ValueError as error:
-        raise _bundle_error(CatDogError("its {name} is no JSON", name=name)) from error
+        raise _bundle_error(CatDogError("its {name} isn't valid JSON", name=name)) from error
     if not isinstance(parsed, dict):
-        raise _bundle_error(CatDogError("its {name} is no JSON object", name=name))
+        raise _bundle_error(CatDogError("its {name} isn't a JSON object", name=name))
     return parsed
 
 
 def _bundle_error(problem: CatDogError) -> RunError:
     """Return the error of a bundle that is not as it should be; nothing of it was kept."""
     return RunError(
-        "This bundle cannot be brought in: {problem}. Expected the zip of a run as the Export page"
-        " makes it. Export it again.",
+        "This bundle can't be imported: {problem}. Export the run again on the Export page.",
         problem=problem,
     )

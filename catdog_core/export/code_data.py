@@ -95,17 +95,17 @@ def describe_photo_listing(photos: PhotoListing) -> list[str]:
     if photos.generator:
         return [
             N_(
-                "ImageDataGenerator reads photos from their folders, batch by batch; the folders"
-                " give the labels, in the order of the classes."
+                "ImageDataGenerator reads photos from their folders, batch by batch. The folders "
+                "set the labels, in class order."
             ),
-            N_("Values stay 0 to 255 here: the network's first layer rescales them."),
+            N_("Values stay 0 to 255 here. The network's first layer rescales them."),
         ]
     messages = [
-        N_("All photos are read once and kept in memory, as bytes; batches are drawn from there.")
+        N_("All photos are read once and kept in memory as bytes. Batches are drawn from there.")
     ]
     if photos.folders is None:
         messages.append(
-            N_("The photos are named one by one, since the folders alone do not say which to take.")
+            N_("The photos are listed one by one because the folders alone don't say which to use.")
         )
     return messages
 

@@ -37,7 +37,7 @@ def _generate_plain_network(run: Run) -> tuple[list[Prose], str]:
     rows = architecture.list_training_layers(training, max(len(run.classes), 2))
     prose: list[Prose] = [
         (
-            N_("It has {parameters:,} parameters; model.summary() shows in which layers they lie."),
+            N_("It has {parameters:,} parameters. model.summary() shows them layer by layer."),
             {"parameters": architecture.count_parameters(rows)},
         )
     ]
@@ -136,13 +136,13 @@ backbone = keras.applications.{known.keras_name}(
 )
 """
         description = N_(
-            "{title} has learned from ImageNet; keras.applications downloads its weights."
+            "{title} is pretrained on ImageNet. keras.applications downloads its weights."
         )
     else:
         if run.best_model is None:
             raise RunError(
-                "Run '{name}' has no model yet, and its code takes the pretrained weights from"
-                " there. Expected one with a whole epoch.",
+                "Run '{name}' has no model yet, and its code needs the pretrained weights from "
+                "it. Train at least one epoch first.",
                 name=run.name or run.id,
             )
         backbone_code = f"""\
@@ -151,15 +151,15 @@ whole = keras.models.load_model(MODEL, compile=False)
 backbone = keras.Model(whole.input, whole.layers[-2].output)
 """
         description = N_(
-            "{title} is not among keras.applications, so the pretrained network is taken out of"
-            " the run's own model file."
+            "{title} isn't part of keras.applications, so the pretrained network comes from the "
+            "run's model file."
         )
     prose: list[Prose] = [
         (description, {"title": known.title}),
         (
             N_(
-                "It looks at each photo once; a new last layer then learns from the {features:,}"
-                " numbers it makes of it."
+                "The pretrained network processes each photo once. A new last layer then learns "
+                "from the {features:,} numbers it computes for each photo."
             ),
             {"features": known.features},
         ),
@@ -354,8 +354,8 @@ def generate_fit_code(run: Run, photos: PhotoListing) -> tuple[list[Prose], str]
     prose: list[Prose] = [
         (
             N_(
-                "{epochs} epochs of {steps} steps, {batch} photos each. history.csv is a table the"
-                " lab's Compare page reads."
+                "{epochs} epochs of {steps} steps, with {batch} photos each. The lab's Compare "
+                "page can read history.csv."
             ),
             {
                 "epochs": training.epochs,
@@ -368,8 +368,8 @@ def generate_fit_code(run: Run, photos: PhotoListing) -> tuple[list[Prose], str]
         prose.append(
             (
                 N_(
-                    "In its last {n} epochs the run also trained the last {blocks} blocks of the"
-                    " pretrained network; this code leaves that out."
+                    "In its last {n} epochs, the run also trained the last {blocks} blocks of the "
+                    "pretrained network. This code leaves that out."
                 ),
                 {"n": training.unfreeze_epochs, "blocks": training.unfreeze},
             )
@@ -476,7 +476,7 @@ def generate_save_code(run: Run, photos: PhotoListing) -> tuple[list[Prose], str
     """Return what is said of saving, and the code that keeps the best epoch's model."""
     lines = ['model.load_weights("best.weights.h5")']
     prose: list[Prose] = [
-        (N_("The weights of the best epoch, and with them the whole model in one file."), {})
+        (N_("Saves the weights of the best epoch, and the full model with them in one file."), {})
     ]
     if run.model == backbones.TRANSFER:
         lines.append("model = keras.Model(backbone.input, model(backbone.output))")

@@ -29,7 +29,7 @@ FORMAT = 1
 MAX_BYTES = 2_000_000_000
 """What all of them may take on the disk; the ones made longest ago go first."""
 _REPORT_INPUT_FILES = ("settings.json", "about.json", "metrics.jsonl", "backup.json")
-_WAITING_MESSAGE = N_("Waiting for another export to end…")
+_WAITING_MESSAGE = N_("Waiting for another export to finish…")
 _export_lock = threading.Lock()
 
 
@@ -80,8 +80,8 @@ class ExportCache:
                 os.replace(making, folder)
             except OSError as error:
                 raise CatDogError(
-                    "{path} could not be written: {reason}. Earlier files are intact. Free some"
-                    " disk space or choose a folder you may write to, then try again.",
+                    "{path} couldn't be written, but earlier files are intact: {reason}. Free "
+                    "some disk space or choose a folder you can write to, then try again.",
                     path=folder,
                     reason=error.strerror or str(error),
                 ) from error

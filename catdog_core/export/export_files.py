@@ -26,12 +26,12 @@ PhaseCallback = Callable[[str], None]
 """Called with a message of the catalogue, again and again; what it raises ends the work."""
 _PHASES = {
     "starting": N_("Loading TensorFlow…"),
-    "writing": N_("Writing the file…"),
-    "comparing": N_("Comparing its answers with the Keras model's…"),
+    "writing": N_("Saving the file…"),
+    "comparing": N_("Comparing its predictions with the Keras model's…"),
 }
 _UNEXPLAINED_END = N_(
-    "The export ended without saying why; the machine may have run out of memory. Close other"
-    " programs, then try again."
+    "The export ended unexpectedly, and the computer might have run out of memory. Close other "
+    "programs, then try again."
 )
 
 
@@ -155,9 +155,7 @@ def install_export(export_path: Path, out: Path) -> Path:
 
 def output_exists_error(out: Path) -> CatDogError:
     """Return the error of a folder that is to be written where something is already."""
-    return CatDogError(
-        "{path} already holds something. Expected a new or empty folder. Name another.", path=out
-    )
+    return CatDogError("{path} isn't empty. Choose a new or empty folder.", path=out)
 
 
 def _install_folder(export_path: Path, out: Path) -> None:
@@ -172,8 +170,8 @@ def _install_folder(export_path: Path, out: Path) -> None:
             os.replace(beside, out)
         except OSError as error:
             raise CatDogError(
-                "{path} could not be written: {reason}. Earlier files are intact. Free some disk"
-                " space or choose a folder you may write to, then try again.",
+                "{path} couldn't be written, but earlier files are intact: {reason}. Free some "
+                "disk space or choose a folder you can write to, then try again.",
                 path=out,
                 reason=error.strerror or str(error),
             ) from error
@@ -216,7 +214,7 @@ def handle_export_request(values: dict[str, Any]) -> None:
     except Exception as error:
         logging.getLogger("catdog").exception("An export failed")
         raise CatDogError(
-            "The model could not be written as {kind}: {reason}. Another format may do.",
+            "The model couldn't be saved as {kind}: {reason}. Try another format.",
             kind=kind,
             reason=f"{type(error).__name__}: {' '.join(str(error).split())}"[:300],
         ) from error

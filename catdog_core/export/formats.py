@@ -82,7 +82,7 @@ class Exporter:
         """Raise CatDogError where something it needs is not installed, saying how to get it."""
         if self.missing:
             raise CatDogError(
-                "The export format '{kind}' needs {packages}, which is not here. {install}",
+                "The export format '{kind}' needs {packages}, which isn't installed. {install}",
                 kind=self.kind,
                 packages=", ".join(self.missing),
                 install=self.install or f"pip install {' '.join(self.missing)}",
@@ -106,21 +106,24 @@ _EXPORTERS = (
     Exporter(
         kind="keras",
         label=N_("Keras"),
-        about=N_("Keras's own file: opens in any Keras 3, here too."),
+        about=N_("Keras's own format. It opens in any Keras 3, including this lab."),
         extension=".keras",
         writer="model_writers:write_keras",
     ),
     Exporter(
         kind="h5",
         label=N_("HDF5"),
-        about=N_("The class notes' `.h5`, for older Keras and tools that expect it."),
+        about=N_("The course notes' `.h5`, for older Keras and tools that need it."),
         extension=".h5",
         writer="model_writers:write_h5",
     ),
     Exporter(
         kind="saved_model",
         label=N_("SavedModel"),
-        about=N_("TensorFlow's folder, for TensorFlow Serving and other converters; a zip here."),
+        about=N_(
+            "TensorFlow's folder format, for TensorFlow Serving and other converters. You get it "
+            "as a zip."
+        ),
         extension=".zip",
         writer="model_writers:write_saved_model",
         is_folder=True,
@@ -136,8 +139,8 @@ _EXPORTERS = (
         kind="litert_int8",
         label=N_("LiteRT, 8-bit"),
         about=N_(
-            "A quarter of the size, and quicker on a phone: weights and steps are 8-bit integers,"
-            " their ranges taken from training photos; input and output stay float32."
+            "A quarter of the size and faster on a phone. Weights and computations use 8-bit "
+            "integers, with ranges taken from training photos. Input and output stay float32."
         ),
         extension=".tflite",
         writer="model_writers:write_litert_int8",
@@ -145,7 +148,7 @@ _EXPORTERS = (
     Exporter(
         kind="onnx",
         label=N_("ONNX"),
-        about=N_("The exchange format that PyTorch's world, Windows ML and many others read."),
+        about=N_("The exchange format for PyTorch, Windows ML, and many other programs."),
         extension=".onnx",
         writer="model_writers:write_onnx",
         needs=("tf2onnx", "onnx"),
@@ -155,8 +158,8 @@ _EXPORTERS = (
         kind="bundle",
         label=N_("Bundle"),
         about=N_(
-            "The whole run in one zip: model, settings, curves, answers. Another lab can compare"
-            " it, resume it, and predict with it."
+            "The full run in one zip: model, settings, curves, predictions. Another lab can "
+            "compare it, resume it, and predict with it."
         ),
         extension=".zip",
         writer="bundle:write_bundle",
@@ -168,7 +171,7 @@ _EXPORTERS = (
     Exporter(
         kind="notebook",
         label=N_("Jupyter notebook"),
-        about=N_("The run as plain Keras code, step by step as in the class notes."),
+        about=N_("The run as plain Keras code, step by step as in the course notes."),
         extension=".ipynb",
         writer="notebook:write_notebook",
         group="code",
@@ -179,7 +182,7 @@ _EXPORTERS = (
     Exporter(
         kind="script",
         label=N_("Python script"),
-        about=N_("The same code in one file; it needs Keras and nothing of this lab."),
+        about=N_("The same code in one file. It needs Keras but not this lab."),
         extension=".py",
         writer="notebook:write_script",
         group="code",
@@ -191,8 +194,8 @@ _EXPORTERS = (
         kind="report",
         label=N_("Report"),
         about=N_(
-            "One HTML file: verdict, curves, confusion matrix, worst mistakes, settings. It prints"
-            " well."
+            "One HTML file with verdict, curves, confusion matrix, worst mistakes, and settings. "
+            "It prints well."
         ),
         extension=".html",
         writer="report:write_html_report",
@@ -202,8 +205,8 @@ _EXPORTERS = (
     ),
     Exporter(
         kind="report-live",
-        label=N_("Report with live curves"),
-        about=N_("The same with curves that answer the mouse; 5 MB larger."),
+        label=N_("Report with interactive curves"),
+        about=N_("The same report with interactive curves (5 MB larger)."),
         extension=".html",
         writer="report:write_live_report",
         group="record",
@@ -226,7 +229,7 @@ def get_format(kind: str) -> Exporter:
     """
     if kind not in FORMATS:
         raise CatDogError(
-            "There is no export format '{kind}'. Expected one of: {kinds}.",
+            "There is no export format '{kind}'. Choose one of: {kinds}.",
             kind=kind,
             kinds=", ".join(FORMATS),
         )

@@ -63,7 +63,7 @@ def build_cells(source: Path) -> tuple[Run, list[Cell]]:
     run = runs.load_run(model_registry.resolve_run_folder(source))
     if not isinstance(run, Run):
         raise RunError(
-            "Run '{name}' has no settings the code could be made of. Expected one trained here.",
+            "Run '{name}' has no settings to create code from. Choose a run trained here.",
             name=run.name or run.id,
         )
     photos = code_data.list_run_photos(run, _load_dataset(run))
@@ -76,7 +76,7 @@ def build_cells(source: Path) -> tuple[Run, list[Cell]]:
         ),
         Cell(
             N_("One batch"),
-            _to_prose([N_("A batch as the network gets it, in a grid of four by five.")]),
+            _to_prose([N_("A batch as the network sees it, in a 4 × 5 grid.")]),
             code_data.generate_batch_grid_code(photos),
         ),
         *_build_augmented_cells(run, photos),
@@ -88,8 +88,8 @@ def build_cells(source: Path) -> tuple[Run, list[Cell]]:
             _to_prose(
                 [
                     N_(
-                        "Training (red) against validation (blue), accuracy left, loss right: where"
-                        " the two part, the network learns its training photos by heart."
+                        "Training (red) and validation (blue), with accuracy left and loss right. "
+                        "Where the curves diverge, the network overfits."
                     )
                 ]
             ),
@@ -106,8 +106,8 @@ def _build_head_cell(run: Run, photos: code_data.PhotoListing) -> Cell:
     prose: list[Prose] = [
         (
             N_(
-                "The training “{name}” of CatDog Lab as plain Keras code: network “{model}” with"
-                " {parameters:,} parameters, {epochs} epochs."
+                "The CatDog Lab run “{name}” as plain Keras code: network “{model}” with "
+                "{parameters:,} parameters, {epochs} epochs."
             ),
             {
                 "name": run.name or run.id,
@@ -116,11 +116,11 @@ def _build_head_cell(run: Run, photos: code_data.PhotoListing) -> Cell:
                 "epochs": run.training.epochs,
             },
         ),
-        (N_("It needs: pip install {packages}"), {"packages": packages}),
+        (N_("Required packages: pip install {packages}"), {"packages": packages}),
         (
             N_(
-                "Network, settings and photos are the run's own. The order of photos and their"
-                " random changes are drawn anew, so the curves come out alike, not equal."
+                "The network, settings, and photos are the same as in the run. Photo order and "
+                "random changes are drawn again, so the curves are similar but not identical."
             ),
             {},
         ),
@@ -129,13 +129,13 @@ def _build_head_cell(run: Run, photos: code_data.PhotoListing) -> Cell:
         prose.append(
             (
                 N_(
-                    "The run began with the weights of another one, “{name}”; this code begins with"
-                    " random ones."
+                    "The run started with the weights of another run, “{name}”. This code starts "
+                    "with random weights."
                 ),
                 {"name": str(run.parent.get("name") or run.parent.get("id") or "")},
             )
         )
-    return Cell(N_("A training as code"), tuple(prose), code_data.generate_setup_code(run, photos))
+    return Cell(N_("Your run as code"), tuple(prose), code_data.generate_setup_code(run, photos))
 
 
 def _build_augmented_cells(run: Run, photos: code_data.PhotoListing) -> list[Cell]:
@@ -143,8 +143,8 @@ def _build_augmented_cells(run: Run, photos: code_data.PhotoListing) -> list[Cel
     if not code:
         return []
     prose = [
-        N_("Augmentation makes many photos of one: one training photo, changed 20 times."),
-        N_("Validation photos are never changed."),
+        N_("Augmentation turns one photo into many. Here is one training photo, changed 20 times."),
+        N_("Validation photos are never augmented."),
     ]
     return [Cell(N_("One photo, augmented"), _to_prose(prose), code)]
 
@@ -164,13 +164,14 @@ def _load_dataset(run: Run) -> datasets.Dataset:
         if isinstance(dataset.root, Path):
             return dataset
         raise DatasetError(
-            "The photos lie at {url}, which the code of an export does not read.", url=dataset.root
+            "The photos are at {url}, and exported code can't read them there. Export a run with "
+            "photos on this computer.",
+            url=dataset.root,
         )
     except CatDogError as error:
         raise RunError(
-            "The photos of run '{name}' are not as they were when it was made: {reason} Expected"
-            " them, to write down which ones it was trained on. Put them back, or export another"
-            " run.",
+            "The photos of run '{name}' have changed since it was created: {reason} Restore them "
+            "for the code's photo list, or export another run.",
             name=run.name or run.id,
             reason=error,
         ) from error

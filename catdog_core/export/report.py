@@ -169,7 +169,7 @@ def load_plotly_script() -> str:
         if path.is_file():
             text = path.read_text(encoding="utf-8").replace("</script", "<\\/script")
             return f"<script>{text}</script>"
-    raise CatDogError("The package plotly is not here. Install it with: pip install plotly")
+    raise CatDogError("The plotly package isn't installed. Install it with: pip install plotly")
 
 
 def render_photo(photo: Photo, alt: str) -> str:
@@ -209,7 +209,9 @@ def render_page(facts: ReportData, say: Translator, language: str, live: bool) -
     if live:
         policy += "; script-src 'unsafe-inline'"
     body = "\n".join(_render_sections(facts, say, live))
-    made_by = say(N_("Made by CatDog Lab from the files of the run; nothing is loaded from a net."))
+    made_by = say(
+        N_("Created by CatDog Lab from the run's files. Nothing is loaded from the internet.")
+    )
     return f"""<!doctype html>
 <html lang="{escape(language)}">
 <head>
@@ -236,7 +238,7 @@ def render_page(facts: ReportData, say: Translator, language: str, live: bool) -
 
 
 def _render_sections(facts: ReportData, say: Translator, live: bool) -> Iterable[str]:
-    yield _render_section(say("The verdict"), _render_verdict(facts, say))
+    yield _render_section(say("Verdict"), _render_verdict(facts, say))
     yield _render_section(say("Curves"), _render_curves(facts, say, live))
     if facts.table is not None and facts.result is not None:
         yield _render_section(say("Confusion matrix"), _render_matrix(facts, say))
@@ -244,7 +246,7 @@ def _render_sections(facts: ReportData, say: Translator, live: bool) -> Iterable
             yield _render_section(say("Worst mistakes"), _render_mistakes(facts, say))
     else:
         yield _render_section(
-            say("Answers"), _render_paragraph(report_text.describe_problem(facts, say))
+            say("Predictions"), _render_paragraph(report_text.describe_problem(facts, say))
         )
     yield _render_section(say("Settings"), _render_settings(facts, say))
 
@@ -306,7 +308,7 @@ def _render_curves(facts: ReportData, say: Translator, live: bool) -> str:
         ]
         for row in run.epochs
     ]
-    all_numbers = escape(say("The numbers of all epochs"))
+    all_numbers = escape(say("Numbers for all epochs"))
     return (
         _render_paragraph(say(report_text.CURVES_TEXT), "soft")
         + _render_paragraph(report_text.describe_last_epoch(run, say))
@@ -348,7 +350,10 @@ def _render_matrix(facts: ReportData, say: Translator) -> str:
     heads = [say("Class"), say("Precision"), say("Recall"), "F1"]
     epoch = (run.best_epoch or 0) + 1
     note = say(
-        N_("The model of epoch {n} was asked about the validation photos, none of them augmented."),
+        N_(
+            "These results are from the model of epoch {n}, evaluated on the validation photos "
+            "without augmentation."
+        ),
         n=epoch,
     )
     return (
@@ -369,7 +374,7 @@ def _render_matrix_table(facts: ReportData, names: Sequence[str], say: Translato
     """Return the matrix as a table, a cell the more coloured the larger its part of the row."""
     result = facts.result
     assert result is not None
-    called = [escape(say("called {name}", name=text)) for text in names]
+    called = [escape(say("predicted: {name}", name=text)) for text in names]
     head = "".join(f'<th scope="col">{text}</th>' for text in called)
     rows = []
     for truth, text in enumerate(names):
@@ -377,7 +382,7 @@ def _render_matrix_table(facts: ReportData, names: Sequence[str], say: Translato
             _render_matrix_cell(int(count), int(result.support[truth]), truth == guess)
             for guess, count in enumerate(result.confusion[truth])
         )
-        true = escape(say("is {name}", name=text))
+        true = escape(say("actual: {name}", name=text))
         rows.append(f'<tr><th scope="row">{true}</th>{cells}</tr>')
     return (
         '<div class="scroll"><table class="matrix"><thead><tr><td style="border:0"></td>'
@@ -403,15 +408,15 @@ def _render_mistakes(facts: ReportData, say: Translator) -> str:
 
 def _render_mistake(mistake: Mistake, classes: Sequence[str], say: Translator) -> str:
     truth, guess = classes[mistake.truth], classes[mistake.guess]
-    prediction = say("called {name}, {share:.1%}", name=guess, share=mistake.share)
-    true = say("is {name}", name=truth)
+    prediction = say("predicted: {name}, {share:.1%}", name=guess, share=mistake.share)
+    true = say("actual: {name}", name=truth)
     photo = decode.make_thumbnail(mistake.photo, _PHOTO_SIDE)
     shown = render_photo(photo, f"{true}, {prediction}")
     if mistake.heat is not None:
         over = decode.make_thumbnail(
             heatmap.overlay_heatmap(mistake.photo, mistake.heat), _PHOTO_SIDE
         )
-        shown += render_photo(over, say("What spoke for {name}", name=guess))
+        shown += render_photo(over, say("Evidence for {name}", name=guess))
     file = escape(format_name(mistake.file))
     return (
         f'<figure><div class="pair">{shown}</div><figcaption><b>{escape(true)}</b>,'
@@ -424,10 +429,10 @@ def _render_settings(facts: ReportData, say: Translator) -> str:
     parts = [(say("Photos"), report_text.list_dataset_properties(run, say))]
     if not isinstance(run, Run):
         note = _render_paragraph(
-            say(N_("A history from a file: the settings of this training are not known."))
+            say(N_("This history comes from a file, so the training settings are unknown."))
         )
     else:
-        note = _render_paragraph(say(N_("Bold: other than this network's usual setting.")), "soft")
+        note = _render_paragraph(say(N_("Bold: differs from this network's default.")), "soft")
         changes = report_text.list_augmentation(run, say)
         parts += [(say("Training"), report_text.list_settings(run, say))]
         parts += [(say("Augmentation"), changes)] if changes else []

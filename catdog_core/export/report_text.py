@@ -82,13 +82,13 @@ def gather_report_data(source: Path) -> ReportData:
         raise RunError("Run '{name}' is damaged: {problem}", name=run.id, problem=run.problem)
     if not run.epochs:
         raise RunError(
-            "Run '{name}' has no whole epoch yet. Expected at least one to report on.",
+            "Run '{name}' has no finished epoch to report on. Train it first.",
             name=run.name or run.id,
         )
     verdict = histories.diagnose_run(run)
     if run.best_model is None:
         return ReportData(
-            run, verdict, problem=N_("This run has no model, so no photo was asked about.")
+            run, verdict, problem=N_("This run has no model, so it wasn't evaluated.")
         )
     try:
         dataset = datasets.load_dataset_as_of(run.dataset_id, run.dataset_fingerprint)
@@ -165,20 +165,19 @@ VERDICT_NAMES = {
     "too_short": N_("too short to tell"),
 }
 CURVES_TEXT = N_(
-    "Training against validation, accuracy and loss: where the two part, the network learns its"
-    " training photos by heart."
+    "Training and validation accuracy and loss. Where the curves diverge, the network overfits."
 )
 MATRIX_TEXT = N_(
-    "A row holds the photos that truly are of a class, a column those that are called so; what"
-    " lies on the diagonal is right."
+    "Rows are actual classes, and columns are predicted classes. Correct predictions are on the "
+    "diagonal."
 )
 FIGURES_TEXT = N_(
-    "Precision: of the photos called so, how many are. Recall: of those that are, how many were"
-    " found. F1: their harmonic mean."
+    "Precision: the share of photos predicted as a class that actually belong to it. Recall: the "
+    "share of a class's photos that the model finds. F1: their harmonic mean."
 )
 MISTAKES_TEXT = N_(
-    "The photos called wrong with the most certainty, and beside each the places that spoke most"
-    " for the wrong answer. Look whether the photo or its label is to blame."
+    "The most confident wrong predictions. Next to each photo, a heat map shows what supported "
+    "the wrong class most. Check whether the photo or its label is the problem."
 )
 
 
@@ -228,7 +227,7 @@ def describe_last_epoch(run: RunRecord, say: Translator) -> str:
     """Return a sentence on where the curves end."""
     last = run.epochs[-1]
     return say(
-        "In epoch {n} training accuracy is {train} and validation accuracy {validation}.",
+        "In epoch {n}, training accuracy is {train} and validation accuracy is {validation}.",
         n=last["epoch"] + 1,
         train=format_percent(last.get("accuracy")),
         validation=format_percent(last.get("val_accuracy")),
@@ -238,9 +237,8 @@ def describe_last_epoch(run: RunRecord, say: Translator) -> str:
 def describe_interval(result: ThresholdMetrics, say: Translator) -> str:
     """Return a sentence on the accuracy, and what may be expected of other photos."""
     return say(
-        "{right:,} of {n:,} photos are right. On other photos of the same kind expect between"
-        " {low:.1%} and {high:.1%} (95 % interval after Wilson); guessing would give about"
-        " {guess:.0%}.",
+        "{right:,} of {n:,} predictions are correct. For similar photos, expect {low:.1%} to "
+        "{high:.1%} (95% Wilson confidence interval). Guessing gives about {guess:.0%}.",
         right=result.right,
         n=result.n,
         low=result.interval[0],
@@ -259,7 +257,7 @@ def describe_confusions(
     pairs = [np.unravel_index(flat_index, wrong.shape) for flat_index in flat_indices]
     return [
         say(
-            "{truth} called {guess}: {count:,} of {support:,}",
+            "{truth} predicted as {guess}: {count:,} of {support:,}",
             truth=format_name(classes[truth]),
             guess=format_name(classes[guess]),
             count=int(wrong[truth, guess]),

@@ -40,8 +40,7 @@ def find_value_range(parts: Iterable[NDArray[Any]]) -> tuple[float, float]:
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
     if low > high:
         raise PhotoError(
-            "The picture holds no finite number. Expected grey values. Export it again as"
-            " 8-bit PNG or JPEG."
+            "The image contains no finite number. Export it again as an 8-bit PNG or JPEG."
         )
     if low >= 0:
         for top in (1.0, 255.0, 65535.0)[: 3 if is_integer else 2]:

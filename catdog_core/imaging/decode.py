@@ -120,8 +120,7 @@ def decode_photo(data: bytes, at_least: int | None = None) -> Photo:
         raise
     except Image.DecompressionBombError as error:
         raise PhotoError(
-            "The picture is too large. Expected at most {limit:,} pixels. Reduce its size and try"
-            " again.",
+            "The image is too large; the limit is {limit:,} pixels. Make it smaller and try again.",
             limit=allowed.photo_pixels,
         ) from error
     except Exception as error:
@@ -210,7 +209,8 @@ def read_photo_bytes(path: Path) -> bytes:
         return data
     except OSError as error:
         raise PhotoError(
-            "The file could not be read: {reason}. Check its permissions and that it still exists.",
+            "The file couldn't be read: {reason}. Check that it still exists and that you have "
+            "permission.",
             reason=error.strerror or str(error),
         ) from error
 
@@ -259,7 +259,7 @@ def encode_photo(image: Photo, kind: Literal["jpeg", "png"] = "jpeg", quality: i
         ".jpg" if kind == "jpeg" else ".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options
     )
     if not done:
-        raise PhotoError("The picture could not be encoded as {kind}.", kind=kind)
+        raise PhotoError("The image couldn't be encoded as {kind}.", kind=kind)
     return buffer.tobytes()
 
 
@@ -279,7 +279,7 @@ def _resized(image: Photo, width: int, height: int, how: int = cv2.INTER_LINEAR)
 def _check_scan_count(data: bytes, most: int) -> int:
     """Refuse what need not be opened for that; the number of a JPEG's scans."""
     if not data:
-        raise PhotoError("The file is empty. Expected a photo. Check that it was copied whole.")
+        raise PhotoError("The file is empty. Check that the photo was copied completely.")
     # Within JPEG's coded data 0xFF is always escaped, so the marks count scans.
     scans = (
         int(np.count_nonzero(jpeg.find_jpeg_markers(data) == 0xDA))

@@ -13,15 +13,16 @@ from ..base.messages import Message
 def not_a_photo_error() -> PhotoError:
     """Return the error of a file in none of the formats that are read."""
     return PhotoError(
-        "This is no photo the lab can read. Expected JPEG, PNG, WebP, BMP, GIF or TIFF. Convert it"
-        " to one of these and try again."
+        "The lab can't read this file as a photo. Convert it to JPEG, PNG, WebP, BMP, GIF or TIFF "
+        "and try again."
     )
 
 
 def file_size_error(size: int, limit: int) -> PhotoError:
     """Return the error of a file of too many bytes."""
     return PhotoError(
-        "The file has {size:,} bytes. Expected at most {limit:,}. Save it smaller and try again.",
+        "The file has {size:,} bytes; the limit is {limit:,}. Save a smaller version and try "
+        "again.",
         size=size,
         limit=limit,
     )
@@ -30,8 +31,8 @@ def file_size_error(size: int, limit: int) -> PhotoError:
 def scan_count_error(scans: int, limit: int) -> PhotoError:
     """Return the error of a progressive JPEG that would take minutes."""
     return PhotoError(
-        "The JPEG is built of {scans:,} scans. Expected at most {limit}. Open it in an image"
-        " editor and save it again.",
+        "This JPEG has {scans:,} scans; the limit is {limit}. Open it in an image editor and save "
+        "it again.",
         scans=scans,
         limit=limit,
     )
@@ -40,8 +41,8 @@ def scan_count_error(scans: int, limit: int) -> PhotoError:
 def side_length_error(width: int, height: int, limit: int) -> PhotoError:
     """Return the error of a picture of one endless row or column."""
     return PhotoError(
-        "The picture has {width:,} × {height:,} pixels. Expected sides of at most {limit:,} pixels."
-        " Cut it and try again.",
+        "The image has {width:,} × {height:,} pixels; the limit is {limit:,} pixels per side. "
+        "Crop it and try again.",
         width=width,
         height=height,
         limit=limit,
@@ -51,8 +52,8 @@ def side_length_error(width: int, height: int, limit: int) -> PhotoError:
 def pixel_count_error(width: int, height: int, limit: int) -> PhotoError:
     """Return the error of a picture of too many pixels."""
     return PhotoError(
-        "The picture has {width:,} × {height:,} pixels. Expected at most {limit:,} pixels in all."
-        " Reduce its size and try again.",
+        "The image has {width:,} × {height:,} pixels; the limit is {limit:,} pixels in all. Make "
+        "it smaller and try again.",
         width=width,
         height=height,
         limit=limit,
@@ -62,8 +63,8 @@ def pixel_count_error(width: int, height: int, limit: int) -> PhotoError:
 def decode_memory_error(needed: int, limit: int) -> PhotoError:
     """Return the error of a picture whose format takes much memory; both in bytes."""
     return PhotoError(
-        "The picture takes {needed:,} MB of memory to decode, more than the {limit:,} MB allowed."
-        " Reduce its size, or save it as a plain JPEG.",
+        "The image needs {needed:,} MB of memory to decode; the limit is {limit:,} MB. Make it "
+        "smaller, or save it as an ordinary JPEG.",
         needed=-(-needed // 1_000_000),
         limit=limit // 1_000_000,
     )
@@ -72,8 +73,7 @@ def decode_memory_error(needed: int, limit: int) -> PhotoError:
 def unsupported_format_error(kind: str) -> PhotoError:
     """Return the error of a file in a format that has a name."""
     return PhotoError(
-        "The file's format is {kind}, which the lab can't read. Convert it to JPEG or PNG and try"
-        " again.",
+        "The lab can't read the file's format, {kind}. Convert it to JPEG or PNG and try again.",
         kind=kind,
     )
 
@@ -94,8 +94,8 @@ def unsupported_format_warnings(paths: Sequence[PurePath]) -> list[Message]:
     if not paths:
         return []
     message = N_(
-        "{n} pictures are left out, since the lab cannot read their format: {files}. Convert them"
-        " to JPEG and add them."
+        "{n} images are skipped, since the lab can't read their format: {files}. Convert them to "
+        "JPEG and add them."
     )
     names = ", ".join(sorted({path.name for path in paths})[:3])
     return [Message(message, {"n": str(len(paths)), "files": truncate_for_display(names, 120)})]

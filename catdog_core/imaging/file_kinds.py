@@ -122,24 +122,24 @@ def _jpeg_error(data: bytes | mmap) -> PhotoError | None:
         return None
     if frame.bits != 8:
         return PhotoError(
-            "This JPEG stores {bits} bits for each colour, and the lab reads 8. Save it again as an"
-            " ordinary JPEG or PNG.",
+            "This JPEG stores {bits} bits per color, and the lab reads 8. Save it again as an "
+            "ordinary JPEG or PNG.",
             bits=frame.bits,
         )
     if frame.is_hierarchical:
         return PhotoError(
-            "This JPEG is hierarchical, a kind the lab can't read. Save it again as an ordinary"
-            " JPEG or PNG."
+            "The lab can't read hierarchical JPEGs like this one. Save it again as an ordinary "
+            "JPEG or PNG."
         )
     if frame.is_lossless:
         return PhotoError(
-            "This JPEG is lossless, a kind the lab can't read. Save it again as an ordinary JPEG"
-            " or PNG."
+            "The lab can't read lossless JPEGs like this one. Save it again as an ordinary JPEG "
+            "or PNG."
         )
     if len(frame.sampling_factors) not in (1, 3, 4):
         return PhotoError(
-            "This JPEG stores {count} colours for each pixel, and the lab reads 1, 3 or 4. Save it"
-            " again as an ordinary JPEG or PNG.",
+            "This JPEG stores {count} colors per pixel, and the lab reads 1, 3 or 4. Save it "
+            "again as an ordinary JPEG or PNG.",
             count=len(frame.sampling_factors),
         )
     return None
@@ -165,8 +165,8 @@ def _tiff_error(data: bytes | mmap, unknown: bool) -> PhotoError | None:
         return decode_errors.unsupported_format_error("camera raw (TIFF)")
     if packing not in _READABLE_COMPRESSIONS:
         return PhotoError(
-            "This TIFF is compressed in a way the lab can't read, number {number}. Save it without"
-            " compression, or as PNG or JPEG.",
+            "The lab can't read this TIFF's compression, number {number}. Save it without "
+            "compression, or as PNG or JPEG.",
             number=packing,
         )
     if not unknown or (bits <= 8 and channels in (1, 3, 4) and numbers not in _FLOAT):

@@ -136,8 +136,8 @@ def _check_webp(data: bytes | mmap) -> None:
 def _refuse_metadata(size: int, limit: int) -> None:
     if size > limit:
         raise PhotoError(
-            "The file holds a part of {size:,} bytes where at most {limit:,} are expected. Open it"
-            " in an image editor and save it again.",
+            "The file has a part of {size:,} bytes; the limit is {limit:,}. Open it in an image "
+            "editor and save it again.",
             size=size,
             limit=limit,
         )
@@ -145,7 +145,7 @@ def _refuse_metadata(size: int, limit: int) -> None:
 
 def _part_count_error(limit: int = MAX_PARTS) -> PhotoError:
     return PhotoError(
-        "The file is built of more than {limit:,} parts. Expected a photo of a few hundred. Open it"
-        " in an image editor and save it again.",
+        "The file has more than {limit:,} parts, while a photo has a few hundred. Open it in an "
+        "image editor and save it again.",
         limit=limit,
     )

@@ -54,9 +54,9 @@ def list_sequential_layers(
         block = _block_rows(network, number, rows[-1].output_shape)
         if min(row.output_shape[0] for row in block) < 1:
             raise SettingsError(
-                "{size} px photos shrink to nothing inside '{name}', in block {block} of {blocks}."
-                " Expected an image size of at least {least} px. Raise the image size, or take"
-                " fewer blocks, a smaller kernel or the padding 'same'.",
+                "{size} px photos shrink to nothing in '{name}', in block {block} of {blocks}. "
+                "Use photos of at least {least} px, fewer blocks, a smaller kernel, or the "
+                "padding 'same'.",
                 size=image_size,
                 name=name,
                 block=number + 1,
@@ -68,8 +68,8 @@ def list_sequential_layers(
     total = sum(row.parameters for row in rows)
     if total > MAX_PARAMETERS:
         raise SettingsError(
-            "The network '{name}' has {total:,} parameters. Expected at most {most:,}. Take fewer"
-            " dense units or filters, more blocks, or 'average' from map to row.",
+            "The network '{name}' has {total:,} parameters, but the limit is {most:,}. Use fewer "
+            "dense units or filters, more blocks, or 'average' from map to row.",
             name=name,
             total=total,
             most=MAX_PARAMETERS,
@@ -248,7 +248,7 @@ def list_model_layers(
     """
     if name not in MODEL_DESCRIPTIONS:
         raise SettingsError(
-            "There is no model '{name}'. Expected one of: {names}.",
+            "There is no model '{name}'. Choose one of: {names}.",
             name=name,
             names=", ".join(MODEL_DESCRIPTIONS),
         )
@@ -287,19 +287,21 @@ def min_model_image_size(name: str) -> int:
 
 
 MODEL_DESCRIPTIONS: dict[str, str] = {
-    "notes": N_("The class notes' network: three convolutions and one output unit."),
+    "notes": N_("The course network: three convolutions and one output unit."),
     "notes-deep": N_(
-        "The layers the notes keep commented out: a fourth convolution and Dense(512)."
+        "The course network with the layers that the notes comment out: a fourth convolution and "
+        "Dense(512)."
     ),
     COMPACT: N_(
-        "A small network of today: residual blocks, batch norms, and a recipe of its own. It learns"
-        " from nothing, like the notes' network, and goes much further."
+        "A small modern network with residual blocks, batch normalization, and its own training "
+        "recipe. Like the course network, it starts from random weights, but it gets much better "
+        "results."
     ),
     backbones.TRANSFER: N_(
-        "A network that has learned from a million photographs of a thousand kinds, with a new last"
-        " layer. It looks at each photo once; only the last layer learns, in seconds."
+        "A network pretrained on a million photos of a thousand classes, with a new last layer. "
+        "It processes each photo once. Only the last layer trains, which takes seconds."
     ),
-    CUSTOM: N_("A network of your own, built from blocks; it begins as the notes' one."),
+    CUSTOM: N_("Your own network, built from blocks. It starts as the course network."),
 }
 """All models by name, with a sentence on each."""
 

@@ -55,21 +55,21 @@ def refuse_transfer_settings(training: Training, augmentation: Augmentation | No
         return
     if augmentation is not None and augmentation.mixes and not training.unfreeze:
         raise SettingsError(
-            "The pretrained network looks at each photo by itself before the training, so photos"
-            " cannot be mixed (MixUp, CutMix). Switch mixing off, or unfreeze some blocks: mixing"
-            " then applies to the unfrozen epochs."
+            "The pretrained network processes each photo separately before training, so photos "
+            "can't be mixed (MixUp, CutMix). Turn off mixing, or unfreeze some blocks to use "
+            "mixing in the unfrozen epochs."
         )
     if training.unfreeze and training.unfreeze_epochs >= training.epochs:
         raise SettingsError(
-            "{unfrozen} unfrozen epochs are as many as there are, {epochs}. Expected fewer: the new"
-            " last layer has to learn first. Raise the epochs.",
+            "{unfrozen} unfrozen epochs leave none of the {epochs} for the new last layer, which "
+            "has to learn first. Train more epochs, or unfreeze fewer.",
             unfrozen=training.unfreeze_epochs,
             epochs=training.epochs,
         )
     if training.unfreeze > BACKBONES[training.backbone].blocks:
         raise SettingsError(
-            "{title} has {blocks} blocks, and {received} are to be unfrozen. Expected at most as"
-            " many as there are.",
+            "{title} has only {blocks} blocks, so {received} can't be unfrozen. Choose at most as "
+            "many as there are.",
             title=BACKBONES[training.backbone].title,
             blocks=BACKBONES[training.backbone].blocks,
             received=training.unfreeze,

@@ -126,8 +126,8 @@ def _too_much_memory_error(name: str, required_bytes: int, limit: int) -> ModelE
     size, most = -(-required_bytes // 1_000_000), limit // 1_000_000
     if name:
         return ModelError(
-            "{name} takes about {size:,} MB of memory for one photo, more than the {limit:,} MB"
-            " allowed. Use a smaller network or smaller photos.",
+            "{name} needs about {size:,} MB of memory per photo, more than the {limit:,} MB "
+            "allowed. Use a smaller network or smaller photos.",
             name=name,
             size=size,
             limit=most,
@@ -288,8 +288,8 @@ class _Sizes:
             return prod(x.shape.as_list())
         if op.type not in _WITHIN or not op.inputs:
             raise ModelError(
-                "A layer of the model ({kind}) gives results whose size depends on the photo. Use a"
-                " model of layers with fixed sizes.",
+                "The output size of a model layer ({kind}) depends on the photo. Use a model with "
+                "fixed layer sizes.",
                 kind=op.type,
             )
         input_tensor = op.inputs[0]
@@ -310,8 +310,8 @@ class _Sizes:
                 piled += self.work[op.name] if variant else prod(item.shape) * _item_bytes(item)
         if piled and not self.rounds:
             raise ModelError(
-                "A layer of the model repeats its work a number of times that it does not tell. Use"
-                " a model of layers with fixed sizes."
+                "A model layer repeats its work an unknown number of times. Use a model with "
+                "fixed layer sizes."
             )
         if op.outputs:
             self.bytes[op.outputs[-1].name] += piled * self.rounds

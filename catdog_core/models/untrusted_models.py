@@ -162,7 +162,7 @@ def check_model_config(name: str, text: bytes, widths: Collection[int]) -> None:
     for parts, entry in enumerate(_iter_objects(name, config), start=1):
         if parts > MAX_PARTS:
             raise ModelError(
-                "{name} is built of {parts:,} parts or more. Expected at most {limit:,}.",
+                "{name} has at least {parts:,} parts. Use a model with at most {limit:,}.",
                 name=truncate_for_display(name),
                 parts=parts,
                 limit=MAX_PARTS,
@@ -176,8 +176,7 @@ def check_model_config(name: str, text: bytes, widths: Collection[int]) -> None:
 def damaged_model_error(name: str, error: Exception) -> ModelError:
     """Return the error of a file that its readers fail at."""
     return ModelError(
-        "{name} is damaged or incomplete ({reason}). Expected a whole model file. Save or download"
-        " it again.",
+        "{name} is damaged or incomplete ({reason}). Save or download it again.",
         name=truncate_for_display(name),
         reason=truncate_for_display(str(error).strip().split("\n")[0] or type(error).__name__),
     )
@@ -188,8 +187,8 @@ def _check_class(name: str, kind: Any, entry: dict[str, Any]) -> None:
     ours = isinstance(module, str) and (module == "keras" or module.startswith("keras."))
     if isinstance(kind, str) and kind in REFUSED_LAYERS:
         raise ModelError(
-            "{name} uses the layer '{kind}', which runs code or reads files named by the model"
-            " file. Expected a model of image layers only.",
+            "{name} uses the layer '{kind}', which runs code or reads files that the model file "
+            "names. Use a model with only image layers.",
             name=truncate_for_display(name),
             kind=kind,
         )
@@ -201,8 +200,8 @@ def _check_class(name: str, kind: Any, entry: dict[str, Any]) -> None:
     # "package>name" is a class that a program has registered with Keras, so not one of Keras's own.
     if not (ours and known) or (registered is not None and ">" in str(registered)):
         raise ModelError(
-            "{name} uses '{kind}', which is not part of Keras. Expected a model of Keras's own"
-            " layers only, since a file must not bring code of its own.",
+            "{name} uses '{kind}', which isn't part of Keras. Use a model with only Keras's own "
+            "layers, because model files must not bring their own code.",
             name=truncate_for_display(name),
             kind=truncate_for_display(str(kind)),
         )
@@ -213,8 +212,8 @@ def _check_sizes(name: str, entry: dict[str, Any], widths: Collection[int]) -> N
         size = entry.get(key)
         if isinstance(size, int) and size > 4096 and size not in widths:
             raise ModelError(
-                "{name} declares a layer of {size:,} {key} that its weights do not hold."
-                " Expected a complete model file.",
+                "{name} declares a layer with {size:,} {key}, but the weights for it are missing. "
+                "Use a complete model file.",
                 name=truncate_for_display(name),
                 size=size,
                 key=key,
@@ -234,7 +233,7 @@ def _check_sizes(name: str, entry: dict[str, Any], widths: Collection[int]) -> N
 def too_wide_layer_error(name: str, sides: Collection[int]) -> ModelError:
     """Return the error of a layer that gives too many numbers for one photo."""
     return ModelError(
-        "{name} declares a layer of {shape} values for one photo. Expected at most {limit:,}.",
+        "{name} has a layer with {shape} values per photo. Use a model with at most {limit:,}.",
         name=truncate_for_display(name),
         shape=truncate_for_display(" × ".join(f"{side:,}" for side in sides)),
         limit=MAX_VALUES,
@@ -287,7 +286,7 @@ def detect_model_format(path: Path, name: str = "") -> str:
             head = file.read(8)
     except OSError as error:
         raise ModelError(
-            "{name} cannot be read: {reason}. Expected a model file.",
+            "{name} couldn't be read: {reason}. Choose a model file.",
             name=truncate_for_display(name),
             reason=error.strerror or str(error),
         ) from error
@@ -296,8 +295,8 @@ def detect_model_format(path: Path, name: str = "") -> str:
     if head == b"\x89HDF\r\n\x1a\n":
         return ".h5"
     raise ModelError(
-        "{name} is no Keras model. Expected a .keras or .h5 file, as model.save('model.keras')"
-        " writes it.",
+        "{name} isn't a Keras model. Use a .keras or .h5 file, saved with "
+        "model.save('model.keras').",
         name=truncate_for_display(name),
     )
 
@@ -375,14 +374,14 @@ def _read_members(file: IO[bytes], name: str, allowed: Limits) -> dict[str, Arch
         )
         # Keras reads by the names of `zipfile`, which newer Pythons take from other fields as well.
         if sorted(zipfile.ZipFile(file).namelist()) != sorted(members):
-            raise DatasetError("it names a file in two ways")
+            raise DatasetError("a file in it has two different names")
         for needed in ("config.json", "model.weights.h5"):
             if needed not in members:
-                raise DatasetError("it has no {name}", name=needed)
+                raise DatasetError("{name} is missing", name=needed)
     except DatasetError as error:
         raise ModelError(
-            "{name} is a zip archive but no plain Keras model ({found}). Expected config.json and"
-            " model.weights.h5 in it. Save it again with model.save('model.keras').",
+            "{name} is a zip file but not a standard Keras model ({found}): config.json and "
+            "model.weights.h5 are needed. Save it again with model.save('model.keras').",
             name=truncate_for_display(name),
             found=error,
         ) from error
@@ -394,8 +393,8 @@ def _inspect_h5(path: Path, name: str, allowed: Limits, compiled: bool) -> _Insp
         config = read_text_attribute(file, "model_config", allowed.model_config_bytes)
         if config is None:
             raise ModelError(
-                "{name} holds weights but no model. Expected a whole model, as"
-                " model.save('model.h5') writes it, not save_weights.",
+                "{name} has weights but no model. Save the full model with "
+                "model.save('model.h5'), not save_weights.",
                 name=truncate_for_display(name),
             )
         texts = [config]
@@ -486,7 +485,7 @@ def _iter_array_shapes(name: str, root: Any) -> Iterator[tuple[int, ...]]:
                 raise damaged_model_error(name, ValueError(f"more than {_MAX_ARRAYS:,} arrays"))
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
                 raise ModelError(
-                    "{name} links to another file. Expected a model that is complete in itself.",
+                    "{name} links to another file. Use a self-contained model file.",
                     name=truncate_for_display(name),
                 )
             item = group[key]
@@ -509,7 +508,7 @@ def _check_array(name: str, item: Any) -> tuple[int, ...]:
     # all. External and virtual ones name other files.
     if item.external or item.is_virtual or size > 64 + 20 * item.id.get_storage_size():
         raise ModelError(
-            "{name} declares weights that it does not hold. Expected a complete model file.",
+            "{name} declares weights that it doesn't contain. Use a complete model file.",
             name=truncate_for_display(name),
         )
     return tuple(item.shape)
@@ -518,8 +517,8 @@ def _check_array(name: str, item: Any) -> tuple[int, ...]:
 def _refuse_large(name: str, config: int, weights: int, allowed: Limits) -> None:
     if config > allowed.model_config_bytes or weights > allowed.model_bytes:
         raise ModelError(
-            "{name} unpacks to {size:,} bytes. Expected at most {limit:,} of weights and"
-            " {config:,} of configuration.",
+            "{name} unpacks to {size:,} bytes. Use a model with at most {limit:,} bytes of "
+            "weights and {config:,} of configuration.",
             name=truncate_for_display(name),
             size=config + weights,
             limit=allowed.model_bytes,

@@ -49,19 +49,19 @@ _OUT_OF_MEMORY_TEXTS = (
 
 
 OUT_OF_MEMORY = N_(
-    "The training ran out of memory. Choose a smaller batch size or image size, or close other"
-    " programs, then resume."
+    "Training ran out of memory. Choose a smaller batch or image size, or close other programs, "
+    "then resume."
 )
 LIKELY_OUT_OF_MEMORY = N_(
-    "The training ended by an error: {reason}. Memory was nearly used up, which is the likeliest"
-    " cause. Choose a smaller batch size or image size, or close other programs, then resume."
+    "Training ended with an error, most likely because memory was nearly full: {reason}. Choose a "
+    "smaller batch or image size, or close other programs, then resume."
 )
 UNEXPECTED_ERROR = N_(
-    "The training ended by an error: {reason}. The end of log.txt tells more; resume goes on from"
-    " the last whole epoch."
+    "Training ended with an error: {reason}. See the end of log.txt, or resume from the last "
+    "finished epoch."
 )
 DIVERGED = N_(
-    "The loss became {loss} in epoch {epoch}: the training diverged. Start a new run with a lower"
-    " learning rate."
+    "Training diverged in epoch {epoch}: the loss is {loss}. Start a new run with a lower "
+    "learning rate."
 )
 """The same settings on the same photos would diverge again: nothing to retry."""

@@ -90,8 +90,8 @@ def create_run(
     for split, count in counts.items():
         if not count:
             raise RunError(
-                "Dataset '{name}' has no {split} photos. Expected some in both train and"
-                " validation. Add photos, or choose another dataset.",
+                "Dataset '{name}' has no {split} photos, but needs train and validation photos. "
+                "Add photos, or choose another dataset.",
                 name=dataset.name,
                 split=split,
             )
@@ -101,8 +101,8 @@ def create_run(
         folder = runs_folder() / f"{stamp}-{training.model}-{uuid4().hex[:4]}"
     elif files.exists_nonempty(folder):
         raise RunError(
-            "{folder} already holds something. Expected a new or empty folder for the run. Name"
-            " another, or go on with 'resume {folder}'.",
+            "{folder} isn't empty. Choose a new or empty folder for the run, or continue with "
+            "'resume {folder}'.",
             folder=folder,
         )
     resolved = training.model_copy(
@@ -154,8 +154,7 @@ def start_run(run_dir: Path, *, follow: bool = False) -> None:
         run = check_not_finished(record)
         if run.is_active:
             raise RunError(
-                "Run '{name}' is already {status}. Expected one that has stopped. Wait for it, or"
-                " stop it first.",
+                "Run '{name}' is already {status}. Wait for it to finish, or stop it first.",
                 name=run.name,
                 status=run.status,
             )
@@ -177,8 +176,8 @@ def check_not_finished(record: RunRecord) -> Run:
     """
     if isinstance(record, ImportedHistory):
         raise RunError(
-            "Run '{name}' is a history from a file: there is no model to go on with. Start a new"
-            " run.",
+            "Run '{name}' is an imported history, so there's no model to continue from. Start a "
+            "new run.",
             name=record.name,
         )
     if not isinstance(record, Run) or (
@@ -187,7 +186,7 @@ def check_not_finished(record: RunRecord) -> Run:
         raise RunError("Run '{name}' is damaged: {problem}", name=record.id, problem=record.problem)
     if record.state.get("status") == "done":
         raise RunError(
-            "Run '{name}' is done: all its epochs are trained. Start a new run to train more.",
+            "Run '{name}' has finished all its epochs. Start a new run to train more.",
             name=record.name,
         )
     return record
@@ -205,7 +204,7 @@ def stop_run(run_dir: Path) -> None:
     access.check_permission("manage run", run.owner)
     if not run.is_active:
         raise RunError(
-            "Run '{name}' is {status}, not running. There is nothing to stop.",
+            "Run '{name}' is {status}, so there's nothing to stop.",
             name=run.name or run.id,
             status=run.status,
         )
@@ -260,8 +259,8 @@ def remove_unused_dataset(dataset_id: str) -> str:
     for run in list_runs():
         if run.is_active and run.dataset_id == dataset_id:
             raise DatasetError(
-                "Run '{run}' is {status} and uses the dataset '{name}'. Wait for it, or stop it"
-                " before you delete the dataset.",
+                "Run '{run}' is {status} and uses dataset '{name}'. Wait for it to finish, or "
+                "stop it, before you delete the dataset.",
                 run=run.name or run.id,
                 status=run.status,
                 name=run.dataset_name,
@@ -330,7 +329,7 @@ def lock_run(run_dir: Path) -> Iterator[Path]:
     def waiting() -> None:
         if time.monotonic() > end:
             raise RunError(
-                "Run '{name}' is being changed by another page or command. Try again.",
+                "Another page or command is changing run '{name}'. Try again.",
                 name=folder.name,
             )
 
@@ -350,13 +349,14 @@ def check_warm_start(parent: RunRecord, training: Training, classes: Sequence[st
     """
     if not isinstance(parent, Run) or parent.best_model is None:
         raise RunError(
-            "Run '{name}' has no model yet. Expected one with a whole epoch to go on from.",
+            "Run '{name}' has no model to continue from yet. Choose a run with a finished epoch.",
             name=parent.name or parent.id,
         )
     if backbones.TRANSFER in (parent.model, training.model):
         raise RunError(
-            "A run of model 'transfer' begins with weights of its own. Expected a run of another"
-            " model to go on from. Start 'transfer' anew: its last layer takes seconds."
+            "Runs of model 'transfer' start from their own weights, so they can't continue from "
+            "another run. Start a new 'transfer' run, whose last layer trains in seconds, or "
+            "choose another model."
         )
     for what, now, then in (
         ("model", training.model, parent.training.model),
@@ -366,8 +366,8 @@ def check_warm_start(parent: RunRecord, training: Training, classes: Sequence[st
     ):
         if now != then:
             raise RunError(
-                "The weights of run '{name}' do not fit: {what} is {now} here and {then} there."
-                " Expected the same. Change it, or start from scratch.",
+                "The weights of run '{name}' don't fit, because {what} is {now} here but {then} "
+                "there. Change it to match, or start from scratch.",
                 name=parent.name or parent.id,
                 what=what,
                 now=now,

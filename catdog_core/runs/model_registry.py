@@ -57,18 +57,17 @@ def find_model_file(model_or_run: Path) -> Path:
     if (path / "settings.json").is_file():
         if isinstance(run_folder.load_run(path), ImportedHistory):
             raise ModelError(
-                "Run '{name}' is a history from a file: it has no model. Choose a run that was"
-                " trained here.",
+                "Run '{name}' is an imported history and has no model. Choose a run that was "
+                "trained here.",
                 name=path.name,
             )
         raise ModelError(
-            "Run '{name}' has no model yet. Expected one with at least one whole epoch. Train it"
-            " first.",
+            "Run '{name}' has no model yet. Train it for at least one epoch first.",
             name=path.name,
         )
     raise ModelError(
-        "There is no model at {path}. Expected a .keras or .h5 file, a run folder, or"
-        " 'default', the model that comes with the lab.",
+        "There's no model at {path}. Use a .keras or .h5 file, a run folder, or 'default', the "
+        "built-in model.",
         path=path,
     )
 
@@ -141,8 +140,8 @@ def register_imported_model(
     access.check_permission("run a job")
     if len(set(classes)) < max(2, len(classes)) or scale not in INPUT_SCALES:
         raise ModelError(
-            "The model was given the class names {names} and values {scale}. Expected two or more"
-            " different names, and values of {expected}.",
+            "The model has class names {names} and values {scale}. Use two or more different "
+            "names, and values of {expected}.",
             names=", ".join(classes),
             scale=scale,
             expected=" or ".join(INPUT_SCALES),

@@ -242,8 +242,8 @@ def load_run(run: Path | str) -> RunRecord:
         folder = runs_folder() / run
     if not folder.is_dir():
         raise RunError(
-            "There is no run at {run}. Expected a run folder or the id of a run; 'runs' lists"
-            " them.",
+            "There's no run at {run}. Use a run folder or a run id from the list that 'runs' "
+            "shows.",
             run=run,
         )
     return _load_current(folder.absolute())
@@ -373,15 +373,14 @@ def _read_settings(folder: Path) -> dict[str, Any]:
         }
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
-            "its settings.json lacks what it should hold ({reason}). Delete the run, or restore the"
-            " file.",
+            "settings.json is incomplete ({reason}). Delete the run, or restore the file.",
             reason=f"{type(error).__name__}: {error}"[:80],
         ) from error
 
 
 CRASHED = N_(
-    "The training process was ended by an error inside a library, most often because memory ran"
-    " out. Choose a smaller batch size or image size, or close other programs, then resume."
+    "A library error ended the training process, most often because memory ran out. Choose a "
+    "smaller batch or image size, or close other programs, then resume."
 )
 
 
@@ -492,26 +491,26 @@ def _damaged_file_error(name: str) -> RunError:
     match name:
         case "about.json":
             return RunError(
-                "its about.json is missing or damaged, and with it its name and note. Give it a"
-                " name again, or restore the file."
+                "about.json is missing or damaged, so the name and note are lost. Rename the run, "
+                "or restore the file."
             )
         case "state.json":
             return RunError(
-                "its state.json is missing or damaged. Resume makes a new one and goes on after"
-                " the last whole epoch, or restore the file."
+                "state.json is missing or damaged. Press Resume to create a new one and continue "
+                "after the last finished epoch, or restore the file."
             )
         case "metrics.jsonl":
             return RunError(
-                "its metrics.jsonl lacks epochs that were trained, so its curves have gaps."
-                " Restore the file, or go on as it is; its models are not touched."
+                "metrics.jsonl lacks trained epochs, so the curves have gaps, but the models are "
+                "fine. Restore the file, or continue as is."
             )
         case "best.keras":
             return RunError(
-                "its best.keras is missing or damaged, so it cannot predict. Restore the file, or"
-                " go on with it: the next better epoch makes a new one."
+                "best.keras is missing or damaged, so the run can't predict. Restore the file, or "
+                "resume training to save a new one at the next better epoch."
             )
         case _:
             return RunError(
-                "its backup.keras is damaged, so it cannot be resumed. Restore the file, or start a"
-                " new run; its best model is not touched."
+                "backup.keras is damaged, so the run can't resume, but its best model is fine. "
+                "Restore the file, or start a new run."
             )

@@ -40,8 +40,8 @@ def start_worker(folder: Path, *options: str) -> None:
         pid = subprocess_jobs.start_detached(arguments, folder / "log.txt")
     except OSError as error:
         raise RunError(
-            "The training process could not be started: {reason}. Close other programs or free some"
-            " disk space, then try again.",
+            "The training process couldn't start: {reason}. Close other programs or free some "
+            "disk space, then try again.",
             reason=error.strerror or str(error),
         ) from error
     with suppress(psutil.Error):  # pages stay quick while a training takes all cores

@@ -127,8 +127,8 @@ def make_index(dataset: Dataset, size: int, rows: Sequence[ShardSummary]) -> Sha
     for split, count in counts.items():
         if not count:
             raise DatasetError(
-                "None of the {count} {split} photos of '{name}' can be read. Check the dataset on"
-                " the Data page or by 'check'.",
+                "None of the {count} {split} photos of '{name}' can be read. Check the dataset on "
+                "the Data page or with 'check'.",
                 count=len(dataset.items(split)),
                 split=split,
                 name=dataset.name,
@@ -164,8 +164,7 @@ def read_index(folder: Path) -> ShardIndex:
     index = files.read_json(folder / "index.json")
     if not isinstance(index, dict) or index.get("format") != FORMAT:
         raise DatasetError(
-            "{path} holds shards of another format. Expected format {expected}. Pack the dataset"
-            " again.",
+            "The shards in {path} don't have format {expected}. Pack the dataset again.",
             path=folder,
             expected=FORMAT,
         )

@@ -282,8 +282,7 @@ def _photo_gone_error(item: Item) -> DatasetError:
     # A photo that was listed and is no more makes another dataset: packed without it, this one
     # would be remembered as it never was.
     return DatasetError(
-        "The photo {file} is gone from its folder. Expected the photos as they were when the"
-        " dataset was opened. Put it back, or open the folder anew.",
+        "The photo {file} is gone from its folder. Put it back, or open the folder again.",
         file=files.truncate_for_display(item.file, 200),
     )
 

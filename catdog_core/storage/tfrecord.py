@@ -90,8 +90,7 @@ def pack_dataset(
             _reopen_for_packing(out)
         elif files.exists_nonempty(out):
             raise DatasetError(
-                "{folder} already holds something. Expected a new or empty folder for the shards."
-                " Name another.",
+                "{folder} isn't empty. Choose a new or empty folder for the shards.",
                 folder=out,
             )
         return _pack_shards(dataset, out, size, progress)
@@ -248,8 +247,8 @@ def _wrap_disk_errors(out: Path) -> Iterator[None]:
         yield
     except (OSError, tf.errors.OpError) as error:
         raise CatDogError(
-            "The shards could not be written to {folder}: {reason}. Free some disk space or choose"
-            " another folder, then try again.",
+            "The shards couldn't be saved to {folder}: {reason}. Free some disk space or choose "
+            "another folder, then try again.",
             folder=out,
             reason=getattr(error, "strerror", None) or str(error)[:200],
         ) from error
@@ -261,8 +260,8 @@ def _damaged_error(packed: PackedDataset, path: Path) -> DatasetError:
     ):  # without its index it is verified and mended at the next use
         (packed.path / "index.json").unlink(missing_ok=True)
     return DatasetError(
-        "The packed photos in {folder} are damaged: {file} is not as it was written. Start again,"
-        " or pack the dataset again into the same folder; only what is damaged is made anew.",
+        "Packed photos in {folder} are damaged: {file} has changed. Start again, or pack into the "
+        "same folder again; only damaged files are rebuilt.",
         folder=packed.path,
         file=path.name,
     )

@@ -84,8 +84,7 @@ def read_averages(backup: Path) -> list[np.ndarray]:
             return [stored[name] for name in stored.files]
     except (KeyError, OSError, ValueError) as error:
         raise ModelError(
-            "{name} lacks the averages of its weights. Expected them in the resume point. Start a"
-            " new run.",
+            "{name} lacks the weight averages needed to resume. Start a new run.",
             name=backup.name,
         ) from error
 

@@ -86,13 +86,12 @@ def load_epoch_weights(
         weights = [arrays[f"arr_{n}"] for n in range(len(arrays))]
     except file_cache.ARRAY_READ_ERRORS as error:
         raise ModelError(
-            "The weights in {name} could not be read. Expected those of an epoch as the training"
-            " keeps them. Choose another epoch.",
+            "The weights in {name} can't be read as a saved epoch. Choose another epoch.",
             name=path.name,
         ) from error
     if [one.shape for one in weights] != [one.shape for one in like]:
         raise ModelError(
-            "The weights in {name} are of another network than the run's. Choose another epoch.",
+            "The weights in {name} belong to a different network. Choose another epoch.",
             name=path.name,
         )
     return weights

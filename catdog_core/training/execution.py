@@ -28,7 +28,8 @@ def execute_run(run_dir: Path, on_progress: Callable[[RunState], None] | None = 
     """
     run = runs.check_not_finished(runs.load_run(run_dir))
     busy = RunError(
-        "Run '{name}' is already being trained by another process. Wait for it, or stop it first.",
+        "Another process is already training run '{name}'. Wait for it to finish, or stop it "
+        "first.",
         name=run.name,
     )
     with locks.hold_lock_file(run.folder / "lock", busy, _LOCK_TIMEOUT):

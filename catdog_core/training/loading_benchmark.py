@@ -117,8 +117,8 @@ def _benchmark_folder() -> Iterator[Path]:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise CatDogError(
-            "A loading race is already running here, and two would slow each other down. Wait for"
-            " it to end, or stop it."
+            "A loading benchmark is already running, and two would slow each other down. Wait for "
+            "it to finish, or stop it."
         ) from error
     try:
         files.remove_tree(folder)
@@ -272,13 +272,13 @@ def _batch_sizes(reader: Reader, stage: BenchmarkData) -> Generator[int]:
         # Keras, TensorFlow and Pillow end at a photo they cannot read, each by errors of its own.
         raise _Failed(
             DatasetError(
-                "It broke off: {reason}. One photo it cannot read is enough for that; the lab's"
-                " readers leave such a photo out and go on.",
+                "It stopped: {reason}. One unreadable photo can cause this. The lab's readers "
+                "skip such photos and continue.",
                 reason=files.truncate_for_display(
                     " ".join(str(error).split()) or type(error).__name__, 160
                 ),
             )
         ) from error
     raise _Failed(
-        DatasetError("It found no photo: it goes by the endings of names and knows few of them.")
+        DatasetError("It found no photos, because it recognizes only a few file extensions.")
     )

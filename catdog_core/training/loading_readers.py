@@ -94,16 +94,16 @@ def prepare_benchmark_data(
             name = f"{item.label:04d}/{number:06d}{PurePosixPath(item.file).suffix}"
             if not isinstance(item.path, Path):
                 raise DatasetError(
-                    "The photos of '{name}' lie elsewhere. Expected a folder of this machine: the"
-                    " race is between readers of files. Choose another dataset.",
+                    "The photos of '{name}' aren't in a folder on this machine, and the benchmark "
+                    "compares file readers. Choose another dataset.",
                     name=dataset.name,
                 )
             _link_or_copy(item.path.absolute(), folder / "photos" / name)
             names.append((name, item.label, "train"))
     except OSError as error:
         raise CatDogError(
-            "The loading race could not be laid out in {folder}: {reason}. Free some disk space,"
-            " then try again.",
+            "The loading benchmark couldn't be set up in {folder}: {reason}. Free some disk "
+            "space, then try again.",
             folder=folder,
             reason=error.strerror or str(error),
         ) from error

@@ -94,8 +94,8 @@ def suggest_rate(points: Points) -> RateSuggestion:
             rate = usable[min(risen, len(usable) - 1)][0] / 10
             return RateSuggestion(list(points), smoothed, _round_rate(rate), falls=False)
     raise CatDogError(
-        "The loss neither fell nor rose at any of {n} learning rates, so none can be suggested."
-        " Expected photos that can be told apart. Check the labels, or try larger batches.",
+        "The loss didn't change at any of {n} learning rates, so there's no suggestion. Check "
+        "that the labels are right and the classes look different, or try larger batches.",
         n=len(usable),
     )
 

@@ -98,7 +98,7 @@ def probe_speed(
 
     _run_probe("speed", dataset, training, augmentation, note)
     if seconds is None:
-        raise CatDogError("The training could not be timed. Try again.")
+        raise CatDogError("The training couldn't be timed. Try again.")
     return seconds
 
 
@@ -111,8 +111,8 @@ def _run_probe(
 ) -> None:
     if training.model == backbones.TRANSFER:
         raise CatDogError(
-            "'transfer' looks at the photos once and then learns from what it saw: it has no steps"
-            " on photos to try. Start it; it takes about a minute."
+            "'transfer' looks at the photos only once, so there are no steps to time. Start it. "
+            "It takes about a minute."
         )
     request: _ProbeRequest = {
         "kind": kind,
@@ -132,8 +132,8 @@ def _run_probe(
 
 
 _NO_ANSWER = N_(
-    "The trial ended without saying why; the machine may have run out of memory. Choose a smaller"
-    " batch size or image size, or close other programs, then try again."
+    "The test ended without giving a reason, possibly because memory ran out. Choose a smaller "
+    "batch or image size, or close other programs, then try again."
 )
 
 

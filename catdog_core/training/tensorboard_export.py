@@ -65,7 +65,7 @@ def write_event_files(run: RunRecord, logdir: Path) -> Path:
     """
     if not run.epochs:
         raise RunError(
-            "Run '{name}' has no epoch yet. Train it first.",
+            "Run '{name}' has no epochs yet. Train it first.",
             name=files.truncate_for_display(run.name or run.id),
         )
     check_tensorboard_installed()

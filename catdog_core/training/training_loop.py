@@ -171,8 +171,8 @@ def _load_dataset(run: runs.Run) -> datasets.Dataset:
         return matching_dataset
     dataset = datasets.load_dataset(run.dataset_id)
     raise RunError(
-        "The photos of '{name}' have changed since run '{run}' was made. Expected the same ones to"
-        " go on with. Start a new run.",
+        "The photos of '{name}' have changed since run '{run}' was created, so it can't resume. "
+        "Start a new run.",
         name=dataset.name,
         run=run.name,
     )

@@ -31,8 +31,8 @@ _RUNS_STOP_TIMEOUT = 30.0  # seconds the last workers may take to stop
 _RAY_TIMEOUT = 300.0  # seconds Ray may take to be there; on a busy machine its start takes a minute
 _STOP_TIMEOUT = 5.0  # seconds a stop waits for Ray to be there
 _RAY_NOT_READY = N_(
-    "Ray was not there after {seconds} seconds: its cluster listens, but takes no work. Look at its"
-    " logs, or use another address, then start the sweep again."
+    "The Ray cluster accepts connections but hasn't taken any work in {seconds} seconds. Check "
+    "its logs or use another address, then start the sweep again."
 )
 
 
@@ -72,7 +72,9 @@ def run_driver(key: str) -> None:
         CatDogError: another driver has it, or it failed; the state says so.
     """
     group = groups.load_group(key)
-    busy = RunError("'{name}' is running already. Wait for it, or stop it first.", name=group.name)
+    busy = RunError(
+        "'{name}' is already running. Wait for it to finish, or stop it first.", name=group.name
+    )
     with locks.hold_lock_file(group.folder / "lock", busy, timeout=3):
         state = DriverState(group)
         run_queue.execute_when_ready(state, lambda: _run_tune(groups.load_group(group.id), state))
@@ -148,7 +150,7 @@ def _raise_if_all_failed(group: Group, problems: list[str]) -> None:
     messages = [str(f.get("message", "")).format(**f.get("params", {})) for f in failures if f]
     reason = (problems or messages or ["no reason was told"])[0]
     raise ClusterError(
-        "None of the {number} runs of the sweep could be trained. The first said: {reason}",
+        "None of the {number} runs in the sweep could be trained. The first error was: {reason}",
         number=len(group.runs),
         reason=reason[:400],
     )

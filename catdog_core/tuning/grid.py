@@ -126,7 +126,7 @@ def load_grid(path: Path | str) -> Grid:
     path = Path(path)
     if path.is_file() and path.stat().st_size > _MAX_BYTES:
         raise SettingsError(
-            "{path} is larger than {most} bytes. Expected a grid, a small JSON file.",
+            "{path} is larger than {most} bytes. Use a grid, which is a small JSON file.",
             path=files.truncate_for_display(str(path), 200),
             most=_MAX_BYTES,
         )
@@ -147,26 +147,25 @@ def parse_grid(values: Any) -> Grid:
     grid = field_specs.parse_settings(Grid, values, "The grid")
     if not grid.varied:
         raise SettingsError(
-            "The grid changes nothing. Expected at least one field with two values or a range."
+            "The grid changes nothing. Give at least one field two values or a range."
         )
     ranges = [name for name, choice in grid.fields.items() if isinstance(choice, Range)]
     if ranges and grid.samples is None:
         raise SettingsError(
-            "The grid: {name} is a range, which has no end of values. Expected 'samples', how many"
-            " combinations to draw.",
+            "In the grid, {name} is a range with endless values. Set 'samples' to the number of "
+            "combinations to draw.",
             name=ranges[0],
         )
     if grid.size > MAX_RUNS:
         raise SettingsError(
-            "The grid has {number} combinations. Expected at most {most}. Give 'samples' to draw so"
-            " many of them.",
+            "The grid has {number} combinations, but the limit is {most}. Set 'samples' to draw a "
+            "smaller number.",
             number=grid.size,
             most=MAX_RUNS,
         )
     if grid.asha and "monitor" in grid.varied:
         raise SettingsError(
-            "The grid: with 'asha' all runs are judged by the same figure. Expected one value of"
-            " monitor."
+            "With 'asha', the grid must judge all runs by the same metric. Give monitor one value."
         )
     return grid
 
@@ -209,8 +208,8 @@ def _parse_part(choices: Any, part: str) -> dict[str, Any]:
     """The choices of one part of a grid, each of their values checked against its field."""
     if not isinstance(choices, Mapping):
         raise SettingsError(
-            "The grid: {part} is {received}. Expected an object of fields, each with a list of"
-            " values or a range.",
+            "In the grid, {part} is {received}. Give an object of fields, each with a list of "
+            "values or a range.",
             part=part,
             received=repr(choices)[:60],
         )
@@ -219,7 +218,7 @@ def _parse_part(choices: Any, part: str) -> dict[str, Any]:
     for name, choice in choices.items():
         if name not in known:
             raise SettingsError(
-                "The grid: there is no setting '{name}' in {part}. Expected one of: {names}.",
+                "The grid has no setting '{name}' in {part}. Use one of: {names}.",
                 name=files.truncate_for_display(str(name), 60),
                 part=part,
                 names=", ".join(known),
@@ -257,11 +256,12 @@ def _parse_param_space(model: type[BaseModel], control: FieldSpec, choice: Any) 
     }
     if is_number:
         raise SettingsError(
-            "The grid: {name} is {received}. Expected a list of 1 to {most} values or a range such"
-            ' as {{"low": 1, "high": 2}}, each {accepted}. With "log" a range begins above 0.',
+            "In the grid, {name} is {received}. Give a list of 1 to {most} values or a range such "
+            'as {{"low": 1, "high": 2}}, each {accepted}. With "log", start the range above '
+            "0.",
             **params,
         )
     raise SettingsError(
-        "The grid: {name} is {received}. Expected a list of 1 to {most} values, each {accepted}.",
+        "In the grid, {name} is {received}. Give a list of 1 to {most} values, each {accepted}.",
         **params,
     )

@@ -274,8 +274,7 @@ def load_group(key: str) -> Group:
             files.check_format_version(group.folder / "sweep.json", _read_sweep(key), FORMAT)
             return group
     raise RunError(
-        "There is no group of runs '{key}'. Expected an id that 'sweeps' or 'experiment list'"
-        " tells.",
+        "There's no group of runs '{key}'. Use an id that 'sweeps' or 'experiment list' shows.",
         key=files.truncate_for_display(key),
     )
 
@@ -362,8 +361,8 @@ def start_driver(
     except OSError as error:
         files.write_json(about, {"format": FORMAT, **earlier})
         raise RunError(
-            "The sweep's process could not be started: {reason}. Close other programs or free some"
-            " disk space, then try again.",
+            "The sweep process couldn't start: {reason}. Close other programs or free some disk "
+            "space, then try again.",
             reason=error.strerror or str(error),
         ) from error
 
@@ -378,7 +377,7 @@ def stop_group(key: str) -> None:
     access.check_permission("manage run", group.runs[0].owner)
     if group.cluster and not group.is_active:
         raise RunError(
-            "'{name}' is {status}, not running. There is nothing to stop.",
+            "'{name}' is {status}, so there's nothing to stop.",
             name=group.name,
             status=group.status,
         )
@@ -567,10 +566,10 @@ def _parse_grid(stored: Any) -> Grid | None:
 
 def _already_running_error(group: Group) -> RunError:
     return RunError(
-        "'{name}' is running already. Wait for it, or stop it first.",
+        "'{name}' is already running. Wait for it to finish, or stop it first.",
         name=group.name,
     )
 
 
 def _nothing_left_error(group: Group) -> RunError:
-    return RunError("'{name}' has nothing left to train. Make a new one.", name=group.name)
+    return RunError("'{name}' has nothing left to train. Create a new one.", name=group.name)

@@ -84,8 +84,8 @@ def plan_paired_experiment(
     """
     if augmentation.is_off:
         raise RunError(
-            "The augmentation of the twin experiment changes nothing, so both runs would be the"
-            " same. Choose one that does something."
+            "The paired experiment's augmentation changes nothing, so both runs would be the "
+            "same. Choose one that changes the photos."
         )
     pair = (RunSpec("plain", training, None), RunSpec("augmented", training, augmentation))
     return GroupPlan("twin", dataset, pair)
@@ -121,8 +121,8 @@ def plan_small_data(
     """
     if len(set(chosen)) < 2 or not trainings or not augmentations:
         raise RunError(
-            "A small-data experiment of {sizes} sizes and {networks} networks shows nothing."
-            " Expected at least two sizes and one network.",
+            "A small-data experiment with {sizes} sizes and {networks} networks shows nothing. "
+            "Choose at least two sizes and one network.",
             sizes=len(set(chosen)),
             networks=len(trainings),
         )
@@ -177,8 +177,8 @@ def _apply_to_training(grid: Grid, values: dict[str, Any], training: Training) -
         base = training.network or NETWORKS.get("notes" if model == "custom" else model)
         if base is None:
             raise SettingsError(
-                "The grid: {name} is a part of a network of blocks, and '{model}' is none. Expected"
-                " one of {names}.",
+                "The grid sets {name}, which only block networks have, but '{model}' isn't one. "
+                "Use one of {names}.",
                 name=next(iter(built)),
                 model=model,
                 names=", ".join(("custom", *NETWORKS)),

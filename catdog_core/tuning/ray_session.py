@@ -44,8 +44,8 @@ def check_ray_installed() -> None:
     """Raise ClusterError with what to do when Ray is not installed; imports nothing."""
     if not is_installed():
         raise ClusterError(
-            "Ray is not installed, which sweeps need. Install it"
-            " with 'pip install -r requirements-cluster.txt', then try again."
+            "Sweeps need Ray, which isn't installed. Install it with 'pip install -r "
+            "requirements-cluster.txt', then try again."
         )
 
 
@@ -62,8 +62,8 @@ def import_ray() -> Any:
         import ray
     except ImportError as error:
         raise ClusterError(
-            "Ray cannot be loaded here: {reason}. Install it anew with 'pip install -r"
-            " requirements-cluster.txt'.",
+            "Ray can't be loaded here: {reason}. Reinstall it with 'pip install -r "
+            "requirements-cluster.txt'.",
             reason=str(error)[:200],
         ) from error
     return ray
@@ -85,8 +85,8 @@ def parse_cluster_address(address: str) -> str:
     host, colon, port = stripped.removeprefix("ray://").rpartition(":")
     if not colon or not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ClusterError(
-            "The address of the cluster is '{address}'. Expected local, auto, HOST:PORT such as"
-            " 10.0.0.5:6379, or ray://HOST:PORT such as ray://10.0.0.5:10001.",
+            "The cluster address can't be '{address}'. Use local, auto, HOST:PORT such as "
+            "10.0.0.5:6379, or ray://HOST:PORT such as ray://10.0.0.5:10001.",
             address=files.truncate_for_display(stripped) or "nothing",
         )
     return stripped
@@ -194,13 +194,13 @@ def _check_port_open(address: str) -> None:
 def _unreachable_error(address: str, reason: str) -> ClusterError:
     if address == LOCAL:
         return ClusterError(
-            "Ray could not be started on this machine: {reason}. Close other programs or free some"
-            " memory and disk space, then try again.",
+            "Ray couldn't start on this machine: {reason}. Close other programs or free some "
+            "memory and disk space, then try again.",
             reason=" ".join(reason.split())[:300],
         )
     return ClusterError(
-        "No Ray cluster answers at '{address}': {reason}. Start one (docs/cluster.md), check the"
-        " address, or use local.",
+        "No Ray cluster answered at '{address}': {reason}. Start one (docs/cluster.md), check the "
+        "address, or use local.",
         address=address,
         reason=" ".join(reason.split())[:300],
     )

@@ -109,8 +109,7 @@ def count_cores(ray: Any) -> tuple[float, float]:
     nodes = [node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]]
     if not any(nodes):
         raise ClusterError(
-            "The cluster has no processors to give away. Expected at least one. Start its machines"
-            " with --num-cpus above 0."
+            "The cluster has no processors to use. Start its machines with --num-cpus above 0."
         )
     return float(sum(nodes)), float(max(nodes))
 
@@ -148,8 +147,8 @@ def check_shared_storage(ray: Any, group: Group) -> None:
         if isinstance(cause, CatDogError):
             raise cause from error
         raise ClusterError(
-            "A machine of the cluster cannot run the lab: {reason}. Expected the lab and its"
-            " packages on all machines, under the same path or installed.",
+            "A machine in the cluster can't run the lab: {reason}. Install the lab and its "
+            "packages on every machine, or put them under the same path.",
             reason=" ".join(str(error).split())[-300:],
         ) from error
 
@@ -163,8 +162,8 @@ def check_path_visible(path: Path) -> None:
     """Raise ClusterError when this machine does not see a file of the workspace."""
     if not path.exists():
         raise ClusterError(
-            "The machine {host} of the cluster does not see {path}. Expected the workspace and the"
-            " photos on a file system that all machines share, under the same path.",
+            "Cluster machine {host} can't see {path}. Put the workspace and photos on a shared "
+            "file system, under the same path on all machines.",
             host=platform.node(),
             path=path,
         )

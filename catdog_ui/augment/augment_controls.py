@@ -35,7 +35,7 @@ _GROUPS = (
     (N_("Flips"), ("horizontal_flip", "vertical_flip")),
     (N_("Empty corners"), ("fill_mode", "cval")),
     (
-        N_("Light and colour"),
+        N_("Light and color"),
         (
             "brightness_range",
             "contrast_range",
@@ -45,7 +45,7 @@ _GROUPS = (
         ),
     ),
     (
-        N_("Blur, noise and holes"),
+        N_("Blur, noise, and erasing"),
         ("blur_range", "noise_range", "erasing_probability", "erasing_area"),
     ),
     (N_("Mixing with other photos"), ("mixup_alpha", "cutmix_alpha")),
@@ -134,10 +134,10 @@ def _control_group(
         if "mixup_alpha" in names:
             st.caption(
                 t(
-                    "Mixing changes labels: a photo that is 70 % cat and 30 % dog is labelled so."
-                    " The training then takes the cross-entropy for shares, binary for two"
-                    " classes and categorical for more, and counts a photo as right when the"
-                    " class with the larger share is named."
+                    "Mixing changes labels. A photo that is 70% cat and 30% dog gets both labels "
+                    "in those shares. Training then uses cross-entropy for shares, binary for two "
+                    "classes and categorical for more. A photo counts as right if the model "
+                    "predicts the class with the larger share."
                 )
             )
         for question in setting_warnings:
@@ -206,10 +206,10 @@ def share_popover(settings: Augmentation, fill: FillControls) -> None:
         _saved_presets(fill)
         trash_view.offer_undo(key_suffix="presets")
         st.divider()
-        st.caption(t("A link to these settings; the page's address is the same:"))
+        st.caption(t("Link to these settings (same as the page address):"))
         st.code(_settings_link(settings), language=None, wrap_lines=True)
         st.download_button(
-            t("Download as a file"),
+            t("Download"),
             _preset_json(settings),
             file_name=f"{files.slugify(_preset_name() or 'augmentation')}.json",
             mime="application/json",
@@ -218,7 +218,7 @@ def share_popover(settings: Augmentation, fill: FillControls) -> None:
             width="stretch",
         )
         st.file_uploader(
-            t("Open a preset's file (JSON)"),
+            t("Open preset file (JSON)"),
             type=["json"],
             max_upload_size=uploads.register_upload_limit(1),  # MB; the smallest there is
             key=_FILE_KEY,
@@ -252,7 +252,7 @@ def _save_controls(settings: Augmentation) -> None:
             t("Name"),
             key=_NAME_KEY,
             max_chars=presets.MAX_NAME,
-            placeholder=t("for example: indoor photos"),
+            placeholder=t("For example: indoor photos"),
         )
         permissions.action_button(
             t("Replace") if _preset_name() and presets.find_preset(_preset_name()) else t("Save"),
@@ -302,7 +302,7 @@ def _saved_presets(fill: FillControls) -> None:
             _ask_to_delete,
             chosen,
             icon="delete",
-            help=t("Moves it to the trash; asks first."),
+            help=t("Asks first, then moves it to the trash."),
         )
     if page_state().augment.preset_to_delete == chosen:
         _confirm_delete(chosen, files.truncate_for_display(presets_by_id[chosen].name))
@@ -323,7 +323,7 @@ def _confirm_delete(preset_id: str, name: str) -> None:
             args=(preset_id,),
         )
         st.button(
-            t("Keep it"),
+            t("Cancel"),
             key="augment_preset_delete_not",
             on_click=_ask_to_delete,
             args=("",),
@@ -349,4 +349,4 @@ def _load_preset_file(fill: FillControls) -> None:
         return
     fill(settings)
     st.session_state[_NAME_KEY] = name
-    st.toast(t("Taken from the file: {name}", name=escape(name)))
+    st.toast(t("Loaded from file: {name}", name=escape(name)))

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 _PANEL, _MODEL, _SWEPT = "augment_panel", "augment_model", "augment_swept"
 _PANELS = {
-    "sweep": N_("One setting from end to end"),
-    "model": N_("Ask a model"),
+    "sweep": N_("Sweep one setting"),
+    "model": N_("Predict with a model"),
     "code": N_("Copy as code"),
 }
 _SWEEP_STEPS = 9
@@ -130,8 +130,8 @@ def _sweep_panel(photo: Photo, settings: Augmentation, variants: VariantSet) -> 
     )
     st.caption(
         t(
-            "All other settings are off here. A dot marks what the sliders allow now; training"
-            " draws from there."
+            "All other settings are off here. A dot marks a value that the sliders allow now. "
+            "Training draws from those values."
         )
     )
 
@@ -152,7 +152,7 @@ def _model_panel(variants: VariantSet, settings: Augmentation) -> None:
     runs_by_id = {run.id: run for run in _runs_with_models()}
     if not runs_by_id:
         st.info(
-            t("There is no trained model yet. Train one, then see here what it makes of variants."),
+            t("There's no trained model yet. Train one to see what it predicts for the variants."),
             icon=":material/model_training:",
         )
         return
@@ -168,17 +168,14 @@ def _model_panel(variants: VariantSet, settings: Augmentation) -> None:
     )
     if chosen is None or not variants.answers:
         st.caption(
-            t(
-                "Choose a model: its answer stands under each variant, and below them how far"
-                " the answers spread."
-            )
+            t("Choose a model. Its predictions appear under the variants, and their spread below.")
         )
         return
     show_spread(variants)
     st.caption(
         t(
-            "Trained with: {trained}. Shown now: {now}. A model is robust to what it was trained"
-            " for; compare one trained without augmentation.",
+            "Trained with: {trained}. Shown now: {now}. A model is robust to changes it was "
+            "trained on. Compare one trained without augmentation.",
             trained=escape(format_text.describe_augmentation(runs_by_id[chosen].augmentation)),
             now=escape(format_text.describe_augmentation(settings)),
         )
@@ -195,12 +192,12 @@ def show_spread(variants: VariantSet) -> None:
     gallery.metric_row(
         [
             (t("Original"), f"{name} {variants.original_probabilities[label]:.0%}"),
-            (t("Same answer"), t("{n} of {total}", n=same, total=len(probabilities))),
+            (t("Same prediction"), t("{n} of {total}", n=same, total=len(probabilities))),
             (t("Mean ± standard deviation"), f"{mean * 100:.0f} ± {deviation * 100:.1f}%"),
             (t("Lowest to highest"), f"{probabilities.min():.0%} – {probabilities.max():.0%}"),
         ]
     )
-    caption = t("Probability of {name} for each variant; the line is the original.", name=name)
+    caption = t("Probability of {name} for each variant. The line marks the original.", name=name)
     original = variants.original_probabilities[label]
     st.html(strip_html(probabilities, original, class_color(label), caption))
     st.caption(escape(caption))
@@ -235,7 +232,7 @@ def strip_html(values: NDArray[np.float64], original: float, color: str, label: 
 def _code_panel(settings: Augmentation) -> None:
     snippets = code_templates.make_snippets(settings, page_state().augment.seed)
     target = widgets.choose_one(
-        t("For"),
+        t("Library"),
         {name: name for name in snippets},
         "augment_code",
         default=next(iter(snippets)),
@@ -245,11 +242,13 @@ def _code_panel(settings: Augmentation) -> None:
     snippet = snippets[target]
     st.caption(t(snippet.about))
     if snippet.missing:
-        st.caption(t("It has no setting for: {names}.", names=_setting_labels(snippet.missing)))
+        st.caption(
+            t("Not available in this library: {names}.", names=_setting_labels(snippet.missing))
+        )
     if snippet.approximate:
         st.caption(
             t(
-                "Near, but not the same: {names}; the comments in the code say how.",
+                "Similar, but not the same: {names}. Comments in the code explain how.",
                 names=_setting_labels(snippet.approximate),
             )
         )
@@ -278,21 +277,21 @@ def mix_text(mix: Mix, own: str, other: str) -> str:
 
 
 _TRANSFORM_LINES: tuple[tuple[Callable[[Transform], object], Callable[[Transform], str]], ...] = (
-    (lambda d: d.theta, lambda d: t("turned {value:+.1f}°", value=d.theta)),
+    (lambda d: d.theta, lambda d: t("rotated {value:+.1f}°", value=d.theta)),
     (
         lambda d: d.shift_x or d.shift_y,
-        lambda d: t("moved {x:+.1f}, {y:+.1f} px", x=d.shift_x, y=d.shift_y),
+        lambda d: t("shifted {x:+.1f}, {y:+.1f} px", x=d.shift_x, y=d.shift_y),
     ),
     (
         lambda d: (d.zx, d.zy) != (1.0, 1.0),
         lambda d: t("zoom {x:.2f} × {y:.2f}", x=d.zx, y=d.zy),
     ),
     (lambda d: d.shear, lambda d: t("shear {value:+.1f}°", value=d.shear)),
-    (lambda d: d.flip_horizontal, lambda d: t("left for right")),
-    (lambda d: d.flip_vertical, lambda d: t("upside down")),
+    (lambda d: d.flip_horizontal, lambda d: t("flipped horizontally")),
+    (lambda d: d.flip_vertical, lambda d: t("flipped vertically")),
     (lambda d: d.brightness != 1, lambda d: t("brightness × {value:.2f}", value=d.brightness)),
     (lambda d: d.contrast != 1, lambda d: t("contrast × {value:.2f}", value=d.contrast)),
-    (lambda d: d.channel_shift, lambda d: t("channels {value:+.0f}", value=d.channel_shift)),
+    (lambda d: d.channel_shift, lambda d: t("channel shift {value:+.0f}", value=d.channel_shift)),
     (lambda d: d.saturation != 1, lambda d: t("saturation × {value:.2f}", value=d.saturation)),
     (lambda d: d.hue, lambda d: t("hue {value:+.0f}°", value=d.hue)),
     (lambda d: d.blur, lambda d: t("blur {value:.1f} px", value=d.blur)),

@@ -103,21 +103,21 @@ def _summary(subject: SubjectPhoto, variants: VariantSet) -> None:
     average = np.mean(variants.photos, axis=0).round().astype(np.uint8)
     gallery.image_grid(
         [decode.encode_photo(subject.photo), decode.encode_photo(average)],
-        [t("Original"), t("Average of the {n}", n=VARIANT_COUNT)],
+        [t("Original"), t("Average of {n} variants", n=VARIANT_COUNT)],
         [
             subject.name,
-            t("Sharp where the variants agree, blurred where they were moved."),
+            t("Sharp where the variants agree, blurred where they moved."),
         ],
         columns=2,
-        alts=[subject.name, t("The mean of all variants, pixel by pixel")],
+        alts=[subject.name, t("Pixel-by-pixel mean of all variants")],
         width=340,
     )
 
 
 def _upload_photo() -> UploadedFile | None:
-    with st.popover(t("My own photo"), icon=":material/upload:"):
+    with st.popover(t("Upload photo"), icon=":material/upload:"):
         file: UploadedFile | None = st.file_uploader(
-            t("JPEG, PNG, WebP, BMP, GIF or TIFF"),
+            t("JPEG, PNG, WebP, BMP, GIF, or TIFF"),
             max_upload_size=uploads.register_upload_limit(),
             key="augment_upload",
         )
@@ -130,7 +130,7 @@ def _pick_photo(dataset: Dataset) -> Item:
         t("Class"),
         [_ALL_CLASSES, *range(len(dataset.classes))],
         format_func=lambda n: (
-            t("all classes") if n == _ALL_CLASSES else truncate_for_display(dataset.classes[n])
+            t("All classes") if n == _ALL_CLASSES else truncate_for_display(dataset.classes[n])
         ),
         key=f"augment_class_{dataset.id}",
         label_visibility="collapsed",
@@ -163,17 +163,17 @@ def _jump_to_random() -> None:
 def _actions(settings: Augmentation) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            t("New draw"),
+            t("New variants"),
             key="new_draw",
             icon=":material/casino:",
             on_click=_draw_anew,
         )
         st.button(t("Reset"), key="augment_reset", icon=":material/undo:", on_click=_reset_settings)
-        st.toggle(t("Show the values"), key=_VALUES_KEY, persist_state="session")
+        st.toggle(t("Show values"), key=_VALUES_KEY, persist_state="session")
         st.space("stretch")
         used = page_state().train.augmentation == settings
         st.button(
-            t("Used in training") if used else t("Use these in training"),
+            t("Used in training") if used else t("Use in training"),
             key="use_in_training",
             type="secondary" if used else "primary",
             icon=":material/check:" if used else ":material/model_training:",
@@ -187,9 +187,9 @@ def _training_note(settings: Augmentation) -> None:
     """That the training uses these settings, with the way there; below all that could jump."""
     if page_state().train.augmentation == settings:
         st.caption(
-            t("The next training uses: {words}.", words=format_text.describe_augmentation(settings))
+            t("Your next run uses: {words}.", words=format_text.describe_augmentation(settings))
         )
-        widgets.page_link("pages/3_Train.py", t("Go to Train"), "arrow_forward")
+        widgets.page_link("pages/3_Train.py", t("Open Train"), "arrow_forward")
 
 
 def _use_in_training(settings: Augmentation) -> None:
@@ -269,11 +269,11 @@ def _gallery_footer(subject: SubjectPhoto, variants: VariantSet, settings: Augme
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if settings.is_off:
             st.caption(
-                t("Nothing is set, so every variant equals the original. Move a slider."),
+                t("All settings are off, so every variant equals the original. Move a slider."),
                 width="content",
             )
         elif not st.session_state.get(_VALUES_KEY, False):
-            st.caption(t("Rest the pointer on a variant for its values."), width="content")
+            st.caption(t("Hover over a variant to see its values."), width="content")
         st.space("stretch")
         st.caption(t("Contact sheet:"), width="content")
         for kind in ("png", "pdf"):

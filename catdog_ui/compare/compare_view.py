@@ -36,7 +36,7 @@ def choose_view() -> str:
         start = "experiments" if st.query_params.get("group") else "runs"
         st.session_state[COMPARE_VIEW_KEY] = start
     view = st.segmented_control(
-        t("What to compare"),
+        t("Compare"),
         list(names),
         format_func=names.__getitem__,
         required=True,
@@ -50,10 +50,10 @@ def choose_view() -> str:
 
 def show_no_runs() -> None:
     """Say what to do where nothing has been trained."""
-    st.info(t("There is nothing to compare yet: no run has been trained."))
+    st.info(t("There's nothing to compare yet, because no run has been trained."))
     st.page_link(
         "pages/3_Train.py",
-        label=t("Train the first one"),
+        label=t("Train a model"),
         icon=":material/model_training:",
         query_params=st.query_params.to_dict(),
     )
@@ -72,7 +72,7 @@ def render_run_comparison(runs: Sequence[RunRecord]) -> None:
         st.info(t("Choose one or more runs above to see their curves."))
     import_history.render_history_import()
     with st.container(border=True):
-        st.subheader(t("Name, note, copy or delete a run"), anchor=False)
+        st.subheader(t("Rename, annotate, copy, or delete a run"), anchor=False)
         run_actions.show_run_actions(runs)
 
 
@@ -104,7 +104,12 @@ def show_curves(chosen: Sequence[RunRecord]) -> None:
     """Draw accuracy and loss of the chosen runs, overlaid."""
     shown = [run for run in chosen if run.epochs]
     if not shown:
-        st.info(t("None of the chosen runs has a whole epoch yet; curves appear with the first."))
+        st.info(
+            t(
+                "None of the selected runs has a finished epoch yet. Curves appear after the first "
+                "one."
+            )
+        )
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html(_legend_html([run.name for run in shown]), width="stretch")
@@ -170,7 +175,7 @@ def show_run_table(chosen: Sequence[RunRecord]) -> None:
             },
             **({t("Augmentation"): words} if augmented else {}),
             t("Best epoch"): [_best_epoch(run) for run in rows],
-            t("Last validation accuracy"): [_format_accuracy(_last_row(run)) for run in rows],
+            t("Final validation accuracy"): [_format_accuracy(_last_row(run)) for run in rows],
             t("Epochs"): [format_text.format_epochs(run) for run in rows],
             t("Duration"): [format_text.format_duration(run.duration or None) for run in rows],
             t("Model"): [run.model or "–" for run in rows],
@@ -187,20 +192,20 @@ def show_run_table(chosen: Sequence[RunRecord]) -> None:
             ),
             t("Gap"): st.column_config.TextColumn(width="small"),
         },
-        alt=t("The chosen runs with their settings and results"),
+        alt=t("Selected runs with their settings and results"),
     )
     known = [run for run in rows if isinstance(run, Run)]
     alike = not different and not augmented and len(known) == len(rows) > 1
     st.caption(
         t(
-            "Gap: training minus validation accuracy of the last epoch; the larger, the more the"
-            " model has learnt by heart."
+            "Gap: training accuracy minus validation accuracy at the last epoch. A larger gap "
+            "means more overfitting."
         )
         + " "
         + (
-            t("All settings of these runs are the same.")
+            t("These runs have identical settings.")
             if alike
-            else t("Only settings that differ are shown.")
+            else t("Showing only settings that differ.")
             if len(rows) > 1
             else ""
         )

@@ -116,7 +116,7 @@ def choose_search(varied: VariedSettings) -> SearchOptions:
     """Let the user choose all combinations or random ones; ranges can only be drawn from."""
     choices = [*varied["settings"].values(), *varied["augmentation"].values()]
     has_range = any(isinstance(choice, dict) for choice in choices)
-    kinds = {"all": t("All combinations"), "random": t("Drawn at random")}
+    kinds = {"all": t("All combinations"), "random": t("Random draw")}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.segmented_control(
             t("Search"),
@@ -128,8 +128,8 @@ def choose_search(varied: VariedSettings) -> SearchOptions:
             persist_state="session",
             disabled=has_range,
             help=t(
-                "Where only few settings matter, as many random draws show more different values of"
-                " each than a grid does (Bergstra and Bengio, 2012)."
+                "If few settings matter, random draws try more values of each than a grid of "
+                "equal size (Bergstra and Bengio, 2012)."
             ),
         )
         if kind == "all" and not has_range:
@@ -138,9 +138,9 @@ def choose_search(varied: VariedSettings) -> SearchOptions:
         samples = st.number_input(
             t("Runs"), 2, grids.MAX_RUNS, _SAMPLES, key=f"{KEY}_samples", **shared
         )
-        seed = st.number_input(t("Seed of the draw"), 0, 2**31 - 1, 0, key=f"{KEY}_draw", **shared)
+        seed = st.number_input(t("Random seed"), 0, 2**31 - 1, 0, key=f"{KEY}_draw", **shared)
     if has_range:
-        st.caption(t("A range has no end of values, so they are drawn at random."))
+        st.caption(t("A range has endless values, so they're drawn at random."))
     return {"samples": samples, "seed": seed}
 
 
@@ -181,7 +181,7 @@ def _choose_for_field(control: FieldSpec, base: Any) -> FieldChoice:
         return _choose_options(control, base)
     kinds = {"values": t("Values"), "range": t("Range")}
     kind = st.segmented_control(
-        t("How {name} is chosen", name=t(control.label)),
+        t("How to choose {name}", name=t(control.label)),
         list(kinds),
         format_func=kinds.__getitem__,
         default="values",
@@ -220,7 +220,7 @@ def _choose_values(control: FieldSpec, base: Any) -> list[Any]:
         key=key,
         persist_state="session",
         label_visibility="collapsed",
-        placeholder=t("Choose values or type one"),
+        placeholder=t("Choose or type values"),
     )
 
 

@@ -127,7 +127,7 @@ def data_size_figure(
         hovermode="closest",
         xaxis={
             "type": "log",
-            "title": {"text": t("Training photos, on a logarithmic scale")},
+            "title": {"text": t("Training photos (log scale)")},
             "tickvals": sizes,
             "ticktext": [f"{size:,}" for size in sizes],
         },
@@ -214,7 +214,7 @@ def format_value(column: Column, value: Any) -> str:
         return str(value)
     if column.scale != "named":
         return _format_number(value)
-    return format_text.format_setting(column.control, value) if value is not None else t("unset")
+    return format_text.format_setting(column.control, value) if value is not None else t("not set")
 
 
 def short_run_name(run: RunRecord) -> str:
@@ -248,7 +248,7 @@ def _setting_axis(column: Column) -> Axis:
     marks = order if len(order) <= 6 else _round_ticks(order[0], order[-1], is_log)
     ticks = [((scale(mark) - low) / (high - low), _format_number(mark)) for mark in marks]
     if is_log:
-        title = t("{name}, logarithmic", name=title)
+        title = t("{name} (log scale)", name=title)
     return Axis(title, positions, _thin_ticks(ticks))
 
 

@@ -29,16 +29,17 @@ from . import grid_form
 KEY = "experiment"
 KIND_TEXTS: dict[str, str] = {
     "sweep": N_(
-        "Many runs of the same network whose settings differ: which of them matter, and where is"
-        " the best place?"
+        "Train the same network many times with different settings. Which settings matter, and "
+        "which values work best?"
     ),
     "twin": N_(
-        "A twin experiment: two runs that differ in nothing but augmentation, with the same photos,"
-        " seed and epochs. What does it do to the gap between training and validation?"
+        "Paired experiment: two runs with the same photos, seed, and epochs. Only augmentation "
+        "differs. How does it change the gap between training and validation?"
     ),
     "small-data": N_(
-        "A small-data experiment: the same network on more and more photos, a small choice within"
-        " the larger ones. How much would more data bring, and what helps where there is little?"
+        "Small-data experiment: train the same network on more and more photos. Each larger set "
+        "contains the smaller ones. How much would more data help, and what helps when you have "
+        "little?"
     ),
 }
 _SHARED_SETTINGS = ["model", "epochs", "batch_size", "learning_rate", "image_size", "seed"]
@@ -46,8 +47,8 @@ _DEFAULT_EPOCHS = 15  # enough to see the curves part, and not a night's work
 _MAX_NAMED = 4
 """Runs named before they are made."""
 _LOCATIONS: dict[str, str] = {
-    "local": N_("This machine, several at once"),
-    "cluster": N_("A cluster"),
+    "local": N_("Several at once on this machine"),
+    "cluster": N_("Cluster"),
     "turn": N_("One after another"),
 }
 _AUTO = "auto"
@@ -56,7 +57,7 @@ _AUTO = "auto"
 def render_group_form() -> None:
     """Draw the form; starting makes the runs and opens the group above."""
     kind = st.segmented_control(
-        t("Kind"),
+        t("Type"),
         list(KIND_TEXTS),
         format_func=lambda key: t(plans.KIND_TITLES[key]),
         required=True,
@@ -88,9 +89,9 @@ def show_missing_ray() -> None:
     if not ray_session.is_installed():
         st.info(
             t(
-                "Ray is not installed here, so the runs train one after another and none is ended"
-                " early. For several at once, or on other machines: `{command}`, then start the lab"
-                " anew.",
+                "Ray isn't installed here, so runs train one after another and none ends early. "
+                "To train several at once or on other machines, run `{command}` and restart the "
+                "lab.",
                 command="pip install -r requirements-cluster.txt",
             ),
             icon=":material/lan:",
@@ -102,14 +103,14 @@ def asha_text(asha: Asha, epochs: int) -> str:
     rungs = asha.rungs(epochs)
     if not rungs:
         return t(
-            "With {n} epochs nobody is judged before the end; fewer epochs for every trial, or more"
-            " epochs, let it end bad ones.",
+            "With {n} epochs, no trial is judged before the end. To end bad trials early, lower "
+            "the minimum epochs or add epochs.",
             n=epochs,
         )
     return t(
-        "Trials are judged after so many epochs: {epochs}. Only the best of those that came as far"
-        " go on, one of {n}; the others end there, and their time goes to better ones. At best"
-        " {share:.0%} of all epochs are trained.",
+        "Trials are judged after these epochs: {epochs}. Only the best 1 in {n} continues. The "
+        "others end, and better trials get their time. At best, only {share:.0%} of all epochs "
+        "are trained.",
         epochs=", ".join(map(str, rungs)),
         n=asha.reduction,
         share=asha.share(epochs),
@@ -119,7 +120,7 @@ def asha_text(asha: Asha, epochs: int) -> str:
 def _plan_sweep(dataset: Dataset) -> GroupPlan | None:
     training = _shared_training(_SHARED_SETTINGS, grid_form.chosen_settings())
     augmentation = None
-    if st.toggle(t("Augment the photos"), key=f"{KEY}_augmented", persist_state="session"):
+    if st.toggle(t("Augment photos"), key=f"{KEY}_augmented", persist_state="session"):
         augmentation = _shared_augmentation()
     network = training.network or NETWORKS.get(training.model, Network())
     base = {
@@ -148,10 +149,10 @@ def _choose_asha(epochs: int) -> Asha | None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         shared: dict[str, Any] = {"persist_state": "session", "width": 200}
         grace = st.number_input(
-            t("Epochs every trial has"), 1, 1000, 2, key=f"{KEY}_grace", **shared
+            t("Minimum epochs per trial"), 1, 1000, 2, key=f"{KEY}_grace", **shared
         )
         reduction = st.number_input(
-            t("One of how many goes on"), 2, 10, 3, key=f"{KEY}_reduction", **shared
+            t("Keep 1 trial in"), 2, 10, 3, key=f"{KEY}_reduction", **shared
         )
     asha = Asha(grace=grace, reduction=reduction)
     st.caption(asha_text(asha, epochs))
@@ -169,8 +170,8 @@ def _plan_small_data(dataset: Dataset) -> GroupPlan | None:
     if len(there) < 2:
         st.info(
             t(
-                "This dataset has {n} training photos; a small-data experiment needs more than 100,"
-                " to take parts of them. Choose another dataset.",
+                "This dataset has {n} training photos, but a small-data experiment needs more "
+                "than 100 to take subsets. Choose another dataset.",
                 n=there[0] if there else 0,
             )
         )
@@ -189,7 +190,7 @@ def _plan_small_data(dataset: Dataset) -> GroupPlan | None:
             [False, True],
             selection_mode="multi",
             default=[False, True],
-            format_func=lambda is_on: t("augmented") if is_on else t("plain"),
+            format_func=lambda is_on: t("augmented") if is_on else t("not augmented"),
             key=f"{KEY}_variants",
         )
         models = st.pills(
@@ -198,23 +199,26 @@ def _plan_small_data(dataset: Dataset) -> GroupPlan | None:
             selection_mode="multi",
             default=["notes"],
             key=f"{KEY}_models",
-            help=t("Each by its own recipe; transfer begins with a network that knows photos."),
+            help=t(
+                "Each network uses its own recipe. transfer starts from a network already trained "
+                "on photos."
+            ),
         )
         kinds: tuple[Budget, ...] = ("steps", "epochs")
         budget = st.segmented_control(
-            t("Equal for all sizes"),
+            t("Keep equal across sizes"),
             kinds,
             default="steps",
             required=True,
-            format_func=lambda key: t("changes of the weights") if key == "steps" else t("epochs"),
+            format_func=lambda key: t("weight updates") if key == "steps" else t("epochs"),
             key=f"{KEY}_budget",
             help=t(
-                "With equal changes of the weights, runs differ in their photos alone. With equal"
-                " epochs small runs are quicker, and learn less for that reason too."
+                "With equal weight updates, runs differ only in their photos. With equal epochs, "
+                "small runs finish sooner, and learn less for that reason too."
             ),
         )
     if len(chosen) < 2 or not variants or not models:
-        st.info(t("Choose at least two sizes, one variant and one network."))
+        st.info(t("Choose at least two sizes, one variant, and one network."))
         return None
     epochs = _shared_training(["epochs"]).epochs
     trainings = [RECIPES[m].training.model_copy(update={"epochs": epochs}) for m in models]
@@ -254,14 +258,14 @@ def _shared_augmentation() -> Augmentation:
     if chosen is None:
         st.caption(
             t(
-                "Augmentation: {words}. Another one is set on the Augment page.",
+                "Augmentation: {words}. You can change it on the Augment page.",
                 words=format_text.describe_augmentation(PRESETS["notes"]),
             )
         )
         return PRESETS["notes"]
     st.caption(
         t(
-            "Augmentation, from the Augment page: {words}.",
+            "Augmentation (from the Augment page): {words}.",
             words=format_text.describe_augmentation(chosen),
         )
     )
@@ -282,8 +286,8 @@ def _choose_cluster(kind: str) -> Cluster | None:
         key=f"{KEY}_{kind}_where",
         persist_state="session",
         help=t(
-            "Ray trains several runs at the same time, starts one again that failed, and can use"
-            " other machines. One after another needs no Ray, and ends none early."
+            "Ray trains several runs at once, restarts failed runs, and can use other machines. "
+            "Training one after another doesn't need Ray and ends no runs early."
         ),
     )
     if location == "turn":
@@ -292,30 +296,30 @@ def _choose_cluster(kind: str) -> Cluster | None:
         address = ray_session.LOCAL if location == "local" else _AUTO
         if location == "cluster" and access.is_allowed("choose a cluster"):
             address = st.text_input(
-                t("Address of the cluster"),
+                t("Cluster address"),
                 value=_AUTO,
                 key=f"{KEY}_address",
                 persist_state="session",
                 max_chars=200,
                 width=300,
                 help=t(
-                    "HOST:PORT such as 10.0.0.5:6379, ray://HOST:PORT, or auto for a Ray that runs"
-                    " on this machine. Its machines need this lab's folder and workspace at the"
-                    " same paths; docs/cluster.md tells more."
+                    "HOST:PORT such as 10.0.0.5:6379, ray://HOST:PORT, or auto for Ray on this "
+                    "machine. Cluster machines need this lab's folder and workspace at the same "
+                    "paths. See docs/cluster.md."
                 ),
             )
         at_once = st.number_input(
-            t("At once, at most"),
+            t("Max. at once"),
             min_value=1,
             max_value=500,
             value=None,
-            placeholder=t("as many as fit"),
+            placeholder=t("as many as possible"),
             key=f"{KEY}_at_once",
             persist_state="session",
             width=180,
         )
     if address == _AUTO:
-        st.caption(t("The Ray that runs on this machine, with all machines that joined it."))
+        st.caption(t("Ray on this machine, plus all machines that joined it."))
     return Cluster(address, at_once)
 
 
@@ -325,45 +329,48 @@ def _plan_text(plan: GroupPlan, cluster: Cluster | None) -> str:
     parts = [t("**{n} runs.**", n=count)]
     if seconds is None:
         parts.append(
-            t("How long they take is not known yet: no run of this network has been timed here.")
+            t("There's no time estimate yet, because no run of this network has been timed here.")
         )
         return " ".join(parts)
     time = format_text.format_duration(seconds)
     if cluster is None:
         parts.append(
-            t("One after another about {time} here, while nothing else trains.", time=time)
+            t(
+                "One after another, about {time} on this computer if nothing else is training.",
+                time=time,
+            )
         )
         return " ".join(parts)
-    parts.append(t("One after another they would take about {time} here.", time=time))
+    parts.append(t("One after another, they take about {time} on this computer.", time=time))
     most = cluster.at_once
     if cluster.address == ray_session.LOCAL:
         most = min(most or max(1, (os.cpu_count() or 2) // 2), count)
     if most is None:  # a cluster has told its processors to nobody here
-        parts.append(t("A cluster trains as many at once as it has processors for."))
+        parts.append(t("A cluster trains as many runs at once as its processors allow."))
     elif most > 1:
         parts.append(
             t(
-                "{n} at once share its processors, so it takes hardly less unless some stand idle.",
+                "{n} at once share the processors, so you save little time unless some are idle.",
                 n=min(most, count),
             )
         )
     epochs = max(run.training.epochs for run in plan.runs)
     if plan.grid and plan.grid.asha and plan.grid.asha.rungs(epochs):
         least = format_text.format_duration(seconds * plan.grid.asha.share(epochs))
-        parts.append(t("Ending bad trials early may bring it down to {time}.", time=least))
+        parts.append(t("Ending bad trials early might cut this to {time}.", time=least))
     return " ".join(parts)
 
 
 def _start_button(plan: GroupPlan, cluster: Cluster | None) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input(
-            t("Name of the experiment"),
+            t("Experiment name"),
             key=f"{KEY}_name",
             max_chars=60,
-            placeholder=t("for example: does augmentation help?"),
+            placeholder=t("Example: does augmentation help?"),
         )
         if st.button(
-            t("Start the experiment"),
+            t("Start experiment"),
             type="primary",
             icon=":material/science:",
             key=f"{KEY}_start",

@@ -46,7 +46,7 @@ def render_groups(all_groups: Sequence[Group]) -> None:
             panel = st.fragment(_group_panel, run_every=None if is_quiet else POLL_SECONDS)
             panel(group.id, group.status)
     with guard(), st.container(border=True):
-        st.subheader(t("A new experiment"), anchor=False)
+        st.subheader(t("New experiment"), anchor=False)
         group_form.render_group_form()
 
 
@@ -107,7 +107,7 @@ def _group_header(group: Group) -> None:
         st.space("stretch")
         if group.is_active:
             st.button(
-                t("Stop the experiment"),
+                t("Stop experiment"),
                 icon=":material/stop:",
                 key="group_stop",
                 on_click=_run_action,
@@ -116,11 +116,7 @@ def _group_header(group: Group) -> None:
             )
         elif group.left if _uses_ray(group) else group.waiting:
             is_new = not any(run.epochs for run in group.runs)
-            on = (
-                t("Go on")
-                if _uses_ray(group) or not group.cluster
-                else t("Go on, one after another")
-            )
+            on = t("Resume") if _uses_ray(group) or not group.cluster else t("Resume one by one")
             st.button(
                 t("Start") if is_new else on,
                 icon=":material/play_arrow:",
@@ -133,7 +129,7 @@ def _group_header(group: Group) -> None:
     counts = {word: group.count(status) for status, word in TRIAL_STATUS_NAMES.items()}
     parts = [t("{n} runs", n=len(group.runs)), *(f"{t(w)}: {n}" for w, n in counts.items() if n)]
     if group.is_active and not group.driven and group.active:
-        parts.append(t("training: {name}", name=escape(group_charts.short_run_name(group.active))))
+        parts.append(t("Training: {name}", name=escape(group_charts.short_run_name(group.active))))
     if group.status == "done":
         st.caption(" · ".join(parts))
     else:
@@ -154,27 +150,27 @@ def _show_problem(group: Group) -> None:
     """Why a group stands still, or waits."""
     lost = next((run for run in group.runs if run.status == "lost"), None)
     if group.status == "queued":
-        st.caption(t("It begins when the training before it is over, and Ray has started."))
+        st.caption(t("It starts when the training before it ends and Ray is running."))
     elif group.error:
         message, params = group.error.get("message", ""), group.error.get("params", {})
         st.error(escape(t(str(message), **params)), icon=":material/error:")
     elif group.status == "stalled":
-        st.warning(t("The process that drives this sweep gives no sign of life; it may hang."))
+        st.warning(t("The process running this sweep isn't responding. It might be stuck."))
     elif group.status == "lost":
         st.warning(
             t(
-                "The process that drives this sweep is gone, for example because the machine was"
-                " switched off. Press Go on: trials that have ended count, the others go on after"
-                " their last whole epoch."
+                "The process running this sweep is gone, for example because the computer was "
+                "switched off. Press Resume. Finished trials count, and the others continue after "
+                "their last finished epoch."
             ),
             icon=":material/power_off:",
         )
     elif lost and not group.is_active:  # nothing starts by itself after a process that was killed
         st.warning(
             t(
-                "The training process of “{name}” is gone, for example because the machine was"
-                " switched off or had no memory left. The experiment stands still since. Press Go"
-                " on: that run goes on after its last whole epoch, then the others follow.",
+                "The training process of “{name}” is gone, so the experiment is paused. The "
+                "computer might have been switched off or run out of memory. Press Resume. That "
+                "run continues after its last finished epoch, then the others follow.",
                 name=escape(lost.name),
             ),
             icon=":material/power_off:",
@@ -197,11 +193,11 @@ def _group_facts(group: Group) -> None:
     if group.cluster:
         is_here = group.cluster.address == ray_session.LOCAL
         where = t("this machine") if is_here else escape(group.cluster.address)
-        parts.append(t("trains on: {where}", where=where))
+        parts.append(t("Trains on: {where}", where=where))
         if group.cluster.at_once:
             parts.append(t("at most {n} at once", n=group.cluster.at_once))
     if parts:
-        about = t("A core-minute is one processor held for a minute, by a trial that trains.")
+        about = t("A core-minute is one processor used for one minute by a training trial.")
         st.caption(" · ".join(parts), help=about if group.cluster else None)
     if group.grid:
         epochs = max((run.training.epochs for run in group.runs if run.training), default=1)
@@ -224,7 +220,7 @@ def _grid_text(grid: Grid, epochs: int) -> str:
             label = t(searchable_fields(part)[name][1].label)
             if isinstance(choice, Range):
                 words = t("{low:g} to {high:g}", low=choice.low, high=choice.high)
-                words = t("{range}, every factor alike", range=words) if choice.log else words
+                words = t("{range}, log scale", range=words) if choice.log else words
             else:
                 words = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in choice)
             descriptions.append(f"{label}: {words}")
@@ -233,7 +229,7 @@ def _grid_text(grid: Grid, epochs: int) -> str:
         t("All combinations of {what}.", what=what)
         if grid.samples is None
         else t(
-            "{n} combinations drawn with the seed {seed} of {what}.",
+            "{n} combinations of {what}, drawn with seed {seed}.",
             n=grid.samples,
             seed=grid.seed,
             what=what,
@@ -254,12 +250,12 @@ def _table_columns(group: Group) -> run_table.ExtraColumns:
             )
         if group.cluster:
             cost = trial.core_seconds / 60
-            columns_by_run[run.id] |= {t("Tries"): trial.tries, t("Core-minutes"): cost}
+            columns_by_run[run.id] |= {t("Attempts"): trial.tries, t("Core-minutes"): cost}
     return columns_by_run
 
 
 def _paired_results(group: Group) -> None:
-    pair = list(zip(group.runs, (t("Plain"), t("Augmented")), strict=False))
+    pair = list(zip(group.runs, (t("Not augmented"), t("Augmented")), strict=False))
     judged = [histories.diagnose_run(run) for run, _ in pair]
     for message in group_comparison.compare_pair(*group.runs[:2]):
         st.markdown(t(message.message, **message.params))
@@ -289,8 +285,8 @@ def _paired_results(group: Group) -> None:
     show_terms("twin", "gap", "augmentation", "confidence-interval")
     st.caption(
         t(
-            "Intervals hold with 95 % confidence and count the validation photos as the chance."
-            " Both runs met the same ones, so in truth they are a little narrower."
+            "These are 95% confidence intervals that treat the validation photos as a random "
+            "sample. Both runs used the same photos, so the true intervals are slightly narrower."
         )
     )
 
@@ -304,18 +300,18 @@ def _learning_curve(run: Run) -> charts.LearningCurve:
 def _small_data_results(group: Group) -> None:
     points = group_comparison.learning_curve_points(group.runs)
     if not points:
-        st.info(t("The curve begins with the first whole epoch of the first run."))
+        st.info(t("The curve appears after the first run's first finished epoch."))
         return
     names = {
         line: t("{model}, augmented", model=line[0])
         if line[1]
-        else t("{model}, plain", model=line[0])
+        else t("{model}, not augmented", model=line[0])
         for line in dict.fromkeys(point.line for point in points)
     }
     lines = [(name, charts.run_color(n), "line") for n, name in enumerate(names.values())]
     st.html(charts.legend_html(lines))
     figure = group_charts.data_size_figure(points, names, max(len(group.runs[0].classes), 2))
-    alt_text = t("Chart of accuracy against training photos; the words below tell what it shows")
+    alt_text = t("Chart of accuracy by number of training photos. The text below describes it.")
     st.plotly_chart(figure, key="against_data", config=_PLOTLY_CONFIG, alt=alt_text)
     st.caption(
         captions.format_caption(captions.DATA_SIZE_HINT, captions.data_size_caption(points, names))
@@ -332,9 +328,9 @@ def _small_data_results(group: Group) -> None:
         st.markdown("\n".join(f"- {sentence}" for sentence in sentences))
     st.caption(
         t(
-            "Bars are 95 % intervals (Wilson) of the best epoch's validation accuracy; open marks"
-            " are runs that are not done. The best epoch was chosen on the same photos, so all"
-            " points lie a little high, and alike."
+            "Bars are 95% confidence intervals (Wilson) of the best epoch's validation accuracy. "
+            "Open marks are unfinished runs. The best epoch was chosen on the same photos, so all "
+            "points are slightly and equally too high."
         )
     )
 
@@ -342,7 +338,7 @@ def _small_data_results(group: Group) -> None:
 def _remove_button(group: Group) -> None:
     """Delete a group, after a question, unless it trains or is about to."""
     if st.button(
-        t("Delete the experiment…"),
+        t("Delete experiment…"),
         icon=":material/delete:",
         type="tertiary",
         key="group_delete",
@@ -356,8 +352,8 @@ def _remove_button(group: Group) -> None:
 def _confirm_remove(group: Group) -> None:
     st.write(
         t(
-            "“{name}” and its {n} runs with their models will be moved to the trash, from where"
-            " they can be put back until the trash is emptied (Home page).",
+            "“{name}”, its {n} runs, and their models will move to the trash. You can restore "
+            "them on the Home page until you empty the trash.",
             name=escape(group.name),
             n=len(group.runs),
         )
@@ -371,7 +367,7 @@ def _confirm_remove(group: Group) -> None:
             args=(group.id,),
         ):
             st.rerun()
-        if st.button(t("Keep it"), key="group_delete_not"):
+        if st.button(t("Cancel"), key="group_delete_not"):
             st.rerun()
 
 

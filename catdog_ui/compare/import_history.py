@@ -23,13 +23,13 @@ def render_history_import() -> None:
     state = page_state().compare
     if state.imported_history:
         name, state.imported_history = state.imported_history, ""
-        st.success(t("“{name}” is a run now, chosen above.", name=escape(name)))
-    with st.expander(t("Bring the history of a training from elsewhere"), icon=":material/input:"):
+        st.success(t("“{name}” is now a run, selected above.", name=escape(name)))
+    with st.expander(t("Import a training history"), icon=":material/input:"):
         st.caption(
             t(
-                "A table as Keras's CSVLogger writes it, or `history.history` written by json.dump."
-                " A pickle is refused, because it can run any program. The run has no model: you"
-                " can compare and judge it, but not resume it or ask it about photos."
+                "A table from Keras's CSVLogger, or `history.history` saved with json.dump. "
+                "Pickle files are rejected because they can run any program. The run has no "
+                "model. You can compare and evaluate it, but not resume it or predict with it."
             )
         )
         with guard():
@@ -39,7 +39,7 @@ def render_history_import() -> None:
 def _import_form() -> None:
     with st.form("history_form", border=False, clear_on_submit=True):
         file = st.file_uploader(
-            t("History: CSV or JSON"),
+            t("History (CSV or JSON)"),
             type=["csv", "json", "pkl", "pickle", "joblib"],  # a pickle is told what to do instead
             max_upload_size=uploads.register_upload_limit(5),
             key=_KEY,
@@ -53,7 +53,7 @@ def _import_form() -> None:
                 min_value=0,
                 value=0,
                 key="history_photos",
-                help=t("How many each validation measured; 0 where you do not know."),
+                help=t("Photos per validation. Enter 0 if you don't know."),
             )
         with right:
             classes = st.number_input(
@@ -64,7 +64,7 @@ def _import_form() -> None:
                 key="history_classes",
             )
         if not st.form_submit_button(
-            t("Bring it in"), icon=":material/input:", **permissions.permission_kwargs("train")
+            t("Import"), icon=":material/input:", **permissions.permission_kwargs("train")
         ):
             return
     if file is None:

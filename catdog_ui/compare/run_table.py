@@ -20,11 +20,11 @@ from ..session import COMPARE_VIEW_KEY, COMPARED_RUNS_KEY, page_state
 from . import group_charts
 
 HOW_TO_READ = N_(
-    "Each line is a run: it crosses every axis at its value of that setting and ends at the foot"
-    " at its best validation accuracy, which also gives it its colour, further right and bluer for"
-    " better. A setting matters where lines of one colour keep to one side of its axis; dotted"
-    " lines are runs that are not done or were ended early. A click on a line, or a box drawn over"
-    " a part of an axis, leaves only such runs in the table."
+    "Each line is a run. It crosses each axis at its value and ends at its best validation "
+    "accuracy on the bottom axis. Its color shows that accuracy too. Further right and bluer is "
+    "better. A setting matters if lines of one color stay on one side of its axis. Dotted lines "
+    "are runs that are unfinished or ended early. Click a line, or draw a box over part of an "
+    "axis, to filter the table."
 )
 SIGNIFICANCE_LEVEL = 0.05
 """From this chance on a correlation is told as one that may well be none."""
@@ -48,8 +48,8 @@ def show_parallel_coordinates(members: Sequence[RunRecord], key: str, more: Extr
     if len(table.runs) < 2 or not table.columns:
         st.info(
             t(
-                "Settings and results are drawn for two runs or more whose settings differ. Choose"
-                " such runs, or make a sweep."
+                "To see settings and results, choose two or more runs with different settings, or "
+                "create a sweep."
             )
         )
         return
@@ -66,14 +66,14 @@ def show_parallel_coordinates(members: Sequence[RunRecord], key: str, more: Extr
         config={"displaylogo": False, "displayModeBar": False},
         on_select=lambda: _remember_picked(key),
         selection_mode=("points", "box"),
-        alt=t("Parallel coordinates of settings and results; the words below tell what they show"),
+        alt=t("Parallel coordinates of settings and results. The text below describes them."),
     )
     st.caption(captions.format_caption(HOW_TO_READ, _chart_summary(table)))
     show_terms("parallel-coordinates", "rank-correlation", "sweep", key=f"{key}_terms")
     if chosen:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
-                t("{n} of {all} runs, picked on the chart", n=len(chosen), all=len(table.runs)),
+                t("{n} of {all} runs, selected on the chart", n=len(chosen), all=len(table.runs)),
                 width="content",
             )
             st.button(
@@ -146,7 +146,7 @@ def show_result_table(
         selection_mode="multi-row",
         # Where other rows come, or another order, those that were selected are others.
         key=f"{key}_table_{crc32(','.join(run.id for run in runs).encode())}",
-        alt=t("The runs with their settings and results"),
+        alt=t("Runs with their settings and results"),
     )
     chosen = [runs[row] for row in event.selection.rows if row < len(runs)]
     _next_steps(chosen, [run for run in runs if run.epochs][:first], key)
@@ -181,7 +181,7 @@ def _drawn_columns(table: SweepTable) -> Sequence[Column]:
     names = {column.name for column in ranked_columns[: group_charts.MAX_SETTINGS]}
     st.caption(
         t(
-            "{n} of {all} settings that differ are drawn; the table tells all.",
+            "Showing {n} of {all} settings that differ. The table has all of them.",
             n=len(names),
             all=len(table.columns),
         )
@@ -202,9 +202,9 @@ def _next_steps(chosen: Sequence[RunRecord], first: Sequence[RunRecord], key: st
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(
-            t("Curves of the {n} chosen side by side", n=len(runs))
+            t("Compare {n} runs", n=len(runs))
             if chosen
-            else t("Curves of the first {n} side by side", n=len(runs)),
+            else t("Compare the first {n}", n=len(runs)),
             icon=":material/stacked_line_chart:",
             key=f"{key}_curves",
             on_click=overlay_runs,
@@ -221,16 +221,18 @@ def _next_steps(chosen: Sequence[RunRecord], first: Sequence[RunRecord], key: st
             query_params=state.link_query(run=runs[0].id),
         )
     if not chosen:
-        st.caption(t("Select rows of the table to open other runs."))
+        st.caption(t("Select rows in the table to open other runs."))
 
 
 def _chart_summary(table: SweepTable) -> str:
     """What the chart shows now: the best run, and which setting goes with the result."""
     first = sweep_table.rank_runs(table)[0]
     if table.results[first] is None:
-        return t("No run has a whole epoch yet; the lines reach the foot with the first.")
+        return t(
+            "No run has a finished epoch yet. The lines reach the bottom axis after the first one."
+        )
     best = t(
-        "Best so far: “{name}” with {value}.",
+        "Best so far: “{name}” at {value}.",
         name=escape(truncate_for_display(group_charts.short_run_name(table.runs[first]), 40)),
         value=format_text.format_percent(table.results[first]),
     )
@@ -240,8 +242,8 @@ def _chart_summary(table: SweepTable) -> str:
         if r is not None
     ]
     unfinished = t(
-        "{n} of {all} results are of runs that have not trained to their end, and may be the lower"
-        " for it.",
+        "{n} of {all} results are from runs that haven't finished training, so they might be "
+        "lower.",
         n=ended.count(False),
         all=table.measured,
     )
@@ -252,7 +254,7 @@ def _strongest_link(table: SweepTable) -> str:
     """Which setting goes with the result most."""
     if table.measured < sweep_table.MIN_RESULTS:
         return t(
-            "Which setting matters cannot be told from {n} results; it takes {least} at least.",
+            "{n} results can't show which setting matters. You need at least {least}.",
             n=table.measured,
             least=sweep_table.MIN_RESULTS,
         )
@@ -260,17 +262,17 @@ def _strongest_link(table: SweepTable) -> str:
         return t("All results are the same, so no setting stands out.")
     links = sweep_table.rank_correlations(table)
     if not links:
-        return t("No setting here has an order that could go with the result.")
+        return t("No setting here has an order to correlate with the result.")
     link = links[0]
     most = t(
-        "{setting} goes with the result most: rank correlation {rho} over {n} runs (Spearman);"
-        " shuffled results look as strong in {part} of all cases.",
+        "{setting} correlates most with the result. Its rank correlation is {rho} over {n} runs "
+        "(Spearman). Shuffled results look this strong in {part} of cases.",
         setting=escape(t(link.column.label)),
         rho=f"{link.rho:+.2f}".replace("-", "−"),
         n=link.n,
-        part=f"{link.chance:.0%}" if link.chance >= 0.01 else t("less than 1 %"),
+        part=f"{link.chance:.0%}" if link.chance >= 0.01 else t("less than 1%"),
     )
-    chance = t("So it may be chance. More runs tell more.")
+    chance = t("This might be chance. More runs would tell you more.")
     return f"{most} {chance if link.chance > SIGNIFICANCE_LEVEL else _better_side(link)}"
 
 
@@ -278,6 +280,6 @@ def _better_side(link: Correlation) -> str:
     """Which end of the axis does better."""
     column = link.column
     if column.scale != "named":
-        return t("Higher did better.") if link.rho > 0 else t("Lower did better.")
+        return t("Higher was better.") if link.rho > 0 else t("Lower was better.")
     better = column.order[-1] if link.rho > 0 else column.order[0]
-    return t("“{value}” did better.", value=escape(group_charts.format_value(column, better)))
+    return t("“{value}” was better.", value=escape(group_charts.format_value(column, better)))

@@ -30,57 +30,59 @@ _MAX_REMEMBERED = 8  # states of datasets whose findings a session keeps
 _CARDS, _ROWS, _GROUPS, _GROUP = 12, 20, 6, 12
 """Photos, lines and groups on a page; photos of a group that are shown."""
 _KIND_TITLES = {
-    "unreadable": (N_("Files that could not be read"), ":material/broken_image:"),
-    "truncated": (N_("Files that are cut off"), ":material/broken_image:"),
-    "two_labels": (N_("The same photo under two labels"), ":material/rule:"),
-    "near_two_labels": (N_("Nearly the same photo under two labels"), ":material/rule:"),
-    "leak": (N_("The same photo on both sides of the split"), ":material/content_copy:"),
+    "unreadable": (N_("Unreadable files"), ":material/broken_image:"),
+    "truncated": (N_("Truncated files"), ":material/broken_image:"),
+    "two_labels": (N_("Duplicates with different labels"), ":material/rule:"),
+    "near_two_labels": (N_("Near-duplicates with different labels"), ":material/rule:"),
+    "leak": (N_("Duplicates across splits"), ":material/content_copy:"),
     "near_leak": (
-        N_("Nearly the same photo on both sides of the split"),
+        N_("Near-duplicates across splits"),
         ":material/content_copy:",
     ),
-    "duplicate": (N_("Copies within a split"), ":material/filter_none:"),
-    "near_duplicate": (N_("Near copies within a split"), ":material/filter_none:"),
-    "imbalance": (N_("Unequal numbers of photos"), ":material/balance:"),
-    "wrong_extension": (N_("Names that do not fit the content"), ":material/extension_off:"),
+    "duplicate": (N_("Duplicates within a split"), ":material/filter_none:"),
+    "near_duplicate": (N_("Near-duplicates within a split"), ":material/filter_none:"),
+    "imbalance": (N_("Class imbalance"), ":material/balance:"),
+    "wrong_extension": (N_("Wrong file extensions"), ":material/extension_off:"),
     "tiny": (N_("Very small photos"), ":material/photo_size_select_small:"),
-    "extreme_shape": (N_("Very long or very tall photos"), ":material/aspect_ratio:"),
-    "rotated": (N_("Photos stored turned"), ":material/screen_rotation:"),
-    "cmyk": (N_("Photos in printing colours"), ":material/print:"),
-    "grey": (N_("Grey photos"), ":material/contrast:"),
+    "extreme_shape": (N_("Very wide or very tall photos"), ":material/aspect_ratio:"),
+    "rotated": (N_("Rotated photos (EXIF)"), ":material/screen_rotation:"),
+    "cmyk": (N_("CMYK photos"), ":material/print:"),
+    "grey": (N_("Grayscale photos"), ":material/contrast:"),
 }
 _KIND_EXPLANATIONS = {
-    "unreadable": N_("Training passes them over in any case. Excluded, they are not told again."),
-    "truncated": N_("Training passes them over in any case. Copy them again, or exclude them."),
-    "two_labels": N_("One of the labels is wrong, and the network is told both."),
-    "near_two_labels": N_("One of the labels is probably wrong. Two alike animals are fine."),
-    "leak": N_("What was learnt by heart is asked again: the validation looks better than it is."),
+    "unreadable": N_("Training always skips them. Exclude them to stop this message."),
+    "truncated": N_("Training always skips them. Copy them again, or exclude them."),
+    "two_labels": N_("One of the labels is wrong, and the network learns both."),
+    "near_two_labels": N_(
+        "One of the labels is probably wrong. If two animals just look alike, that's fine."
+    ),
+    "leak": N_("Validation reuses photos the model has memorized, so it looks better than it is."),
     "near_leak": N_(
-        "What was learnt by heart is asked again: the validation looks better than it is."
+        "Validation reuses photos the model has memorized, so it looks better than it is."
     ),
-    "duplicate": N_("A photo that is there twice counts twice."),
-    "near_duplicate": N_("A photo that is there nearly twice counts nearly twice."),
+    "duplicate": N_("A duplicate counts twice."),
+    "near_duplicate": N_("A near-duplicate counts almost twice."),
     "imbalance": N_(
-        "Move or add photos, or take fewer of the large class. Nothing needs to be done if your"
-        " question is unequal, too."
+        "Move or add photos, or use fewer from the large class. If your real-world classes are "
+        "unbalanced too, you can leave this."
     ),
-    "wrong_extension": N_("The lab reads them by their content. Nothing needs to be done here."),
-    "tiny": N_("Enlarged, they are a blur."),
-    "extreme_shape": N_("Made square, they are squeezed. Crop them, or exclude them."),
-    "rotated": N_("The lab turns them upright. Nothing needs to be done here."),
-    "cmyk": N_("The lab converts them. Nothing needs to be done here."),
-    "grey": N_("They are used like any other. Look whether one class has more of them."),
+    "wrong_extension": N_("The lab reads files by their content. You don't need to do anything."),
+    "tiny": N_("They get blurry when enlarged."),
+    "extreme_shape": N_("They get distorted when made square. Crop or exclude them."),
+    "rotated": N_("The lab turns them upright. You don't need to do anything."),
+    "cmyk": N_("The lab converts them. You don't need to do anything."),
+    "grey": N_("They're used like any other photo. Check whether one class has more of them."),
 }
 
 
 def show_health(dataset: Dataset) -> None:
     """Draw the health check, at once or on request: findings by kind, with their photos."""
-    st.subheader(t("Is the data sound?"), anchor=False)
+    st.subheader(t("Is your data clean?"), anchor=False)
     st.caption(
         t(
-            "Every photo is looked at once: files that are no photo, copies and near copies,"
-            " wrong labels, odd shapes and colours. You decide what becomes of them; no file"
-            " is ever deleted or changed."
+            "The check looks at every photo once. It finds files that aren't photos, duplicates, "
+            "near-duplicates, wrong labels, and odd shapes and colors. You decide what to do with "
+            "them. No file is ever deleted or changed."
         )
     )
     findings = _check_dataset(dataset)
@@ -103,14 +105,14 @@ def _check_dataset(dataset: Dataset) -> list[Finding] | None:
             datasets.datasets_folder() / dataset.id / "looks-2.npy"
         ).is_file()  # a second look is quick
     )
-    label = t("Check again") if is_requested else t("Check all {n:,} photos", n=count)
+    label = t("Check again") if is_requested else t("Check {n:,} photos", n=count)
     if st.button(label, icon=":material/health_and_safety:", key="health_check"):
         page_state().data.findings.pop(_get_dataset_state(dataset), None)
         is_requested = True
     if not is_requested:
         return None
     if get_known_findings(dataset) is None:
-        with progress_bar(t("Looking at every photo…")) as tell:
+        with progress_bar(t("Checking every photo…")) as tell:
             known = page_state().data.findings
             known[_get_dataset_state(dataset)] = audit.audit_dataset(dataset, tell)
         while len(known) > _MAX_REMEMBERED:
@@ -131,8 +133,8 @@ def _show_findings(dataset: Dataset, findings: Sequence[Finding]) -> None:
     if not findings:
         st.success(
             t(
-                "All {n:,} photos can be read, none lies in both training and validation, and the"
-                " classes are about equal.",
+                "All {n:,} photos are readable, none is in both training and validation, and the "
+                "classes are roughly balanced.",
                 n=len(dataset.items()),
             ),
             icon=":material/check_circle:",
@@ -276,7 +278,7 @@ def show_group_actions(dataset: Dataset, items: Items, finding: Finding) -> None
         if finding.kind in _LABEL_KINDS:
             for label in sorted({items[file].label for file in finding.files})[:_MAX_CLASSES]:
                 words = escape(truncate_for_display(dataset.classes[label], 40))
-                text = t("All are {name}: keep one", name=words)
+                text = t("Keep one as {name}", name=words)
                 _show_choices_button(
                     text,
                     f"only_{label}_{name}",
@@ -295,7 +297,7 @@ def show_group_actions(dataset: Dataset, items: Items, finding: Finding) -> None
             t("Exclude all"), f"none_{name}", dataset, partial(exclude_all, finding), "tertiary"
         )
         _show_choices_button(
-            t("Fine as it is"), f"fine_{name}", dataset, partial(keep_all, finding), "tertiary"
+            t("Mark as fine"), f"fine_{name}", dataset, partial(keep_all, finding), "tertiary"
         )
 
 
@@ -314,7 +316,7 @@ def show_bulk_actions(
                 text, f"all_out_{kind}", dataset, partial(_collect_choices, exclude_all, findings)
             )
         elif kind not in _LABEL_KINDS and len(findings[0].files) > 1:
-            text = t("In all {n:,} groups, keep one and exclude the others", n=count)
+            text = t("Keep one in each of {n:,} groups", n=count)
             one = partial(keep_one, items)
             _show_choices_button(
                 text, f"all_one_{kind}", dataset, partial(_collect_choices, one, findings)
@@ -327,10 +329,10 @@ def show_bulk_actions(
 
 def _keep_one_label(finding: Finding, splits: set[str]) -> str:
     if finding.kind not in _LEAK_KINDS:
-        return t("Keep one, exclude the others")
+        return t("Keep only one")
     if "train" in splits:
-        return t("Keep the training copy, exclude the others")
-    return t("Keep the validation copy, exclude the others")
+        return t("Keep training copy")
+    return t("Keep validation copy")
 
 
 def _show_choices_button(

@@ -66,8 +66,8 @@ def _show_batch_panel(dataset: Dataset) -> None:
         )
     st.caption(
         t(
-            "{n} training photos drawn at random across the classes, each squeezed to {size} ×"
-            " {size} px.",
+            "{n} training photos, picked at random across the classes and resized to {size} × "
+            "{size} px.",
             n=BATCH_SIZE,
             size=SIZE,
         )
@@ -92,7 +92,7 @@ def _show_unreadable(bad: list[tuple[Item, PhotoError]]) -> None:
     if bad:
         lines = [f"- **{escape(item.file)}**: {escape(say(error))}" for item, error in bad]
         st.warning(
-            t("{n} photos of this batch could not be read and are left out:", n=len(bad))
+            t("{n} photos of this batch couldn't be read and are skipped:", n=len(bad))
             + "\n\n"
             + "\n".join(lines)
         )
@@ -125,12 +125,12 @@ def _show_arrays(photos: Photo, numbers: NDArray[np.int64], classes: int) -> Non
     widgets.show_table(
         {t("Array"): names, t("Shape"): shapes, t("Type"): kinds, t("Values"): ranges},
         "batch_arrays",
-        t("Shapes and value ranges of the arrays of this batch"),
+        t("Shapes and value ranges of this batch's arrays"),
     )
     st.caption(
         t(
-            "(photos, height, width, colours): the model's own first layer, Rescaling, turns 0…255"
-            " into 0…1, so every photo may be given to it as it is."
+            "(photos, height, width, colors). The model's first layer, Rescaling, maps 0…255 to "
+            "0…1, so you can pass in photos unchanged."
         )
     )
 
@@ -145,16 +145,17 @@ def _show_labels(dataset: Dataset, numbers: NDArray[np.int64]) -> None:
         table[mode] = (
             ["–"] * len(numbers) if array is None else [_format_label(row) for row in array]
         )
-    st.markdown(t("**Its labels under each class mode**"))
+    st.markdown(t("**Labels in each class mode**"))
     widgets.show_table(
         table,
         "batch_labels",
-        t("Labels of this batch under class mode binary, categorical and sparse"),
+        t("This batch's labels in class modes binary, categorical and sparse"),
     )
     st.caption(
         t(
-            "binary: one number for two classes, with one sigmoid unit. categorical: a row with a"
-            " single 1, with one softmax unit a class. sparse: the class number, for many classes."
+            "binary: one number for two classes, with one sigmoid unit. categorical: a row with a "
+            "single 1, with one softmax unit per class. sparse: the class number, for many "
+            "classes."
         )
     )
 

@@ -35,13 +35,13 @@ from .source_widgets import SPLITS
 
 _SOURCE_NAMES = {
     "demo": N_("drawn by the lab"),
-    "folder": N_("a folder of this machine"),
+    "folder": N_("a folder on this machine"),
     "zip": N_("an imported zip"),
     "tar": N_("an imported tar"),
     "photos": N_("single photos"),
     "download": N_("downloaded"),
     "tfds": N_("tensorflow_datasets"),
-    "tfrecord": N_("TFRecords from elsewhere"),
+    "tfrecord": N_("imported TFRecords"),
     "url": N_("photos from a URL"),
 }
 _MAX_MEASURED = 2000
@@ -57,7 +57,7 @@ def show_add_dataset(count: int) -> None:
             sources.show_sources()
         return
     st.info(
-        t("There is no dataset yet. Start with the drawn one, or bring photos of your own."),
+        t("There is no dataset yet. Start with the demo dataset, or add your own photos."),
         icon=":material/photo_library:",
     )
     sources.show_sources("primary")
@@ -73,7 +73,9 @@ def show_overview(dataset: Dataset) -> None:
             widgets.plot_figure(
                 _build_counts_chart(dataset, counts),
                 key="data_counts",
-                alt=t("Bars: the photos of each class in each part, as the table tells them"),
+                alt=t(
+                    "Bar chart of photos per class and split, with the same numbers as the table"
+                ),
             )
             show_terms("dataset", "split", "class")
         with st.container():
@@ -88,17 +90,15 @@ def show_damaged_records() -> None:
         with st.container(border=True):
             with guard():
                 raise error
-            if permissions.action_button(
-                t("Delete this record…"), f"damaged_{name}", "change data"
-            ):
+            if permissions.action_button(t("Delete record…"), f"damaged_{name}", "change data"):
                 st.dialog(t("Delete this record?"))(_confirm_record_removal)(name)
 
 
 def _confirm_record_removal(name: str) -> None:
     st.markdown(
         t(
-            "What is left of “{name}” moves to the trash, from where it can be put back until the"
-            " trash is emptied (Home page). Photos outside the workspace are not touched.",
+            "What is left of “{name}” moves to the trash. You can restore it until the trash is "
+            "emptied (Home page). Photos outside the workspace aren't touched.",
             name=escape(name),
         )
     )
@@ -152,12 +152,12 @@ def _show_photo_sizes(dataset: Dataset) -> None:
         return
     widths, heights = (sorted(side) for side in zip(*sizes.elements(), strict=True))
     if len(sizes) == 1:
-        st.markdown(t("All photos have {w} × {h} px.", w=widths[0], h=heights[0]))
+        st.markdown(t("All photos are {w} × {h} px.", w=widths[0], h=heights[0]))
         return
     middle = len(widths) // 2
     st.markdown(
         t(
-            "Photos are {w0} to {w1} px wide and {h0} to {h1} px high, {w} × {h} px in the middle.",
+            "Photos are {w0} to {w1} px wide and {h0} to {h1} px high, median {w} × {h} px.",
             w0=widths[0],
             w1=widths[-1],
             h0=heights[0],
@@ -189,7 +189,7 @@ def _show_source(dataset: Dataset) -> None:
         t(LAYOUT_MESSAGES.get(dataset.note.get("layout", "split"), LAYOUT_MESSAGES["split"]))
     )
     if dataset.note.get("ignored"):
-        lines.append(t("{n} other files are left out.", n=dataset.note["ignored"]))
+        lines.append(t("{n} other files are skipped.", n=dataset.note["ignored"]))
     if dataset.source == "download":
         lines += [t(cats_vs_dogs.ORIGIN), t(cats_vs_dogs.TERMS)]
     st.caption("  \n".join(lines))
@@ -200,14 +200,14 @@ def _show_source(dataset: Dataset) -> None:
 
 
 def _confirm_dataset_removal(dataset: Dataset) -> None:
-    st.markdown(t("**{name}** will no longer be listed.", name=escape(dataset.name)))
+    st.markdown(t("**{name}** will be removed from the list.", name=escape(dataset.name)))
     if dataset.source == "folder":
-        st.markdown(t("The photos in your folder stay where they are, untouched."))
+        st.markdown(t("The photos in your folder stay untouched."))
     else:
         st.markdown(
             t(
-                "Its photos move to the trash, from where they can be put back until the trash is"
-                " emptied (Home page)."
+                "Its photos move to the trash. You can restore them until the trash is emptied "
+                "(Home page)."
             )
         )
     st.markdown(t("Runs trained on it, and their models, are kept."))
@@ -230,7 +230,7 @@ def _show_race_terms(_: Dataset) -> None:
 PARTS: dict[str, tuple[str, str, tuple[Callable[[Dataset], None], ...]]] = {
     "photos": (N_("Photos"), ":material/grid_view:", (batch_view.show_batch,)),
     "health": (
-        N_("Health"),
+        N_("Data check"),
         ":material/health_and_safety:",
         (edit_actions.show_last_edit, audit_view.show_health, edit_actions.show_edits),
     ),
@@ -246,7 +246,7 @@ PARTS: dict[str, tuple[str, str, tuple[Callable[[Dataset], None], ...]]] = {
     ),
     "tfrecord": (N_("TFRecord"), ":material/inventory_2:", (shards_view.show_tfrecord,)),
     "race": (
-        N_("Loading race"),
+        N_("Loading benchmark"),
         ":material/sports_score:",
         (loading_benchmark_view.show_race, _show_race_terms),
     ),
@@ -260,7 +260,7 @@ def show_part(dataset: Dataset) -> None:
     # The address leads; a click changes it by the callback, before this line reads it.
     st.session_state[_PART_KEY] = requested if requested in PARTS else "photos"
     part = widgets.choose_one(
-        t("Part of the page"),
+        t("Page section"),
         {name: f"{icon} {t(title)}" for name, (title, icon, _) in PARTS.items()},
         _PART_KEY,
         label_visibility="collapsed",

@@ -17,7 +17,7 @@ from .source_widgets import choose_dataset, demo_button, show_heading
 
 CLASS_SET, TFDS_LOOKUP, TFDS, URL = "class_set", "tfds_look", "tfds", "url_import"
 _TITLES = {
-    CLASS_SET: N_("The dataset of the class"),
+    CLASS_SET: N_("Course dataset"),
     TFDS_LOOKUP: N_("TensorFlow Datasets"),
     TFDS: N_("TensorFlow Datasets"),
     URL: N_("Photos at a URL"),
@@ -28,7 +28,7 @@ _MB = 1e6
 
 def class_card(kind: str) -> None:
     """Draw where the dataset of the class is from, and a button that downloads it."""
-    show_heading(t("2,000 photos to train on, 1,000 to validate: those of the class"))
+    show_heading(t("The course's photos: 2,000 for training, 1,000 for validation"))
     st.caption(t(cats_vs_dogs.ORIGIN))
     st.caption(t(cats_vs_dogs.TERMS))
     st.caption(t("From {url}", url=f"`{cats_vs_dogs.URL}`"))
@@ -38,13 +38,13 @@ def class_card(kind: str) -> None:
 def class_button(key: str, kind: str = "secondary") -> None:
     """Draw a button that downloads the dataset of the class, or chooses it where it is here."""
     if has_class_dataset():
-        if st.button(t("It is here: choose it"), icon=":material/check:", key=key):
+        if st.button(t("Select it"), icon=":material/check:", key=key):
             with guard():
                 choose_dataset(datasets.load_dataset(cats_vs_dogs.ID))
         return
     running = job_fragment.is_running(CLASS_SET)
     st.button(
-        t("Downloading…") if running else t("Download the class dataset (68 MB)"),
+        t("Downloading…") if running else t("Download dataset (68 MB)"),
         type=kind,  # type: ignore[arg-type]
         icon=":material/download:",
         key=key,
@@ -60,22 +60,22 @@ def has_class_dataset() -> bool:
 
 def tfds_card(_kind: str) -> None:
     """Draw a form for a dataset's name in the catalogue; a second click downloads it."""
-    show_heading(t("A dataset of tensorflow_datasets, by its name"))
+    show_heading(t("A tensorflow_datasets dataset, by name"))
     if not tfds.is_tfds_installed():
         st.caption(
             t(
-                "The package `tensorflow_datasets` is not installed. With it, hundreds of datasets"
-                " come by name. Install it, then start the lab again:"
+                "The package `tensorflow_datasets` isn't installed. It gives you hundreds of "
+                "datasets by name. Install it, then restart the lab:"
             )
         )
         st.code("pip install tensorflow-datasets", language=None)
         return
     with st.form("source_tfds", border=False):
         name = st.text_input(
-            t("Name in the catalogue"), key="tfds_name", placeholder="cats_vs_dogs", width=360
+            t("Catalog name"), key="tfds_name", placeholder="cats_vs_dogs", width=360
         )
         submitted = st.form_submit_button(
-            t("Look it up"),
+            t("Look up"),
             icon=":material/search:",
             **permissions.permission_kwargs(
                 "run a job", disabled=job_fragment.is_running(TFDS_LOOKUP)
@@ -95,19 +95,19 @@ def url_card(_kind: str) -> None:
     show_heading(t("A zip, tar or folder of photos at a URL"))
     st.caption(
         t(
-            "The photos are downloaded into the workspace. The server's environment holds the"
-            " credentials for an object store."
+            "Photos are downloaded into the workspace. For an object store, set the credentials "
+            "in the server's environment."
         )
     )
     with st.form("source_url", border=False):
         address = st.text_input(
-            t("URL of the archive or folder"),
+            t("Archive or folder URL"),
             key="url_address",
             placeholder="s3://bucket/photos",
             width=560,
         )
         submitted = st.form_submit_button(
-            t("Import it"),
+            t("Import"),
             icon=":material/download:",
             **permissions.permission_kwargs("run a job", disabled=job_fragment.is_running(URL)),
         )
@@ -131,11 +131,11 @@ def _show_tfds_offer(info: tfds.TfdsInfo) -> None:
         st.markdown(f"**{escape(info.name)}** {counts}")
         st.caption(t("Classes: {names}", names=escape(", ".join(info.classes[:12])) + more))
         if info.size:
-            st.caption(t("{size:,.0f} MB are fetched.", size=info.size / _MB))
+            st.caption(t("Download size: {size:,.0f} MB.", size=info.size / _MB))
         else:
-            st.caption(t("How much is fetched, the package knows only when it does so."))
+            st.caption(t("The download size is unknown until the download starts."))
     st.button(
-        t("Fetch and import it"),
+        t("Download and import"),
         type="primary",
         icon=":material/download:",
         key="tfds_fetch",
@@ -180,7 +180,7 @@ def _show_progress(job: Job) -> None:
         words.append(t("{rate:,.1f} MB/s", rate=job.rate / _MB))
     st.progress(share, " · ".join(words))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(t("You may leave the page; it goes on."))
+        st.caption(t("You can leave this page. The download continues."))
         if job.key in (CLASS_SET, URL):
             st.button(
                 t("Stop"),

@@ -26,18 +26,18 @@ from ..session import ExpanderState, LastEdit, page_state
 from .source_widgets import SPLITS
 
 _ONE_FILE_TEXTS = {
-    "exclude": N_("{file} is left out of everything."),
-    "move": N_("{file} is moved to {to}."),
-    "relabel": N_("{file} counts as {to} now."),
-    "keep": N_("{file} is kept as it is."),
-    "restore": N_("{file} is back as it lies in its folder."),
+    "exclude": N_("Excluded {file}."),
+    "move": N_("Moved {file} to {to}."),
+    "relabel": N_("Relabeled {file} as {to}."),
+    "keep": N_("Kept {file} as is."),
+    "restore": N_("Restored {file}."),
 }
 _MANY_FILES_TEXTS = {
-    "exclude": N_("{n:,} photos are left out of everything."),
-    "move": N_("{n:,} photos are moved to {to}."),
-    "relabel": N_("{n:,} photos count as {to} now."),
-    "keep": N_("{n:,} photos are kept as they are."),
-    "restore": N_("{n:,} photos are back as they lie in their folders."),
+    "exclude": N_("Excluded {n:,} photos."),
+    "move": N_("Moved {n:,} photos to {to}."),
+    "relabel": N_("Relabeled {n:,} photos as {to}."),
+    "keep": N_("Kept {n:,} photos as they are."),
+    "restore": N_("Restored {n:,} photos."),
 }
 
 
@@ -76,7 +76,7 @@ def show_last_edit(dataset: Dataset) -> None:
     if last is None or last.dataset_id != dataset.id:
         return
     if last.undone:
-        st.info(t("Taken back: {what}", what=describe_edit(last.change)), icon=":material/undo:")
+        st.info(t("Undone: {what}", what=describe_edit(last.change)), icon=":material/undo:")
     elif dataset.changes and dataset.changes[-1].at == last.change.at:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(f":material/check: {describe_edit(last.change)}", width="stretch")
@@ -88,15 +88,14 @@ def describe_edit(change: DatasetEdit) -> str:
     if change.division:
         division = change.division
         return t(
-            "The photos are divided anew: seed {seed}, {validation:.0%} to validate, {test:.0%} to"
-            " test.",
+            "New split: seed {seed}, {validation:.0%} validation, {test:.0%} test.",
             seed=division.seed,
             validation=division.validation_fraction,
             test=division.test_fraction,
         )
     if change.order:
         names = escape(truncate_for_display(", ".join(change.order), 120))
-        return t("The classes count in this order: {names}.", names=names)
+        return t("Class order: {names}.", names=names)
     parts = []
     ordered = sorted(change.choices, key=lambda choice: (choice.action, choice.to))
     for (action, to), group in groupby(ordered, key=lambda choice: (choice.action, choice.to)):
@@ -132,7 +131,7 @@ def _undo_edit(dataset_id: str) -> None:
 def _announce_edit(dataset: Dataset, change: DatasetEdit, undone: bool) -> None:
     page_state().data.last_edit = LastEdit(dataset.id, change, undone)
     what = describe_edit(change)
-    st.toast(t("Taken back: {what}", what=what) if undone else what)
+    st.toast(t("Undone: {what}", what=what) if undone else what)
 
 
 def _report_error(error: CatDogError) -> None:
@@ -247,7 +246,7 @@ def _list_other_choices(dataset: Dataset, item: Item) -> list[PhotoEdit]:
 def _format_choice(choice: PhotoEdit) -> str:
     if choice.action == "move":
         return t("Move to {split}", split=t(SPLITS[choice.to]))
-    return t("Is really: {name}", name=escape(truncate_for_display(choice.to, 40)))
+    return t("Relabel as {name}", name=escape(truncate_for_display(choice.to, 40)))
 
 
 def _on_choice_picked(key: str, dataset_id: str) -> None:
@@ -277,7 +276,7 @@ def show_edits(dataset: Dataset) -> None:
     """Draw all edits in force, the last of which can be undone, and their photos."""
     if not dataset.changes:
         return
-    title = t("What was decided ({n})", n=len(dataset.changes))
+    title = t("Changes ({n})", n=len(dataset.changes))
     with lazy_expander(title, f"decisions_{dataset.id}", ":material/history:") as is_open:
         if is_open:
             _show_edit_list(dataset)
@@ -287,8 +286,8 @@ def show_edits(dataset: Dataset) -> None:
 def _show_edit_list(dataset: Dataset) -> None:
     st.caption(
         t(
-            "No file is ever deleted or changed: the lab only remembers what to do with it."
-            " Models trained earlier keep the photos they were trained on."
+            "No file is ever deleted or changed. The lab only remembers what to do with it. "
+            "Existing models keep the photos they were trained on."
         )
     )
     changes = dataset.changes[::-1]
@@ -323,11 +322,11 @@ def _show_edited_photos(dataset: Dataset) -> None:
     about = list_active_edits(dataset)
     if not about:
         return
-    st.markdown(t("**The photos it is about**"))
+    st.markdown(t("**Affected photos**"))
     gone = [file for file in dataset.excluded if file in about]
     if len(gone) > 1:
         back = [PhotoEdit(file, "restore") for file in gone]
-        label = t("Restore all {n:,} excluded", n=len(gone))
+        label = t("Restore {n:,} photos", n=len(gone))
         edit_button(label, "decisions_restore_all", dataset, back, icon="restore")
     files = sorted(about)
     first = pager(len(files), _CARDS, "decisions_photos")
@@ -339,7 +338,7 @@ def _show_edited_photos(dataset: Dataset) -> None:
                 photo_picture(dataset.root / file, file, [])
                 st.caption(what)
                 back, key = [PhotoEdit(file, "restore")], f"restore_{hash_key(file)}"
-                edit_button(t("As in the folder"), key, dataset, back, icon="restore")
+                edit_button(t("Restore"), key, dataset, back, icon="restore")
 
 
 @contextmanager

@@ -24,28 +24,32 @@ if TYPE_CHECKING:
 _LAB_COLOR, _KERAS_COLOR = VALIDATION, NEUTRAL
 _COLD_FILL = "repeating-linear-gradient(135deg,{color} 0 3px,transparent 3px 6px)"
 _PHASES = {
-    "prepare": N_("Getting ready: the photos are packed, every reader reads its first batches"),
-    "cold": N_("Cold: the system has forgotten the files, so the disk is read"),
-    "warm": N_("Warm: the files lie in the system's memory"),
+    "prepare": N_("Preparing: packing the photos, then loading each reader's first batches"),
+    "cold": N_("Cold: the files aren't in the system's memory, so they're read from disk"),
+    "warm": N_("Warm: the files are in the system's memory"),
 }
 _READERS = {
-    "generator": N_("The notes' flow_from_directory: one photo after the other, decoded whole."),
-    "keras": N_("Keras' successor of it: decoded whole, several at a time, ahead of need."),
-    "folder": N_("The same files; a large JPEG is decoded only as far as its pixels are wanted."),
-    "tfrecord": N_("Decoded and resized once, then read from a few large files in any order."),
-    "memory": N_("The TFRecord, read once and kept: how the lab trains on a small dataset."),
+    "generator": N_("The course notes' flow_from_directory: one photo at a time, fully decoded."),
+    "keras": N_("Keras's successor to it: full decoding, several photos at a time, ahead of need."),
+    "folder": N_("The same files, but a large JPEG is decoded only as far as needed."),
+    "tfrecord": N_(
+        "Photos are decoded and resized once, then read from a few large files in any order."
+    ),
+    "memory": N_(
+        "The TFRecord, read once and kept in memory. The lab trains on small datasets this way."
+    ),
 }
 
 
 def show_race(dataset: Dataset) -> None:
     """Draw the section; a race that runs redraws this part alone."""
-    st.subheader(t("The loading race"), anchor=False)
+    st.subheader(t("Loading benchmark"), anchor=False)
     st.caption(
         t(
-            "Before a network learns from a photo, its file must be found, read and decoded."
-            " ImageDataGenerator does all of that anew whenever a batch asks for the photo, epoch"
-            " after epoch, and the network waits: the notes call this its I/O latency. A reader"
-            " that reads ahead, or keeps the photos decoded, hardly makes it wait."
+            "Before a network can learn from a photo, the file must be found, read and decoded. "
+            "ImageDataGenerator repeats this for every batch of every epoch, while the network "
+            "waits. The course notes call this I/O latency. A reader that reads ahead, or keeps "
+            "photos decoded, hardly makes it wait."
         )
     )
     job_fragment.watch_job(_job_key(dataset), partial(_show_race_panel, dataset))
@@ -67,7 +71,7 @@ def _show_race_panel(dataset: Dataset, job: Job | None) -> None:
     running = status == "running"
     with st.container(horizontal=True, vertical_alignment="center"):
         permissions.action_button(
-            t("Race again") if status == "done" else t("Start the race"),
+            t("Run again") if status == "done" else t("Run benchmark"),
             "race_start",
             "run a job",
             _start_race,
@@ -78,7 +82,7 @@ def _show_race_panel(dataset: Dataset, job: Job | None) -> None:
         if running and job is not None:
             job_fragment.stop_button(job, "race_stop")
         elif status != "done":
-            st.caption(t("It takes about a minute; the photos are only read."), width="content")
+            st.caption(t("This takes about a minute. Photos are only read."), width="content")
     if job is not None:
         _show_job(job)
 
@@ -89,7 +93,7 @@ def _show_job(job: Job) -> None:
         _show_result(result)
     elif job.status == "running":
         if result is None:
-            st.progress(0.0, t("TensorFlow is being loaded…"))
+            st.progress(0.0, t("Loading TensorFlow…"))
             return
         st.progress(result.done, t(_PHASES[result.phase]))
         st.html(render_bars(result.lanes, result.running))
@@ -150,9 +154,9 @@ def _render_bar(label: str, rate: float | None, done: float, fastest: float, fil
 def _render_legend() -> str:
     items = (
         (_LAB_COLOR, t("the lab's readers")),
-        (_KERAS_COLOR, t("Keras' readers")),
-        (_COLD_FILL.format(color="currentColor"), t("cold: from the disk")),
-        ("currentColor", t("warm: from the system's memory")),
+        (_KERAS_COLOR, t("Keras readers")),
+        (_COLD_FILL.format(color="currentColor"), t("cold: from disk")),
+        ("currentColor", t("warm: from memory")),
     )
     drawn = "".join(
         '<span style="white-space:nowrap"><span style="display:inline-block;width:.9rem;'
@@ -175,8 +179,8 @@ def _show_result(lanes: Sequence[ReaderResult]) -> None:
     if first is not None and best is not None:
         st.markdown(
             t(
-                "**{best}** gives {times:.1f} times as many photos a second as **{first}**. An"
-                " epoch of 2,000 photos waits {short:.1f} s for its data instead of {long:.1f} s.",
+                "**{best}** reads {times:.1f} times as many photos per second as **{first}**. An "
+                "epoch of 2,000 photos waits {short:.1f} s for its data instead of {long:.1f} s.",
                 best=escape(t(best.name)),
                 first=escape(t(first.name)),
                 times=_get_warm_rate(best) / _get_warm_rate(first),
@@ -194,12 +198,12 @@ def _get_warm_rate(lane: ReaderResult) -> float:
 
 
 _HOW = N_(
-    "A longer bar is more photos a second, striped those from the disk, full those from memory."
-    " The same photos, at most 1,000, as batches of 20 at 150 × 150 px in float32. The readers take"
-    " turns, each round from another one on, and the middle figure counts; other work on this"
-    " machine slows all of them. Packing, needed once, is not counted."
+    "Longer bars mean more photos per second: striped from disk, solid from memory. Each reader "
+    "loads the same photos, at most 1,000, in batches of 20 at 150 × 150 px in float32. Readers "
+    "take turns, a different one first each round, and the median counts. Other work on this "
+    "machine slows them all. One-time packing isn't counted."
 )
 _NO_COLD = N_(
-    "There are no cold figures: a file is cold only when it is read for the first time since the"
-    " start of the computer, and this system offers no way to repeat that."
+    "There are no cold results. A file is cold only the first time it's read after the computer "
+    "starts. This system offers no way to repeat that."
 )

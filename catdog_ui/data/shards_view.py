@@ -68,16 +68,16 @@ batches = (
 
 def show_tfrecord(dataset: Dataset) -> None:
     """Draw the section; a packing that goes on redraws this part alone."""
-    st.subheader(t("TFRecord without the difficulty"), anchor=False)
+    st.subheader(t("TFRecord made easy"), anchor=False)
     st.caption(
         t(
-            "Reading thousands of small JPEG files costs time again in every epoch. A TFRecord"
-            " holds the photos decoded and resized, one after another in a few large files. The"
-            " training makes them by itself; here you can do it and see what comes of it."
+            "Reading thousands of small JPEG files takes time in every epoch. A TFRecord holds "
+            "decoded, resized photos in a few large files. Training creates it automatically, or "
+            "you can create it here and look at the result."
         )
     )
     size = st.number_input(
-        t("Side of the stored photos (px)"),
+        t("Side length of stored photos (px)"),
         min_value=_MIN_SIDE,
         max_value=_MAX_SIDE,
         value=150,
@@ -105,7 +105,7 @@ def _show_packing(dataset: Dataset, size: int, job: Job | None) -> None:
     is_packed = (shard_cache.packed_folder(dataset.fingerprint, size) / "index.json").is_file()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            t("Verify, and mend what is damaged") if is_packed else t("Make the TFRecord"),
+            t("Verify and repair") if is_packed else t("Create TFRecord"),
             icon=":material/inventory_2:",
             key="shards_pack",
             **permissions.permission_kwargs("run a job", disabled=running),
@@ -139,29 +139,30 @@ def _show_result(packed: loaders.PackedPhotos) -> None:
         [
             (t("Photos"), f"{packed.photos:,}"),
             (t("Files"), f"{packed.shards:,}"),
-            (t("On the disk"), t("{n:.1f} MB", n=packed.bytes / 1e6)),
-            (t("Checksums"), t("all right") if packed.verified else t("written now")),
+            (t("Size on disk"), t("{n:.1f} MB", n=packed.bytes / 1e6)),
+            (t("Checksums"), t("verified") if packed.verified else t("just written")),
         ]
     )
     if packed.left_out:
-        with st.expander(t("{n} files were left out", n=len(packed.left_out))):
+        with st.expander(t("{n} files were skipped", n=len(packed.left_out))):
             for file, error in packed.left_out[:_LISTED]:
                 st.caption(f"**{escape(truncate_for_display(file))}**: {escape(say(error))}")
-    st.caption(t("They lie in {folder}", folder=f"`{packed.folder}`"))
+    st.caption(t("Saved in {folder}", folder=f"`{packed.folder}`"))
 
 
 def _show_code(dataset: Dataset, size: int) -> None:
-    with st.expander(t("The code you would have had to write"), icon=":material/code:"):
+    with st.expander(t("The code you'd otherwise write yourself"), icon=":material/code:"):
         names = ", ".join(repr(truncate_for_display(name)) for name in dataset.classes)
-        st.markdown(t("Writing: one `tf.train.Example` a photo."))
+        st.markdown(t("Writing: one `tf.train.Example` per photo."))
         st.code(_WRITE_CODE.format(classes=f"[{names}]", size=size), language="python")
-        st.markdown(t("Reading, in every training:"))
+        st.markdown(t("Reading, in every training run:"))
         folder = shard_cache.packed_folder(dataset.fingerprint, size)
         st.code(_READ_CODE.format(size=size, pattern=str(folder / "train-*.tfrecord")), "python")
         st.caption(
             t(
-                "The lab's own writing is parallel, goes on after a break, keeps a checksum of"
-                " every photo and file, and reads photos in any order without loading them all."
+                "The lab's own code writes in parallel and resumes after interruptions. It keeps "
+                "a checksum of every photo and file. It reads photos in any order without loading "
+                "them all."
             )
         )
 
@@ -169,26 +170,28 @@ def _show_code(dataset: Dataset, size: int) -> None:
 def _show_cache() -> None:
     entries = shard_cache.list_cache_entries()
     total = sum(entry.bytes for entry in entries)
-    label = t("Packed photos and downloads take {n:.1f} MB of the disk", n=total / 1e6)
+    label = t("Packed photos and downloads use {n:.1f} MB of disk space", n=total / 1e6)
     with st.expander(label, icon=":material/hard_drive:", key="shards_cache"):
         if not entries:
-            st.caption(t("Nothing is packed now."))
+            st.caption(t("Nothing is packed yet."))
             return
         st.dataframe(
             {
                 t("Dataset"): [_format_entry(entry) for entry in entries],
-                t("Side"): [t("{n} px", n=entry.size) if entry.size else "" for entry in entries],
+                t("Side length"): [
+                    t("{n} px", n=entry.size) if entry.size else "" for entry in entries
+                ],
                 "MB": [round(entry.bytes / 1e6, 1) for entry in entries],
                 t("State"): [_format_state(entry) for entry in entries],
             },
             hide_index=True,
             height="content",
             key="shards_usage",
-            alt=t("What the cache holds"),
+            alt=t("Cache contents"),
         )
         half = any(entry.kind != "shards" and not entry.is_complete for entry in entries)
         also = half and st.checkbox(
-            t("Also what a broken download would go on from"), key="shards_clear_half"
+            t("Also delete partial downloads that could resume"), key="shards_clear_half"
         )
         if st.button(
             t("Clear"),
@@ -197,12 +200,13 @@ def _show_cache() -> None:
             **permissions.permission_kwargs("empty"),
         ):
             freed = shard_cache.clear_cache(include_partial=also)
-            st.toast(t("{n:.1f} MB set free.", n=freed / 1e6))
+            st.toast(t("Freed {n:.1f} MB.", n=freed / 1e6))
             st.rerun()
         st.caption(
             t(
-                "All of it can be made again from the photos or fetched again. What no dataset"
-                " refers to any more goes by itself; what a training reads now stays."
+                "You can create all of this again from the photos, or download it again. Files "
+                "that no dataset uses are deleted automatically. Files that a run is reading "
+                "stay."
             )
         )
 
@@ -210,7 +214,7 @@ def _show_cache() -> None:
 def _format_state(entry: shard_cache.CacheEntry) -> str:
     if entry.in_use:
         return t("in use")
-    return t("whole") if entry.is_complete else t("broken off")
+    return t("complete") if entry.is_complete else t("interrupted")
 
 
 def _format_entry(entry: shard_cache.CacheEntry) -> str:

@@ -33,7 +33,7 @@ def choose_dataset(dataset: Dataset) -> None:
 def demo_button(key: str, kind: str = "primary") -> None:
     """Draw a button that draws the demo set and makes it the chosen dataset."""
     if permissions.action_button(
-        t("Make the demo dataset"), key, "change data", icon="brush", type=kind
+        t("Create demo dataset"), key, "change data", icon="brush", type=kind
     ):
         with guard():
             with progress_bar(t("Drawing cats and dogs…")) as tell:

@@ -44,19 +44,19 @@ def show_sources(first_kind: str = "secondary") -> None:
         KINDS[key or "demo"][2](first_kind)
     st.caption(
         t(
-            "A dataset has one folder of photos a class, such as `cats` and `dogs`, maybe inside"
-            " `train` and `validation`. Without these two, the lab divides the photos itself,"
-            " always in the same way."
+            "A dataset has one photo folder per class, such as `cats` and `dogs`, optionally "
+            "inside `train` and `validation`. Without those two, the lab splits the photos for "
+            "you, always the same way."
         )
     )
 
 
 def _demo_card(kind: str) -> None:
-    show_heading(t("Drawn cats and dogs"))
+    show_heading(t("Cartoon cats and dogs"))
     st.caption(
         t(
-            "600 cartoons, drawn here in a few seconds: 400 to train, 200 to validate."
-            " Nothing is downloaded."
+            "600 cartoons, drawn here in a few seconds: 400 for training, 200 for validation. "
+            "Nothing is downloaded."
         )
     )
     demo_button("source_demo", kind)
@@ -64,16 +64,16 @@ def _demo_card(kind: str) -> None:
 
 def _folder_card(_kind: str) -> None:
     show_heading(t("A folder on this machine"))
-    st.caption(t("The photos stay where they are, and nothing is written beside them."))
+    st.caption(t("The photos stay where they are, and nothing is written next to them."))
     with st.form("source_folder", border=False):
         path = st.text_input(
-            t("Path of the folder"),
+            t("Folder path"),
             key="source_path",
             placeholder=t("/home/me/photos"),
             width=560,
         )
         submitted = st.form_submit_button(
-            t("Look inside"),
+            t("Preview"),
             icon=":material/search:",
             **permissions.permission_kwargs("change data"),
         )
@@ -84,8 +84,8 @@ def _folder_card(_kind: str) -> None:
                 access.check_permission("change data")  # before any photo is read
                 if url_import.is_url(path.strip()):
                     raise DatasetError(
-                        "A folder on this machine is expected here. Choose the source URL to import"
-                        " a URL."
+                        "This field needs a folder on this machine. To import a URL, choose URL "
+                        "as the source."
                     )
                 folder = allowed_roots.confine_path(Path(path.strip()).expanduser())
                 inside = preview.preview_folder(folder)
@@ -95,7 +95,7 @@ def _folder_card(_kind: str) -> None:
         return
     show_preview(inspected[1])
     if permissions.action_button(
-        t("Add this folder"), "source_open", "change data", icon="add", type="primary"
+        t("Add folder"), "source_open", "change data", icon="add", type="primary"
     ):
         with guard():
             with st.spinner(t("Reading the photos…")):
@@ -108,7 +108,7 @@ def _folder_card(_kind: str) -> None:
 def archive_card(_kind: str) -> None:
     """Draw an uploader for a zip or tar; it is inspected, and unpacked on a second click."""
     show_heading(t("A zip or tar of photos"))
-    st.caption(t("It is unpacked into the lab's own workspace, after a check of what is inside."))
+    st.caption(t("The lab checks the contents, then unpacks them into its workspace."))
     file = st.file_uploader(
         t("A zip or tar of photos"),
         max_upload_size=uploads.register_upload_limit(),
@@ -121,7 +121,7 @@ def archive_card(_kind: str) -> None:
     with guard():
         show_preview(_inspect_archive(file))
         if permissions.action_button(
-            t("Import these photos"), "source_import", "change data", icon="add", type="primary"
+            t("Import photos"), "source_import", "change data", icon="add", type="primary"
         ):
             with progress_bar(t("Unpacking…")) as tell:
                 dataset = imports.import_archive(file, file.name, tell)
@@ -133,7 +133,7 @@ def _inspect_archive(file: UploadedFile) -> Preview:
     known = page_state().data.inspected_archive
     if known is None or known[0] != file.file_id:
         result: Preview | CatDogError
-        with st.spinner(t("Looking inside…")):
+        with st.spinner(t("Checking the contents…")):
             try:
                 result = archives.inspect_archive(file, file.name)
             except CatDogError as error:
@@ -146,11 +146,11 @@ def _inspect_archive(file: UploadedFile) -> Preview:
 
 def photos_card(_kind: str) -> None:
     """Draw uploaders for photos class by class, of which a dataset is made at the end."""
-    show_heading(t("Photos, class by class"))
+    show_heading(t("Photos by class"))
     st.caption(
         t(
-            "Name a class, add its photos; then the next class. Two classes or more make a dataset,"
-            " of two photos or more each."
+            "Name a class and add its photos, then do the next class. A dataset needs at least "
+            "two classes with at least two photos each."
         )
     )
     _show_upload_round()
@@ -174,7 +174,7 @@ def _show_upload_round() -> None:
     """The fields for one more batch of photos; new ones after each, since files cannot be reset."""
     n = page_state().data.upload_round
     name = st.text_input(
-        t("Name of the class"), key="pile_name", placeholder=t("cats"), max_chars=60, width=360
+        t("Class name"), key="pile_name", placeholder=t("cats"), max_chars=60, width=360
     )
     files = st.file_uploader(
         t("Photos of this class"),
@@ -189,12 +189,12 @@ def _show_upload_round() -> None:
     shot = None
     if st.toggle(t("Use the camera"), key="pile_camera"):
         st.caption(
-            t("A browser lends the camera to pages of this machine and to https pages only.")
+            t("Browsers allow the camera only on https pages and on pages from this machine.")
         )
         uploads.register_upload_limit()
         shot = st.camera_input(t("A photo of this class"), key=f"pile_shot_{n}", width=420)
     permissions.action_button(
-        t("Add to this class"),
+        t("Add photos"),
         "pile_add",
         "change data",
         _add_photos,
@@ -222,21 +222,21 @@ def _drop_class(name: str) -> None:
 
 def _show_pile_form(pile: dict[str, list[tuple[str, bytes]]]) -> None:
     title = st.text_input(
-        t("Name of the dataset"), key="pile_title", value=t("My photos"), max_chars=60, width=360
+        t("Dataset name"), key="pile_title", value=t("My photos"), max_chars=60, width=360
     )
     show_preview(imports.preview_photos(pile, title))
     if permissions.action_button(
-        t("Make the dataset"), "pile_make", "change data", icon="add", type="primary"
+        t("Create dataset"), "pile_make", "change data", icon="add", type="primary"
     ):
-        with progress_bar(t("Writing…")) as tell:
+        with progress_bar(t("Saving…")) as tell:
             dataset = imports.import_photos(pile, title, tell)
         pile.clear()
         choose_dataset(dataset)
 
 
 KINDS = {
-    "demo": (N_("Drawn"), ":material/brush:", _demo_card),
-    "class": (N_("Class dataset"), ":material/school:", download_source.class_card),
+    "demo": (N_("Demo"), ":material/brush:", _demo_card),
+    "class": (N_("Course dataset"), ":material/school:", download_source.class_card),
     "archive": (N_("Zip or tar"), ":material/folder_zip:", archive_card),
     "photos": (N_("Single photos"), ":material/photo_camera:", photos_card),
     "folder": (N_("Folder"), ":material/folder_open:", _folder_card),

@@ -31,16 +31,16 @@ from .source_widgets import SPLITS, progress_bar
 _MAX_SEED = 2**31 - 1
 Counts = dict[str, dict[str, int]]
 _WHY_TEXT = N_(
-    "A network is asked about photos it has not seen. So photos that are alike stay on one side:"
-    " what was learnt by heart must not be asked again. **Validation** photos tell, after every"
-    " epoch, how well it does; whoever chooses among models by them chooses a little luck, too."
-    " **Test** photos are asked once, at the end, and tell the truth."
+    "You evaluate a model on photos it hasn't seen. Similar photos stay in the same split, so "
+    "memorized photos don't come up again. **Validation** photos show how well it does after "
+    "every epoch. If you choose a model by them, you choose some luck too. **Test** photos are "
+    "used once, at the end, and give the honest result."
 )
 
 
 def show_split(dataset: Dataset) -> None:
     """Draw the split as it is, and a form for another one."""
-    st.subheader(t("Who trains, who is asked?"), anchor=False)
+    st.subheader(t("How your photos are split"), anchor=False)
     st.markdown(t(_WHY_TEXT))
     with st.grid(2, min_column_width=340, gap="large"):
         with st.container():
@@ -51,13 +51,13 @@ def show_split(dataset: Dataset) -> None:
 
 def _show_current_split(dataset: Dataset) -> None:
     split_settings = dataset.note.get("split")
-    st.markdown(t("**As it is now**"))
+    st.markdown(t("**Current split**"))
     lines = [t(LAYOUT_MESSAGES.get(dataset.note.get("layout", "split"), LAYOUT_MESSAGES["split"]))]
     if split_settings:
         lines.append(
             t(
-                "Each class is divided by the same parts: {validation:.0%} to validate, {test:.0%}"
-                " to test, by seed {seed}.",
+                "Every class is split the same way: {validation:.0%} validation, {test:.0%} test, "
+                "seed {seed}.",
                 validation=split_settings["validation_fraction"],
                 test=split_settings.get("test_fraction", 0),
                 seed=split_settings["seed"],
@@ -89,7 +89,7 @@ def _show_split_table(dataset: Dataset, before: Counts | None) -> None:
         height=min(38 + 35 * (len(dataset.classes) + 1), 400),
     )
     if before:
-        st.caption(t("Left of the arrow: the photos before they were divided anew."))
+        st.caption(t("The number before each arrow is from before the new split."))
 
 
 def _show_split_form(dataset: Dataset) -> None:
@@ -98,38 +98,40 @@ def _show_split_form(dataset: Dataset) -> None:
         "test_fraction"
     )
     with st.form("split_form"):
-        st.markdown(t("**Divide anew**"))
+        st.markdown(t("**New split**"))
         seed = st.number_input(
             t("Seed"),
             min_value=0,
             max_value=_MAX_SEED,
             value=int(split_settings.get("seed", 0)),
             key="split_seed",
-            help=t("The same seed divides the same photos alike, on every computer."),
+            help=t("The same seed splits the same photos identically on every computer."),
         )
         validation = st.slider(
-            t("To validate (%)"),
+            t("Validation (%)"),
             5,
             60,
             round(100 * split_settings.get("validation_fraction", 0.25)),
             key="split_validation",
         )
         test = st.slider(
-            t("To test (%)"),
+            t("Test (%)"),
             0,
             35,
             round(100 * split_settings.get("test_fraction", 0)),
             key="split_test",
-            help=t("Photos of a test folder stay in the test; then this stays at 0."),
+            help=t("Photos in a test folder stay in the test set, and this stays at 0."),
             disabled=has_test_folder,
         )
         pressed = st.form_submit_button(
-            t("Divide anew"),
+            t("New split"),
             icon=":material/call_split:",
             key="split_divide",
             **permissions.permission_kwargs("change data"),
         )
-        st.caption(t("Files stay where they are. Runs go on with the photos they began with."))
+        st.caption(
+            t("Files stay where they are. Existing runs continue with their original photos.")
+        )
     if pressed:
         with guard():
             _resplit(dataset, int(seed), validation / 100, test / 100)
@@ -137,7 +139,7 @@ def _show_split_form(dataset: Dataset) -> None:
 
 def _resplit(dataset: Dataset, seed: int, validation: float, test: float) -> None:
     before = dataset.counts()
-    with progress_bar(t("Looking for photos that are alike…")) as tell:
+    with progress_bar(t("Looking for similar photos…")) as tell:
         updated_dataset = datasets.resplit(dataset.id, seed, validation, test, tell)
     edit_actions.announce_last_edit(updated_dataset)
     page_state().data.counts_before_split = (updated_dataset.changes[-1].at, before)
@@ -148,15 +150,18 @@ _PHOTOS, _TRIED, _LISTED = 6, 24, 12
 _SIDE = 112  # pixels of a sample photo
 _MODES = {
     "binary": (
-        N_("One number a photo. The network answers with one: the probability of number 1."),
+        N_("One number per photo. The network outputs one number, the probability of class 1."),
         "binary_crossentropy",
     ),
     "categorical": (
-        N_("A row a photo, with a single 1. The network answers with a probability a class."),
+        N_("One row per photo, with a single 1. The network outputs one probability per class."),
         "categorical_crossentropy",
     ),
     "sparse": (
-        N_("The number alone, answered with a probability a class: short, also for 100 classes."),
+        N_(
+            "Just the class number. The network outputs one probability per class. Short, even "
+            "for 100 classes."
+        ),
         "sparse_categorical_crossentropy",
     ),
 }
@@ -167,14 +172,14 @@ def show_labels(dataset: Dataset) -> None:
     st.subheader(t("From names to numbers"), anchor=False)
     st.markdown(
         t(
-            "A network knows numbers only. The class whose name comes first in the alphabet gets 0,"
-            " the next 1, and so on, as Keras does with folder names; `classes=[…]` sets another"
-            " order. The lab always shows names, and a model keeps them."
+            "A network only knows numbers. The first class in alphabetical order gets 0, the next "
+            "1, and so on, as Keras does with folder names. `classes=[…]` sets another order. The "
+            "lab always shows names, and models store them."
         )
     )
     _show_numbers(dataset)
     _show_reorder(dataset)
-    st.markdown(t("**The three class modes, for photos of this dataset**"))
+    st.markdown(t("**The three class modes, on photos of this dataset**"))
     drawn = sample_photos(dataset)
     _show_photos(dataset, drawn)
     _show_modes(dataset, np.array([item.label for item in drawn]))
@@ -213,7 +218,7 @@ def _show_reorder(dataset: Dataset) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(names) == 2:
             permissions.action_button(
-                t("Swap the two"),
+                t("Swap"),
                 "labels_swap",
                 "change data",
                 set_class_order,
@@ -233,7 +238,9 @@ def _show_reorder(dataset: Dataset) -> None:
                 sorted(names),
                 icon="sort_by_alpha",
             )
-    st.caption(t("The next training counts so. Earlier runs and their models keep their order."))
+    st.caption(
+        t("This order applies from the next run. Earlier runs and their models keep theirs.")
+    )
 
 
 def _show_number_form(dataset: Dataset) -> None:
@@ -246,11 +253,11 @@ def _show_number_form(dataset: Dataset) -> None:
         key="labels_class",
         width=240,
     )
-    target = st.selectbox(t("gets the number"), numbers, key="labels_number", width=140)
+    target = st.selectbox(t("New number"), numbers, key="labels_number", width=140)
     moved = [name for name in names if name != names[label]]
     moved.insert(target, names[label])
     permissions.action_button(
-        t("Set"),
+        t("Apply"),
         "labels_set",
         "change data",
         set_class_order,
@@ -285,7 +292,7 @@ def _show_modes(dataset: Dataset, numbers: NDArray[Any]) -> None:
                 if array is None:
                     st.info(
                         t(
-                            "One number tells two classes apart, no more. This dataset has {n}.",
+                            "One number can tell only two classes apart. This dataset has {n}.",
                             n=len(dataset.classes),
                         )
                     )

@@ -85,7 +85,7 @@ def _bulk_actions(
     chosen_rows = [int(row) for row in rows if table.files[row] in chosen]
     if chosen_rows:
         st.menu_button(
-            t("Decide about {n:,}", n=len(chosen_rows)),
+            t("Review {n:,}", n=len(chosen_rows)),
             ["", *table.classes],
             key=_bulk_key(key),
             **permissions.permission_kwargs("change data"),
@@ -94,9 +94,9 @@ def _bulk_actions(
             on_click=_apply_bulk_edit,
             args=(subject.dataset.id, table, chosen_rows, key),
         )
-    buttons = [(t("Choose all here"), here)]
+    buttons = [(t("Select this page"), here)]
     if len(rows) > len(here):
-        buttons.append((t("Choose all {n:,}", n=len(rows)), rows))
+        buttons.append((t("Select all {n:,}", n=len(rows)), rows))
     for number, (label, some) in enumerate(buttons):
         files = [table.files[row] for row in some]
         st.button(
@@ -108,14 +108,14 @@ def _bulk_actions(
         )
     if chosen_rows:
         st.button(
-            t("Choose none"),
+            t("Clear selection"),
             key=f"{key}_none",
             on_click=_clear_chosen,
             args=(key,),
             type="tertiary",
         )
     else:
-        st.caption(t("Tick photos to decide about several at once."), width="content")
+        st.caption(t("Select photos to review several at once."), width="content")
 
 
 def _photo_card(
@@ -133,14 +133,14 @@ def _photo_card(
             checkbox = f"{widget}_chosen"
             st.session_state[checkbox] = file in _chosen_files(key)
             st.checkbox(
-                t("Choose {file}", file=escape(truncate_for_display(file, 80))),
+                t("Select {file}", file=escape(truncate_for_display(file, 80))),
                 key=checkbox,
                 label_visibility="collapsed",
                 on_change=_toggle_file,
                 args=(key, file),
             )
             st.menu_button(
-                t("Decide"),
+                t("Review"),
                 [
                     PhotoEdit(file, "exclude"),
                     *(PhotoEdit(file, "relabel", name) for name in others),
@@ -156,14 +156,14 @@ def _photo_card(
 
 def _edit_label(choice: PhotoEdit) -> str:
     if choice.action == "exclude":
-        return t("Leave it out")
-    return t("It is: {name}", name=escape(truncate_for_display(choice.to, 40)))
+        return t("Exclude")
+    return t("Relabel as {name}", name=escape(truncate_for_display(choice.to, 40)))
 
 
 def _bulk_label(name: str) -> str:
     if not name:
-        return t("Leave them out")
-    return t("They are: {name}", name=escape(truncate_for_display(name, 40)))
+        return t("Exclude")
+    return t("Relabel as {name}", name=escape(truncate_for_display(name, 40)))
 
 
 def _apply_edit(key: str, dataset_id: str) -> None:
@@ -189,7 +189,10 @@ def _apply_bulk_edit(
         )
     else:
         st.toast(
-            t("The photos chosen are {name} already.", name=escape(truncate_for_display(name, 40)))
+            t(
+                "The selected photos are already labeled {name}.",
+                name=escape(truncate_for_display(name, 40)),
+            )
         )
     _clear_chosen(key)
 

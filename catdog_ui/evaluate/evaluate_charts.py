@@ -80,14 +80,14 @@ def confusion_matrix_figure(
         t("Confusion matrix"),
         data,
         {
-            "title": {"text": t("called")},
+            "title": {"text": t("Predicted class")},
             "side": "bottom",
             "tickvals": list(range(count)),
             "ticktext": names,
             **bare,
         },
         {
-            "title": {"text": t("truly")},
+            "title": {"text": t("Actual class")},
             "tickvals": [count - 0.5 - row_index for row_index in range(count)],
             "ticktext": names,
             "range": [0, count],
@@ -124,9 +124,9 @@ def histogram_figure(table: PredictionTable, threshold: float) -> go.Figure:
     line = {"color": _NEUTRAL, "width": 2, "dash": "dash"}
     now = {"type": "line", "x0": threshold, "x1": threshold, "y0": 0, "y1": 1, "line": line}
     return _build_figure(
-        t("Probabilities given"),
+        t("Predicted probabilities"),
         data,
-        _percent_axis(t("probability of {name}", name=_short_class_name(table.classes, 1))),
+        _percent_axis(t("Probability of {name}", name=_short_class_name(table.classes, 1))),
         {"title": {"text": t("photos")}, "rangemode": "tozero"},
         barmode="group",
         bargap=0.08,
@@ -142,7 +142,7 @@ def roc_figure(
     if len(table.classes) == 2 and curves:
         false = result.confusion[0, 1] / max(result.confusion[0].sum(), 1)
         data.append(_dot_trace(float(false), float(result.recall[1]), colors[1]))
-    x, y = t("others called so by mistake"), t("found (recall)")
+    x, y = t("False positive rate"), t("True positive rate (recall)")
     return _build_figure(t("ROC curve"), data, _percent_axis(x), _percent_axis(y))
 
 
@@ -157,8 +157,8 @@ def precision_recall_figure(
         if len(table.classes) == 2 and np.isfinite(result.precision[label]):
             x, y = float(result.recall[label]), float(result.precision[label])
             data.append(_dot_trace(x, y, colors[label]))
-    right = t("right of those called so (precision)")
-    x_axis, y_axis = _percent_axis(t("found (recall)")), _percent_axis(right)
+    right = t("Precision")
+    x_axis, y_axis = _percent_axis(t("True positive rate (recall)")), _percent_axis(right)
     return _build_figure(t("Precision and recall"), data, x_axis, y_axis)
 
 
@@ -176,17 +176,17 @@ def calibration_figure(calibration: Calibration, table: PredictionTable) -> go.F
             "color": color,
         },
         "customdata": calibration.counts,
-        "hovertemplate": t("said %{x:.1%}, came true %{y:.1%}, photos: %{customdata}")
+        "hovertemplate": t("predicted %{x:.1%}, came true %{y:.1%}, photos: %{customdata}")
         + "<extra></extra>",
         "cliponaxis": False,
     }
     if calibration.label is None:
-        axis_title = t("probability of its answer")
+        axis_title = t("Probability of the prediction")
     else:
         axis_title = t(
-            "probability of {name}", name=_short_class_name(table.classes, calibration.label)
+            "Probability of {name}", name=_short_class_name(table.classes, calibration.label)
         )
-    x, y = _percent_axis(axis_title), _percent_axis(t("came true"))
+    x, y = _percent_axis(axis_title), _percent_axis(t("Share that came true"))
     return _build_figure(t("Calibration"), [_DIAGONAL, points], x, y)
 
 
@@ -230,7 +230,7 @@ def _matrix_row(
         "customdata": [
             [label, other, names[row_index], names[i], row[other]] for i, other in enumerate(labels)
         ],
-        "hovertemplate": t("%{customdata[2]} called %{customdata[3]}: %{customdata[4]}")
+        "hovertemplate": t("Actual %{customdata[2]}, predicted %{customdata[3]}: %{customdata[4]}")
         + "<extra></extra>",
     }
 
@@ -268,7 +268,7 @@ def _dot_trace(x: float, y: float, color: str) -> Trace:
             "color": color,
             "line": {"color": "rgba(128,128,128,1)", "width": 2.5},
         },
-        "hovertemplate": t("now: %{x:.1%}, %{y:.1%}") + "<extra></extra>",
+        "hovertemplate": t("current threshold: %{x:.1%}, %{y:.1%}") + "<extra></extra>",
         "cliponaxis": False,
     }
 
@@ -311,28 +311,27 @@ def _build_figure(
 
 
 MATRIX_HINT = N_(
-    "A row holds the photos that truly are of a class, a column those that are called so; what"
-    " lies on the diagonal is right. Click a cell to see its photos."
+    "Rows are actual classes, and columns are predicted classes. Correct predictions are on the "
+    "diagonal. Click a cell to see its photos."
 )
 CONFUSIONS_HINT = N_(
-    "Each line is a kind of mistake; the most frequent ones come first. Tick one to see its photos."
+    "Each row is a kind of mistake, the most frequent first. Select one to see its photos."
 )
 HISTOGRAM_HINT = N_(
-    "Each bar counts photos by the probability of {name} the model gave them. What lies right of"
-    " the dashed line is called {name}; bars of the other colour there are mistakes."
+    "Each bar counts photos by the model's probability for {name}. Right of the dashed line, the "
+    "model predicts {name}. Bars of the other color there are mistakes."
 )
 ROC_HINT = N_(
-    "Each point of the line is a threshold: how many photos of a class are found, and how many"
-    " others are called so by mistake. Guessing lies on the dotted line, the best corner is the"
-    " upper left."
+    "Each point is a threshold. It shows how many photos of a class are found and how many others "
+    "are mistaken for it. Guessing follows the dotted line. The best corner is the upper left."
 )
 PRECISION_RECALL_HINT = N_(
-    "Each point is a threshold: going right more photos of a class are found, going down more of"
-    " those called so are wrong. The best corner is the upper right."
+    "Each point is a threshold. Farther right, the model finds more photos of a class. Farther "
+    "down, more predictions of that class are wrong. The best corner is the upper right."
 )
 CALIBRATION_HINT = N_(
-    "Photos are sorted by the probability the model gave; the height tells how often it came true,"
-    " a larger dot holds more photos. On the dotted line a model keeps its word."
+    "Photos are grouped by the model's probability. The height shows how often it came true. "
+    "Larger dots hold more photos. A perfectly calibrated model follows the dotted line."
 )
 _MIN_CALIBRATION_GAP = 0.02  # a difference of certainty and accuracy below this is called none
 
@@ -342,11 +341,11 @@ def matrix_caption(result: ThresholdMetrics, classes: Sequence[str]) -> str:
     wrong = result.confusion.copy()
     np.fill_diagonal(wrong, 0)
     if not wrong.any():
-        return t("None of the {n:,} photos is called wrong.", n=result.n)
+        return t("The model gets all {n:,} photos right.", n=result.n)
     truth, guess = np.unravel_index(int(wrong.argmax()), wrong.shape)
     return t(
-        "{n:,} of {total:,} photos are called wrong. Most often {truth} are called {guess}:"
-        " {count:,} of {support:,}.",
+        "The model gets {n:,} of {total:,} photos wrong. Most often it predicts {guess} for "
+        "{truth}: {count:,} of {support:,}.",
         n=int(wrong.sum()),
         total=result.n,
         truth=_class_name(classes, int(truth)),
@@ -363,8 +362,7 @@ def figures_caption(result: ThresholdMetrics, classes: Sequence[str]) -> str:
     if not np.isfinite(known[weakest]):
         return ""
     return t(
-        "The weakest class is {name}: {recall} of them are found, and of what is called so"
-        " {precision} is.",
+        "The weakest class is {name}. Its recall is {recall}, and its precision is {precision}.",
         name=_class_name(classes, weakest),
         recall=format_percent(float(result.recall[weakest])),
         precision=format_percent(float(result.precision[weakest])),
@@ -376,7 +374,7 @@ def confusions_caption(result: ThresholdMetrics, confusions: Sequence[tuple[int,
     listed = sum(count for _, _, count in confusions)
     wrong = result.n - result.right
     return t(
-        "These {kinds:,} kinds make {share:.0%} of all {wrong:,} mistakes.",
+        "These {kinds:,} kinds make up {share:.0%} of all {wrong:,} mistakes.",
         kinds=len(confusions),
         share=listed / wrong,
         wrong=wrong,
@@ -387,17 +385,18 @@ def histogram_caption(table: PredictionTable, result: ThresholdMetrics, threshol
     """Say how many photos are in doubt, and the threshold that would suit these best."""
     doubt = int(((table.probabilities[:, 1] > 0.1) & (table.probabilities[:, 1] < 0.9)).sum())
     text = t(
-        "{n:,} of {total:,} photos lie between 10 % and 90 %. The threshold now is {now:.2f}.",
+        "{n:,} of {total:,} photos have a probability between 10% and 90%. The threshold is now "
+        "{now:.2f}.",
         n=doubt,
         total=len(table),
         now=threshold,
     )
     best, accuracy = metrics.find_best_threshold(table)
     if result.accuracy >= accuracy:
-        no_better = t("No other would be right on more of these photos.")
+        no_better = t("No other threshold gets more of these photos right.")
         return f"{text} {no_better}"
     better = t(
-        "At {best:.2f} most of these photos would be right, {accuracy:.1%}.",
+        "At {best:.2f}, these photos would reach the highest accuracy, {accuracy:.1%}.",
         best=best,
         accuracy=accuracy,
     )
@@ -409,14 +408,14 @@ def roc_caption(
 ) -> str:
     """Say how large the area is, and where the threshold lies."""
     if not curves:
-        return t("These photos are all of one class: there is no such curve.")
+        return t("All these photos are in one class, so there's no curve.")
     if len(table.classes) > 2:
-        return _areas_text(t("Areas: from {low} to {high}."), curves, table.classes)
+        return _areas_text(t("Areas range from {low} to {high}."), curves, table.classes)
     first, second = (_class_name(table.classes, label) for label in (0, 1))
     return t(
-        "The area is {area:.3f}: of one photo each of {second} and {first} at random, the model"
-        " ranks the pair right in {area:.1%} of cases. At the dot {found} of {second} are found,"
-        " and {mistaken} of {first} are called {second}.",
+        "The area is {area:.3f}. For random pairs of one {second} photo and one {first} photo, "
+        "the model ranks {area:.1%} correctly. At the dot, it finds {found} of {second} and "
+        "mistakes {mistaken} of {first} for {second}.",
         area=curves[0].area,
         first=first,
         second=second,
@@ -428,9 +427,11 @@ def roc_caption(
 def precision_recall_caption(curves: Sequence[ClassCurve], table: PredictionTable) -> str:
     """Say how large the areas are: of each class, or from the worst to the best."""
     if len(table.classes) > 2:
-        return _areas_text(t("Average precision: from {low} to {high}."), curves, table.classes)
+        return _areas_text(
+            t("Average precision ranges from {low} to {high}."), curves, table.classes
+        )
     areas = ", ".join(f"{_class_name(table.classes, c.label)} {c.area:.3f}" for c in curves)
-    return t("The area, called average precision: {told}; 1 would be perfect.", told=areas)
+    return t("Area (average precision): {told}. 1 is perfect.", told=areas)
 
 
 def calibration_caption(calibration: Calibration, table: PredictionTable) -> str:
@@ -438,15 +439,17 @@ def calibration_caption(calibration: Calibration, table: PredictionTable) -> str
     sure = float(table.probabilities.max(axis=1).mean())
     right = float((table.probabilities.argmax(axis=1) == table.labels).mean())
     text = t(
-        "On average it is off by {error:.1f} points (expected calibration error): it is"
-        " {sure:.1%} sure of its answers and right in {right:.1%}.",
+        "Probabilities are off by {error:.1f} percentage points on average (expected calibration "
+        "error). The model is {sure:.1%} sure on average, and right on {right:.1%}.",
         error=100 * calibration.error,
         sure=sure,
         right=right,
     )
     if abs(sure - right) < _MIN_CALIBRATION_GAP:
         return text
-    verdict = t("It is too sure of itself.") if sure > right else t("It is too cautious.")
+    verdict = (
+        t("The model is overconfident.") if sure > right else t("The model is underconfident.")
+    )
     return f"{text} {verdict}"
 
 
@@ -455,13 +458,13 @@ def ranked_caption(
 ) -> str:
     """Say what a list of photos holds."""
     if not len(rows):
-        return t("There is none.")
+        return t("There are no such photos.")
     if order == "loss":
         losses = metrics.photo_losses(table)
         few = max(1, len(rows) // 20)
         return t(
-            "The loss is −ln of the probability given to the true class. The first {n:,} of"
-            " {total:,} photos make {share:.0%} of all of it.",
+            "The loss is −ln of the probability of the actual class. The first {n:,} of {total:,} "
+            "photos make up {share:.0%} of the total loss.",
             n=few,
             total=len(rows),
             share=float(losses[rows[:few]].sum() / losses.sum()),
@@ -469,16 +472,16 @@ def ranked_caption(
     if order == "uncertain":
         near = int((metrics.decision_margins(table, threshold) < 0.1).sum())
         return t(
-            "Here a little more or less would change the answer. {n:,} of {total:,} photos lie"
-            " within 10 points of another answer.",
+            "A small change in probability would flip these predictions. {n:,} of {total:,} "
+            "photos are within 10 percentage points of another prediction.",
             n=near,
             total=len(rows),
         )
     called = metrics.predicted_labels(table, threshold)[rows]
     sure = table.probabilities[rows, called]
     return t(
-        "{n:,} answers are wrong, and {sure:,} of them were given with 90 % or more. Look whether"
-        " the photo or its label is to blame.",
+        "{n:,} predictions are wrong, and {sure:,} of them have a probability of at least 90%. "
+        "Check whether the photo or its label is to blame.",
         n=len(rows),
         sure=int((sure >= 0.9).sum()),
     )
@@ -489,11 +492,11 @@ def comparison_caption(comparison: ModelComparison, first: str, second: str) -> 
     one, two = len(comparison.only_first), len(comparison.only_second)
     first, second = escape(first), escape(second)
     if one + two == 0:
-        return t("Both models are right and wrong on the same photos.")
+        return t("Both models get the same photos right and wrong.")
     text = t(
-        "“{second}” is right on {two:,} photos where “{first}” is wrong, and wrong on {one:,} where"
-        " “{first}” is right. Models equally good would differ by as much or more with a"
-        " probability of {p} (McNemar's exact test)",
+        "“{second}” gets {two:,} photos right that “{first}” gets wrong, and {one:,} the other "
+        "way around. Equally good models would differ by as much or more with a probability of "
+        "{p} (McNemar's exact test)",
         first=first,
         second=second,
         one=one,
@@ -501,7 +504,7 @@ def comparison_caption(comparison: ModelComparison, first: str, second: str) -> 
         p="< 0.001" if comparison.p < 0.001 else f"{comparison.p:.3f}",
     )
     if comparison.p >= 0.05:
-        chance = t("that can well be chance.")
+        chance = t("the difference is within chance.")
         return f"{text}: {chance}"
     better = second if two > one else first
     verdict = t("“{name}” is better on such photos.", name=better)
@@ -511,14 +514,14 @@ def comparison_caption(comparison: ModelComparison, first: str, second: str) -> 
 def answer_lines(table: PredictionTable, row: int, guess: int) -> tuple[str, str]:
     """Return a photo's answer, and the truth or that it is the truth, as lines."""
     answer = t(
-        "called {name}, {share:.1%}",
+        "predicted: {name}, {share:.1%}",
         name=truncate_for_display(table.classes[guess], 40),
         share=float(table.probabilities[row, guess]),
     )
     truth = int(table.labels[row])
     if truth == guess:
         return answer, t("✓ right")
-    return answer, t("✗ is {name}", name=truncate_for_display(table.classes[truth], 40))
+    return answer, t("✗ actual: {name}", name=truncate_for_display(table.classes[truth], 40))
 
 
 def _areas_text(template: str, curves: Sequence[ClassCurve], classes: Sequence[str]) -> str:

@@ -41,7 +41,7 @@ def show_map(
     embeddings: Embedding | None,
 ) -> None:
     """Draw the map; what is chosen on it redraws it alone, an edit the whole page."""
-    st.subheader(t("How the network sees the photos"), anchor=False)
+    st.subheader(t("How the network sees your photos"), anchor=False)
     if embeddings is None:
         job_fragment.watch_job(_embedding_job(subject), partial(_embedding_panel, subject))
     else:
@@ -68,7 +68,7 @@ def _render_map(
     now = map_caption(embeddings, table, guesses, method)
     st.caption(f"{t(MAP_CAPTION)} **{now}**")
     if len(chosen):
-        st.caption(t("Photos chosen on the map: {n:,}", n=len(chosen)))
+        st.caption(t("Photos selected on the map: {n:,}", n=len(chosen)))
         evaluate_cards.show_photo_cards(subject, table, guesses, chosen, _KEY)
 
 
@@ -94,7 +94,7 @@ def _map_chart(
     """Draw the map; the rows of the table that are chosen on it."""
     groups = point_groups(table, guesses)
     entries = [(truncate_for_display(name, 30), color, "dot") for name, color in groups.legend]
-    st.html(charts.legend_html([*entries, (t("wrong answer"), "", "cross")]))
+    st.html(charts.legend_html([*entries, (t("wrong prediction"), "", "cross")]))
     pictures = [embeddings.thumbnails[n] for n in drawn]
     state: Any = st.vega_lite_chart(
         chart_data(table, guesses, groups, pictures, xy, rows),
@@ -102,7 +102,7 @@ def _map_chart(
         width="stretch",
         key=_KEY,
         on_select="rerun",
-        alt=t("Map of the photos: near to each other lie those that the network sees alike"),
+        alt=t("Photo map: photos that look alike to the network are close together"),
     )
     show_terms("embedding", "dense", "class")
     return _selected_rows(state.selection if state else {}, xy, rows)
@@ -130,7 +130,7 @@ def _embedding_panel(subject: EvaluationSubject, job: Job | None) -> None:
         return
     job_fragment.show_job_error(job)
     permissions.action_button(
-        t("Draw the map"),
+        t("Draw map"),
         f"{_KEY}_look",
         "run a job",
         job_fragment.start_job,
@@ -140,8 +140,8 @@ def _embedding_panel(subject: EvaluationSubject, job: Job | None) -> None:
     )
     st.caption(
         t(
-            "It shows which photos the network finds alike. These answers were kept without what"
-            " that takes: the model looks at {n:,} photos once more.",
+            "The map shows which photos the network finds alike. The saved predictions lack the "
+            "values for it, so the model looks at {n:,} photos again.",
             n=min(len(subject.dataset.items(subject.split)), embedding.MAX_PHOTOS),
         )
     )
@@ -162,12 +162,14 @@ def _layout_panel(
     name = _METHOD_NAMES[method]
     if job is not None and job.status == "running":
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.progress(1.0, t("{name} lays {n:,} photos out…", name=name, n=len(embeddings)))
+            st.progress(
+                1.0, t("Drawing the {name} map of {n:,} photos…", name=name, n=len(embeddings))
+            )
             job_fragment.stop_button(job, f"stop_{_KEY}_{method}")
         return
     job_fragment.show_job_error(job)
     permissions.action_button(
-        t("Lay the photos out by {name}", name=name),
+        t("Draw {name} map", name=name),
         f"{_KEY}_{method}",
         "run a job",
         job_fragment.start_job,
@@ -177,8 +179,8 @@ def _layout_panel(
     )
     st.caption(
         t(
-            "It keeps together what is alike and pulls groups apart, which PCA cannot; how far"
-            " groups lie from each other means nothing. It takes seconds to minutes and is kept."
+            "It groups similar photos and pulls groups apart, which PCA can't do. The distance "
+            "between groups means nothing. It takes seconds to minutes, and the result is saved."
         )
     )
 
@@ -293,8 +295,8 @@ def chart_spec(grouped: PointGroups, is_dark: bool) -> dict[str, Any]:
             "tooltip": [
                 {"field": "file", "title": "title"},  # the two names that Vega's tooltip knows
                 {"field": "picture", "title": "image"},
-                {"field": "truth", "title": t("truly")},
-                {"field": "called", "title": t("called")},
+                {"field": "truth", "title": t("Actual class")},
+                {"field": "called", "title": t("Predicted class")},
             ],
         },
         "config": {"view": {"stroke": None}},
@@ -302,9 +304,9 @@ def chart_spec(grouped: PointGroups, is_dark: bool) -> dict[str, Any]:
 
 
 MAP_CAPTION = N_(
-    "Each point is a photo, and near to each other lie photos that are alike in what the network's"
-    " last layer gets of them. The colour is the true class, a cross a wrong answer. Point at one"
-    " to see it; click it, or draw a rectangle, to open photos below."
+    "Each point is a photo. The more alike the values that reach the network's last layer, the "
+    "closer the points. The color is the actual class, and a cross is a wrong prediction. Hover "
+    "over a point to see its photo. Click it, or draw a rectangle, to open photos below."
 )
 
 
@@ -323,8 +325,8 @@ def map_caption(
     labels = table.labels[row_indices]
     usual = float(np.square(np.bincount(labels) / len(labels)).sum())
     text = t(
-        "{share:.1%} of the {n:,} photos lie among their own class, which most of their {k} nearest"
-        " are of; by chance it would be {usual:.0%}.",
+        "For {share:.1%} of {n:,} photos, most of the {k} nearest neighbors are in the same "
+        "class. By chance it would be {usual:.0%}.",
         share=float((near == labels).mean()),
         n=len(row_indices),
         k=embeddings.nearest.shape[1],
@@ -335,13 +337,13 @@ def map_caption(
         text += " " + _lost_neighbours(int(wrong.sum()), int((wrong & (near != labels)).sum()))
     if method == "pca":
         text += " " + t(
-            "The two directions hold {share:.0%} of how the {values:,} values differ.",
+            "The two directions explain {share:.0%} of the variance of the {values:,} values.",
             share=float(embeddings.shares[:2].sum()),
             values=embeddings.values,
         )
     if len(row_indices) < len(table):
         text += " " + t(
-            "{n:,} of {total:,} photos are drawn.", n=len(row_indices), total=len(table)
+            "The map shows {n:,} of {total:,} photos.", n=len(row_indices), total=len(table)
         )
     return text
 
@@ -350,13 +352,13 @@ def _lost_neighbours(wrong: int, lost: int) -> str:
     """Whether wrong answers lie among another class on the map, or at a border drawn badly."""
     if not lost:
         return t(
-            "The wrong answers, {wrong:,}, lie among their own class all the same: the last layer"
-            " draws its border in a bad place.",
+            "All the wrong predictions ({wrong:,}) are among their own class. The last layer puts "
+            "its boundary in a bad place.",
             wrong=wrong,
         )
     return t(
-        "Of the {wrong:,} wrong answers {lost:,} lie among another class: there the network sees"
-        " no difference, or the label is to blame.",
+        "{lost:,} of the {wrong:,} wrong predictions are among another class. There the network "
+        "sees no difference, or the label is wrong.",
         wrong=wrong,
         lost=lost,
     )

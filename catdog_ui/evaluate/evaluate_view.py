@@ -42,7 +42,7 @@ class ScoreCurves:
 
 def show_results(subject: EvaluationSubject, table: PredictionTable) -> None:
     """Draw the results of a table; a moved slider redraws this part alone."""
-    with st.spinner(t("Working out the figures…")):
+    with st.spinner(t("Calculating results…")):
         curves = ScoreCurves(
             metrics.roc_curves(table),
             metrics.precision_recall_curves(table),
@@ -82,7 +82,7 @@ def _threshold_slider(table: PredictionTable) -> float:
     best, _ = metrics.find_best_threshold(table)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         value = st.slider(
-            t("Threshold: a photo is called {name} above this probability", name=name),
+            t("Threshold: predict {name} above this probability", name=name),
             0.0,
             1.0,
             value=0.5,
@@ -91,13 +91,13 @@ def _threshold_slider(table: PredictionTable) -> float:
             bind="query-params",
             width=520,
             help=t(
-                "A half is usual. Raise it where calling something {name} by mistake is worse"
-                " than missing one; all below follows.",
+                "0.5 is usual. Raise it if predicting {name} by mistake is worse than missing "
+                "one. Everything below updates.",
                 name=name,
             ),
         )
         for key, to in (("half", 0.5), ("best", best)):
-            label = t("Back to 0.50") if key == "half" else t("Best here: {n:.2f}", n=to)
+            label = t("Reset to 0.50") if key == "half" else t("Use best ({n:.2f})", n=to)
             st.button(label, key=f"evaluate_{key}", on_click=_set_threshold, args=(to,))
     return float(value)
 
@@ -121,7 +121,7 @@ def _summary_metrics(table: PredictionTable, result: ThresholdMetrics, curves: S
     if table.unreadable:
         st.caption(
             t(
-                "{n:,} files could not be read and are left out; the Data page tells why.",
+                "{n:,} files couldn't be read and are left out. The Data page shows why.",
                 n=len(table.unreadable),
             )
         )
@@ -142,12 +142,12 @@ def _matrix_section(table: PredictionTable, result: ThresholdMetrics) -> None:
             key=_MATRIX_KEY,
             on_select=lambda: choose_cell(table.classes),
             selection_mode="points",
-            alt=t("Confusion matrix: true classes as rows, answers as columns"),
+            alt=t("Confusion matrix: actual classes in rows, predicted classes in columns"),
         )
         if len(labels) < len(table.classes):
             st.caption(
                 t(
-                    "The {n} of {total} classes with most mistakes are drawn.",
+                    "The matrix shows the {n} of {total} classes with the most mistakes.",
                     n=len(labels),
                     total=len(table.classes),
                 )
@@ -178,7 +178,7 @@ def _class_metrics_table(table: PredictionTable, result: ThresholdMetrics) -> No
             t("Photos"): result.support,
         },
         "evaluate_classes",
-        t("Precision, recall and F1 of each class"),
+        t("Precision, recall, and F1 for each class"),
         column_config={name: st.column_config.NumberColumn(format="%.1f%%") for name in columns},
         height="auto",
     )
@@ -197,13 +197,13 @@ def _confusions_table(table: PredictionTable, result: ThresholdMetrics) -> None:
     names = [truncate_for_display(name, 60) for name in table.classes]
     widgets.show_table(
         {
-            t("Truly"): [names[truth] for truth, _, _ in confusions],
-            t("Called"): [names[guess] for _, guess, _ in confusions],
+            t("Actual class"): [names[truth] for truth, _, _ in confusions],
+            t("Predicted class"): [names[guess] for _, guess, _ in confusions],
             t("Photos"): [count for _, _, count in confusions],
-            t("of"): [int(result.support[truth]) for truth, _, _ in confusions],
+            t("Photos in class"): [int(result.support[truth]) for truth, _, _ in confusions],
         },
         _CONFUSIONS_KEY,
-        t("The most frequent mistakes"),
+        t("Most frequent mistakes"),
         on_select=lambda: choose_confusion(table.classes, confusions),
         selection_mode="single-row",
         height="auto",
@@ -226,7 +226,7 @@ def _shown_labels(result: ThresholdMetrics) -> list[int]:
 def _curve_charts(
     table: PredictionTable, result: ThresholdMetrics, curves: ScoreCurves, threshold: float
 ) -> None:
-    st.subheader(t("At every threshold"), anchor=False)
+    st.subheader(t("Results at every threshold"), anchor=False)
     labels = evaluate_charts.drawn_classes(curves.roc or curves.precision_recall)
     if len(table.classes) == 2:
         labels = [0, 1]
@@ -243,8 +243,8 @@ def _curve_charts(
     if len(labels) < len(table.classes):
         st.caption(
             t(
-                "The {n} of {total} classes hardest to tell from the others are drawn: those with"
-                " the smallest area under the ROC curve.",
+                "The charts show the {n} of {total} classes that are hardest to tell apart. They "
+                "have the smallest area under the ROC curve.",
                 n=len(labels),
                 total=len(table.classes),
             )
@@ -289,7 +289,7 @@ def _download_button(
     subject: EvaluationSubject, table: PredictionTable, result: ThresholdMetrics
 ) -> None:
     st.download_button(
-        t("Download the table as CSV"),
+        t("Download CSV"),
         data=partial(
             predictions.encode_predictions_csv, table, result.guesses, for_spreadsheet=True
         ),
@@ -302,10 +302,10 @@ def _download_button(
 
 
 _PHOTO_LISTS = {
-    "loss": N_("Largest loss"),
+    "loss": N_("Highest loss"),
     "uncertain": N_("Least certain"),
-    "wrong": N_("Most surely wrong"),
-    "cell": N_("A cell of the matrix"),
+    "wrong": N_("Most confident mistakes"),
+    "cell": N_("Matrix cell"),
 }
 
 
@@ -313,7 +313,7 @@ def show_photos(
     subject: EvaluationSubject, table: PredictionTable, result: ThresholdMetrics, threshold: float
 ) -> None:
     """Draw the lists of photos that tell most, one at a time."""
-    st.subheader(t("The photos behind it"), anchor=False)
+    st.subheader(t("Photos behind the results"), anchor=False)
     st.session_state.setdefault(LIST_KEY, "loss")  # a click on the matrix sets it, too
     kind = widgets.choose_one(
         t("Photos"),
@@ -377,7 +377,7 @@ def _choose_cell(table: PredictionTable, result: ThresholdMetrics) -> tuple[NDAr
     fields = st.grid(min_column_width=170, gap="small", width=480)
     picked = []
     for key, title, class_index in zip(
-        (TRUTH_KEY, GUESS_KEY), (t("Truly"), t("Called")), start, strict=True
+        (TRUTH_KEY, GUESS_KEY), (t("Actual class"), t("Predicted class")), start, strict=True
     ):
         if st.session_state.get(key) not in table.classes:
             st.session_state[key] = table.classes[int(class_index)]
@@ -394,7 +394,7 @@ def _choose_cell(table: PredictionTable, result: ThresholdMetrics) -> tuple[NDAr
     rows = np.flatnonzero((table.labels == truth) & (result.guesses == guess))
     rows = rows[np.argsort(-table.probabilities[rows, guess], kind="stable")]
     caption = t(
-        "{n:,} photos of {truth} are called {guess}; the surest come first.",
+        "The model predicts {guess} for {n:,} photos of {truth}, the most confident first.",
         n=len(rows),
         truth=escape(truncate_for_display(table.classes[truth], 40)),
         guess=escape(truncate_for_display(table.classes[guess], 40)),
@@ -416,7 +416,7 @@ def _train_again(subject: EvaluationSubject) -> None:
     )  # the model that comes with the lab is none of the workspace
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         if st.button(
-            t("Train again and compare"),
+            t("Retrain and compare"),
             type="primary" if changed else "secondary",
             icon=":material/model_training:",
             key="evaluate_again",
@@ -428,25 +428,25 @@ def _train_again(subject: EvaluationSubject) -> None:
             st.switch_page("pages/3_Train.py", query_params=query)
         st.caption(
             t(
-                "Its settings are filled in on the Train page, the photos are taken as you left"
-                " them. No file is touched, and every decision can be taken back, here or on the"
-                " Data page. When the new run has its first epoch, choose it above; further down it"
-                " is set against this one."
+                "The Train page opens with these settings and the photos as you left them. No "
+                "file changes, and you can undo every decision here or on the Data page. When the "
+                "new run has its first epoch, choose it above. You can compare it with this one "
+                "further down."
             ),
             width="stretch",
         )
 
 
 _COMPARISON_LISTS = {
-    "fixed": N_("Only the other is right"),
-    "broken": N_("Only this one is right"),
-    "neither": N_("Both are wrong"),
+    "fixed": N_("Only the other model is right"),
+    "broken": N_("Only this model is right"),
+    "neither": N_("Both models are wrong"),
 }
 
 
 def show_comparison(subject: EvaluationSubject, table: PredictionTable, threshold: float) -> None:
     """Draw a comparison with another model: counts, a sentence and the photos."""
-    st.subheader(t("Against another model"), anchor=False)
+    st.subheader(t("Compare with another model"), anchor=False)
     other = _choose_other(subject)
     if other is None:
         return
@@ -457,14 +457,17 @@ def show_comparison(subject: EvaluationSubject, table: PredictionTable, threshol
     gallery.metric_row(
         [
             (t("Both right"), f"{len(comparison.both):,}"),
-            (t("Only “{name}”", name=_short_name(other)), f"{len(comparison.only_second):,}"),
-            (t("Only “{name}”", name=_short_name(subject.run)), f"{len(comparison.only_first):,}"),
+            (t("Only “{name}” right", name=_short_name(other)), f"{len(comparison.only_second):,}"),
+            (
+                t("Only “{name}” right", name=_short_name(subject.run)),
+                f"{len(comparison.only_first):,}",
+            ),
             (t("Both wrong"), f"{len(comparison.neither):,}"),
         ]
     )
     st.markdown(evaluate_charts.comparison_caption(comparison, subject.run.name, other.name))
     if len(table.classes) == 2:
-        st.caption(t("Both by the threshold above, {n:.2f}.", n=threshold))
+        st.caption(t("Both models use the threshold above, {n:.2f}.", n=threshold))
     rows = {
         "fixed": comparison.only_second,
         "broken": comparison.only_first,
@@ -485,14 +488,12 @@ def show_comparison(subject: EvaluationSubject, table: PredictionTable, threshol
 def _choose_other(subject: EvaluationSubject) -> RunRecord | None:
     runs_by_id = {run.id: run for run in model_picker.comparable_models(subject.run)}
     if not runs_by_id:
-        st.caption(
-            t("There is no other model for these classes yet. Train one, and see who is right.")
-        )
+        st.caption(t("There's no other model for these classes yet. Train one to compare."))
         return None
     widgets.reset_unknown_choice(_OTHER_KEY, runs_by_id)
     before = page_state().evaluate.run_to_compare
     key = st.selectbox(
-        t("The other model"),
+        t("Other model"),
         list(runs_by_id),
         index=list(runs_by_id).index(before) if before in runs_by_id else 0,
         format_func=lambda key: model_picker.model_title(runs_by_id[key]),

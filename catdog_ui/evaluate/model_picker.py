@@ -85,7 +85,7 @@ def choose_subject() -> EvaluationSubject | None:
     more = other_models()
     if not more and not runs.list_runs():
         widgets.show_no_model(
-            t("There is no model to look at yet: it comes with a run's first whole epoch.")
+            t("There's no model to evaluate yet. It appears after a run's first finished epoch.")
         )
         import_model()
         return None
@@ -103,10 +103,10 @@ def choose_subject() -> EvaluationSubject | None:
     if imported is not None:
         imported_model_actions(imported)
     if isinstance(run, ImportedHistory):
-        st.info(t("This is a history from a file. It has no model to evaluate."))
+        st.info(t("This is an imported training history. It has no model to evaluate."))
         return None
     if run.best_model is None:
-        st.info(t("This run has no model yet: one appears with the first whole epoch."))
+        st.info(t("This run has no model yet. It appears after the first finished epoch."))
         return None
     with fields.container():
         dataset = _choose_dataset(run)
@@ -139,7 +139,7 @@ def comparable_models(run: RunRecord) -> list[RunRecord]:
 def other_models() -> list[RunRecord]:
     """Return the models that were not trained here: the lab's own and uploaded ones."""
     ready = model_registry.load_default_run()
-    own = [replace(ready, name=t("default, comes with the lab"))] if ready else []
+    own = [replace(ready, name=t("default (built-in model)"))] if ready else []
     return [*own, *imported_models()]
 
 
@@ -172,21 +172,24 @@ def show_cautions(subject: EvaluationSubject) -> None:
     """Say what to keep in mind about figures on these photos."""
     run, dataset, split = subject.run, subject.dataset, subject.split
     if imported_model_of(run) is not None:
-        st.caption(t("Which photos this model has learnt from is not known here."))
+        st.caption(t("The lab doesn't know which photos this model was trained on."))
     elif not is_training_dataset(run, dataset):
-        st.caption(t("The model was trained with another dataset than this one."))
+        st.caption(t("The model was trained on another dataset."))
     elif split == "train":
-        st.caption(
-            t("The model has learnt from these very photos: on others, expect less than this.")
-        )
+        st.caption(t("The model was trained on these very photos. Expect worse results on others."))
     elif split == "validation":
-        st.caption(t("The best epoch was chosen by these photos: on others, expect a little less."))
+        st.caption(
+            t(
+                "The best epoch was chosen with these photos. Expect slightly worse results on "
+                "others."
+            )
+        )
     learnt = _count_learnt_photos(subject)
     if split != "train" and learnt:
         st.warning(
             t(
-                "The model was trained with {n} of these photos, which lay in another part then:"
-                " its figures are better than they should be.",
+                "The model was trained on {n} of these photos, which were in another split then. "
+                "Its results look too good.",
                 n=learnt,
             ),
             icon=":material/warning:",
@@ -206,7 +209,7 @@ def _choose_dataset(run: RunRecord) -> Dataset | None:
     key = f"evaluate_dataset_{run.id}"
     widgets.reset_unknown_choice(key, datasets_by_id)
     chosen = st.selectbox(
-        t("Photos of"),
+        t("Dataset"),
         list(datasets_by_id),
         format_func=lambda key: truncate_for_display(datasets_by_id[key].name),
         key=key,
@@ -221,7 +224,7 @@ def _choose_split(dataset: Dataset) -> str:
         start = "validation" if "validation" in counts else next(iter(counts))
         st.session_state[PART_KEY] = start
     names = {split: f"{t(SPLITS[split])} {count:,}" for split, count in counts.items()}
-    split = widgets.choose_one(t("Part"), names, PART_KEY, persist_state="session")
+    split = widgets.choose_one(t("Split"), names, PART_KEY, persist_state="session")
     keep_in_address(part=split)
     return split
 
@@ -250,7 +253,7 @@ def _pass_panel(subject: EvaluationSubject, problem: str, job: Job | None) -> No
                 rate=job.rate,
             )
             if job.total
-            else t("The model is being loaded…")
+            else t("Loading the model…")
         )
         job_fragment.progress_row(job, progress_text, f"stop_{subject.key}")
         return
@@ -258,7 +261,7 @@ def _pass_panel(subject: EvaluationSubject, problem: str, job: Job | None) -> No
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         n = len(subject.dataset.items(subject.split))
         permissions.action_button(
-            t("Ask it about the {n:,} photos", n=n),
+            t("Evaluate {n:,} photos", n=n),
             f"start_{subject.key}",
             "run a job",
             job_fragment.start_job,
@@ -267,7 +270,7 @@ def _pass_panel(subject: EvaluationSubject, problem: str, job: Job | None) -> No
             icon="play_arrow",
             type="primary",
         )
-        once = t("One pass looks at each photo once; all below follows from it.")
+        once = t("The model looks at each photo once. All results come from this pass.")
         st.caption(f"{t(problem)} {once}", width="content")
 
 
@@ -291,7 +294,7 @@ def import_model() -> None:
     if state.import_error is not None:
         st.error(escape(say(state.import_error)), icon=":material/error:")
         state.import_error = None
-    name = t("A model file from elsewhere")
+    name = t("Import a model file")
     with st.expander(name, icon=":material/upload_file:", key="evaluate_guest"), guard():
         uploaded_model = model_upload.upload_model(
             "evaluate", [d.classes for d in datasets.list_datasets()], "run a job"
@@ -299,13 +302,13 @@ def import_model() -> None:
         if uploaded_model is None:
             st.caption(
                 t(
-                    "A model of another program or another lab is asked about your photos as"
-                    " a run is. It is kept in the workspace, with its answers."
+                    "You can evaluate a model from another program or lab like a run. The model "
+                    "and its predictions stay in the workspace."
                 )
             )
             return
         permissions.action_button(
-            t("Evaluate this model"),
+            t("Evaluate model"),
             "evaluate_guest_keep",
             "run a job",
             _keep_model,
@@ -320,15 +323,14 @@ def imported_model_actions(imported: ImportedModel) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             t(
-                "From elsewhere: it takes values of {scale} and calls its outputs, in their order,"
-                " {names}.",
+                "Imported model. Input values: {scale}. Outputs in order: {names}.",
                 scale=imported.scale.replace("..", "–"),
                 names=escape(truncate_for_display(", ".join(imported.classes), 120)),
             ),
             width="stretch",
         )
         permissions.action_button(
-            t("Delete this model"),
+            t("Delete model"),
             "evaluate_guest_delete",
             "manage run",
             _remove_model,

@@ -25,14 +25,14 @@ from ..startup import guarded_fragment
 
 _GROUPS = {
     "model": (
-        N_("The model, for elsewhere"),
+        N_("Model for other programs"),
         N_(
-            "Every one takes photos as they are, values 0 to 255, and rescales them itself. Its"
-            " answers are compared with those of the Keras model on the same photos."
+            "Each format takes photos with values 0 to 255 and rescales them itself. Its "
+            "predictions are compared with the Keras model's on the same photos."
         ),
     ),
-    "code": (N_("The code"), N_("The training as Keras code that runs without this lab.")),
-    "record": (N_("The run"), N_("All that was set and measured, to keep or to hand on.")),
+    "code": (N_("Keras code"), N_("The run as Keras code that works without this lab.")),
+    "record": (N_("Run record"), N_("All settings and measurements, to keep or share.")),
 }
 _ICONS = {
     "keras": ":material/deployed_code:",
@@ -63,7 +63,7 @@ def choose_run() -> Run | None:
         return None
     if not isinstance(run, Run) or run.best_model is None:
         widgets.show_no_model(
-            t("This run has no model yet: one appears with the first whole epoch.")
+            t("This run has no model yet. It appears after the first finished epoch.")
         )
         return None
     size = run.training.image_size
@@ -83,8 +83,8 @@ def show_formats(run: Run) -> None:
     if shelf.dataset is None:
         st.caption(
             t(
-                "The photos this model was trained with are not here: it is compared on drawn pets,"
-                " which it may find strange."
+                "The photos that this model trained on aren't here. It is compared on pet "
+                "drawings instead, which might look unfamiliar to it."
             )
         )
     running = _is_any_running(run)
@@ -154,12 +154,14 @@ def _usage_code(run: Run, exporter: Exporter) -> None:
         st.code(exporter.usage.format(file=name), language=exporter.language)
         return
     if exporter.is_folder:
-        st.caption(t("Unpack the zip first; these lines stand beside the folder `model` in it."))
+        st.caption(t("Unzip the file first. Run these lines next to its `model` folder."))
         name = "model"
     text = usage.build_usage_code(exporter.kind, name, run.classes, run.training.image_size)
     st.code(text, language="python", wrap_lines=True)
     if exporter.kind == "saved_model":
-        st.caption(t("For a web page, convert the folder where TensorFlow.js is installed:"))
+        st.caption(
+            t("To use it on a web page, convert the folder on a computer with TensorFlow.js:")
+        )
         st.code(usage.TENSORFLOW_JS.format(folder=name), language="bash", wrap_lines=True)
     st.caption(t("It reads `photo.jpg`, resizes it as the lab does, and prints the class."))
 
@@ -184,7 +186,7 @@ def _make_button(shelf: ExportCache, exporter: Exporter, key: str) -> None:
         return
     job_fragment.show_job_error(job)
     permissions.action_button(
-        t("Make"),
+        t("Create file"),
         f"make_{key}",
         "run a job",
         _start_export,
@@ -209,7 +211,7 @@ def _run_export(shelf: ExportCache, kind: str, job: Job) -> Path:
     def phase(message: str) -> None:
         job.tell(message, 0, 0)
         if job.stopped():
-            raise CatDogError("The export was stopped. Nothing of it is kept.")
+            raise CatDogError("The export was stopped. Nothing was saved.")
 
     return shelf.make(kind, phase).path
 
@@ -218,9 +220,9 @@ def parity_text(parity: Parity) -> str:
     """Say how far an export's answers differ, by what `export.parity.measure_parity` returns."""
     if "missing" in parity:
         if not parity["missing"]:
-            return t("Python cannot run this format, so its answers were not compared.")
+            return t("Its predictions weren't compared because Python can't run this format.")
         return t(
-            "Its answers were not compared: {package} is not installed here.",
+            "Its predictions weren't compared because {package} isn't installed here.",
             package=f"`{parity['missing']}`",
         )
     photos = (
@@ -230,24 +232,26 @@ def parity_text(parity: Parity) -> str:
             name=escape(truncate_for_display(parity["dataset"], 40)),
         )
         if parity["dataset"]
-        else t("{n} drawn pets", n=parity["photos"])
+        else t("{n} pet drawings", n=parity["photos"])
     )
     sentence = t(
-        "At most **{difference}** off the Keras model's probability, on {photos}, in {runtime}.",
+        "Probabilities differ from the Keras model by at most **{difference}**, on {photos}, in "
+        "{runtime}.",
         difference=_difference_text(parity["difference"]),
         photos=photos,
         runtime=escape(parity["runtime"]),
     )
     if parity["labels"]:
-        labels = t("{n} of them are called otherwise.", n=parity["labels"])
+        labels = t("{n} photos get a different class.", n=parity["labels"])
     else:
-        labels = t("All are called the same.")
+        labels = t("All predicted classes match.")
     sentences = [sentence, labels]
     if "accuracy" in parity:
         ours, theirs = parity["accuracy"]
         sentences.append(
             t(
-                "Accuracy **{theirs:.1%}**, that of the Keras model {ours:.1%}, on {n:,} photos.",
+                "Accuracy is **{theirs:.1%}**, compared with {ours:.1%} for the Keras model, on "
+                "{n:,} photos.",
                 theirs=theirs,
                 ours=ours,
                 n=parity["counted"],
@@ -263,11 +267,14 @@ def _difference_text(value: float) -> str:
 def offer_report(run: RunRecord) -> None:
     """Say what there is of it, and let the user download the report."""
     st.info(
-        t("This is a history from a file: it has no model. Its curves and its verdict can be kept.")
+        t(
+            "This is a history from a file, so it has no model. You can download its curves and "
+            "verdict."
+        )
     )
     code = language()  # read here: what is made at the click knows no session
     st.download_button(
-        t("Download the report"),
+        t("Download report"),
         data=lambda: _report_bytes(run, code),
         file_name=f"{loaders.download_stem(run)}.html",
         mime="text/html",
@@ -287,15 +294,15 @@ def _report_bytes(run: RunRecord, code: str) -> bytes:
 
 def render_bundle_import() -> None:
     """Draw the uploader for a bundle, and the run it became."""
-    st.subheader(t("Bring a run in"), anchor=False)
+    st.subheader(t("Import a run"), anchor=False)
     st.caption(
         t(
-            "The bundle of a run, from this page of another lab. It is looked at closely before"
-            " anything is kept, and no run of yours is touched."
+            "Import a run bundle from another lab's Export page. The lab checks it before saving "
+            "anything, and your existing runs don't change."
         )
     )
     file = st.file_uploader(
-        t("Bundle, a zip"),
+        t("Bundle (zip)"),
         type="zip",
         max_upload_size=uploads.register_upload_limit(),
         key="export_bundle",
@@ -307,12 +314,10 @@ def render_bundle_import() -> None:
     imported = page_state().imported_bundle
     is_imported = imported is not None and imported[0] == file.file_id
     if not is_imported and permissions.action_button(
-        t("Bring it in"), "export_bring", "train", icon="input", type="primary"
+        t("Import"), "export_bring", "train", icon="input", type="primary"
     ):
         try:
-            with st.spinner(
-                t("Looking at the bundle; its models are tried in a process of their own…")
-            ):
+            with st.spinner(t("Checking the bundle. Its models are tested in a separate process…")):
                 bundle = bundle_import.import_bundle(file)
         except CatDogError as error:
             st.error(escape(say(error)), icon=":material/error:")
@@ -327,7 +332,7 @@ def _show_imported_run(bundle: ImportedBundle) -> None:
     run = bundle.run
     st.success(
         t(
-            "“{name}” is here, with {n} trained epochs.",
+            "“{name}” is imported, with {n} trained epochs.",
             name=escape(truncate_for_display(run.name)),
             n=len(run.epochs),
         ),
@@ -336,16 +341,16 @@ def _show_imported_run(bundle: ImportedBundle) -> None:
     if run.can_resume and bundle.dataset is None:
         st.caption(
             t(
-                "To resume it, add the photos it was trained with, “{name}”, on the Data page: they"
-                " are recognised by their content.",
+                "To resume this run, add its training photos, “{name}”, on the Data page. The lab "
+                "recognizes them by their content.",
                 name=escape(truncate_for_display(run.dataset_name)),
             )
         )
     with st.container(horizontal=True):
         for page, label, icon in (
-            ("pages/4_Compare.py", t("Compare it"), ":material/compare_arrows:"),
-            ("pages/6_Predict.py", t("Predict with it"), ":material/image_search:"),
-            ("pages/3_Train.py", t("Resume it"), ":material/play_arrow:"),
+            ("pages/4_Compare.py", t("Compare"), ":material/compare_arrows:"),
+            ("pages/6_Predict.py", t("Predict"), ":material/image_search:"),
+            ("pages/3_Train.py", t("Resume"), ":material/play_arrow:"),
         ):
             if page != "pages/3_Train.py" or (run.can_resume and bundle.dataset is not None):
                 query = state.link_query(run=run.id)

@@ -268,7 +268,7 @@ def show_steps(who: LearnerContext) -> None:
             (t("training photos"), f"{facts['photos']:,}"),
             (t("steps an epoch"), f"{count:,}"),
             (t("epochs"), f"{facts['epochs']:,}"),
-            (t("changes of the weights"), f"{count * facts['epochs']:,}"),
+            (t("weight updates"), f"{count * facts['epochs']:,}"),
         ]
     )
     st.code(

@@ -396,7 +396,7 @@ def show_paired_runs(who: LearnerContext) -> None:
         ]
     )
     if not isinstance(plain, Run) or not isinstance(augmented, Run):
-        lacking = t("augmented") if augmented is None else t("plain")
+        lacking = t("augmented") if augmented is None else t("not augmented")
         st.info(
             t("You have no {kind} run of this network yet to lay beside it.", kind=lacking),
             icon=":material/compare_arrows:",

@@ -48,7 +48,7 @@ _COLOURFUL = 0.25
 def show_activations(choice: ModelChoice, model: Predictor, photos: PhotoFiles) -> None:
     """Draw the panel of a network's activations, folded until it is asked for."""
 
-    label = t("X-ray: a photo inside the network")
+    label = t("X-ray: look inside the network")
     predict_panels.toggle_panel(label, "predict_xray", _activations_panel, choice, model, photos)
 
 
@@ -60,7 +60,7 @@ def _activations_panel(choice: ModelChoice, model: Predictor, photos: PhotoFiles
             model = _choose_epoch_model(choice.path, model, epochs)
         layers = activation_selection.map_layers(model)
         if not layers:
-            st.info(t("This network has no layer that keeps places."))
+            st.info(t("This network has no layer with feature maps."))
             return
         layer = layers[
             st.selectbox(
@@ -76,13 +76,13 @@ def _activations_panel(choice: ModelChoice, model: Predictor, photos: PhotoFiles
     order = np.argsort(-values.max(axis=(0, 1)), kind="stable").tolist()
     _channel_maps(values, order[:MAX_CHANNELS])
     panels: dict[str, tuple[str, Callable[[ActivationSelection], None]]] = {
-        "unit": (t("What a unit sees"), show_receptive_field),
-        "strongest": (t("Photos it answers to"), show_top_activations),
-        "pooling": (t("What max pooling keeps"), show_pooling),
+        "unit": (t("Receptive field"), show_receptive_field),
+        "strongest": (t("Strongest responses"), show_top_activations),
+        "pooling": (t("Max pooling"), show_pooling),
         "filters": (t("First filters"), _show_first_filters),
     }
     if epochs:
-        panels["epochs"] = (t("Through the epochs"), show_epochs)
+        panels["epochs"] = (t("Epoch by epoch"), show_epochs)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         # Not "look": a segmented control forgets a choice whose options change, as by a model.
         name = widgets.choose_one(
@@ -99,7 +99,7 @@ def _activations_panel(choice: ModelChoice, model: Predictor, photos: PhotoFiles
                 format_func=lambda n: str(n + 1),
                 key=f"predict_xray_channel_{layer.index}_{len(order)}",
                 width=120,
-                help=t("In the order in which they answer to this photo."),
+                help=t("Sorted by response to this photo, strongest first."),
             )
     panels[name][1](
         ActivationSelection(choice, model, photo, photos, layers, layer, channel, values, epochs)
@@ -117,7 +117,7 @@ def _choose_epoch_model(path: Path, model: Predictor, epochs: dict[int, Path]) -
         format_func=lambda n: t("best") if n == best else str(n + 1),
         key=f"predict_xray_epoch_{len(epochs)}_{max(epochs)}",
         width=220,
-        help=t("Everything below is shown as it was after this epoch."),
+        help=t("Everything below shows the model after this epoch."),
     )
     return model if chosen == best else activation_selection.load_at_epoch(path, epochs[chosen])
 
@@ -143,8 +143,9 @@ def _channel_maps(values: NDArray[np.float32], order: list[int]) -> None:
     silent = int((values.max(axis=(0, 1)) <= values.min(axis=(0, 1))).sum())
     st.caption(
         t(
-            "The {shown} of {total} channels that answer most to this photo, each scaled by"
-            " itself: bright is a strong answer there. The same everywhere: {silent}.",
+            "These {shown} of {total} channels respond most to this photo, each scaled "
+            "separately. Bright is a strong response. Channels with the same value everywhere: "
+            "{silent}.",
             shown=len(order),
             total=values.shape[-1],
             silent=silent,
@@ -172,9 +173,9 @@ def _show_first_filters(selection: ActivationSelection) -> None:
     colourful = int((np.ptp(filters, axis=-1).max(axis=(1, 2)) > _COLOURFUL).sum())
     st.caption(
         t(
-            "Filters of the first convolution, {n} of {side} × {side} px, each scaled by itself:"
-            " grey is a weight of 0; a filter answers most to patches that look like itself. Now:"
-            " {colourful} of them weigh the colours clearly differently.",
+            "{n} filters of the first convolution, {side} × {side} px, each scaled separately. "
+            "Gray is a weight of 0. A filter responds most to patches that look like itself. Of "
+            "these filters, {colourful} weigh the colors clearly differently.",
             n=len(filters),
             side=filters.shape[1],
             colourful=colourful,
@@ -210,12 +211,12 @@ def _channel_chart(selection: ActivationSelection, row: int, column: int) -> Non
         key=_CHART_KEY,
         on_select=lambda: _select_unit(height, width),
         selection_mode="points",
-        alt=t("The channel's map; a click chooses a unit"),
+        alt=t("Channel map. Click to choose a unit."),
     )
     st.caption(
         t(
-            "The map of channel {n}: bright is a strong answer. Click into it, or move the sliders,"
-            " to choose a unit; this one answers with {value}, the strongest with {most}.",
+            "Map of channel {n}. Bright is a strong response. Click the map or move the sliders "
+            "to choose a unit. This unit responds with {value}, the strongest with {most}.",
             n=selection.channel + 1,
             value=f"{selection.channel_map[row, column]:.3g}",
             most=f"{selection.channel_map.max():.3g}",
@@ -318,22 +319,21 @@ def _receptive_field_photo(selection: ActivationSelection, row: int, column: int
         [decode.encode_photo(enlarge_pixels(seen, _HEIGHT))],
         columns=1,
         width=_HEIGHT,
-        alts=[t("What the unit sees")],
+        alts=[t("Photo with the unit's receptive field")],
     )
     size = selection.model.size
     rows = min(box.bottom, size) - max(box.top, 0)
     columns = min(box.right, size) - max(box.left, 0)
     st.caption(
         t(
-            "The unit at this place of the map sees {width} × {height} px of {size} × {size}:"
-            " nothing outside the frame can change its answer. A small frame stands enlarged in a"
-            " corner.",
+            "The unit at this place sees {width} × {height} px of {size} × {size}. Nothing "
+            "outside the frame can change its response. A small frame is enlarged in a corner.",
             width=box.right - box.left,
             height=box.bottom - box.top,
             size=size,
         )
         + " "
-        + t("Now the frame holds {share} of the photo.", share=f"{rows * columns / size**2:.2%}")
+        + t("The frame covers {share} of the photo.", share=f"{rows * columns / size**2:.2%}")
     )
 
 
@@ -378,7 +378,7 @@ def show_top_activations(selection: ActivationSelection) -> None:
         lambda job: _search_photos(selection, sources, job),
         len(sources),
         quick=_QUICK,
-        message=t("Looking for what it answers to…"),
+        message=t("Finding the strongest responses…"),
     )
     if result is None or not result[0]:
         return
@@ -393,9 +393,9 @@ def show_top_activations(selection: ActivationSelection) -> None:
     )
     st.caption(
         t(
-            "Of {n:,} photos ({where}) those to which channel {channel} of this layer answers most"
-            " anywhere, the strongest first; in the frame, and enlarged in a corner, what the unit"
-            " that answers so sees.",
+            "Of {n:,} photos ({where}), these get the strongest response from channel {channel} "
+            "of this layer, strongest first. The frame, enlarged in a corner, shows what the "
+            "responding unit sees.",
             n=looked,
             where=where,
             channel=selection.channel + 1,
@@ -407,12 +407,12 @@ def show_top_activations(selection: ActivationSelection) -> None:
 
 def _top_summary(top_photos: list[TopPhoto]) -> str:
     if top_photos[0].value <= 0:
-        return t("Now: it answers to none of them.")
+        return t("It responds to none of them.")
     label, count = Counter(one.label for one in top_photos).most_common(1)[0]
     if not label:
         return ""
     return t(
-        "Now: {count} of these {n} are {label}.",
+        "{count} of these {n} photos are labeled {label}.",
         count=count,
         n=len(top_photos),
         label=escape(truncate_for_display(label, 40)),
@@ -471,8 +471,8 @@ def show_pooling(selection: ActivationSelection) -> None:
     if layer is None:
         st.info(
             t(
-                "No max pooling follows here: from this layer on the network makes its maps smaller"
-                " by strides, or not at all."
+                "No max pooling follows here. From this layer on, the network shrinks its maps "
+                "with strides, or not at all."
             )
         )
         return
@@ -491,7 +491,7 @@ def show_pooling(selection: ActivationSelection) -> None:
     )
     after = apply_colormap(scaled[winners.rows, winners.columns])
     shown = [apply_colormap(scaled), marked, _with_grid_lines(marked[close], how.strides), after]
-    titles = [t("before"), t("kept: bright"), t("a part of it, close"), t("after")]
+    titles = [t("Before pooling"), t("Kept values (bright)"), t("Close-up"), t("After pooling")]
     sizes = [one.shape[:2] for one in (values, values, marked[close], after)]
     gallery.image_grid(
         [decode.encode_photo(enlarge_pixels(one, _SIDE), "png") for one in shown],
@@ -505,8 +505,8 @@ def show_pooling(selection: ActivationSelection) -> None:
     mask = winners.mask(values.shape)
     st.caption(
         t(
-            "{name}, channel {n}: of each window of {height} × {width} values the largest goes on"
-            " and the others are dropped. Bright squares won, dark ones are gone.",
+            "{name}, channel {n}: each window of {height} × {width} values keeps the largest and "
+            "drops the others. Bright squares are kept, dark ones dropped.",
             name=f"{layer.kind} ({layer.name})",
             n=channel + 1,
             height=how.pool[0],
@@ -514,8 +514,8 @@ def show_pooling(selection: ActivationSelection) -> None:
         )
         + " "
         + t(
-            "Now: {kept:,} of {total:,} values go on, {mean} on average where all have {all}; in"
-            " {tied} of the windows all values are the same.",
+            "{kept:,} of {total:,} values are kept. Their mean is {mean}, and the mean of all "
+            "values is {all}. In {tied} of the windows, all values are equal.",
             kept=int(mask.sum()),
             total=mask.size,
             mean=f"{values[mask].mean():.3g}",
@@ -584,7 +584,7 @@ def show_epochs(selection: ActivationSelection) -> None:
         ),
         len(selection.epochs),
         quick=0,
-        message=t("Looking back…"),
+        message=t("Loading earlier epochs…"),
     )
     if maps is None:
         return
@@ -596,17 +596,17 @@ def show_epochs(selection: ActivationSelection) -> None:
     )
     first, last = maps[0].ravel(), maps[-1].ravel()
     if first.std() == 0 or last.std() == 0:
-        now = t("Now: one of the two ends is the same everywhere.")
+        now = t("The first or the last map has the same value everywhere.")
     else:
         now = t(
-            "Now: the first and the last of them are alike by {r} (correlation: 1 the same pattern,"
-            " 0 another one).",
+            "The correlation between the first and last map is {r} (1: same pattern, 0: "
+            "unrelated).",
             r=f"{np.corrcoef(first, last)[0, 1]:.2f}",
         )
     st.caption(
         t(
-            "Channel {n} of this layer for the same photo, each map scaled by itself: what changes"
-            " is what the training has taught it.",
+            "Channel {n} of this layer for the same photo, with each map scaled separately. "
+            "Changes between maps show what training taught it.",
             n=selection.channel + 1,
         )
         + " "

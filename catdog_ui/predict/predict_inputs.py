@@ -53,7 +53,7 @@ class ModelChoice:
 
 def choose_model() -> ModelChoice | None:
     """Let the user choose a saved run or upload a model; None while there is none."""
-    kinds = {"run": t("A run of this lab"), "file": t("A model file")}
+    kinds = {"run": t("Run from this lab"), "file": t("Model file")}
     kind = widgets.choose_one(t("Model"), kinds, "predict_kind", default="run")
     return _choose_run() if kind == "run" else _upload_model()
 
@@ -64,7 +64,9 @@ def _choose_run() -> ModelChoice | None:
     if ready is not None:
         runs_by_id.setdefault(model_registry.DEFAULT_MODEL_NAME, ready)
     if not runs_by_id:
-        widgets.show_no_model(t("No run has a model yet: one appears with the first whole epoch."))
+        widgets.show_no_model(
+            t("No run has a model yet. It appears after the first finished epoch.")
+        )
         return None
     widgets.reset_unknown_choice(_RUN_KEY, runs_by_id)
     requested_id = st.query_params.get("run")
@@ -82,7 +84,7 @@ def _choose_run() -> ModelChoice | None:
     if best and run.best_epoch is not None:
         st.caption(
             t(
-                "Its best epoch, {n}: {accuracy} validation accuracy on “{dataset}”.",
+                "Best epoch: {n}, with {accuracy} validation accuracy on “{dataset}”.",
                 n=run.best_epoch + 1,
                 accuracy=format_text.format_percent(best.get("val_accuracy")),
                 dataset=escape(run.dataset_name),
@@ -91,8 +93,8 @@ def _choose_run() -> ModelChoice | None:
     if run is ready:
         st.caption(
             t(
-                "It comes with the lab and has learned cats and dogs only: it calls anything else"
-                " one of the two as well."
+                "Built-in model. It knows only cats and dogs, so every photo gets one of those "
+                "labels."
             )
         )
     path = run.best_model
@@ -102,7 +104,7 @@ def _choose_run() -> ModelChoice | None:
 
 def _run_title(run: runs.RunRecord) -> str:
     if run.folder == model_registry.default_model_folder():
-        return t("default, comes with the lab")
+        return t("default (built-in model)")
     return f"{run.name} · {format_text.format_timestamp(run.created)}"
 
 
@@ -130,7 +132,7 @@ def predict_in_background(
         partial(loaders.predict_photos, model, [(photo.name, photo.data) for photo in photos]),
         len(photos),
         quick=_QUICK,
-        message=t("Looking at the photos…"),
+        message=t("Predicting…"),
     )
     return model, rows
 
@@ -169,10 +171,10 @@ def dataset_of_photos(dataset_id: str) -> Dataset | None:
 
 def _photos_from_camera() -> list[InputPhoto]:
     uploads.register_upload_limit()
-    shot = st.camera_input(t("A photo by the camera"), key="predict_camera", width=420)
+    shot = st.camera_input(t("Take a photo"), key="predict_camera", width=420)
     if shot is None:
         st.caption(
-            t("A browser lends the camera to pages of this machine and to https pages only.")
+            t("Browsers allow the camera only on https pages and on pages from this machine.")
         )
         return []
     return [InputPhoto(t("camera.jpg"), shot.file_id, shot.getvalue())]
@@ -183,7 +185,7 @@ def _photos_from_clipboard() -> list[InputPhoto]:
     pasted_photos = page_state().predict.pasted_photos
     with st.container():  # inside one it stays in its place
         prompt = st.chat_input(
-            t("Click here, paste pictures with Ctrl+V (⌘V on a Mac), then press Enter"),
+            t("Click here, paste photos with Ctrl+V (⌘V on a Mac), then press Enter"),
             key="predict_paste",
             accept_file="multiple",
             file_type=_TYPES,
@@ -192,12 +194,10 @@ def _photos_from_clipboard() -> list[InputPhoto]:
     for file in _pasted_files(prompt)[: MOST_PASTED - len(pasted_photos)]:
         pasted_photos.append(InputPhoto(file.name, uuid4().hex, file.getvalue()))
     if not pasted_photos:
-        st.caption(
-            t("Copied pictures and copied files both do, also several, one after the other.")
-        )
+        st.caption(t("Paste copied photos or files, several at once or one after another."))
         return []
     st.button(
-        t("Put away the pasted pictures"),
+        t("Clear pasted photos"),
         icon=":material/delete_sweep:",
         key="predict_unpaste",
         on_click=pasted_photos.clear,
@@ -216,7 +216,7 @@ def _photo_megabytes() -> int:
 def _photos_from_files(dataset_id: str) -> list[InputPhoto]:
     state = page_state().predict
     files = st.file_uploader(
-        t("Photos: JPEG, PNG, WebP, BMP, GIF or TIFF"),
+        t("Photos: JPEG, PNG, WebP, BMP, GIF, or TIFF"),
         accept_multiple_files=True,
         max_upload_size=uploads.register_upload_limit(_photo_megabytes()),
         key="predict_photos",
@@ -233,14 +233,14 @@ def _photos_from_files(dataset_id: str) -> list[InputPhoto]:
     with st.container(horizontal=True):
         if dataset is not None:
             st.button(
-                t("Try it with photos of the validation set"),
+                t("Try validation photos"),
                 icon=":material/shuffle:",
                 key="predict_try",
                 on_click=_try_samples,
                 args=(dataset.id,),
             )
         st.button(
-            t("Try it with no pets at all"),
+            t("Try non-pet photos"),
             icon=":material/question_mark:",
             key="predict_neither",
             on_click=_try_samples,
@@ -251,9 +251,9 @@ def _photos_from_files(dataset_id: str) -> list[InputPhoto]:
     if dataset is not None and state.sample_source == dataset.id:
         return _sample_photos(dataset, state.sample_seed)
     if dataset is None:
-        st.caption(t("Drop in one or more photos to see what the model says of them."))
+        st.caption(t("Drop in one or more photos to see what the model predicts."))
     else:
-        st.caption(t("Drop in one or more photos, or try some the model was not trained on."))
+        st.caption(t("Drop in one or more photos, or try some the model wasn't trained on."))
     return []
 
 

@@ -99,7 +99,7 @@ def ask_heat_maps(
         photos: key, file and prediction of each photo on the page.
     """
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        if not st.toggle(t("Heat map: what speaks for a class"), key="predict_heat"):
+        if not st.toggle(t("Heat map: what the model looked at"), key="predict_heat"):
             return None
         label = st.selectbox(
             t("Class"),
@@ -110,7 +110,7 @@ def ask_heat_maps(
             width=220,
         )
         percent = st.slider(
-            t("Opacity of the map"),
+            t("Map opacity"),
             0,
             100,
             50,
@@ -133,9 +133,9 @@ def explain_heat_maps(heat: HeatMaps | None) -> None:
         return
     st.caption(
         t(
-            "Grad-CAM: bright places raised the score of the class most; each map is scaled by its"
-            " own brightest place, so compare places within a photo, not photos. It shows where the"
-            " network looked, coarsely; not what it saw there, nor whether that was right."
+            "Grad-CAM: bright areas raised the class score most. Each map is scaled to its own "
+            "brightest area, so compare areas within a photo, not between photos. It shows "
+            "roughly where the network looked, not what it saw there or whether that was right."
         )
         + " "
         + _heat_summary(heat.maps)
@@ -147,14 +147,13 @@ def _heat_summary(maps: NDArray[np.float32]) -> str:
     empty = int(sum(not one.any() for one in maps))
     if empty:
         return t(
-            "In {n} of {total} photos no place speaks for this class: those maps are dark.",
+            "In {n} of {total} photos, nothing supports this class, so the map is dark.",
             n=empty,
             total=len(maps),
         )
     share = float(np.median((maps >= 0.5).mean(axis=(1, 2))))
     return t(
-        "Now: half of the full brightness or more covers {share} of a photo, the median of"
-        " {total}.",
+        "Areas of at least half brightness cover {share} of a photo (median of {total}).",
         share=format_text.format_percent(share),
         total=len(maps),
     )
@@ -162,8 +161,8 @@ def _heat_summary(maps: NDArray[np.float32]) -> str:
 
 def _class_title(model: Predictor, label: int) -> str:
     if label == _OWN_ANSWER:
-        return t("for its own answer")
-    return t("for {name}", name=truncate_for_display(model.classes[label]))
+        return t("Predicted class of each photo")
+    return t("Class {name}", name=truncate_for_display(model.classes[label]))
 
 
 def _compute_heat_maps(
@@ -179,7 +178,7 @@ def _compute_heat_maps(
         return loaders.compute_heat_maps(model, fitted, labels, job)
 
     key = (id(model.run_batch), model.input_scale, tuple(key for key, _, _ in photos), *labels)
-    message = t("Looking where it looked…")
+    message = t("Drawing heat maps…")
     return job_fragment.background_result(
         "predict_heat_maps", key, work, len(photos), _QUICK, message
     )
@@ -203,8 +202,8 @@ def ask_threshold(classes: Sequence[str]) -> float:
         key=f"predict_least_{len(classes)}",
         width=360,
         help=t(
-            "A photo whose likeliest class has less than this is called unsure. The likeliest of"
-            " {n} classes never has less than {lowest}%.",
+            "A photo is unsure if its most likely class has a lower probability than this. With "
+            "{n} classes, that probability is never below {lowest}%.",
             n=len(classes),
             lowest=lowest,
         ),
@@ -231,10 +230,10 @@ def explain_threshold(
         st.caption(t("{right} of {n} right.", right=right, n=len(known)))
     st.caption(
         t(
-            "The {n} probabilities always add up to 100%, so the model has no answer for what"
-            " is none of its classes: a car is one of them too. The threshold, like the"
-            " entropy (0 bits: sure, {most} bits: a pure guess), finds photos between the"
-            " classes; of something it never saw a model can be quite sure.",
+            "The {n} probabilities always add up to 100%, so the model can't answer “none of "
+            "these”. Even a car becomes one of them. Like the entropy (0 bits: sure, {most} bits: "
+            "a pure guess), the threshold finds photos between the classes. Yet a model can be "
+            "quite sure about something it never saw.",
             n=len(classes),
             most=_max_entropy(len(classes)),
         )
@@ -252,20 +251,20 @@ def explain_energy(scores: int, rows: Sequence[tuple[str, Prediction]]) -> None:
     if not known:
         return
     caption = t(
-        "Energy (Liu et al. 2020) is minus the logarithm of the summed exponentials of the scores"
-        " before the {end}: low for photos like those the model has learned, higher for others."
-        " It is a scale of this model's own: compare photos, not models.",
+        "Energy (Liu et al. 2020) is minus the logarithm of the summed exponentials of the scores "
+        "before the {end}. It is low for photos like those the model has learned, and higher for "
+        "others. The scale is this model's own, so compare photos, not models.",
         end="sigmoid" if scores == 1 else "softmax",
     )
     if scores == 1:
         caption += " " + t(
-            "Of a single score it says again how far the answer is from 50%; a model with one"
-            " score a class tells more by it."
+            "With a single score, it only repeats how far the prediction is from 50%. It tells "
+            "you more with one score per class."
         )
     if len(known) > 1:
         (low, best), (high, worst) = min(known), max(known)
         caption += " " + t(
-            "Now: lowest for {best} ({low}), highest for {worst} ({high}).",
+            "Lowest for {best} ({low}), highest for {worst} ({high}).",
             best=escape(truncate_for_display(best, 40)),
             low=f"{low:.2f}",
             worst=escape(truncate_for_display(worst, 40)),
@@ -285,14 +284,14 @@ def download_sorted(
         photos: name, file and prediction of each.
     """
     st.download_button(
-        t("Download the photos in folders"),
+        t("Download sorted photos"),
         data=partial(_build_zip, tuple(classes), least, photos),
         file_name="sorted.zip",
         mime="application/zip",
         icon=":material/folder_zip:",
         on_click="ignore",
         key="predict_zip",
-        help=t("One folder a class; unsure photos lie in one of their own."),
+        help=t("One folder per class. Unsure photos get their own."),
     )
 
 
@@ -358,8 +357,9 @@ def _vote_caption(variants: VariantSet, settings: Augmentation) -> None:
     mean = variants.probabilities.mean(axis=0)
     st.caption(
         t(
-            "The vote: {name}, {count} of {total}; {mean} on average. Variants that disagree tell"
-            " of an answer that hangs on chance details, whatever its probability.",
+            "Vote: {name}, with {count} of {total} votes and a mean probability of {mean}. If "
+            "variants disagree, the prediction depends on chance details, whatever its "
+            "probability.",
             name=escape(truncate_for_display(variants.classes[label])),
             count=count,
             total=len(variants.labels),
@@ -367,10 +367,10 @@ def _vote_caption(variants: VariantSet, settings: Augmentation) -> None:
         )
     )
     if int(np.argmax(variants.original_probabilities)) != label:
-        st.caption(t("The vote overrules the answer to the photo itself."))
+        st.caption(t("The vote differs from the prediction for the original photo."))
     st.caption(
         t(
-            "Drawn with the settings of the Augment page: {settings}.",
+            "These variants use the Augment page settings: {settings}.",
             settings=escape(format_text.describe_augmentation(settings)),
         )
     )

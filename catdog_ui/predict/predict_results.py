@@ -50,7 +50,7 @@ def show_results(
             for p, error in bad
         ]
         st.warning(
-            t("{n} of {total} photos could not be read:", n=len(bad), total=len(rows))
+            t("{n} of {total} photos couldn't be read:", n=len(bad), total=len(rows))
             + "\n\n"
             + "\n".join(lines[:20])
         )
@@ -81,7 +81,7 @@ def show_results(
 
 def _download_csv(model: Predictor, rows: Sequence[Prediction]) -> None:
     st.download_button(
-        t("Download the table as CSV"),
+        t("Download CSV"),
         data=loaders.predictions_csv(rows, model.classes),
         file_name="predictions.csv",
         mime="text/csv",
@@ -158,7 +158,7 @@ def answer_table(
         least: the probability below which a photo is unsure, 0..1.
     """
     unsure = t("unsure")
-    truth = {t("True class"): [row[1] for row in rows]} if any(row[1] for row in rows) else {}
+    truth = {t("Actual class"): [row[1] for row in rows]} if any(row[1] for row in rows) else {}
     # A class may be called as another column is, so columns are keyed by number.
     columns = {
         f"p_{number}": st.column_config.ProgressColumn(
@@ -177,7 +177,7 @@ def answer_table(
                 unsure if is_unsure(row.probabilities, least) else row.label for _, _, row in rows
             ],
             **truth,
-            t("Entropy, bits"): [round(entropy(row.probabilities), 3) for _, _, row in rows],
+            t("Entropy (bits)"): [round(entropy(row.probabilities), 3) for _, _, row in rows],
             **_energy_column([row for _, _, row in rows]),
             **{
                 f"p_{number}": [row.probabilities[number] for _, _, row in rows]
@@ -185,7 +185,7 @@ def answer_table(
             },
         },
         "predict_table",
-        t("Class and probabilities of every photo"),
+        t("Class and probabilities for each photo"),
         column_config=columns,
         height="auto",
     )
@@ -246,7 +246,7 @@ def _verdict_html(card: PredictionCard) -> str:
     if not card.truth:
         return ""
     right = card.truth == card.label and not card.unsure
-    text = t("right") if right else t("is {truth}", truth=card.truth)
+    text = t("right") if right else t("actual: {truth}", truth=card.truth)
     mark = "✓" if right else "?" if card.unsure else "✗"
     return f'<span style="font-size:.85rem;white-space:nowrap">{mark} {html_escape(text)}</span>'
 

@@ -18,8 +18,8 @@ from ..session import page_state
 from ..startup import guard
 
 NOT_CONTINUED = N_(
-    "A run of “transfer” is not continued: its last layers take seconds to learn, so begin anew"
-    " with other settings. What it saw in the photos is kept and used again."
+    "You can't continue a “transfer” run. Its last layers train in seconds, so start a new run "
+    "with other settings. It reuses what it saw in the photos."
 )
 
 
@@ -54,12 +54,12 @@ def show_run_actions(available_runs: Sequence[RunRecord]) -> None:
         _show_name_form(run)
     with st.container(horizontal=True):
         if isinstance(run, Run) and st.button(
-            t("Use its settings for a new run"), icon=":material/content_copy:", key="clone"
+            t("Copy settings"), icon=":material/content_copy:", key="clone"
         ):
             page_state().train.run_to_copy = run.id
             st.switch_page("pages/3_Train.py", query_params=_clone_query(run))
         if run.best_model and st.button(
-            t("Continue with other settings"),
+            t("Continue training"),
             icon=":material/fork_right:",
             key="care_continue",
             disabled=run.model == backbones.TRANSFER,
@@ -77,7 +77,7 @@ def show_run_actions(available_runs: Sequence[RunRecord]) -> None:
         ):
             st.dialog(t("Delete this run?"))(_confirm_deletion)(run)
         if run.is_active:
-            st.caption(t("It is training. Stop it on the Train page before you delete it."))
+            st.caption(t("This run is training. Stop it on the Train page before you delete it."))
 
 
 def _show_name_form(run: RunRecord) -> None:
@@ -92,7 +92,7 @@ def _show_name_form(run: RunRecord) -> None:
             placeholder=t("What did you want to find out? What did you see?"),
         )
         if st.form_submit_button(
-            t("Save name and note"),
+            t("Save"),
             icon=":material/save:",
             **permissions.permission_kwargs("manage run", run.owner),
         ):
@@ -105,8 +105,8 @@ def _show_name_form(run: RunRecord) -> None:
 def _confirm_deletion(run: RunRecord) -> None:
     st.write(
         t(
-            "“{name}” with {n} trained epochs and its model will be moved to the trash, from"
-            " where it can be put back until the trash is emptied (Home page).",
+            "“{name}”, with {n} trained epochs and its model, will move to the trash. You can "
+            "restore it on the Home page until you empty the trash.",
             name=escape(run.name or run.id),
             n=len(run.epochs),
         )
@@ -138,9 +138,9 @@ def quick_train_button(dataset: Dataset | None, key: str, kind: str = "secondary
         kind: "primary" or "secondary".
     """
     clicked = permissions.action_button(
-        t("Train it now"), key, "train", icon="play_arrow", disabled=dataset is None, type=kind
+        t("Train now"), key, "train", icon="play_arrow", disabled=dataset is None, type=kind
     )
     if clicked and dataset is not None:
-        folder = runs.create_run(dataset, QUICK_TRAINING, None, name=t("My first training"))
+        folder = runs.create_run(dataset, QUICK_TRAINING, None, name=t("My first run"))
         runs.start_run(folder)
         st.switch_page("pages/3_Train.py", query_params=state.link_query(run=folder.name))

@@ -40,13 +40,13 @@ FIELD_GROUPS: dict[str, list[str]] = {
         "warmup_epochs",
         "plateau_patience",
     ],
-    N_("Against overfitting"): [
+    N_("Prevent overfitting"): [
         "early_stopping",
         "monitor",
         "label_smoothing",
         "weight_averaging",
     ],
-    N_("Chance, speed, keeping"): ["seed", "mixed_precision", "epoch_weights"],
+    N_("Seed, speed, checkpoints"): ["seed", "mixed_precision", "epoch_weights"],
 }
 """The settings that most trainings leave as they are, by what they are for."""
 PRETRAINED_FIELDS = ["backbone", "looks", "unfreeze", "unfreeze_epochs", "unfreeze_rate"]
@@ -118,7 +118,9 @@ def _show_field_group(names: list[str], dataset: Dataset) -> forms.FieldValues:
     if now["mixed_precision"] and "mixed_precision" in names:
         _show_precision_hint()
     if now["optimizer"] == "adamw" and not now["weight_decay"] and "optimizer" in names:
-        st.caption(t("AdamW without weight decay is Adam: set a weight decay, such as 0.05."))
+        st.caption(
+            t("AdamW without weight decay is the same as Adam. Set a weight decay, such as 0.05.")
+        )
     return values
 
 
@@ -136,14 +138,14 @@ def _show_parent_run() -> RunRecord | None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.info(
             t(
-                "Begins with the weights of “{name}”, epoch {n}, not with random ones.",
+                "Starts from the weights of “{name}”, epoch {n}, instead of random weights.",
                 name=escape(parent.name),
                 n=(parent.best_epoch or 0) + 1,
             ),
             icon=":material/fork_right:",
         )
         st.button(
-            t("Begin with random ones"),
+            t("Use random weights"),
             key="train_parent_off",
             on_click=_forget_parent_run,
         )
@@ -179,19 +181,20 @@ def _show_train_photos_field(count: int) -> int | None:
 
 def _show_precision_hint() -> None:
     if hardware.has_graphics_card():
-        st.caption(t("This machine has a graphics card, which computes in 16 bits faster."))
+        st.caption(t("This computer has a graphics card, which computes faster in 16 bits."))
     elif hardware.computes_in_16_bits():
         st.caption(
             t(
-                "This machine has no graphics card, but its processor computes in 16 bits: for some"
-                " networks that is faster, for others not. “How long will it take?” times it."
+                "This computer has no graphics card, but its processor can compute in 16 bits. "
+                "That's faster for some networks but not for others. Press “Estimate time” to "
+                "check."
             )
         )
     else:
         st.warning(
             t(
-                "This machine has no graphics card that TensorFlow could use: 16 bits gain nothing"
-                " here and make the training slower. Leave it off."
+                "This computer has no graphics card that TensorFlow can use. 16 bits would only "
+                "slow down training. Leave it off."
             ),
             icon=":material/speed:",
         )
@@ -212,7 +215,7 @@ def _fill_model_recipe() -> None:
     if new.augmentation != old.augmentation:
         choice = "off" if new.augmentation.is_off else "recipe"
         st.session_state[AUGMENTATION_CHOICE_KEY] = choice
-    st.toast(t("The recipe of {model} is filled in.", model=model))
+    st.toast(t("Filled in the recipe of {model}.", model=model))
 
 
 def _fill_from_clone() -> None:
@@ -231,8 +234,8 @@ def _fill_from_clone() -> None:
     if run.training.network is not None:
         fill_network(run.training.network)
     choose_augmentation(run.augmentation)
-    st.session_state[_NAME_KEY] = t("{name} again", name=run.name)[:80]
-    st.toast(t("The settings of “{name}” are filled in.", name=escape(run.name)))
+    st.session_state[_NAME_KEY] = t("{name} (repeat)", name=run.name)[:80]
+    st.toast(t("Filled in the settings of “{name}”.", name=escape(run.name)))
 
 
 def choose_augmentation(settings: Augmentation | None) -> None:
@@ -266,7 +269,7 @@ def _unset_default_steps(training: Training, dataset_id: str) -> Training:
 def _show_augmentation_field() -> Augmentation | None:
     from_augment_page = page_state().train.augmentation
     recipe = RECIPES[st.session_state.get(_MODEL_KEY, "notes")].augmentation
-    kinds = {"off": t("off"), "notes": t("the notes' own")}
+    kinds = {"off": t("off"), "notes": t("course settings")}
     if not recipe.is_off:
         kinds["recipe"] = t("the model's recipe")
     if from_augment_page is not None:
@@ -278,10 +281,10 @@ def _show_augmentation_field() -> Augmentation | None:
         kinds,
         AUGMENTATION_CHOICE_KEY,
         persist_state="session",
-        help=t("Random changes to the training photos; validation photos stay as they are."),
+        help=t("Random changes to the training photos. Validation photos stay unchanged."),
     )
     if kind == "off":
-        st.caption(t("Every photo is shown to the network as it is."))
+        st.caption(t("The network sees every photo unchanged."))
         return None
     settings = PRESETS["notes"] if kind == "notes" else recipe
     if kind == "mine" and from_augment_page is not None:
@@ -298,10 +301,10 @@ def _show_start_button(
 ) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input(
-            t("Name of the run"),
+            t("Run name"),
             key=_NAME_KEY,
             max_chars=80,
-            placeholder=t("for example: notes, with augmentation"),
+            placeholder=t("Example: notes, with augmentation"),
             persist_state="session",
         )
         if permissions.action_button(
@@ -336,7 +339,7 @@ def network_fields() -> Network:
             st.space("stretch")
             for name, preset in NETWORKS.items():
                 st.button(
-                    t("as {name}", name=name),
+                    t("Use {name}", name=name),
                     key=f"network_as_{name}",
                     on_click=fill_network,
                     args=(preset,),
@@ -374,20 +377,20 @@ def _show_filter_fields() -> tuple[int, ...]:
             MOST_BLOCKS,
             key=_BLOCKS_KEY,
             persist_state="session",
-            help=t("Each is a convolution, and makes the map half as wide and high."),
+            help=t("Each block is a convolution and halves the feature map's width and height."),
         )
     with cells:
-        each = st.toggle(t("Set the filters of each block"), key=_EACH_KEY, persist_state="session")
+        each = st.toggle(t("Set filters per block"), key=_EACH_KEY, persist_state="session")
     if each:
         return _show_block_fields(blocks)
     with cells:
         options = sorted({*_FIRST_FILTERS, st.session_state[_FIRST_KEY]})
         first = st.select_slider(
-            t("Filters of the first block"),
+            t("First-block filters"),
             options,
             key=_FIRST_KEY,
             persist_state="session",
-            help=t("Each filter looks for one pattern, everywhere in the photo."),
+            help=t("Each filter looks for one pattern across the photo."),
         )
     with cells:
         growth = st.select_slider(
@@ -396,7 +399,7 @@ def _show_filter_fields() -> tuple[int, ...]:
             format_func=lambda factor: f"× {factor:g}",
             key=_GROWTH_KEY,
             persist_state="session",
-            help=t("How many times as many filters the next block has."),
+            help=t("How much the number of filters multiplies from block to block."),
         )
     filters = Network.grown(blocks, first, growth).filters
     for number, count in enumerate(filters):  # by hand, one goes on from here

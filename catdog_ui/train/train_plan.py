@@ -49,9 +49,9 @@ def _show_network(training: Training, rows: list[architecture.LayerRow]) -> None
     widgets.show_table(
         table, "train_layers", t("Layers of the network with output shapes and parameters")
     )
-    text = t("**{n} parameters** in all", n=f"{architecture.count_parameters(rows):,}")
+    text = t("**{n} parameters** in total", n=f"{architecture.count_parameters(rows):,}")
     if counted is not None:
-        text += ", " + t("**{n} multiply-adds** a photo", n=_format_count(counted))
+        text += ", " + t("**{n} multiply-adds** per photo", n=_format_count(counted))
     st.markdown(text)
 
 
@@ -71,19 +71,19 @@ def _show_loss(classes: int, augmentation: Augmentation | None, smoothing: float
     why = {
         ("binary_crossentropy", False): t("two classes, one sigmoid unit, labels 0 or 1"),
         ("binary_crossentropy", True): t(
-            "labels are shares of the two mixed photos, such as 0.7, which it takes as well"
+            "labels are the two mixed photos' proportions, such as 0.7, which this loss accepts too"
         ),
         ("categorical_crossentropy", True): t(
-            "labels are rows of shares of the mixed photos; the sparse one takes numbers only"
+            "labels are the mixed photos' proportions, but the sparse loss takes only numbers"
         ),
         ("sparse_categorical_crossentropy", False): t(
-            "labels are class numbers, one softmax unit a class"
+            "labels are class numbers, with one softmax unit per class"
         ),
     }
-    smooth = t("labels are smoothed to shares of the classes, such as 0.95")
+    smooth = t("labels are smoothed to class proportions, such as 0.95")
     name = architecture.loss_name(classes, shares)
     reason = smooth if smoothing and not mixes else why[name, mixes]
-    st.caption(t("Loss: `{name}`; {why}.", name=name, why=reason))
+    st.caption(t("Loss: `{name}` ({why}).", name=name, why=reason))
 
 
 def _show_feature_passes(
@@ -94,8 +94,8 @@ def _show_feature_passes(
     passes = backbones.count_feature_passes(training, augmentation)
     st.caption(
         t(
-            "First the pretrained network looks at {train} × {looks} training and {validation}"
-            " validation photos: {n} in all, once. What it sees is kept for later runs.",
+            "First, the pretrained network looks at {train} × {looks} training and {validation} "
+            "validation photos, {n} in total. It keeps the results for later runs.",
             train=f"{counts['train']:,}",
             looks=passes,
             validation=f"{counts['validation']:,}",
@@ -123,7 +123,7 @@ def _show_steps(training: Training, dataset: Dataset) -> None:
             training.validation_steps,
         ),
         t(
-            "In all: {epochs} epochs × {steps} steps = {n} changes of the weights",
+            "Total: {epochs} epochs × {steps} steps = {n} weight updates",
             epochs=training.epochs,
             steps=training.steps(counts["train"]),
             n=f"{training.epochs * training.steps(counts['train']):,}",
@@ -137,7 +137,7 @@ def _describe_steps(
 ) -> str:
     if requested_steps:
         return t(
-            "{split}: {steps} steps × {batch} = {seen} photos an epoch, of {photos}",
+            "{split}: {steps} steps × {batch} = {seen} photos per epoch, of {photos}",
             split=split,
             steps=f"{steps:,}",
             batch=batch,
@@ -172,27 +172,32 @@ def _show_schedule(training: Training, dataset: Dataset) -> None:
         schedule_chart(points),
         key="train_rates",
         config={"displaylogo": False, "displayModeBar": False, "staticPlot": True},
-        alt=t("Chart of the learning rate over the steps; the words below tell what it shows"),
+        alt=t("Chart of learning rate by step. The text below describes it."),
     )
     st.caption(captions.format_caption(captions.SCHEDULE_HINT, captions.schedule_caption(points)))
     show_terms("learning-rate", "optimizer", "step")
     if training.schedule == "plateau":
         st.caption(
-            t("Drawn as if validation loss never stops falling; where it does, the rate is halved.")
+            t(
+                "This assumes validation loss keeps falling. Whenever it stops, the learning rate "
+                "is halved."
+            )
         )
 
 
 RATE_JOB, SPEED_JOB = "find-rate", "time-steps"
 PHASES = {
-    "starting": N_("Loading TensorFlow; this takes a few seconds…"),
+    "starting": N_("Loading TensorFlow. This takes a few seconds…"),
     "packing": N_("Preparing the photos: {done:,} of {n:,}"),
     "steps": N_("Step {done} of {n}"),
     "timing": N_("Timing a few steps…"),
 }
-_TIMING_HELP = N_("Takes a few steps on this machine, without training anything, and reckons.")
+_TIMING_HELP = N_(
+    "Times a few steps on this computer, without training anything, and estimates the total."
+)
 _SEARCH_HELP = N_(
-    "Takes up to 100 steps of ever higher rates, in a process of its own and without touching any"
-    " run, and shows where the loss falls."
+    "Takes up to 100 steps at rising learning rates and shows where the loss falls. It runs in a "
+    "separate process and doesn't change any run."
 )
 
 
@@ -226,7 +231,9 @@ class RateSearch:
 def show_duration(probe_settings: ProbeSettings) -> None:
     """Say how long the training will take here, or draw a button that finds out."""
     if probe_settings.training.model == backbones.TRANSFER:
-        st.caption(t("Each photo is looked at once, which takes longest; the rest takes seconds."))
+        st.caption(
+            t("The network looks at each photo once, which takes longest. The rest takes seconds.")
+        )
         return
     counts = time_estimate.count_photos(probe_settings.training, probe_settings.dataset)
     earlier = time_estimate.estimate_from_runs(
@@ -237,7 +244,7 @@ def show_duration(probe_settings: ProbeSettings) -> None:
     )
     if earlier is not None:
         text = t(
-            "**{epochs} epochs: about {time} here**, at the speed of “{run}”.",
+            "**{epochs} epochs: about {time} on this computer**, at the speed of “{run}”.",
             epochs=probe_settings.training.epochs,
             time=format_text.format_duration(earlier[0]),
             run=escape(earlier[1].name),
@@ -245,7 +252,7 @@ def show_duration(probe_settings: ProbeSettings) -> None:
     elif speed is not None:
         seconds = time_estimate.estimate_seconds(probe_settings.training, counts, speed)
         text = t(
-            "**{epochs} epochs: about {time} here**, from a few timed steps.",
+            "**{epochs} epochs: about {time} on this computer**, based on a few timed steps.",
             epochs=probe_settings.training.epochs,
             time=format_text.format_duration(seconds),
         )
@@ -266,9 +273,9 @@ def show_rate_finder(probe_settings: ProbeSettings, use: Callable[[float], None]
     if probe_settings.training.model == backbones.TRANSFER:
         st.caption(
             t(
-                "No learning rate is searched for here: the photos are looked at first and only"
-                " the last layers learn from what was seen, so there are no steps of the whole"
-                " network to try. What was seen is kept: another try takes seconds."
+                "There's no learning rate search for this model. It looks at the photos first, "
+                "then trains only the last layers. No full-network steps exist to test. The lab "
+                "keeps what the model saw, so another try takes seconds."
             )
         )
         return
@@ -281,7 +288,7 @@ def _show_timing(probe_settings: ProbeSettings, job: Job | None) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         permissions.action_button(
-            t("How long will it take?"),
+            t("Estimate time"),
             "train_time",
             "run a job",
             job_fragment.start_job,
@@ -316,7 +323,7 @@ def _show_finder(
             job_fragment.stop_button(job, "train_rate_stop")
         else:
             permissions.action_button(
-                t("Find a learning rate"),
+                t("Find learning rate"),
                 "train_rate_find",
                 "run a job",
                 job_fragment.start_job,
@@ -358,7 +365,7 @@ def _show_search_result(
         widgets.plot_figure(
             search_chart(search.points, smoothed, suggestion.rate if suggestion else None),
             key="train_rate_chart",
-            alt=t("Chart of loss against learning rate; the words below tell what it shows"),
+            alt=t("Chart of loss by learning rate. The text below describes it."),
         )
         now = captions.rate_search_caption(search.points, smoothed)
         st.caption(captions.format_caption(captions.RATE_SEARCH_HINT, now))
@@ -367,13 +374,13 @@ def _show_search_result(
         return
     why = (
         t(
-            "The loss falls here: **{rate:g}** is a good one to begin with.",
+            "The loss falls here. **{rate:g}** is a good starting point.",
             rate=search.suggestion.rate,
         )
         if search.suggestion.falls
         else t(
-            "The loss fell too little to see in so few steps; **{rate:g}** is a tenth of where it"
-            " begins to rise.",
+            "The loss fell too little to see in so few steps. **{rate:g}** is a tenth of where it "
+            "starts to rise.",
             rate=search.suggestion.rate,
         )
     )
@@ -388,7 +395,7 @@ def _show_search_result(
         ):
             st.rerun()  # the form lies outside this part of the page
     if search.settings.key != probe_settings.key:
-        st.caption(t("Other settings have changed since: search again to be sure."))
+        st.caption(t("Other settings have changed since. Search again to be sure."))
 
 
 def _update_job(job: Job, line: speed_probe.ProbeEvent) -> None:
@@ -415,7 +422,7 @@ def schedule_chart(points: Sequence[tuple[float, float]]) -> go.Figure:
         mode="lines",
         line={"color": TRAIN, "width": 2.5},
     )
-    _set_rate_layout(figure, t("Learning rate over the epochs"), CHART_HEIGHT)
+    _set_rate_layout(figure, t("Learning rate by epoch"), CHART_HEIGHT)
     figure.update_xaxes(title={"text": t("Epoch")}, rangemode="tozero", automargin=True)
     figure.update_yaxes(rangemode="tozero", tickformat="~g", nticks=4, automargin=True)
     return figure
@@ -431,7 +438,7 @@ def search_chart(
         x=rates,
         y=[loss for _, loss in points],
         mode="lines",
-        name=t("Loss of the step"),
+        name=t("Step loss"),
         line={"color": TRAIN, "width": 1},
         opacity=0.4,
     )
@@ -454,7 +461,7 @@ def search_chart(
             xanchor="left",
             yanchor="top",
         )
-    _set_rate_layout(figure, t("Loss at rising learning rates"), 1.5 * CHART_HEIGHT)
+    _set_rate_layout(figure, t("Loss as the learning rate rises"), 1.5 * CHART_HEIGHT)
     figure.update_xaxes(
         type="log",
         title={"text": t("Learning rate")},

@@ -61,8 +61,8 @@ def _show_panel(run_id: str, drawn_as: str) -> None:
 
 
 _CONTINUE_HELP = N_(
-    "Fills the form below with this run's settings. The new run begins with the weights of this"
-    " one's best epoch."
+    "Fills in the form below with this run's settings. The new run starts from the weights of "
+    "this run's best epoch."
 )
 
 
@@ -92,7 +92,7 @@ def _show_header(run: RunRecord) -> None:
     if isinstance(run, Run) and run.parent:
         st.caption(
             t(
-                "Began with the weights of “{name}”, epoch {n}.",
+                "Started from the weights of “{name}”, epoch {n}.",
                 name=escape(str(run.parent.get("name"))),
                 n=int(run.parent.get("epoch") or 0) + 1,
             )
@@ -115,7 +115,7 @@ def _show_numbers(run: RunRecord) -> None:
     best = format_text.best_epoch_row(run)
     training = run.epochs[-1].get("accuracy") if run.epochs else None
     validation = run.epochs[-1].get("val_accuracy") if run.epochs else None
-    best_label = t("Best, epoch {n}", n=best["epoch"] + 1) if best else t("Best epoch")
+    best_label = t("Best (epoch {n})", n=best["epoch"] + 1) if best else t("Best epoch")
     accuracies = [
         (
             t("Training accuracy"),
@@ -150,7 +150,7 @@ def _progress_numbers(run: RunRecord) -> list[tuple[str, str]]:
     return [
         (t("Epoch"), f"{epoch} / {run.planned_epochs}"),
         (t("Batch"), f"{state.get('batch', 0)} / {steps}" if live else "–"),
-        (t("Photos a second"), f"{rate:,.0f}" if rate else "–"),
+        (t("Photos per second"), f"{rate:,.0f}" if rate else "–"),
         (t("Time left"), format_text.format_duration(eta)),
     ]
 
@@ -208,10 +208,7 @@ def _read_recent_batches(run: RunRecord) -> list[BatchRow]:
 
 def _show_results(run: RunRecord) -> None:
     st.caption(
-        t(
-            "The model of the best epoch, to take away: Keras' own format, or the older .h5 of the"
-            " class notes."
-        )
+        t("The best epoch's model, in Keras's own format or the course notes' older .h5 format.")
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         stem = loaders.download_stem(run)
@@ -232,11 +229,13 @@ def _show_results(run: RunRecord) -> None:
             icon=":material/download:",
             on_click="ignore",
             key="download_h5",
-            help=t("Converted when you press it; the first time takes a few seconds."),
+            help=t(
+                "Conversion starts when you press the button. The first time takes a few seconds."
+            ),
         )
         is_transfer = run.model == backbones.TRANSFER
         if st.button(
-            t("Continue with other settings"),
+            t("Continue training"),
             icon=":material/fork_right:",
             key="continue_run",
             on_click=run_actions.begin_from_run,
@@ -249,7 +248,7 @@ def _show_results(run: RunRecord) -> None:
             "pages/4_Compare.py", t("Compare with other runs"), "compare_arrows", run=run.id
         )
         widgets.page_link(
-            "pages/6_Predict.py", t("Try it on photos"), "image_search", run=run.id, **{"try": "1"}
+            "pages/6_Predict.py", t("Try on photos"), "image_search", run=run.id, **{"try": "1"}
         )
 
 
@@ -263,18 +262,17 @@ def _show_status(run: RunRecord) -> None:
         case "stalled":
             st.warning(
                 t(
-                    "The training process lives but has not reported for 15 seconds. The machine"
-                    " may be asleep or very busy. Wait a little; if it stays so, press Stop, which"
-                    " ends a process that hangs, then Resume."
+                    "No update for 15 seconds. The computer might be asleep or busy. If this "
+                    "continues, press Stop, then Resume."
                 ),
                 icon=":material/warning:",
             )
         case "lost":
             st.warning(
                 t(
-                    "The training process is gone, for example because the machine was switched"
-                    " off or had no memory left. Whole epochs are kept. Press Resume to go on after"
-                    " epoch {n}.",
+                    "The training process is gone. The computer might have been switched off or "
+                    "run out of memory. Finished epochs are saved. Press Resume to continue after "
+                    "epoch {n}.",
                     n=len(run.epochs),
                 ),
                 icon=":material/power_off:",
@@ -287,8 +285,8 @@ def _show_status(run: RunRecord) -> None:
         case "done" if isinstance(run, ImportedHistory):
             st.info(
                 t(
-                    "A history from a file: it can be compared and judged, but there is no model to"
-                    " go on with or to ask about photos."
+                    "Imported history. You can compare and evaluate it, but it has no model to "
+                    "train or predict with."
                 ),
                 icon=":material/input:",
             )
@@ -306,17 +304,17 @@ def _get_progress(run: RunRecord) -> tuple[float, str]:
     if phase == "features":
         done, photos = int(state.get("packed", 0)), max(int(state.get("photos", 1)), 1)
         return min(done / photos, 1.0), t(
-            "The pretrained network looks at the photos: {done:,} of {n:,}", done=done, n=photos
+            "The pretrained network is looking at the photos: {done:,} of {n:,}",
+            done=done,
+            n=photos,
         )
     steps = max(int(state.get("steps") or 1), 1)
     fraction = min((epoch + int(state.get("batch", 0)) / steps) / total, 1.0)
     if phase == "validation":
-        return fraction, t(
-            "Epoch {n} of {total}: measuring on validation photos", n=epoch + 1, total=total
-        )
+        return fraction, t("Epoch {n} of {total}: validating", n=epoch + 1, total=total)
     if phase == "train":
         return fraction, t("Epoch {n} of {total}: training", n=epoch + 1, total=total)
-    return len(run.epochs) / total, t("Loading TensorFlow; this takes a few seconds…")
+    return len(run.epochs) / total, t("Loading TensorFlow. This takes a few seconds…")
 
 
 def _waiting_text(run: RunRecord) -> str:
@@ -327,25 +325,28 @@ def _waiting_text(run: RunRecord) -> str:
 
 def _stopped_text(run: RunRecord) -> str:
     if not run.state:
-        return t("This run has not been started yet.")
+        return t("This run hasn't been started yet.")
     if not run.epochs:
-        return t("Stopped before the first epoch was whole. Resume begins it again.")
-    return t("Stopped. Resume goes on after epoch {n}, the last whole one.", n=len(run.epochs))
+        return t("Stopped before the first epoch finished. Press Resume to start it again.")
+    return t(
+        "Stopped. Press Resume to continue after epoch {n}, the last finished one.",
+        n=len(run.epochs),
+    )
 
 
 def _done_text(run: RunRecord) -> str:
     if run.best_model is None:
-        return t("Done, but its model is gone from its folder: best.keras is missing.")
+        return t("Done, but the model file best.keras is missing from the run folder.")
     best = format_text.best_epoch_row(run)
     text = t(
-        "Done. The best epoch is {n}, with {accuracy} validation accuracy; its model is kept.",
+        "Done. The best epoch is {n}, with {accuracy} validation accuracy. Its model is saved.",
         n=best["epoch"] + 1 if best else "–",
         accuracy=format_text.format_percent(best.get("val_accuracy") if best else None),
     )
     planned = run.planned_epochs or 0
     if len(run.epochs) < planned:
         text += " " + t(
-            "Early stopping ended it {n} epochs before the plan.",
+            "Early stopping ended the run {n} epochs ahead of plan.",
             n=planned - len(run.epochs),
         )
     return text
@@ -353,7 +354,7 @@ def _done_text(run: RunRecord) -> str:
 
 def _show_failure(run: RunRecord) -> None:
     error: Mapping[str, Any] = run.state.get("error") or {}
-    message = str(error.get("message") or N_("The training ended without saying why."))
+    message = str(error.get("message") or N_("Training ended without giving a reason."))
     try:
         text = say(RunError(message, **dict(error.get("params") or {})))
     except (KeyError, ValueError, IndexError, TypeError):
@@ -365,7 +366,7 @@ def _show_failure(run: RunRecord) -> None:
 def _show_log(run: RunRecord) -> None:
     log = _read_tail(run.folder / "log.txt")
     if log:
-        with st.expander(t("The end of the log")):
+        with st.expander(t("End of the log")):
             st.code(log, language=None)
 
 
@@ -393,21 +394,21 @@ def _queue_text(run: RunRecord) -> str:
     if len(line.ahead) > _MAX_NAMED:
         names.append(t("{n} more", n=len(line.ahead) - _MAX_NAMED))
     first = t(
-        "It waits for its turn. Before it: {names}.",
+        "Waiting for its turn. Ahead of it: {names}.",
         names=", ".join(names),
     )
     if line.seconds is not None:
         first += " " + t(
-            "That may take about {time}.", time=format_text.format_duration(line.seconds)
+            "This might take about {time}.", time=format_text.format_duration(line.seconds)
         )
-    return first + " " + t("It starts by itself; you may leave the page.")
+    return first + " " + t("It starts automatically. You can leave this page.")
 
 
 def _format_queued_name(run: RunRecord) -> str:
     name = escape(truncate_for_display(run.name or run.id))
     if not run.owner:
         return f"“{name}”"
-    return t("“{run}” of {owner}", run=name, owner=escape(truncate_for_display(run.owner)))
+    return t("{owner}'s “{run}”", run=name, owner=escape(truncate_for_display(run.owner)))
 
 
 def _show_tensorboard(run: RunRecord) -> None:
@@ -416,17 +417,17 @@ def _show_tensorboard(run: RunRecord) -> None:
         return
     with st.expander(t("TensorBoard"), icon=":material/monitoring:"), guard():
         st.caption(
-            t("Writes this run's curves and settings as event files. The command shows them.")
+            t("Saves this run's curves and settings as event files. View them with the command.")
         )
         clicked = permissions.action_button(
-            t("Write event files"), "tensorboard_write", "run a job", icon="save"
+            t("Create event files"), "tensorboard_write", "run a job", icon="save"
         )
         if clicked:
-            with st.spinner(t("Writing…")):
+            with st.spinner(t("Saving…")):
                 folder = tensorboard_export.write_event_files(
                     run, tensorboard_export.default_logdir()
                 )
-            st.success(t("Written. They hold {n} epochs.", n=len(run.epochs)))
+            st.success(t("Saved event files with {n} epochs.", n=len(run.epochs)))
             st.code(
                 tensorboard_export.tensorboard_command(folder.parent),
                 language=None,

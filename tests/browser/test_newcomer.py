@@ -23,7 +23,7 @@ def test_three_clicks_lead_from_the_start_to_an_answer_of_the_own_network(lab, p
     page.evaluate(CLICKS)  # the page is never loaded anew: the count goes on
     page.locator(".st-key-home_demo button").click()
     page.locator(".st-key-home_train button:enabled").click()
-    page.get_by_role("link", name="Try it on photos").click(timeout=TRAINED)
+    page.get_by_role("link", name="Try on photos").click(timeout=TRAINED)
     answer = page.locator("figure", has_text="%").first
     expect(answer).to_contain_text(re.compile("cats|dogs"))
     assert page.evaluate("() => window.clicks") == 3

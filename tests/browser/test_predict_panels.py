@@ -40,9 +40,9 @@ def test_a_pasted_picture_gets_an_answer(lab, page):
 
 def test_a_click_into_the_map_chooses_the_unit(lab, page):
     lab.visit(page, "Predict")
-    page.get_by_text("Try it with no pets at all").click()
+    page.get_by_text("Try non-pet photos").click()
     page.get_by_text("before the sigmoid").wait_for()
-    page.get_by_text("X-ray: a photo inside the network").click()
+    page.get_by_text("X-ray: look inside the network").click()
     page.get_by_text("Click into it").wait_for()
     lab.settle(page)
     before = [one.inner_text() for one in page.get_by_test_id("stSliderThumbValue").all()]

@@ -56,7 +56,7 @@ def test_a_sweep_from_its_form_to_the_curves_of_its_trials(lab, page, dataset):
     page.locator(".st-key-experiment_epochs input").fill("2")
     page.keyboard.press("Enter")
     page.locator(".st-key-experiment_image_size").get_by_role("slider").press("Home")
-    page.get_by_role("radio", name="Drawn at random").click()
+    page.get_by_role("radio", name="Random draw").click()
     page.locator(".st-key-sweep_samples input").fill("2")
     page.keyboard.press("Enter")
     expect(page.get_by_text("2 runs.")).to_be_visible()

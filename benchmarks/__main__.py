@@ -61,7 +61,9 @@ def main(arguments: list[str]) -> None:
     if wanted not in (*SECTIONS, "all"):
         raise SystemExit(__doc__)
     if folder is not None and not (folder / "train").is_dir():
-        raise SystemExit(f"{folder} has no train/ folder. Expected train/ and validation/.")
+        raise SystemExit(
+            f"{folder} has no train/ folder. Choose a folder with train/ and validation/."
+        )
     console.print(f"{os.cpu_count()} cores; Python {sys.version.split()[0]}\n")
     for name, run in SECTIONS.items():
         if wanted in (name, "all"):

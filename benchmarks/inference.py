@@ -68,8 +68,8 @@ def _one_photo(name: str, predictor: Any, dataset: Dataset) -> None:
             "load_img and model.predict": lambda: predictor.model.predict(loaded(), verbose=0),
         }
     )
-    report(f"{name}, {predictor.size} px: one photo, the model loaded", rows)
-    console.print(f"Target: {_TARGETS[name]} ms at the median.\n")
+    report(f"{name}, {predictor.size} px: predict one photo, model loaded", rows)
+    console.print(f"Target: median of {_TARGETS[name]} ms.\n")
 
 
 def _heat_map(name: str, predictor: Any, dataset: Dataset) -> None:
@@ -80,11 +80,11 @@ def _heat_map(name: str, predictor: Any, dataset: Dataset) -> None:
     rows = _in_turns(
         {
             "this lab": lambda: gradcam.heat_maps(predictor, photo, 1),
-            "Keras's example, one model built once": _example(predictor, photo),
+            "Keras example, model built once": _example(predictor, photo),
         }
     )
-    report(f"{name}, {predictor.size} px: a heat map of one photo", rows)
-    console.print("Target: 150 ms at the median.\n")
+    report(f"{name}, {predictor.size} px: heat map of one photo", rows)
+    console.print("Target: median of 150 ms.\n")
 
 
 def _example(predictor: Any, photo: NDArray[np.uint8]) -> Callable[[], object]:
@@ -134,7 +134,7 @@ def _evaluation(name: str, predictor: Any, dataset: Dataset) -> None:
 
     rows = _in_turns(
         {
-            "the forward pass alone, photos in memory": bare,
+            "forward pass only, photos in memory": bare,
             "this lab, from files": lambda: evaluate.predict_split(
                 predictor, dataset, split, known=known
             ),
@@ -146,7 +146,7 @@ def _evaluation(name: str, predictor: Any, dataset: Dataset) -> None:
     )
     middles = {who: statistics.median(times) for who, times in rows.items()}
     first = next(iter(middles.values()))
-    title = f"{name}, {predictor.size} px: a pass over {len(items):,} photos"
+    title = f"{name}, {predictor.size} px: evaluate {len(items):,} photos"
     sheet = table(title, "s", "median", "fastest", "slowest", "ratio")
     for who, times in rows.items():
         numbers = [f"{value:.2f}" for value in (middles[who], min(times), max(times))]

@@ -43,8 +43,8 @@ class Outcome:
 
 def learning(folder: Path | None) -> None:
     """Train each in a process of its own with nothing cached, one after the other: 40 minutes."""
-    table = Table(title="From a cold start to the end of the training", box=None)
-    for column in ("training", "validation accuracy", "95 % interval", "seconds", "CPU seconds"):
+    table = Table(title="Training from a cold start", box=None)
+    for column in ("training", "validation accuracy", "95% interval", "seconds", "CPU seconds"):
         table.add_column(column, justify="left" if column == "training" else "right")
     with tempfile.TemporaryDirectory() as directory:
         photos = folder or drawn(Path(directory))
@@ -60,7 +60,7 @@ def learning(folder: Path | None) -> None:
                 f"{outcome.cpu:.0f}",
             )
     console.print(table)
-    console.print("The best epoch was chosen on the photos it is told of.\n")
+    console.print("The best epoch was chosen on these same validation photos.\n")
 
 
 def _train(photos: Path, flags: list[str]) -> Outcome:

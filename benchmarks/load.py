@@ -37,7 +37,7 @@ THINKS = 2.0
 """Seconds between two actions of a visitor, half as long to half longer."""
 STAYS = 60.0
 """Seconds until a visitor goes and another one comes."""
-TARGETS = {"nothing trains": 0.6, "a training runs": 1.0}
+TARGETS = {"no training": 0.6, "during training": 1.0}
 """Seconds the 95th percentile of an interaction may take."""
 BARE = """import streamlit as st
 value = st.slider("Value", 0.0, 100000.0, key="augment_rotation_range")
@@ -95,13 +95,15 @@ def load(
         _python("from catdog_core.data import datasets; datasets.create_demo()", environment)
         with server.process(Path(directory)) as (address, pid):
             hundred = _hundred(address)
-            phases = {"nothing trains": crowd(address, pid, _roles(sessions, watch=False), part)}
+            phases = {"no training": crowd(address, pid, _roles(sessions, watch=False), part)}
             if training:
                 with _training(environment):
                     busy = crowd(address, pid, _roles(sessions, watch=True), part)
-                phases["a training runs"] = busy
+                phases["during training"] = busy
     _print(floor, phases)
-    console.print(f"100 photos in one upload to the Predict page: {hundred:.1f} s until told.")
+    console.print(
+        f"100 photos in one upload to the Predict page: {hundred:.1f} s until the predictions show."
+    )
     console.print(f"Load at the end: {_load()}\n")
 
 
@@ -172,7 +174,7 @@ def _answered(one: Visitor, photos: dict[str, bytes]) -> float:
     start = time.perf_counter()
     while not one.shows(_ANSWER):
         if time.perf_counter() - start > _PATIENCE:
-            raise TimeoutError("no answer came")
+            raise TimeoutError("no prediction arrived")
         one.rest(0.1)
     return took + time.perf_counter() - start
 
@@ -249,9 +251,9 @@ def _python(code: str, environment: dict[str, str]) -> str:
 
 def _print(floor: Tally, phases: dict[str, Tally]) -> None:
     bare = statistics.median(floor.all())
-    head = ("interactions", "median", "95 %", "slowest", "ratio")
+    head = ("interactions", "median", "95%", "slowest", "ratio")
     sheet = table("Interactions, in seconds", "", *head)
-    _row(sheet, "bare Streamlit app", floor.all(), bare)
+    _row(sheet, "minimal Streamlit app", floor.all(), bare)
     for phase, tally in phases.items():
         _row(sheet, f"the lab, {phase}", tally.all(), bare)
         for kind, times in sorted(tally.times.items()):
@@ -261,15 +263,15 @@ def _print(floor: Tally, phases: dict[str, Tally]) -> None:
         steps = tally.memory[:: max(len(tally.memory) // 8, 1)]
         sizes = ", ".join(f"{size:,.0f}" for _, size in steps)
         console.print(
-            f"{phase}: {len(tally.faults)} errors; the server took {tally.cpu / tally.seconds:.2f}"
-            f" cores, {1e3 * tally.cpu / max(len(tally.all()), 1):.0f} ms of CPU an interaction;"
+            f"{phase}: {len(tally.faults)} errors. The server used {tally.cpu / tally.seconds:.2f}"
+            f" cores, {1e3 * tally.cpu / max(len(tally.all()), 1):.0f} ms of CPU per interaction;"
             f" memory {sizes} MB, {growth(tally.memory):+.1%}"
         )
         for fault in dict.fromkeys(tally.faults[:5]):
             console.print(f"  {fault}", markup=False)
     for phase, tally in phases.items():
         console.print(
-            f"Target where {phase}: {TARGETS[phase]} s at 95 %; reached {_p95(tally.all()):.2f} s."
+            f"Target, {phase}: 95% within {TARGETS[phase]} s. Measured: {_p95(tally.all()):.2f} s."
         )
 
 
@@ -289,7 +291,9 @@ def _load() -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="A class at once: 20 sessions over websockets.")
+    parser = argparse.ArgumentParser(
+        description="A class at the same time: 20 sessions over websockets."
+    )
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--sessions", type=int, default=20)
     parser.add_argument("--no-training", dest="training", action="store_false")

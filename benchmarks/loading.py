@@ -37,7 +37,7 @@ def loading(folder: Path | None) -> None:
     with training_set(folder) as (train_folder, photos):
         pixels = np.asarray(photos.images)
         race("Augmented, batched, float32: ready for fit", _loaders(train_folder, photos), 7, OURS)
-        race("The same work on uint8 in memory, one thread", _warps(pixels), 7, WARP)
+        race("Same work on uint8 in memory, one thread", _warps(pixels), 7, WARP)
 
 
 def _loaders(train_folder: Path, photos: PhotoSplit) -> dict[str, Peer]:
@@ -66,7 +66,7 @@ def _loaders(train_folder: Path, photos: PhotoSplit) -> dict[str, Peer]:
     }
     change = other_libraries.albumentations()
     if change is None:
-        console.print("albumentations is not installed: left out.")
+        console.print("albumentations isn't installed, so it's left out.")
     else:
         batches = other_libraries.albumentations_batches(photos, change)
         loaders["albumentations in tf.data"] = _taken(batches, steps)
@@ -103,7 +103,7 @@ def _warps(pixels: Photo) -> dict[str, Peer]:
             cv2.warpAffine(image, matrix, (SIZE, SIZE), dst=out, flags=flags, borderMode=border)
 
     warps: dict[str, Callable[[Photo], object]] = {
-        "limit: cv2.warpAffine alone": warped,
+        "limit: only cv2.warpAffine": warped,
         "limit: copy and cast to float32": copied,
     }
     change = other_libraries.albumentations()
@@ -127,7 +127,7 @@ def readers(folder: Path | None) -> None:
         dataset = datasets.scan_folder(train_folder.parent)
         _readers(dataset)
         paths = [item.path for item in dataset.items("train")][:_SAMPLE]
-        title = f"The parts of it alone, warm, on {THREADS} threads"
+        title = f"Each part separately, warm, {THREADS} threads"
         race(title, _limits(paths, photos.images[:_SAMPLE]), 5)
 
 
@@ -136,7 +136,11 @@ def _readers(dataset: Dataset) -> None:
 
     lanes = course.run_loading_benchmark(dataset, SIZE, BATCH, _SECONDS, sample=_SAMPLE)
     sheet = table(
-        f"{SIZE} × {SIZE}, batches of {BATCH}, float32", "photos a second", "cold", "warm", "ratio"
+        f"{SIZE} × {SIZE}, batches of {BATCH}, float32",
+        "photos per second",
+        "cold",
+        "warm",
+        "ratio",
     )
     first = next((lane.warm for lane in lanes if lane.warm), 1.0)
     for lane in lanes:
@@ -145,7 +149,7 @@ def _readers(dataset: Dataset) -> None:
             sheet.add_row(lane.name, _number(lane.cold), _number(lane.warm), f"{ratio:.2f}")
         else:
             console.print(f"{lane.name} is left out. {lane.left_out}")
-    console.print(sheet, "Medians; the readers take turns. Packing is not counted.\n")
+    console.print(sheet, "Medians. The readers take turns. Packing isn't counted.\n")
 
 
 def _number(rate: float | None) -> str:

@@ -33,7 +33,7 @@ class Peer(NamedTuple):
 
 
 def race(title: str, peers: Mapping[str, Peer], rounds: int, ours: str = "") -> None:
-    """Print photos a second: median, lowest, highest, and the ratio to the first peer.
+    """Print photos per second: median, lowest, highest, and the ratio to the first peer.
 
     Peers take turns, so that a busy moment of the machine meets all of them; the first round
     warms up and does not count.
@@ -53,8 +53,8 @@ def race(title: str, peers: Mapping[str, Peer], rounds: int, ours: str = "") -> 
                 rates[name].append(photos / (time.perf_counter() - start))
     middles = {name: statistics.median(samples) for name, samples in rates.items()}
     first = next(iter(middles.values()))
-    last = ["ours is"] if ours else []
-    sheet = table(title, "photos a second", "median", "lowest", "highest", "ratio", *last)
+    last = ["lab speedup"] if ours else []
+    sheet = table(title, "photos per second", "median", "lowest", "highest", "ratio", *last)
     for name, samples in rates.items():
         numbers = [f"{value:,.0f}" for value in (middles[name], min(samples), max(samples))]
         times = [f"{middles[ours] / middles[name]:.2f} ×"] if ours else []
@@ -64,7 +64,7 @@ def race(title: str, peers: Mapping[str, Peer], rounds: int, ours: str = "") -> 
 
 def report(title: str, rows: Mapping[str, Sequence[float]]) -> None:
     """Print times given in seconds as milliseconds: median, 95th percentile, fastest, slowest."""
-    sheet = table(title, "ms", "median", "95 %", "fastest", "slowest")
+    sheet = table(title, "ms", "median", "95%", "fastest", "slowest")
     for name, times in rows.items():
         high = statistics.quantiles(times, n=20, method="inclusive")[-1]
         values = (statistics.median(times), high, min(times), max(times))

@@ -24,9 +24,9 @@ from .measure import BATCH, SIZE, console, table
 FULL, QUICK = 100_000, (2_000, 8_000)
 _FIT_STEPS = 100
 _PHASES = {
-    "pack": "packing",
-    "read": "an epoch read, shuffled, ready for fit",
-    "fit": f"{_FIT_STEPS} steps of the notes' network",
+    "pack": "pack",
+    "read": "read one epoch, shuffled, ready for fit",
+    "fit": f"{_FIT_STEPS} steps of the course network",
 }
 
 
@@ -38,15 +38,14 @@ def memory(folder: Path | None = None) -> None:
 def report(counts: tuple[int, ...]) -> None:
     """Print a table of what packing and reading so many drawn photos take."""
     sheet = table(
-        f"Datasets at {SIZE} × {SIZE}, highest resident memory of a process, TensorFlow's own"
-        " share included",
+        f"Datasets at {SIZE} × {SIZE}: peak resident memory of a process, including TensorFlow",
         "",
         *(f"{count:,} photos" for count in counts),
     )
     measurements = [measured(count) for count in counts]
     for key, unit in measurements[0]:
         sheet.add_row(f"{key}, {unit}", *(f"{dict(each)[key, unit]:,.0f}" for each in measurements))
-    console.print(sheet, "Small splits are kept in memory, larger ones are read from their shards.")
+    console.print(sheet, "Small splits stay in memory. Larger ones are read from shards.")
 
 
 def measured(count: int, phases: Iterable[str] = _PHASES) -> dict[tuple[str, str], float]:
@@ -60,8 +59,8 @@ def measured(count: int, phases: Iterable[str] = _PHASES) -> dict[tuple[str, str
     for name in phases:
         title = _PHASES[name]
         for which, seconds in zip(("", ", again"), steps[name]["seconds"], strict=False):
-            figures[title + which, "photos a second"] = steps[name]["photos"] / seconds
-        figures[title, "MB at most"] = steps[name]["peak"] / 1e6
+            figures[title + which, "photos per second"] = steps[name]["photos"] / seconds
+        figures[title, "peak MB"] = steps[name]["peak"] / 1e6
     figures["TensorFlow imported, nothing done", "MB"] = steps["read"]["before"] / 1e6
     return figures
 

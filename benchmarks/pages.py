@@ -82,9 +82,9 @@ def page(folder: Path | None = None) -> None:
                 pictures.append(gallery.after)
                 sizes.append(gallery.size)
                 ends.append(arrivals[-1].after)
-    rows = {"20 pictures on the wire": pictures, "the fragment's script has ended": ends}
-    report(f"A moved slider, on the server, {ROUNDS} rounds", rows)
-    console.print(f"{max(sizes) / 1e3:.0f} kB at most. Target: 40 ms at the median.\n")
+    rows = {"20 images sent": pictures, "fragment script finished": ends}
+    report(f"Slider move, on the server, {ROUNDS} rounds", rows)
+    console.print(f"{max(sizes) / 1e3:.0f} kB at most. Target: median of 40 ms.\n")
 
 
 def _is_gallery(arrival: Arrival) -> bool:
@@ -109,10 +109,10 @@ def threshold(_folder: Path | None = None) -> None:
                     walls.append(arrivals[-1].after)
                     busy.append(sum(lab.cpu_times()[:2]) - before)
     report(
-        f"A step of the threshold, {_PHOTOS:,} photos, on the server, {ROUNDS} rounds",
-        {"the fragment's script has ended": walls, "of CPU": busy},
+        f"Threshold move, {_PHOTOS:,} photos, on the server, {ROUNDS} rounds",
+        {"fragment script finished": walls, "CPU": busy},
     )
-    console.print(f"CPU in all: {1e3 * sum(busy) / len(busy):.1f} ms a step.\n")
+    console.print(f"CPU in all: {1e3 * sum(busy) / len(busy):.1f} ms per step.\n")
 
 
 def browser(folder: Path | None = None) -> None:
@@ -120,11 +120,11 @@ def browser(folder: Path | None = None) -> None:
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        console.print("playwright is not installed: the browser is left out.\n")
+        console.print("playwright isn't installed, so the browser is left out.\n")
         return
     executable = next(filter(None, map(shutil.which, _BROWSERS)), None)
     if executable is None:
-        console.print(f"No browser: none of {', '.join(_BROWSERS)} is installed: left out.\n")
+        console.print(f"No browser found ({', '.join(_BROWSERS)}), so it's left out.\n")
         return
     with server.lab() as address, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=executable, args=list(_OPTIONS))
@@ -133,12 +133,12 @@ def browser(folder: Path | None = None) -> None:
         page.goto(f"http://{address}/Augment")
         page.locator('img[alt="Variant 20"]').wait_for()
         rows = {
-            "an arrow key on the slider": _measured(page, _press),
-            "the mouse let go of the slider": _measured(page, _drag),
+            "arrow key on the slider": _measured(page, _press),
+            "mouse releases the slider": _measured(page, _drag),
         }
         chromium.close()
-    report(f"A moved slider until the 20 variants are painted, {ROUNDS} rounds", rows)
-    console.print("Target: 300 ms at the median.\n")
+    report(f"Slider move until the 20 variants are painted, {ROUNDS} rounds", rows)
+    console.print("Target: median of 300 ms.\n")
 
 
 def _measured(page: Any, act: Any) -> list[float]:

@@ -49,10 +49,10 @@ def training(folder: Path | None) -> None:
                 lambda: plain.fit(flow, steps_per_epoch=steps, verbose=0), count
             ),
             "this lab": Peer(ours(lab, None), count),
-            "the same, ReLU after the pooling": Peer(ours(later, None), count),
-            "this lab, the notes' augmentation": Peer(ours(lab, PRESETS["notes"]), count),
+            "this lab, ReLU after pooling": Peer(ours(later, None), count),
+            "this lab, course augmentation": Peer(ours(lab, PRESETS["notes"]), count),
         }
-        race("The notes' network in training", peers_by_name, rounds=7)
+        race("Training the course network", peers_by_name, rounds=7)
 
 
 def _pooled_first() -> Any:

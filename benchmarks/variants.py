@@ -47,7 +47,7 @@ def variants(folder: Path | None) -> None:
         "draw and warp": warping,
         "JPEG": encoding,
         "both": both,
-        "the notes' figure, as st.pyplot sends it": figures,
+        "course figure, as st.pyplot sends it": figures,
     }
     report("20 variants of one photo, 150 × 150", rows)
 

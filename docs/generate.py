@@ -32,9 +32,9 @@ def cli() -> str:
         "",
         NOTE,
         "",
-        f"`{PROGRAM} COMMAND`; each command ends with 0, or with 1 and one line on stderr, and",
-        "`--help` shows the same as stands here. The pages of the lab call the same code. Flags",
-        "made from settings are explained in [settings.md](settings.md), too.",
+        f"Run a command with `{PROGRAM} COMMAND`. It exits with 0, or with 1 and one line on",
+        "stderr. `--help` shows the same text as this page. The pages of the lab call the same",
+        "code. [settings.md](settings.md) also explains the flags made from settings.",
         "",
         "| command | what it does |",
         "|---|---|",
@@ -54,24 +54,28 @@ def settings() -> str:
         "",
         NOTE,
         "",
-        "Sliders, flags, files and checks are all made from these fields. A field of a training or",
-        "an augmentation is a flag of `train` (`--learning-rate`) and a key of a JSON file",
-        "(`learning_rate`); the Augment page takes those of an augmentation in its address.",
+        "Sliders, flags, files and checks all come from these fields. A training or augmentation",
+        "field is a flag of a command (`--learning-rate`) and a key of a JSON file",
+        "(`learning_rate`). The address of the Augment page also takes augmentation fields.",
     ]
     parts = (
-        ("Training", Training, "How a network learns. Defaults are the class notes' own."),
+        ("Training", Training, "How a network trains. The defaults come from the course notes."),
         (
             "Augmentation",
             Augmentation,
-            "Random changes to training photos; names and units of the first eleven are those of"
-            " Keras's `ImageDataGenerator`. A training for which nothing is said uses none.",
+            "Random changes to training photos. The first eleven have the names and units of"
+            " Keras's `ImageDataGenerator`. By default, training uses none.",
         ),
-        ("Network", Network, "What the model `custom` is built of; `--network FILE.json`."),
+        (
+            "Network",
+            Network,
+            "The layers of the model `custom`. Pass them with `--network FILE.json`.",
+        ),
         (
             "Limits",
             limits.Limits,
-            f"How much an untrusted file may cost; kept in `{limits.FILE}` in the workspace, which"
-            " names only what differs.",
+            f"How large an untrusted file can be. To change a limit, name it in `{limits.FILE}` in"
+            " the workspace.",
         ),
     )
     for title, model, about in parts:
@@ -145,7 +149,7 @@ def _typical(control: FieldSpec) -> str:
 
 def _recipes() -> list[str]:
     lines = [
-        "Where a model is named and nothing else is said, these differ from the defaults above.",
+        "Each model has its own defaults. This table lists where they differ from the ones above.",
         "",
         "| model | training | augmentation |",
         "|---|---|---|",

@@ -122,6 +122,6 @@ def failed_clearly(result: tuple[int, Any, str]) -> bool:
         assert last[-1].startswith("Error: ") and BUG_TEXT not in err and "Traceback" not in err, (
             err
         )
-        assert "error of its own" not in err, err
+        assert "Internal error" not in err, err
         assert len([line for line in last if line.startswith("Error: ")]) == 1
     return status == 1

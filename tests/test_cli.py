@@ -216,7 +216,7 @@ def test_ctrl_c_stops_a_training_that_resume_goes_on_with(capsys, workspace, dem
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, b"")
-    assert b"Stopped. Go on with" in out
+    assert b"Stopped. Resume with" in out
     assert runs.load_run(folder).status == "stopped"
 
     assert run(capsys, "resume", folder)[0] == 0

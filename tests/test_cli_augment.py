@@ -36,7 +36,7 @@ def test_augment_writes_a_pdf_and_says_that_mixing_needs_other_photos(capsys, ph
     sheet = tmp_path / "sheet.pdf"
     status, _, err = run(capsys, "augment", photo, sheet, "--mixup-alpha", 0.4)
     assert status == 0 and sheet.read_bytes().startswith(b"%PDF")
-    assert "need other photos" in err
+    assert "need a second photo" in err
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_photo_to_mix_in_that_is_not_used_or_not_there_is_told(
     out = tmp_path / "o.png"
     status, _, err = run(capsys, "augment", photo, out, "--with", photo, "--count", 1)
     assert (status, err.count("\n")) == (0, 1)
-    assert "is not mixed in" in err
+    assert "isn't mixed in" in err
     flags = ["--mixup-alpha", 1, "--with", tmp_path / "gone.png"]
     status, _, err = run(capsys, "augment", photo, tmp_path / "p.png", *flags)
     assert (status, err.count("\n")) == (1, 1)

@@ -155,7 +155,7 @@ def test_the_command_line_lists_restores_and_empties(workspace, capsys, monkeypa
     assert fakes.run_cli(capsys, "trash", "list")[:2] == (0, "The trash is empty.\n")
     key = runs.remove_run(fakes.make_run("mine"))
     assert key in fakes.run_cli(capsys, "trash", "list")[1]
-    assert fakes.run_cli(capsys, "trash", "restore", key)[1] == "The run 'mine' is back.\n"
+    assert fakes.run_cli(capsys, "trash", "restore", key)[1] == "Restored the run 'mine'.\n"
     runs.remove_run(runs.list_runs()[0].folder)
     monkeypatch.setattr("builtins.input", lambda *_: "n")
     assert cli.main(["trash", "empty"]) == 1

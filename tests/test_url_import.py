@@ -149,7 +149,7 @@ def refused(capsys, workspace, url, words, *flags):
     before = left(workspace)
     status, out, err = fakes.run_cli(capsys, "import", url, *flags)
     assert (status, out, err.count("\n")) == (1, "", 1)
-    assert words in err and "hunter2" not in err and "error of its own" not in err
+    assert words in err and "hunter2" not in err and "Internal error" not in err
     assert set(left(workspace)) <= {*before, "datasets"}
     return err
 

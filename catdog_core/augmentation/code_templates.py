@@ -39,7 +39,7 @@ _BORDERS = {
     "constant": "cv2.BORDER_CONSTANT",
 }
 _SEEDS = """\
-# One seed each: A.Compose(seed=...) gives all steps the same draws, so that flips come in pairs.
+# One seed per step: A.Compose(seed=...) gives every step the same draws, so flips come in pairs.
 for number, step in enumerate(augment.transforms):
     step.set_random_seed({seed} + number)
 """
@@ -49,7 +49,7 @@ def missing_settings_comment(library: str, names: Names) -> str:
     """Return a comment that names the settings a library lacks, or nothing."""
     if not names:
         return ""
-    text = f"Left out, as {library} has no setting for it: {', '.join(names)}."
+    text = f"Left out, because {library} has no setting for it: {', '.join(names)}."
     return fill(text, 88, initial_indent="# ", subsequent_indent="# ") + "\n"
 
 
@@ -60,13 +60,13 @@ import numpy as np
 from tensorflow.keras.preprocessing.image import ImageDataGenerator, img_to_array, load_img
 
 {ONE_PHOTO}
-{generator_definition(s, on)}  # needs SciPy beside TensorFlow
+{generator_definition(s, on)}  # also needs SciPy
 
 photo = img_to_array(load_img(PHOTO, target_size=(150, 150)))
 photos = np.repeat(photo[None], 20, axis=0)
 variants = next(generator.flow(photos, batch_size=20, shuffle=False, seed={seed}))
 
-# The same from a folder that holds one folder a class:
+# The same for a folder with one subfolder per class:
 # train = generator.flow_from_directory("train", target_size=(150, 150), batch_size=20)
 """
 
@@ -78,7 +78,7 @@ def generator_definition(s: Augmentation, on: Names) -> str:
         on = tuple(name for name in on if name not in ("width_shift_range", "height_shift_range"))
         shifts = (
             "# Keras 3 moves rows for width_shift_range and columns for height_shift_range\n"
-            "# (tensorflow issue 82838), so the two are swapped here: the photo moves by up to\n"
+            "# (tensorflow issue 82838), so the two are swapped here. The photo moves by up to\n"
             f"# {format_literal(s.width_shift_range)} of its width across,"
             f" {format_literal(s.height_shift_range)} of its height up and down.\n"
             f"width_shift_range={format_literal(s.height_shift_range)},\n"
@@ -133,7 +133,7 @@ def albumentations_code(s: Augmentation, on: Names, seed: int) -> str:
     ]
     if s.channel_shift_range:
         steps += [
-            "# One number added to all values; stops at 0 and 255, not at the photo's extremes.",
+            "# Adds one number to all values. Stops at 0 and 255, not at the photo's extremes.",
             "A.RandomBrightnessContrast("
             f"{_symmetric_range(s.channel_shift_range, 255)}, (0, 0), p=1),",
         ]
@@ -146,7 +146,7 @@ def albumentations_code(s: Augmentation, on: Names, seed: int) -> str:
     if s.erasing_probability:
         area, share = format_literal(s.erasing_area), format_literal(s.erasing_probability)
         steps += [
-            "# Covers at most 0.3 of a square photo, whatever the scale.",
+            "# Covers at most 0.3 of a square photo at any scale.",
             f'A.Erasing(scale=(0.02, {area}), fill="random_uniform", p={share}),',
         ]
     return f"""\
@@ -165,25 +165,27 @@ variants = np.stack([augment(image=photo)["image"] for _ in range(20)])
 
 def _affine(s: Augmentation) -> str:
     """Turn, move, slant and zoom by one warp of albumentations."""
-    arguments = ["# In an order of its own: zoom, rotation, shear, shift."]
+    arguments = ["# The order here is zoom, rotation, shear, shift."]
     if s.rotation_range:
         arguments.append(f"rotate={_symmetric_range(s.rotation_range)},")
     if s.width_shift_range or s.height_shift_range:
         x, y = _symmetric_range(s.width_shift_range), _symmetric_range(s.height_shift_range)
-        arguments.append(f'translate_percent={{"x": {x}, "y": {y}}},  # cut to whole pixels')
+        arguments.append(
+            f'translate_percent={{"x": {x}, "y": {y}}},  # rounded down to full pixels'
+        )
     if s.shear_range:
         slant = round(degrees(atan(sin(radians(s.shear_range)))), 2)
         arguments += [
             f"# Slants as {format_literal(s.shear_range)} degrees do in ImageDataGenerator, which"
-            " stretches",
-            "# the height besides, by 1 / cosine.",
+            " also",
+            "# stretches the height by 1 / cosine.",
             f'shear={{"x": {_symmetric_range(slant)}, "y": (0, 0)}},',
         ]
     if s.zoom_range:
         zoom = f"(1 / {format_rounded(1 + s.zoom_range)}, 1 / {format_rounded(1 - s.zoom_range)})"
         arguments += [
-            "# Keras's zoom tells how much of the scene is seen, the inverse of a scale. Half the",
-            "# draws zoom in and half out, as there, but evenly by scale.",
+            "# Keras's zoom is how much of the photo you see, the inverse of a scale. Half of the",
+            "# draws zoom in and half zoom out, as in Keras, but evenly by scale.",
             f'scale={{"x": {zoom}, "y": {zoom}}},',
             "balanced_scale=True,",
         ]
@@ -196,12 +198,11 @@ def _affine(s: Augmentation) -> str:
 def _color_jitter(s: Augmentation) -> str:
     """Brightness, contrast, saturation and hue by one step of albumentations."""
     arguments = [
-        "# One after the other, in an order drawn each time.",
+        "# Applied one after another, in a random order.",
         f"brightness={format_literal(s.brightness_range or (1, 1))},",
         f"contrast={format_literal(s.contrast_range or (1, 1))},",
         f"saturation={format_literal(s.saturation_range or (1, 1))},",
-        f"hue={_symmetric_range(s.hue_range, 360)},"
-        + ("  # the hue of HSV" if s.hue_range else ""),
+        f"hue={_symmetric_range(s.hue_range, 360)}," + ("  # hue as in HSV" if s.hue_range else ""),
         "p=1,",
     ]
     return f"{format_call('A.ColorJitter', arguments)},"
@@ -249,9 +250,9 @@ def _indented(parts: list[str]) -> str:
 _VARY = '''\
 
 class Vary(layers.Layer):
-    """A change Keras has no layer for: each photo of a batch draws a number of its own.
+    """Applies a change that Keras has no layer for, with a random number for each photo.
 
-    It holds a function, so use it before a model rather than inside one you want to save.
+    It holds a function, so use it before a model. A model with it inside can't be saved.
     """
 
     def __init__(self, change, low, high):
@@ -272,7 +273,7 @@ photo = keras.utils.img_to_array(keras.utils.load_img(PHOTO, target_size=(150, 1
 photos = np.repeat(photo[None], 20, axis=0)
 variants = ops.convert_to_numpy(augment(photos, training=True))
 
-# The same from a folder that holds one folder a class:
+# The same for a folder with one subfolder per class:
 # train = keras.utils.image_dataset_from_directory("train", image_size=(150, 150), batch_size=20)
 # train = train.map(lambda photos, labels: (augment(photos, training=True), labels))
 """
@@ -284,7 +285,7 @@ def mixed(photos, labels):
 """
 _MIX_BOTH = """\
 def mixed(photos, labels):
-    # Half of the batch each, so that no photo is mixed twice.
+    # Half of the batch each, so no photo is mixed twice.
     photos, half = augment(photos, training=True), ops.shape(photos)[0] // 2
     one = mixup({"images": photos[:half], "labels": labels[:half]}, training=True)
     two = cutmix({"images": photos[half:], "labels": labels[half:]}, training=True)
@@ -296,7 +297,7 @@ photos = np.stack([keras.utils.img_to_array(photo) for photo in pair] * 10)
 labels = np.tile(np.eye(2, dtype="float32"), (10, 1))  # rows of shares, (20, 2)
 variants, labels = map(ops.convert_to_numpy, mixed(photos, labels))
 
-# The same from a folder that holds one folder a class:
+# The same for a folder with one subfolder per class:
 # train = keras.utils.image_dataset_from_directory(
 #     "train", image_size=(150, 150), batch_size=20, label_mode="categorical"
 # ).map(mixed)
@@ -309,7 +310,7 @@ def keras_layers_code(s: Augmentation, on: Names, seed: int) -> str:
         (
             "import keras\nimport numpy as np\nfrom keras import layers, ops\n",
             f"{TWO_PHOTOS if s.mixes else ONE_PHOTO}",
-            f"keras.utils.set_random_seed({seed})  # the same variants every time\n",
+            f"keras.utils.set_random_seed({seed})  # gives the same variants every time\n",
             keras_layers_definition(s, on),
             f"\n{_MIXED if s.mixes else _ALONE}",
         )
@@ -322,7 +323,11 @@ def keras_layers_definition(s: Augmentation, on: Names) -> str:
     return "\n".join(
         (
             *([_VARY] if any("Vary(" in step for step in steps) else []),
-            *([f"fill = {_fill_options(s)}  # what comes into view"] if "fill_mode" in on else []),
+            *(
+                [f"fill = {_fill_options(s)}  # fills the corners that come into view"]
+                if "fill_mode" in on
+                else []
+            ),
             f"augment = keras.Sequential({format_list(steps or ['layers.Identity(),'])})",
             *([_mixing_layers(s)] if s.mixes else []),
         )
@@ -337,7 +342,7 @@ def _fill_options(s: Augmentation) -> str:
 def _mixing_layers(s: Augmentation) -> str:
     """The layers that mix, and a function `mixed` that goes through them."""
     cut = min(s.cutmix_alpha, 1.0)
-    note = "  # Keras takes no α above 1" if s.cutmix_alpha > 1 else ""
+    note = "  # Keras accepts α up to 1" if s.cutmix_alpha > 1 else ""
     mixup = f"layers.MixUp(alpha={format_literal(s.mixup_alpha)})"
     cutmix = f"layers.CutMix(factor=({format_literal(cut)}, {format_literal(cut)})){note}"
     if not (s.mixup_alpha and s.cutmix_alpha):
@@ -351,7 +356,7 @@ def _geometric_layers(s: Augmentation) -> list[str]:
     shifts = s.width_shift_range or s.height_shift_range
     zoom, steps = format_literal(s.zoom_range), []
     if sum(map(bool, (s.rotation_range, shifts, s.shear_range, s.zoom_range))) > 1:
-        steps.append("# Each of these samples the photo anew, and so softens it a little.")
+        steps.append("# Each of these resamples the photo, which softens it a little.")
     if s.rotation_range:
         steps.append(f"layers.RandomRotation({format_literal(s.rotation_range)} / 360, **fill),")
     if shifts:
@@ -361,13 +366,13 @@ def _geometric_layers(s: Augmentation) -> list[str]:
         steps += [
             f"# The sine of {format_literal(s.shear_range)} degrees. Slants about the top left"
             " corner, not",
-            "# the centre, and does not stretch the height as ImageDataGenerator does.",
+            "# the center. Unlike ImageDataGenerator, it doesn't stretch the height.",
             f"layers.RandomShear({slant}, **fill),",
         ]
     if s.zoom_range:
         steps.append(f"layers.RandomZoom({zoom}, {zoom}, **fill),  # height, width")
     if s.horizontal_flip and s.vertical_flip:
-        steps.append("# Two layers: as one, a photo would flip both ways or not at all.")
+        steps.append("# Two layers, because a single one flips a photo both ways or not at all.")
     if s.horizontal_flip:
         steps.append('layers.RandomFlip("horizontal"),')
     if s.vertical_flip:
@@ -380,7 +385,7 @@ def _color_layers(s: Augmentation, on: Names) -> list[str]:
     steps: list[str] = []
     if s.channel_shift_range:
         steps += [
-            "# One number added to all values; stops at 0 and 255, not at the photo's extremes.",
+            "# Adds one number to all values. Stops at 0 and 255, not at the photo's extremes.",
             f"layers.RandomBrightness({format_literal(s.channel_shift_range)} / 255),",
         ]
     if s.brightness_range and "brightness_range" in on:
@@ -389,7 +394,7 @@ def _color_layers(s: Augmentation, on: Names) -> list[str]:
     if s.contrast_range and "contrast_range" in on:
         low, high = map(format_literal, s.contrast_range)
         steps += [
-            "# About the mean grey. RandomContrast takes each channel's and sorts its factors.",
+            "# Around the mean gray. RandomContrast uses channel means and sorts its factors.",
             "Vary(",
             "    lambda photos, by: by * photos",
             "    + (1 - by) * ops.mean(ops.image.rgb_to_grayscale(photos), (1, 2), keepdims=True),",
@@ -399,13 +404,13 @@ def _color_layers(s: Augmentation, on: Names) -> list[str]:
         ]
     if s.saturation_range and "saturation_range" in on:
         low, high = map(format_literal, s.saturation_range)
-        grey = "ops.image.rgb_to_grayscale(photos)"
-        steps.append(f"Vary(lambda photos, by: by * photos + (1 - by) * {grey}, {low}, {high}),")
+        gray = "ops.image.rgb_to_grayscale(photos)"
+        steps.append(f"Vary(lambda photos, by: by * photos + (1 - by) * {gray}, {low}, {high}),")
     if s.hue_range:
-        steps.append(f"layers.RandomHue({format_literal(s.hue_range)} / 180),  # the hue of HSV")
+        steps.append(f"layers.RandomHue({format_literal(s.hue_range)} / 180),  # hue as in HSV")
     if s.blur_range:
         steps += [
-            "# One draw a batch, across and down apart; outside the photo it takes black.",
+            "# One draw per batch, separately for each axis. Outside the photo, it uses black.",
             f"layers.RandomGaussianBlur((1, 1), {2 * ceil(3 * s.blur_range) + 1},"
             f" sigma=(0, {format_literal(s.blur_range)})),",
         ]
@@ -417,7 +422,7 @@ def _color_layers(s: Augmentation, on: Names) -> list[str]:
     if s.erasing_probability:
         share, area = format_literal(s.erasing_probability), format_literal(s.erasing_area)
         steps += [
-            "# Filled with noise, not with one colour; one number would mean 'up to this often'.",
+            "# Filled with noise, not one color. A single number would mean 'up to this often'.",
             f"layers.RandomErasing(({share}, {share}), scale=(0.02, {area})),",
         ]
     return steps

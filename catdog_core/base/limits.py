@@ -26,7 +26,7 @@ class Limits(Settings):
     photo_bytes: int = field(
         50_000_000,
         "Photo, bytes",
-        "Size of a photo's file.",
+        "Size of a photo file.",
         low=100_000,
         high=500_000_000,
         unit="bytes",
@@ -34,8 +34,8 @@ class Limits(Settings):
     photo_pixels: int = field(
         40_000_000,
         "Photo, pixels",
-        "Width times height. At the default a photo costs at most 300 MB and 3 s; twice the pixels,"
-        " twice the cost.",
+        "Width times height. At the default, a photo takes up to 300 MB and 3 s. Twice the pixels"
+        " take twice as much.",
         low=10_000,
         high=400_000_000,
         unit="pixels",
@@ -43,21 +43,21 @@ class Limits(Settings):
     photo_scans: int = field(
         100,
         "Photo, scans",
-        "Scans of a progressive JPEG: 1,500 of them cost minutes.",
+        "Scans of a progressive JPEG. 1,500 scans take minutes.",
         low=10,
         high=1000,
     )
     archive_entries: int = field(
         150_000,
         "Archive, entries",
-        "Files and folders in a zip or tar; also the records of TFRecords.",
+        "Files and folders in a zip or tar, or records in TFRecords.",
         low=10,
         high=2_000_000,
     )
     archive_bytes: int = field(
         8_000_000_000,
         "Archive, bytes unpacked",
-        "What a zip or tar may unpack to.",
+        "Size of a zip or tar when unpacked.",
         low=1_000_000,
         high=1_000_000_000_000,
         unit="bytes",
@@ -65,7 +65,7 @@ class Limits(Settings):
     archive_ratio: int = field(
         40,
         "Archive, ratio",
-        "How many times its own size an archive may unpack to; photos hardly shrink.",
+        "Unpacked size of an archive as a multiple of its own size. Photos hardly shrink.",
         low=2,
         high=1000,
         unit="×",
@@ -73,7 +73,7 @@ class Limits(Settings):
     model_bytes: int = field(
         1_000_000_000,
         "Model, bytes of weights",
-        "Size of a model file, unpacked.",
+        "Size of a model file when unpacked.",
         low=1_000_000,
         high=20_000_000_000,
         unit="bytes",
@@ -81,7 +81,7 @@ class Limits(Settings):
     model_config_bytes: int = field(
         4_000_000,
         "Model, bytes of configuration",
-        "Size of the text that tells a model's layers.",
+        "Size of the text that describes the layers of a model.",
         low=10_000,
         high=50_000_000,
         unit="bytes",
@@ -89,7 +89,7 @@ class Limits(Settings):
     model_seconds: int = field(
         10,
         "Model check, seconds",
-        "CPU time the check of a model file may take once TensorFlow has started.",
+        "CPU time for the check of a model file, after TensorFlow has started.",
         low=2,
         high=600,
         unit="s",
@@ -97,7 +97,7 @@ class Limits(Settings):
     model_memory: int = field(
         4_000_000_000,
         "Model check, memory",
-        "Memory the process that checks a model file may take, TensorFlow's 0.7 GB included.",
+        "Memory of the process that checks a model file, including 0.7 GB for TensorFlow.",
         low=1_500_000_000,
         high=100_000_000_000,
         unit="bytes",
@@ -105,8 +105,8 @@ class Limits(Settings):
     model_batch_bytes: int = field(
         1_000_000_000,
         "Model at work, memory",
-        "Memory that a forward pass, a heat map or an X-ray may take beyond the model's weights."
-        " Fewer photos are asked at once where 32 would take more.",
+        "Memory for a forward pass, a heat map or an X-ray, besides the model's weights. If 32"
+        " photos need more, the lab processes fewer at once.",
         low=100_000_000,
         high=100_000_000_000,
         unit="bytes",

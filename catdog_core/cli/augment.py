@@ -24,27 +24,27 @@ Variants = Sequence[tuple[Photo, Transform]]
 
 @options.with_flags(Augmentation)
 def augment(
-    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="One photo.")],
-    out: Annotated[
-        Path, typer.Argument(metavar="OUT.png", help="The picture to write, or OUT.pdf.")
-    ],
-    count: Annotated[int, typer.Option(min=1, max=200, help="How many variants.")] = 20,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, other variants.")] = 0,
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="The photo to change.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.png", help="The image to write, or OUT.pdf.")],
+    count: Annotated[int, typer.Option(min=1, max=200, help="Number of variants.")] = 20,
+    seed: Annotated[
+        int, typer.Option(min=0, help="A different seed gives different variants.")
+    ] = 0,
     start: Annotated[
         str,
         typer.Option(
-            "--augment", help="A preset, also a saved one, or FILE.json: what the flags change."
+            "--augment", help="The settings to start from: a preset, a saved preset or FILE.json."
         ),
     ] = "notes",
     partner: Annotated[
         Path | None,
-        typer.Option("--with", metavar="PHOTO", help="The photo MixUp and CutMix mix in."),
+        typer.Option("--with", metavar="PHOTO", help="The photo that MixUp and CutMix mix in."),
     ] = None,
     force: options.Force = False,
     *,
     flags: dict[str, Any],
 ) -> None:
-    """Draw random variants of a photo on one sheet, each with its values, as training sees them."""
+    """Draw random variants of a photo on one sheet, with their values, as training sees them."""
     inputs = (photo, partner, Path(start) if Path(start).is_file() else None)
     target = output_files.resolve_output(out, output_files.get_figure_kind(out), inputs, force)
     settings = options.override_settings(options.resolve_augmentation(start), flags)
@@ -55,13 +55,14 @@ def augment(
         variants, mixes = _mix_variants(variants, shown[1], settings, seed)
     elif settings.mixes:
         print(
-            "MixUp and CutMix need other photos: they are left out here. --with PHOTO gives one.",
+            "MixUp and CutMix need a second photo, so they're left out. Add one with --with PHOTO.",
             file=sys.stderr,
         )
         settings = settings.model_copy(update={"mixup_alpha": 0.0, "cutmix_alpha": 0.0})
     elif partner:
         print(
-            f"{partner} is not mixed in: --mixup-alpha and --cutmix-alpha are 0.", file=sys.stderr
+            f"{partner} isn't mixed in, because --mixup-alpha and --cutmix-alpha are 0.",
+            file=sys.stderr,
         )
     title = f"{photo.name}: {plots.describe_augmentation(settings)}"
     originals = shown if mixes else shown[:1]

@@ -20,19 +20,19 @@ def decide(
     action: Annotated[str, typer.Argument(metavar="ACTION", help=", ".join(ACTIONS) + ".")],
     photos: Annotated[
         list[Path],
-        typer.Argument(metavar="PHOTO...", help="Paths, or names as 'check' tells them."),
+        typer.Argument(metavar="PHOTO...", help="Paths, or names as 'check' prints them."),
     ],
     to: Annotated[
         str,
         typer.Option(
-            help="move: train, validation or test; relabel: the class; keep: the kind of finding"
-            " to be quiet about, else all."
+            help="For move: train, validation or test. For relabel: the class. For keep: the kind"
+            " of finding to hide, or all if left out."
         ),
     ] = "",
 ) -> None:
-    """Decide about photos: exclude them, move them to a split, relabel them, keep them as they are
-    whatever 'check' says, or restore them to how they lie. All other commands and the pages go by
-    it; no file is touched."""
+    """Exclude, move, relabel, keep or restore photos. 'keep' hides findings of 'check', and
+    'restore' goes back to what the folders say. All commands and pages follow your decisions.
+    Files don't change."""
     dataset = datasets.open_folder(folder)
     chosen = [
         PhotoEdit(_resolve_photo_name(dataset, folder, photo), action, to) for photo in photos
@@ -41,21 +41,23 @@ def decide(
 
 
 def undo(folder: Folder) -> None:
-    """Take back what was decided last about a dataset."""
+    """Undo the last decision about a dataset."""
     _print_dataset_counts(datasets.undo_last_edit(datasets.open_folder(folder).id))
 
 
 def split(
     folder: Folder,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, another split.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="A different seed gives a different split.")] = 0,
     validation: Annotated[
-        float, typer.Option(min=0, max=1, help="Part of each class to validate.")
+        float, typer.Option(min=0, max=1, help="Fraction of each class for validation.")
     ] = datasets.VALIDATION_FRACTION,
-    test: Annotated[float, typer.Option(min=0, max=1, help="Part of each class to test.")] = 0.0,
+    test: Annotated[
+        float, typer.Option(min=0, max=1, help="Fraction of each class for testing.")
+    ] = 0.0,
 ) -> None:
-    """Divide the photos anew, by class and seed; photos that look alike stay on one side."""
+    """Make a new split, by class and seed. Near-duplicates stay in the same set."""
     dataset = datasets.open_folder(folder)
-    with output.progress_bar("looking") as progress:
+    with output.progress_bar("comparing photos") as progress:
         anew = datasets.resplit(dataset.id, seed, validation, test, progress)
     _print_dataset_counts(anew)
 
@@ -63,10 +65,11 @@ def split(
 def classes(
     folder: Folder,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[CLASS...]", help="All, the first is number 0.")
+        list[str] | None,
+        typer.Argument(metavar="[CLASS...]", help="All classes in order, from number 0."),
     ] = None,
 ) -> None:
-    """Tell the numbers of the classes, or set their order."""
+    """Print the numbers of the classes, or set their order."""
     dataset = datasets.read_folder(folder)
     if names:
         dataset = datasets.order_classes(datasets.open_folder(folder).id, names)

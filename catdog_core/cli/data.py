@@ -26,10 +26,10 @@ _MB = 1_000_000
 def download(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="DIR", help="A new or empty folder; else the workspace."),
+        typer.Argument(metavar="DIR", help="A new or empty folder. By default, the workspace."),
     ] = None,
 ) -> None:
-    """Download the dataset of the class: 3,000 photos of cats and dogs, 68 MB."""
+    """Download the course dataset: 3,000 photos of cats and dogs, 68 MB."""
     with _show_phase_progress() as (on_progress, pause):
 
         def show_preview(preview: Preview) -> None:
@@ -53,16 +53,16 @@ def import_dataset(
         str,
         typer.Argument(
             metavar="FILE|URL|tfds:NAME",
-            help="A zip or tar, TFRecords, a zip, tar or folder at a URL, or a TFDS dataset.",
+            help="A zip or tar, TFRecords, a URL of a zip, tar or folder, or a TFDS dataset.",
         ),
     ],
     preview_only: Annotated[
-        bool, typer.Option("--look", help="Tell what is inside, write nothing.")
+        bool, typer.Option("--look", help="Show what's inside without importing.")
     ] = False,
 ) -> None:
-    """Bring a zip or tar of photos, TFRecords (a file, or a folder of them with image/encoded and
-    image/class/label), a zip, tar or folder of photos at a URL such as s3://bucket/photos, or a
-    dataset of tensorflow_datasets, into the workspace."""
+    """Import photos into the workspace. The source is a zip or tar, TFRecords (a file or a folder,
+    with image/encoded and image/class/label), a URL of a zip, tar or folder such as
+    s3://bucket/photos, or a dataset of tensorflow_datasets."""
     if source.startswith(_TFDS_PREFIX):
         return _import_tfds(source.removeprefix(_TFDS_PREFIX), preview_only)
     if url_import.is_url(source):
@@ -110,8 +110,8 @@ def _import_tfds(name: str, preview_only: bool) -> None:
     info = tfds.inspect_tfds_dataset(name)
     counts = ", ".join(f"{n:,} {truncate_for_display(split)}" for split, n in info.counts.items())
     classes = truncate_for_display(", ".join(info.classes), 300)
-    print(f"{counts or 'photos not counted yet'}; classes: {classes}")
-    print(f"{info.size / _MB:,.0f} MB to fetch" if info.size else "Bytes to fetch: not known yet")
+    print(f"{counts or 'number of photos unknown'}; classes: {classes}")
+    print(f"{info.size / _MB:,.0f} MB to download" if info.size else "Download size unknown")
     if not preview_only:
         # What the package itself says of its progress is no result.
         with _show_phase_progress() as (on_progress, _), redirect_stdout(sys.stderr):

@@ -18,16 +18,16 @@ from .options import AsJson
 def diagnose(
     history: Annotated[
         str,
-        typer.Argument(metavar="RUN_DIR_OR_FILE", help="A run, or a history: CSV or JSON."),
+        typer.Argument(metavar="RUN_DIR_OR_FILE", help="A run, or a history as CSV or JSON."),
     ],
     validation_photos: Annotated[
-        int | None, typer.Option(min=1, help="For a file: photos each validation measured.")
+        int | None, typer.Option(min=1, help="For a file: photos per validation.")
     ] = None,
     classes: Annotated[int, typer.Option(min=2, help="For a file: number of classes.")] = 2,
     as_json: AsJson = False,
 ) -> None:
-    """Say what happened in a training: overfitting since which epoch, underfitting, healthy,
-    diverged or too short to tell; and what to try next."""
+    """Diagnose a run and suggest what to try next. The verdict is overfitting (and since which
+    epoch), underfitting, healthy, diverged, or too short to judge."""
     if Path(history).is_file():
         facts = RunContext(classes=classes, validation_photos=validation_photos)
         verdict = judge(history_import.read_history(Path(history)), facts)
@@ -45,13 +45,13 @@ def diagnose(
 
 def history(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="history.history as CSV or JSON.")],
-    name: Annotated[str, typer.Option(help="What the run is called; the file's name.")] = "",
+    name: Annotated[str, typer.Option(help="The run's name. By default, the file's name.")] = "",
     validation_photos: Annotated[
-        int | None, typer.Option(min=1, help="Photos each validation measured.")
+        int | None, typer.Option(min=1, help="Photos per validation.")
     ] = None,
     classes: Annotated[int, typer.Option(min=2, help="Number of classes.")] = 2,
 ) -> None:
-    """Bring the history of a training from elsewhere in, as a run without a model, to compare."""
+    """Import a training history as a run without a model, to compare it with others."""
     print(f"Run {history_import.import_history(file, name, classes, validation_photos)}")
 
 

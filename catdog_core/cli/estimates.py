@@ -47,7 +47,7 @@ def _with_training_options(command: EstimateCommand) -> Callable[..., None]:
 def find_rate(
     dataset: Dataset, training: Training, changes: Augmentation | None, as_json: bool
 ) -> None:
-    """Suggest a learning rate: up to 100 steps of ever higher ones show where the loss falls."""
+    """Suggest a learning rate. Up to 100 steps with rising rates show where the loss falls."""
     with output.progress_bar("finding a learning rate") as progress:
         result = speed_probe.probe_learning_rates(
             dataset,
@@ -60,7 +60,7 @@ def find_rate(
         return
     for (rate, loss), smooth in list(zip(result.points, result.smoothed, strict=False))[::10]:
         print(f"{rate:.1e}  loss {loss:.3f}, smoothed {smooth:.3f}")
-    why = "the loss falls most steeply there" if result.falls else "well below where the loss rises"
+    why = "where the loss falls fastest" if result.falls else "well below where the loss rises"
     print(f"Suggested: --learning-rate {result.rate:g} ({why})")
 
 
@@ -68,7 +68,7 @@ def find_rate(
 def estimate_time(
     dataset: Dataset, training: Training, changes: Augmentation | None, as_json: bool
 ) -> None:
-    """Time a few steps and say how long the training would take on this machine."""
+    """Time a few steps and estimate how long training takes on this machine."""
     with output.progress_bar("timing") as progress:
         speed = speed_probe.probe_speed(
             dataset,

@@ -30,12 +30,14 @@ def export(
     kind: Annotated[str, typer.Argument(metavar="FORMAT", help=f"{', '.join(FORMATS)}.")],
     out: Annotated[
         Path,
-        typer.Argument(metavar="OUT", help="The file to write or replace; a new folder for some."),
+        typer.Argument(
+            metavar="OUT", help="The file to write or replace. A new folder for some formats."
+        ),
     ],
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a run, or its best model, for elsewhere, and compare its answers with Keras's."""
+    """Export a run or its best model, and compare its predictions with those of Keras."""
     removed_commands.refuse_format(kind)
     exporter = formats.get_format(kind)
     if not exporter.needs_run:
@@ -68,10 +70,10 @@ def export(
 
 
 def import_run(
-    file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="A run's bundle.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="The bundle of a run.")],
     as_json: AsJson = False,
 ) -> None:
-    """Bring in a run from the zip that 'export RUN_DIR bundle' or the Export page made."""
+    """Import a run from a bundle that 'export RUN_DIR bundle' or the Export page wrote."""
     imported = bundle_import.import_bundle(file)
     run = imported.run
     if as_json:
@@ -83,27 +85,27 @@ def import_run(
         f" {len(run.epochs)} epochs, {run.status}"
     )
     if run.can_resume and imported.dataset:
-        print(f"Its photos are here: go on with 'resume {run.id}'.")
+        print(f"Its photos are in this workspace. Continue with 'resume {run.id}'.")
     elif run.can_resume:
         print(
-            f"Its photos, '{truncate_for_display(run.dataset_name)}', are not in this workspace."
-            f" 'resume {run.id}' goes on once they are."
+            f"Its photos, '{truncate_for_display(run.dataset_name)}', aren't in this workspace."
+            f" Import them, then continue with 'resume {run.id}'."
         )
 
 
 def _print_parity(parity: Parity) -> None:
     if "missing" in parity:
         if parity["missing"]:
-            print(f"Its answers were not compared: pip install {parity['missing']}")
+            print(f"Its predictions weren't compared. To compare: pip install {parity['missing']}")
         return
     where = (
-        f"of {truncate_for_display(parity['dataset'], 60)}" if parity["dataset"] else "drawn pets"
+        f"of {truncate_for_display(parity['dataset'], 60)}" if parity["dataset"] else "demo photos"
     )
     print(
-        f"Largest difference from the Keras model: {parity['difference']:.2g} in probability,"
+        f"Largest difference in probability from the Keras model: {parity['difference']:.2g}."
         f" {parity['labels']} labels differ ({parity['photos']} photos, {where};"
         f" {parity['runtime']})"
     )
     if "accuracy" in parity:
         ours, theirs = parity["accuracy"]
-        print(f"Accuracy {theirs:.4f}, the Keras model's {ours:.4f}, {parity['counted']} photos")
+        print(f"Accuracy {theirs:.4f}, Keras model {ours:.4f}, {parity['counted']} photos")

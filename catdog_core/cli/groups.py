@@ -28,7 +28,7 @@ from . import curate, options, output
 from .options import AsJson, AugmentationName, Folder, NetworkFile
 
 app = typer.Typer(
-    help="Twin and small-data experiments: groups of runs that differ in one thing.",
+    help="Paired and small-data experiments: groups of runs that differ in one thing.",
     rich_markup_mode=None,
     no_args_is_help=False,
 )
@@ -44,16 +44,21 @@ Address = Annotated[
 ]
 AtOnce = Annotated[
     int | None,
-    typer.Option(min=1, help="Trials at one time; unset, one for each two processors."),
+    typer.Option(min=1, help="Trials at the same time. By default, one per two processors."),
 ]
 Tries = Annotated[
-    int | None, typer.Option(min=1, help="How often a run is started; unset, up to three times.")
+    int | None, typer.Option(min=1, help="How many times to try a run. By default, up to three.")
 ]
 Name = Annotated[str, typer.Option(help="The experiment's name in lists.")]
-SweepKey = Annotated[str, typer.Argument(metavar="SWEEP", help="Its id; 'sweeps' tells.")]
-Key = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Its id; 'experiment list' tells.")]
+SweepKey = Annotated[
+    str, typer.Argument(metavar="SWEEP", help="The id of a sweep, as 'sweeps' prints it.")
+]
+Key = Annotated[
+    str, typer.Argument(metavar="EXPERIMENT", help="The id, as 'experiment list' prints it.")
+]
 Augment = Annotated[
-    str, typer.Option("--augment", help="What the augmented runs do: a preset or FILE.json.")
+    str,
+    typer.Option("--augment", help="Augmentation of the augmented runs: a preset or FILE.json."),
 ]
 
 
@@ -67,7 +72,7 @@ def sweep(
         typer.Option(metavar="GRID.json", help="What to try: lists and ranges of settings."),
     ] = None,
     resume: Annotated[
-        str, typer.Option(metavar="SWEEP", help="Go on with this sweep instead of a new one.")
+        str, typer.Option(metavar="SWEEP", help="Resume this sweep instead of starting a new one.")
     ] = "",
     address: Address = None,
     name: Annotated[str, typer.Option(help="The sweep's name in lists.")] = "",
@@ -79,8 +84,8 @@ def sweep(
     *,
     flags: dict[str, Any],
 ) -> None:
-    """Train a run for each combination of a grid of settings, as Ray Tune trials; flags are what
-    they have in common. Ctrl-C stops it, resumably."""
+    """Train a run for each combination of a grid of settings, as Ray Tune trials. Flags apply to
+    all of them. Press Ctrl-C to stop, and use --resume to resume."""
     ray_session.check_ray_installed()
     if resume:
         if folder is not None or grid is not None or flags:
@@ -103,12 +108,12 @@ def sweep(
 
 
 def stop_sweep(key: SweepKey) -> None:
-    """Ask a sweep to stop: its trials at their next batch; 'sweep --resume' goes on with it."""
+    """Stop a sweep: each trial stops after its batch. Resume with 'sweep --resume'."""
     stop(key)
 
 
 def list_sweeps() -> None:
-    """List the sweeps of the workspace, the newest first."""
+    """List the sweeps of the workspace, newest first."""
     for group in groups.list_groups():
         if group.kind == "sweep" or group.cluster:
             print(
@@ -128,7 +133,7 @@ def twin(
     *,
     flags: dict[str, Any],
 ) -> None:
-    """Train the same network twice, plain and augmented, and say what augmentation changed."""
+    """Train the same network without and with augmentation, and show what that changes."""
     cluster = _resolve_cluster(address)
     training, dataset = options.resolve_training(flags), curate.open_dataset(folder, None)
     _train_plan(
@@ -145,25 +150,28 @@ def small_data(
     name: Name = "",
     augment: Augment = "notes",
     sizes: Annotated[
-        str, typer.Option(metavar="N,N,…", help="Training photos; unset, what the data can give.")
+        str,
+        typer.Option(
+            metavar="N,N,…", help="Numbers of training photos. By default, what the dataset allows."
+        ),
     ] = "",
     models: Annotated[
-        str, typer.Option(metavar="NAME,…", help="Networks to compare; unset, --model alone.")
+        str, typer.Option(metavar="NAME,…", help="Networks to compare. By default, only --model.")
     ] = "",
     variants: Annotated[
-        str, typer.Option(metavar="plain|augmented|both", help="Which runs to make.")
+        str, typer.Option(metavar="plain|augmented|both", help="Which runs to train.")
     ] = "both",
     budget: Annotated[
         str,
         typer.Option(
-            metavar="steps|epochs", help="What runs have in common: changes of weights, or epochs."
+            metavar="steps|epochs", help="What every run gets equally many of: steps or epochs."
         ),
     ] = "steps",
     address: Address = None,
     *,
     flags: dict[str, Any],
 ) -> None:
-    """Train the same network on more and more photos, and show accuracy against data."""
+    """Train the same network on more and more photos, and show how accuracy grows."""
     cluster = _resolve_cluster(address)
     dataset, changes = curate.open_dataset(folder, None), options.resolve_augmentation(augment)
     augmentations: dict[str, list[Augmentation | None]]
@@ -196,23 +204,23 @@ def small_data(
 
 @app.command()
 def resume(key: Key, address: Address = None) -> None:
-    """Go on with an experiment that was stopped or broke off."""
+    """Resume an experiment that was stopped or interrupted."""
     _run_group(key, address)
 
 
 @app.command()
 def stop(key: Key) -> None:
-    """Ask an experiment to stop: the run that trains, and those that wait."""
+    """Stop an experiment: the run in training, and the ones that wait."""
     group = groups.load_group(key)
     if group.is_active or not group.cluster:
         groups.stop_group(key)
-    print(f"Asked '{truncate_for_display(group.name)}' to stop.", flush=True)
+    print(f"Stopping '{truncate_for_display(group.name)}'.", flush=True)
     run_process.wait_for_stops()
 
 
 @app.command("list")
 def list_groups() -> None:
-    """List the experiments of the workspace, the newest first."""
+    """List the experiments of the workspace, newest first."""
     for group in groups.list_groups():
         done = sum(run.status == "done" for run in group.runs)
         print(f"{group.id}  {group.status}  {done}/{len(group.runs)} runs done  {group.name}")
@@ -240,7 +248,7 @@ def _run_group(key: str, address: str | None) -> None:
         for run in groups.clear_stop_requests(groups.load_group(key)):
             print(f"{run.name}: {run.folder}", flush=True)
             if output.train_with_progress(run.folder).can_resume:
-                print(f"Stopped. Go on with: python -m catdog_core experiment resume {key}")
+                print(f"Stopped. Resume with: python -m catdog_core experiment resume {key}")
                 return
     for line in _describe_results(groups.load_group(key)):
         print(line)
@@ -312,7 +320,7 @@ def drive_group(
 
 def build_group_table(group: Group) -> Table:
     """Return the runs of a group as a table for the terminal."""
-    rest = f", about {group.eta:,.0f} s to go" if group.is_active and group.eta else ""
+    rest = f", about {group.eta:,.0f} s left" if group.is_active and group.eta else ""
     title = f"{truncate_for_display(group.name)}: {group.status},"
     title += f" {group.core_seconds:,.0f} core-seconds{rest}"
     columns = ("run", "status", "epochs", "best val_accuracy", "tries", "seconds")
@@ -377,7 +385,7 @@ def _print_group_result(group: Group, as_json: bool) -> None:
         )
     print(f"{group.core_seconds:,.0f} core-seconds")
     if group.left:
-        print(f"Stopped. Go on with: python -m catdog_core sweep --resume {group.id}")
+        print(f"Stopped. Resume with: python -m catdog_core sweep --resume {group.id}")
 
 
 def _group_to_json(group: Group) -> dict[str, Any]:

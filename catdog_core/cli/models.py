@@ -1,4 +1,4 @@
-"""Commands that ask a model about photos."""
+"""Commands that evaluate a model and predict photos."""
 
 from __future__ import annotations
 
@@ -29,18 +29,25 @@ def evaluate(
     model: Model,
     folder: Folder,
     split: Annotated[
-        str | None, typer.Option(help="train, validation or test; plain class folders: all.")
+        str | None,
+        typer.Option(
+            help="train, validation or test. With plain class folders, all photos by default."
+        ),
     ] = None,
     order: Order = None,
-    csv: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a table.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Write the predictions as a table.")
+    ] = None,
     embedding_out: Annotated[
         Path | None,
-        typer.Option("--embedding", metavar="OUT", help="Write a map: a place for each photo."),
+        typer.Option(
+            "--embedding", metavar="OUT", help="Write the embedding map: a position for each photo."
+        ),
     ] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Accuracy, loss and confusion counts of a model on a dataset."""
+    """Evaluate a model on a dataset: accuracy, loss and confusion matrix."""
     if split not in (None, "train", "validation", "test"):
         raise SettingsError(
             "There's no split '{split}'. Choose train, validation or test.", split=split
@@ -80,12 +87,16 @@ def evaluate(
 
 def predict(
     model: Model,
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="Photos.")],
-    csv: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a table.")] = None,
+    photos: Annotated[
+        list[Path], typer.Argument(metavar="PHOTO...", help="The photos to predict.")
+    ],
+    csv: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Write the predictions as a table.")
+    ] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Label and probabilities of photos."""
+    """Predict the labels and probabilities of photos."""
     for photo in photos:
         if not photo.is_file():
             raise PhotoError(

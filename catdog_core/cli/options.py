@@ -35,20 +35,20 @@ Folder = Annotated[
 ]
 Order = Annotated[
     str | None,
-    typer.Option("--classes", metavar="A,B,…", help="All classes, the first is number 0."),
+    typer.Option("--classes", metavar="A,B,…", help="All classes in order, from number 0."),
 ]
 AugmentationName = Annotated[
     str | None,
-    typer.Option("--augment", help="none, notes, another preset, a saved one, or FILE.json."),
+    typer.Option("--augment", help="none, notes, another preset, a saved preset, or FILE.json."),
 ]
 NetworkFile = Annotated[
     str | None,
     typer.Option(
-        "--network", metavar="FILE.json", help="A network of your own, for the model custom."
+        "--network", metavar="FILE.json", help="Your own network. It sets --model custom."
     ),
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Replace a file of another kind than what is written.")
+    bool, typer.Option("--force", help="Replace the output file even if it's of another kind.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 

@@ -1,4 +1,4 @@
-"""What the command line tells while it works: bars on a terminal, plain lines elsewhere."""
+"""What the command line prints while it works: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class _ProgressPrinter:
 
     def _print_change(self, state: RunState) -> None:
         if state.get("status") == "queued" and state.get("ahead"):
-            self._print(f"Waiting for {state['ahead']} training(s) started before this one.")
+            self._print(f"Waiting for {state['ahead']} earlier run(s).")
         self.print_epochs()
 
     def _title(self, state: RunState) -> str:

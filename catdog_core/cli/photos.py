@@ -28,7 +28,7 @@ Out = Annotated[
 
 
 def check(folder: Folder, as_json: AsJson = False) -> None:
-    """Report the health of a dataset: unusable files, copies, leaks, imbalance, odd photos."""
+    """Check a dataset for unusable files, duplicates, leaks, imbalance and odd photos."""
     from ..data import audit
 
     dataset = datasets.read_folder(folder)
@@ -58,11 +58,13 @@ def check(folder: Folder, as_json: AsJson = False) -> None:
 def pack(
     folder: Folder,
     out: Out,
-    size: Annotated[int, typer.Option(min=8, max=1024, help="Side of the squares, pixels.")] = 150,
+    size: Annotated[
+        int, typer.Option(min=8, max=1024, help="Side of the square photos, in pixels.")
+    ] = 150,
     order: Order = None,
 ) -> None:
-    """Store a dataset as TFRecord shards of decoded photos. If it breaks off, the same command
-    goes on from the shards that are whole; on a folder packed before it verifies and mends."""
+    """Store a dataset as TFRecord shards of decoded photos. After an interruption, run the same
+    command to continue. On a packed folder, it verifies and repairs the shards."""
     dataset = curate.read_dataset(folder, order)
     library_output.import_tensorflow()
     from ..storage import tfrecord

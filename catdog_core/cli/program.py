@@ -52,7 +52,7 @@ from .options import AugmentationName, Folder, NetworkFile, Order
 PROGRAM = "python -m catdog_core"
 
 app = typer.Typer(
-    help="Make, check and augment photos of cats and dogs; train, evaluate, predict and export.",
+    help="Create, check and augment datasets. Train, evaluate, predict and export.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -62,7 +62,7 @@ _INTERRUPTED = 130
 """What Typer returns for a KeyboardInterrupt."""
 _NO_TERMINAL = N_("There's no terminal to ask on. Give the answer with a flag (see --help).")
 
-RunFolder = Annotated[str, typer.Argument(metavar="RUN_DIR", help="A run's folder or id.")]
+RunFolder = Annotated[str, typer.Argument(metavar="RUN_DIR", help="A run folder or id.")]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -98,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if message is not None:
             return _print_error(report_language.get_current_translator()(message))
         command = getattr(getattr(error, "ctx", None), "command_path", PROGRAM)
-        return _print_error(f"{error.format_message()} '{command} --help' shows what is expected.")
+        return _print_error(f"{error.format_message()} See '{command} --help'.")
     except CatDogError as error:
         stopped = isinstance(error.__context__, KeyboardInterrupt)
         message = report_language.get_current_translator()(error.message, **error.params)
@@ -112,9 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if os.environ.get("CATDOG_DEBUG"):
             raise
         what = f"{type(error).__name__}: {error}"
-        return _print_error(
-            f"The lab failed by an error of its own ({what}). CATDOG_DEBUG=1 shows where."
-        )
+        return _print_error(f"Internal error ({what}). Set CATDOG_DEBUG=1 to see the traceback.")
 
 
 def _print_queued() -> None:
@@ -153,10 +151,14 @@ def _discard_output() -> None:
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
-    train: Annotated[int, typer.Option(min=2, help="Training photos in all.")] = 400,
-    validation: Annotated[int, typer.Option(min=2, help="Validation photos in all.")] = 200,
-    size: Annotated[int, typer.Option(min=32, max=1024, help="Side in pixels.")] = 150,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, other drawings.")] = 0,
+    train: Annotated[int, typer.Option(min=2, help="Number of training photos.")] = 400,
+    validation: Annotated[int, typer.Option(min=2, help="Number of validation photos.")] = 200,
+    size: Annotated[
+        int, typer.Option(min=32, max=1024, help="Side of the photos, in pixels.")
+    ] = 150,
+    seed: Annotated[
+        int, typer.Option(min=0, help="A different seed gives different drawings.")
+    ] = 0,
 ) -> None:
     """Draw the demo dataset of cartoon cats and dogs."""
     with output.progress_bar("drawing") as progress:
@@ -174,7 +176,7 @@ app.command()(augment.augment)
 def train(
     folder: Folder,
     run: Annotated[
-        Path | None, typer.Option(metavar="RUN_DIR", help="Where to keep the run.")
+        Path | None, typer.Option(metavar="RUN_DIR", help="Where to store the run.")
     ] = None,
     name: Annotated[str, typer.Option(help="The run's name in lists.")] = "",
     augmentation: AugmentationName = None,
@@ -182,13 +184,13 @@ def train(
     network: NetworkFile = None,
     start: Annotated[
         str | None,
-        typer.Option("--from", metavar="RUN_DIR", help="Begin with the best weights of this run."),
+        typer.Option("--from", metavar="RUN_DIR", help="Start from the best weights of this run."),
     ] = None,
     *,
     flags: dict[str, Any],
 ) -> None:
-    """Train a network; flags left out follow the model's own recipe, with --from that run's.
-    Ctrl-C stops it, resumably."""
+    """Train a network. Flags you leave out follow the model's recipe, or with --from the settings
+    of that run. Press Ctrl-C to stop. You can resume later."""
     parent = runs.load_run(start) if start else None
     training, changes = options.resolve_settings(flags, augmentation, network, parent)
     dataset = curate.open_dataset(folder, order)
@@ -202,10 +204,10 @@ def train(
 def resume(
     run: RunFolder,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Then start what waits of its experiment.")
+        bool, typer.Option("--follow", help="Then start the next run of its experiment.")
     ] = False,
 ) -> None:
-    """Go on with a run that was stopped or broke off."""
+    """Resume a run that was stopped or interrupted."""
     folder = runs.load_run(run).folder
     try:
         _train_and_report(folder)
@@ -220,24 +222,24 @@ def _train_and_report(folder: Path) -> None:
     if best:
         print(f"Best epoch {best['epoch'] + 1}: validation accuracy {best['val_accuracy']:.4f}")
     if ended.can_resume:
-        print(f"Stopped. Go on with: {PROGRAM} resume {folder}")
+        print(f"Stopped. Resume with: {PROGRAM} resume {folder}")
 
 
 @app.command()
 def stop(run: RunFolder) -> None:
-    """Ask a running or waiting training to stop at its next batch."""
+    """Stop a run after its current batch, or take it out of the queue."""
     loaded_run = runs.load_run(run)
     runs.stop_run(loaded_run.folder)
-    print(f"Asked '{loaded_run.name}' to stop.", flush=True)
+    print(f"Stopping '{loaded_run.name}'.", flush=True)
     run_process.wait_for_stops()
 
 
 @app.command("runs")
 def list_runs() -> None:
-    """List the runs of the workspace, the newest first."""
+    """List the runs of the workspace, newest first."""
     all_runs = runs.list_runs()
     if not all_runs:
-        print(f"No runs yet in {runs.runs_folder()}. '{PROGRAM} train DIR' makes one.")
+        print(f"No runs yet in {runs.runs_folder()}. Train one with '{PROGRAM} train DIR'.")
         return
     table = Table(
         "id", "name", "status", "model", "dataset", "epochs", "best val_accuracy", box=None
@@ -262,10 +264,10 @@ def list_runs() -> None:
 @app.command()
 def plot(
     run: RunFolder,
-    out: Annotated[Path, typer.Argument(metavar="OUT.png", help="The picture to write.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.png", help="The image to write.")],
     force: options.Force = False,
 ) -> None:
-    """Draw a run's accuracy and loss, training against validation."""
+    """Plot accuracy and loss of a run, for training and validation."""
     from ..analysis import plots
 
     loaded_run = runs.load_run(run)

@@ -28,25 +28,29 @@ _CODE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that look like another
 
 
 def serve(
-    lan: Annotated[bool, typer.Option("--lan", help="For a class on the local network.")] = False,
-    port: Annotated[int, typer.Option(min=1024, max=65535, help="Where to listen.")] = 8501,
+    lan: Annotated[
+        bool, typer.Option("--lan", help="Share the lab with a class on the local network.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=1024, max=65535, help="The port to listen on.")] = 8501,
     address: Annotated[
         str | None,
-        typer.Option(metavar="IP", help="Of this machine in that network, if it has several."),
+        typer.Option(metavar="IP", help="This machine's address, if it has several."),
     ] = None,
     name: Annotated[
         list[str] | None,
-        typer.Option(metavar="HOST", help="A name this machine has in that network."),
+        typer.Option(metavar="HOST", help="This machine's name on that network."),
     ] = None,
-    code: Annotated[str | None, typer.Option(help="The class code; else one is made up.")] = None,
+    code: Annotated[
+        str | None, typer.Option(help="The class code. By default, a random one.")
+    ] = None,
     teacher_code: Annotated[
-        str | None, typer.Option(help="The teacher's; else one is made up.")
+        str | None, typer.Option(help="The teacher's code. By default, a random one.")
     ] = None,
     root: Annotated[
-        list[Path] | None, typer.Option(metavar="DIR", help="Datasets may be opened within it.")
+        list[Path] | None, typer.Option(metavar="DIR", help="Allow datasets from this folder.")
     ] = None,
 ) -> int:
-    """Start the lab's pages, on this machine only or, with --lan, for a class."""
+    """Start the lab for this machine only or, with --lan, for a class."""
     access.load_access_settings()  # tells now what is wrong with them
     environment = dict(os.environ)
     if root:
@@ -78,11 +82,11 @@ def serve(
     )
     check_port_free(host, port, typed=address is not None)
     print(f"CatDog Lab for a class: http://{f'[{host}]' if ':' in host else host}:{port}")
-    print(f"Class code, for who may train:   {codes['student_code']}")
-    print(f"Teacher's code, for everything:  {codes['teacher_code']}")
-    print("Who tells none may look, move sliders and ask models.")
-    print("Everybody in this network can open the page, and nothing is encrypted: docs/class.md")
-    print("Ctrl-C stops the pages; a training goes on.", flush=True)
+    print(f"Class code, to train:               {codes['student_code']}")
+    print(f"Teacher's code, to do everything:   {codes['teacher_code']}")
+    print("Without a code, you can look, move sliders and predict.")
+    print("Everyone on this network can open the page, and nothing is encrypted (docs/class.md).")
+    print("Press Ctrl-C to stop the pages. Training continues.", flush=True)
     return _run_streamlit(build_streamlit_options(host, port, names), environment)
 
 

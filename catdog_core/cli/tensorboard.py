@@ -16,14 +16,18 @@ from ..training import tensorboard_export
 def tensorboard(
     run_folders: Annotated[
         list[str] | None,
-        typer.Argument(metavar="RUN_DIR…", help="Runs' folders or ids; unset, all with an epoch."),
+        typer.Argument(
+            metavar="RUN_DIR…", help="Run folders or ids. By default, all runs with an epoch."
+        ),
     ] = None,
     logdir: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where to write; unset, tensorboard/ in the workspace."),
+        typer.Option(
+            metavar="DIR", help="Output folder. By default, tensorboard/ in the workspace."
+        ),
     ] = None,
 ) -> None:
-    """Write TensorBoard's event files of runs, and print the command that shows them."""
+    """Write the TensorBoard event files of runs, and print the command that shows them."""
     chosen = [runs.load_run(run) for run in run_folders or ()]
     if not run_folders:
         chosen = [run for run in runs.list_runs() if run.epochs]

@@ -12,7 +12,7 @@ from ..base.files import truncate_for_display
 from . import output
 
 app = typer.Typer(
-    help="What was deleted: list it, put it back, or remove it for good.",
+    help="List, restore or permanently remove what you deleted.",
     rich_markup_mode=None,
     no_args_is_help=True,
 )
@@ -20,7 +20,7 @@ app = typer.Typer(
 
 @app.command("list")
 def list_entries() -> None:
-    """List what is in the trash, the latest first."""
+    """List what is in the trash, latest first."""
     entries = trash.list_trash()
     if not entries:
         print("The trash is empty.")
@@ -32,19 +32,19 @@ def list_entries() -> None:
 
 @app.command()
 def restore(
-    entry: Annotated[str, typer.Argument(metavar="ID", help="As 'trash list' tells it.")],
+    entry: Annotated[str, typer.Argument(metavar="ID", help="The id, as 'trash list' prints it.")],
 ) -> None:
-    """Put something back to where it was."""
+    """Restore something from the trash."""
     restored = trash.restore_from_trash(entry)
-    print(f"The {restored.kind} '{truncate_for_display(restored.name)}' is back.")
+    print(f"Restored the {restored.kind} '{truncate_for_display(restored.name)}'.")
 
 
 @app.command()
 def empty(
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
 ) -> None:
-    """Remove all that is in the trash for good; asks first."""
+    """Permanently remove everything in the trash. It asks first."""
     entries = trash.list_trash()
     if not yes:
-        output.confirm(f"Remove {len(entries)} things from the trash for good?", "--yes")
-    print(f"{trash.empty_trash() / 1e6:,.1f} MB are free again.")
+        output.confirm(f"Permanently remove {len(entries)} items from the trash?", "--yes")
+    print(f"Freed {trash.empty_trash() / 1e6:,.1f} MB.")

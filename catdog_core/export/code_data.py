@@ -176,7 +176,7 @@ validation = plain.flow_from_directory(
 {generate_class_weights_code("train.classes") if weighted else ""}
 
 def endless(batches):
-    \"\"\"A generator never ends: after the last photo it begins again.\"\"\"
+    \"\"\"Yield batches forever: after the last photo, start over.\"\"\"
     while True:
         {_WEIGHTED_YIELD if weighted else "yield next(batches)"}
 
@@ -197,7 +197,7 @@ photos, labels = next(batches)
 def generate_class_weights_code(labels: str) -> str:
     """Return the code that makes every class weigh the same, from all photos' class numbers."""
     return f"""\
-counts = np.bincount({labels}, minlength=len(CLASSES))  # a rare class counts more
+counts = np.bincount({labels}, minlength=len(CLASSES))  # rare classes count more
 heavy = (counts.sum() / (len(CLASSES) * np.maximum(counts, 1))).astype("float32")
 """
 
@@ -208,7 +208,7 @@ def _count_photos(run: Run, split: str) -> int:
 
 _READ_CODE = '''\
 def read(names):
-    """Photos of the names of each class: (N, SIZE, SIZE, 3) bytes, and (N,) class numbers."""
+    """Read the photos of each class: (N, SIZE, SIZE, 3) bytes and (N,) class numbers."""
     photos, labels = [], []
     for label, files in enumerate(names):
         for file in files:
@@ -225,7 +225,7 @@ def read(names):
 '''
 _LIST_FILES_CODE = '''\
 def names(split, folders):
-    """The names of the photos of each class folder, in order."""
+    """Return the sorted photo names of each class folder."""
     return [
         sorted(
             path.relative_to(DATA).as_posix()
@@ -253,7 +253,7 @@ def _generate_memory_code(run: Run, photos: PhotoListing) -> str:
 
 train_photos, train_labels = read({calls["train"]})
 validation_photos, validation_labels = read({calls["validation"]})
-# Each validation measures so many batches, of all classes mixed.
+# Each validation uses this many batches, with all classes mixed.
 some = np.random.default_rng(SEED).permutation(len(validation_labels))[: {steps} * BATCH]
 validation_photos, validation_labels = validation_photos[some], validation_labels[some]
 print(train_photos.shape, validation_photos.shape)
@@ -284,7 +284,7 @@ def _format_list(names: Sequence[str]) -> str:
 
 _GRID_CODE = '''\
 def grid(photos, titles, file):
-    """Photos in a grid of four by five, as a picture and on the screen."""
+    """Show photos in a 4 × 5 grid and save it as an image."""
     figure, axes = plt.subplots(4, 5, figsize=(10, 8.6), layout="constrained")
     for panel in axes.flat:
         panel.axis("off")
@@ -338,7 +338,7 @@ variants = augment(one, training=True)
     )
     return f"""\
 {definition}
-# As a graph it is several times quicker.
+# Compiled to a graph, it runs several times faster.
 {"mixed_batch = tf.function(mixed)" if mixing else _COMPILED_AUGMENT}
 {sample}grid(variants, [""] * 20, "augmented.png")
 """

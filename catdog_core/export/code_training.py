@@ -147,8 +147,8 @@ backbone = keras.applications.{known.keras_name}(
             )
         backbone_code = f"""\
 MODEL = {quote_python(str(run.best_model))}  # the run's model, as "export … keras" writes it
-whole = keras.models.load_model(MODEL, compile=False)
-backbone = keras.Model(whole.input, whole.layers[-2].output)
+trained = keras.models.load_model(MODEL, compile=False)
+backbone = keras.Model(trained.input, trained.layers[-2].output)
 """
         description = N_(
             "{title} isn't part of keras.applications, so the pretrained network comes from the "
@@ -174,7 +174,7 @@ def _generate_features_code(run: Run) -> str:
 
 
 def seen(photos):
-    \"\"\"What the pretrained network makes of photos, (N, features).\"\"\"
+    \"\"\"Return the pretrained network's features of photos, (N, features).\"\"\"
     return backbone.predict(photos.astype("float32"), batch_size=BATCH, verbose=0)
 
 
@@ -183,7 +183,7 @@ train_features, validation_features = seen(train_photos), seen(validation_photos
     if extra_passes > 0:
         code += f"""\
 looks = [train_features]
-for look in range({extra_passes}):  # changed photos beside those as they are
+for look in range({extra_passes}):  # augmented photos besides the originals
     parts = range(0, len(train_photos), BATCH)
     changed = [augmented(train_photos[n : n + BATCH].astype("float32")).numpy() for n in parts]
     looks.append(seen(np.concatenate(changed)))
@@ -204,7 +204,7 @@ model.summary()
 
 _AVERAGING_CODE = '''\
 class AveragedWeights(keras.callbacks.Callback):
-    """Validates and keeps a moving average of the weights, which is calmer than they are."""
+    """Validates and saves a moving average of the weights, which fluctuates less."""
 
     def on_train_begin(self, logs=None):
         self.weights = [w for w in self.model.weights if "float" in str(w.dtype)]
@@ -219,11 +219,11 @@ class AveragedWeights(keras.callbacks.Callback):
         self.follow()
 
     def on_test_begin(self, logs=None):
-        self.swap()  # and back when the next epoch begins: what is kept are the averages
+        self.swap()  # swapped back at the next epoch, so the averages are saved
 
     def average(self):
         done = tf.cast(self.model.optimizer.iterations.value, tf.float32)
-        kept = tf.minimum({decay:g}, (1 + done) / (10 + done))  # early on it looks back less far
+        kept = tf.minimum({decay:g}, (1 + done) / (10 + done))  # covers fewer steps at first
         for average, weight in zip(self.averages, self.weights):
             average.assign_add((1 - kept) * (weight.value - average))
 
@@ -236,7 +236,7 @@ class AveragedWeights(keras.callbacks.Callback):
 '''
 _SCHEDULE_CODE = '''\
 def learning_rate(step):
-    """The learning rate of a step, counted from 0."""
+    """Return the learning rate of a step, counted from 0."""
 {body}
 
 class Schedule(keras.callbacks.Callback):
@@ -319,7 +319,7 @@ def _generate_schedule_code(training: Training) -> str:
             f"return {top} * {schedules.STEP_FACTOR} ** int(drops)",
         ]
     elif training.schedule == "plateau":
-        lines.append("return None  # ReduceLROnPlateau goes on from here")
+        lines.append("return None  # ReduceLROnPlateau takes over here")
     else:
         lines.append(f"return {top}")
     return _SCHEDULE_CODE.replace("{body}", "".join(f"    {line}\n" for line in lines))
@@ -328,7 +328,7 @@ def _generate_schedule_code(training: Training) -> str:
 _NO_DECAY_CODE = 'optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])\n'
 _LARGER_SHARE_CODE = '''\
 def larger_share(truth, said):
-    """Accuracy on mixed or smoothed labels: is the class with the larger share recognised?"""
+    """Accuracy on mixed or smoothed labels: the class with the larger share counts."""
     return keras.metrics.binary_accuracy(ops.round(truth), said)
 
 
@@ -406,7 +406,7 @@ model.compile(
     optimizer=optimizer,
     loss="{loss}",
     metrics=[{metric or '"accuracy"'}],
-    jit_compile=False,  # XLA makes such networks slower on a processor
+    jit_compile=False,  # XLA slows down these networks on a CPU
 )
 """
 
@@ -441,7 +441,7 @@ def _generate_batches_code(run: Run) -> str:
         heavy = f"{generate_class_weights_code('train_labels')}\n\n"
     return f'''{heavy}\
 def batches():
-    """Endless batches; every photo comes once before any comes again."""
+    """Yield batches forever. Every photo comes once before any photo repeats."""
     chance, waiting = np.random.default_rng(SEED), np.empty(0, int)
     while True:
         while len(waiting) < BATCH:
@@ -482,7 +482,7 @@ def generate_save_code(run: Run, photos: PhotoListing) -> tuple[list[Prose], str
         lines.append("model = keras.Model(backbone.input, model(backbone.output))")
     elif has_soft_labels(run):
         loss = architecture.loss_name(max(len(run.classes), 2), True)
-        lines.append("# So that the file opens without this code.")
+        lines.append("# With this, the file opens without this code.")
         lines.append(f'model.compile(optimizer="adam", loss="{loss}", metrics=["accuracy"])')
     lines += [
         'model.save("model.keras")  # model.save("model.h5") writes the notes\' older format',

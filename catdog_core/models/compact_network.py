@@ -26,7 +26,7 @@ def build(image_size: int, units: int) -> keras.Model:
         A model from (B, S, S, 3), values 0..255, to (B, units) probabilities.
     """
     photos = keras.Input((image_size, image_size, 3))
-    x = kl.Rescaling(1 / 64, -2)(photos)  # -2..2: about the spread batch norms keep later
+    x = kl.Rescaling(1 / 64, -2)(photos)  # -2..2, about the range that batch norms keep later
     x = kl.Activation("relu")(_convolve(x, WIDTHS[0], STEM, stride=2))
     x = kl.MaxPooling2D(3, 2, padding="same")(x)
     for index, filters in enumerate(WIDTHS):
@@ -34,13 +34,13 @@ def build(image_size: int, units: int) -> keras.Model:
     x = kl.GlobalAveragePooling2D()(x)
     x = kl.Dropout(DROPOUT)(x)
     activation = "sigmoid" if units == 1 else "softmax"
-    # Probabilities in 32 bits, whatever the layers before compute in: 16 would round them.
+    # Probabilities use 32 bits even after 16-bit layers: 16 bits would round them.
     out = kl.Dense(units, activation=activation, dtype="float32")(x)
     return keras.Model(photos, out, name="compact")
 
 
 def _block(x: KerasTensor, filters: int, stride: int) -> KerasTensor:
-    """(B, H, W, C) to (B, H / stride, W / stride, filters): two convolutions and a way past."""
+    """(B, H, W, C) to (B, H / stride, W / stride, filters): two convolutions and a shortcut."""
     y = kl.Activation("relu")(_convolve(x, filters, 3, stride))
     y = _convolve(y, filters, 3, scale="zeros")
     if stride > 1:
@@ -52,13 +52,13 @@ def _block(x: KerasTensor, filters: int, stride: int) -> KerasTensor:
 def _convolve(
     x: KerasTensor, filters: int, kernel: int, stride: int = 1, scale: str = "ones"
 ) -> KerasTensor:
-    """A convolution and a batch norm, whose scale starts as the initializer named says."""
+    """Return a convolution and a batch norm. `scale` names the initializer of its scale."""
     x = kl.Conv2D(
         filters,
         kernel,
         strides=stride,
         padding="same",
-        use_bias=False,  # the batch norm has one
+        use_bias=False,  # the batch norm has its own
         kernel_initializer="he_normal",
     )(x)
     return kl.BatchNormalization(gamma_initializer=scale)(x)

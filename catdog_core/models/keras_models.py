@@ -110,7 +110,7 @@ def build_initialized(
 
 @keras.saving.register_keras_serializable("catdog")
 class SoftLabelAccuracy(keras.metrics.BinaryAccuracy):  # type: ignore[misc]
-    """Accuracy on mixed labels of two classes: is the class with the larger share recognised?
+    """Accuracy on mixed labels of two classes: is the class with the larger share recognized?
 
     Keras's own compares predictions, 0 or 1, with the shares themselves, which are neither.
     """

@@ -20,12 +20,12 @@ _ADAM_STEP_RMS = 0.2  # root mean square of Adam's usual step (Liu et al. 2025, 
 
 
 def make(rate: float, decay: float) -> keras.optimizers.AdamW:
-    """An optimizer that moves convolutions by Muon and everything else by AdamW.
+    """Return an optimizer that updates convolutions with Muon and other weights with AdamW.
 
-    It has AdamW's state and is saved as AdamW, so files made with it open without this lab.
+    It has AdamW's state and is saved as AdamW, so its files open without this lab.
 
     Args:
-        rate: the learning rate of both; Muon's steps are scaled to the size of AdamW's.
+        rate: the learning rate of both. Muon's steps are scaled to the size of AdamW's.
         decay: the weight decay of both.
     """
     optimizer = keras.optimizers.AdamW(rate, weight_decay=decay)
@@ -50,8 +50,8 @@ def make(rate: float, decay: float) -> keras.optimizers.AdamW:
 def _get_momentum(optimizer: keras.optimizers.AdamW, variable: keras.Variable) -> keras.Variable:
     """Return AdamW's first moment of a variable, which has the variable's shape.
 
-    Keras has no public way to it: `optimizer.variables` is a flat list without names that last,
-    and a subclass with moments of its own would no longer be saved as AdamW.
+    Keras has no public access to it: `optimizer.variables` is a flat list without stable names,
+    and Keras wouldn't save a subclass with its own moments as AdamW.
     """
     return optimizer._momentums[optimizer._get_variable_index(variable)]
 
@@ -59,8 +59,8 @@ def _get_momentum(optimizer: keras.optimizers.AdamW, variable: keras.Variable) -
 def orthogonalize(matrix: Any) -> Any:
     """Push all singular values of a (rows, columns) matrix near 1, by Newton-Schulz steps.
 
-    The steps are taken on the small square of the matrix, whose product with it they end in: for
-    kernels, which are long, that is less than half the work.
+    The steps use the smaller of the two squares of the matrix and multiply the matrix once at the
+    end. Kernels are long, so this is less than half the work.
     """
     a, b, c = _QUINTIC
     tall = matrix.shape[0] > matrix.shape[1]

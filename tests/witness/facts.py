@@ -355,7 +355,7 @@ def histories(lab: Lab) -> dict[str, Any]:
 def refusal(err: str) -> str:
     """The one line by which a command fails."""
     lines = [line for line in err.splitlines() if line.startswith("Error: ")]
-    assert len(lines) == 1 and "error of its own" not in err and "Traceback" not in err, err
+    assert len(lines) == 1 and "Internal error" not in err and "Traceback" not in err, err
     return lines[0]
 
 

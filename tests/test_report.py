@@ -101,7 +101,7 @@ def test_a_run_whose_photos_are_gone_still_has_its_curves(workspace, tmp_path):
     folder = fakes.make_run()
     (folder / "best.keras").write_bytes(b"PK\x05\x06" + b"\0" * 18)
     _, parsed = page(folder, tmp_path)
-    assert "There is no dataset 'cartoons'" in parsed.text and "66.0%" in parsed.text
+    assert "There's no dataset 'cartoons'" in parsed.text and "66.0%" in parsed.text
 
 
 def test_many_classes_get_their_mistakes_named_and_no_huge_table(workspace, tmp_path):

@@ -157,11 +157,11 @@ def refused(capsys, workspace, url, words, *flags):
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("memory://nothing/there", "There is nothing at memory://nothing/there"),
-        ("memory://nothing/there.zip", "There is nothing at memory://nothing/there.zip"),
-        ("{http}/nobody", "There is nothing at"),
-        ("{http}/nobody.tar", "There is nothing at"),
-        ("{file}/pets/nobody", "There is nothing at"),
+        ("memory://nothing/there", "There's nothing at memory://nothing/there"),
+        ("memory://nothing/there.zip", "There's nothing at memory://nothing/there.zip"),
+        ("{http}/nobody", "There's nothing at"),
+        ("{http}/nobody.tar", "There's nothing at"),
+        ("{file}/pets/nobody", "There's nothing at"),
         ("{http}/pets/train/cats/notes.txt", "holds no files"),
         ("{memory}/pets/train/cats", "Expected"),
         ("http://nowhere.invalid/pets", "No host is called nowhere.invalid"),
@@ -310,7 +310,7 @@ def odd():
         ("cut", "broke off"),
         ("cut.zip", "broke off"),
         ("half", "broke off before {odd}/half/cats/1.jpg"),
-        ("lost", "There is nothing at {odd}/lost/cats/1.jpg"),
+        ("lost", "There's nothing at {odd}/lost/cats/1.jpg"),
         ("up", "unsafe path"),
         ("deep", "41 folders deep"),
         ("elsewhere", "holds no files"),
@@ -545,7 +545,7 @@ def test_a_bucket_is_imported_and_its_secret_is_written_nowhere(
         system.put(str(shared), "bucket/shared", recursive=True)
         for what in ("pets", "pets.zip"):
             assert fakes.run_cli(capsys, "import", f"s3://bucket/shared/{what}")[0] == 0
-        refused(capsys, workspace, "s3://bucket/nobody", "There is nothing at s3://bucket/nobody")
+        refused(capsys, workspace, "s3://bucket/nobody", "There's nothing at s3://bucket/nobody")
     finally:
         server.stop()
     first, second = datasets.list_datasets()

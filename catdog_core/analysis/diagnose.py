@@ -62,7 +62,7 @@ class Verdict:
         return self.message.format(**self.params)
 
 
-NO_EPOCHS = N_("No epoch has finished yet, so there is nothing to judge.")
+NO_EPOCHS = N_("No epoch has finished yet, so there's nothing to judge.")
 TOO_FEW_EPOCHS = N_(
     "Only {n} epochs so far. At least {least} are needed to tell a trend from chance."
 )
@@ -131,7 +131,7 @@ AUGMENTATION = N_(
     "validation."
 )
 VALIDATION_EASIER = N_(
-    "Validation is better than training, but there is no dropout or augmentation to explain it. "
+    "Validation is better than training, but there's no dropout or augmentation to explain it. "
     "Training is measured while the weights still change, which matters early on. The validation "
     "photos might also be easier, or some might be in training too. The Data page can find those."
 )

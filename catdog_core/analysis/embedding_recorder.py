@@ -116,8 +116,8 @@ def compile_features(predictor: Predictor) -> BatchedGraph:
     weighing = [step for step in graph.nodes if hasattr(step.layer, "kernel")]
     if not weighing:
         raise ModelError(
-            "No layer of the model has weights for its inputs. Use a network whose last layer "
-            "does, such as a classifier."
+            "No layer of the model has weights for its inputs. Use a network with such a last "
+            "layer, for example a classifier."
         )
     before = weighing[-1].input_indices[0]
     part = graph.submodel([graph.output_indices[0], before])

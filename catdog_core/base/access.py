@@ -310,7 +310,7 @@ def hash_code(code: str) -> str:
     """
     if is_blank(code) or len(code) > _LONGEST_CODE or not code.isprintable():
         raise SettingsError(
-            "The code is blank or has characters nobody can type. Choose up to {most} letters and "
+            "The code is blank or has characters you can't type. Choose up to {most} letters and "
             "digits.",
             most=_LONGEST_CODE,
         )

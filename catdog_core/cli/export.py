@@ -37,7 +37,7 @@ def export(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Export a run or its best model, and compare its predictions with those of Keras."""
+    """Export a run or its best model, and compare its predictions with the Keras model."""
     removed_commands.refuse_format(kind)
     exporter = formats.get_format(kind)
     if not exporter.needs_run:

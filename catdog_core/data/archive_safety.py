@@ -143,8 +143,8 @@ def survey_entries(source: Iterable[ArchiveEntry], name: str) -> ArchiveSummary:
             raise archive_too_large_error(total)
         if letters > _MAX_LETTERS:
             raise DatasetError(
-                "The archive's names have {letters:,} characters or more; the limit is {limit:,}. "
-                "Give its folders shorter names.",
+                "The archive's names have {letters:,} characters or more, but the limit is "
+                "{limit:,}. Give its folders shorter names.",
                 letters=letters,
                 limit=_MAX_LETTERS,
             )
@@ -180,8 +180,8 @@ def survey_entries(source: Iterable[ArchiveEntry], name: str) -> ArchiveSummary:
             summary.tree.add(file)
         if summary.tree.count > _FOLDERS_PER_ENTRY * allowed.archive_entries:
             raise DatasetError(
-                "The archive's paths name {count:,} folders or more; the limit is {limit:,}. Pack "
-                "it with fewer folders.",
+                "The archive's paths name {count:,} folders or more, but the limit is {limit:,}. "
+                "Pack it with fewer folders.",
                 count=summary.tree.count,
                 limit=_FOLDERS_PER_ENTRY * allowed.archive_entries,
             )
@@ -388,7 +388,7 @@ def read_zip_members(
             raise DatasetError("it contains {name} twice", name=files.truncate_for_display(name))
         if entry.size > limit:
             raise DatasetError(
-                "its {name} has {size:,} bytes; the limit is {limit:,}",
+                "its {name} has {size:,} bytes, but the limit is {limit:,}",
                 name=files.truncate_for_display(name),
                 size=entry.size,
                 limit=limit,
@@ -446,7 +446,7 @@ def _refuse_many_rows(table: bytes, most: int) -> None:
             raise too_many_entries_error(count, most)
         if extra > _MAX_EXTRA or name > MAX_NAME:
             raise DatasetError(
-                "The zip file has an entry whose name or extra fields take {size:,} bytes. Pack "
+                "The zip file has an entry with a name or extra fields of {size:,} bytes. Pack "
                 "it again with a standard program.",
                 size=name + extra,
             )
@@ -627,8 +627,8 @@ def _pax_values(data: bytes) -> dict[bytes, bytes]:
 
 def _header_too_long_error(size: int, limit: int) -> DatasetError:
     return DatasetError(
-        "The tar file has a name or header of {size:,} bytes; the limit is {limit:,}. Pack it "
-        "again with a standard program.",
+        "The tar file has a name or header of {size:,} bytes, but the limit is {limit:,}. Pack "
+        "it again with a standard program.",
         size=size,
         limit=limit,
     )

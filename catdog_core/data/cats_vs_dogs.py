@@ -34,8 +34,8 @@ ORIGIN = N_(
     "courses chose these."
 )
 TERMS = N_(
-    "The photos aren't part of the lab; their owners' terms apply. Kaggle offered them for fun "
-    "and research. For anything beyond learning, ask the owners."
+    "The photos aren't part of the lab, and their owners' terms apply. Kaggle offered them for "
+    "fun and research. For anything beyond learning, ask the owners."
 )
 
 Counts = dict[str, dict[str, int]]

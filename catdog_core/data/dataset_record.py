@@ -171,7 +171,7 @@ def load_dataset(dataset_id: str) -> Dataset:
     folder = datasets_folder() / dataset_id
     if files.slugify(dataset_id, 80) != dataset_id or not (folder / "dataset.json").is_file():
         raise DatasetError(
-            "There is no dataset '{id}'. Choose or create one on the Data page.",
+            "There's no dataset '{id}'. Choose or create one on the Data page.",
             id=files.truncate_for_display(dataset_id),
         )
     dataset = _cache.get(folder, [folder / "dataset.json"], lambda: _load_with_edits(folder))
@@ -227,7 +227,7 @@ def read_dataset_record(folder: Path) -> tuple[Dataset, list[EditEvent]]:
         edits.active_edits(events)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise DatasetError(
-            "The record of dataset '{id}' is damaged. Delete the dataset and add it again; its "
+            "The record of dataset '{id}' is damaged. Delete the dataset and add it again. Its "
             "photos aren't touched.",
             id=folder.name,
         ) from error

@@ -235,7 +235,7 @@ def refuse_unusable_edits(
     for choice in chosen:
         if choice.file not in known:
             raise DatasetError(
-                "There is no photo '{file}' in the dataset. Choose one of its files.",
+                "There's no photo '{file}' in the dataset. Choose one of its files.",
                 file=truncate_for_display(choice.file, 120),
             )
         if choice.action not in ACTIONS or choice.to not in targets.get(

@@ -467,8 +467,8 @@ def _find_split_folders(root: Folder) -> dict[str, Folder]:
         split_folders[split] = folder
     if split_folders and "train" not in split_folders:
         raise DatasetError(
-            "There are folders {found}, but none for training. Add train/ beside them, or open a "
-            "folder that contains only class folders.",
+            "There are folders {found}, but none for training. Add train/ next to them, or open "
+            "a folder that contains only class folders.",
             found=truncate_for_display(", ".join(folder.name for folder in split_folders.values())),
         )
     if split_folders:
@@ -538,8 +538,8 @@ def _check_classes(
         )
     if len(names) > MAX_CLASSES:
         raise DatasetError(
-            "There are {count} class folders; the limit is {limit}. Check that each folder is a "
-            "class, not a single photo.",
+            "There are {count} class folders, but the limit is {limit}. Check that each folder "
+            "is a class, not a single photo.",
             count=len(names),
             limit=MAX_CLASSES,
         )
@@ -584,7 +584,7 @@ def _order_classes(
     missing = sorted(name for name in set(order) if class_names.class_key(name) not in known)
     if missing:
         raise DatasetError(
-            "There is no folder for class {names}. Choose from: {found}.",
+            "There's no folder for class {names}. Choose from: {found}.",
             names=truncate_for_display(", ".join(missing)),
             found=truncate_for_display(", ".join(folder.name for folder in sorted_folders), 200),
         )

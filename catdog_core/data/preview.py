@@ -19,7 +19,7 @@ LAYOUT_MESSAGES = {
         "the same photos."
     ),
     "train-divided": N_(
-        "There is no validation folder, so the lab uses a quarter of each class for validation, "
+        "There's no validation folder, so the lab uses a quarter of each class for validation, "
         "always the same photos."
     ),
     "redivided": N_(

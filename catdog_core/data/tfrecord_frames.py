@@ -60,8 +60,8 @@ def index_records(path: Path) -> list[tuple[int, int]]:
 def too_many_records_error(count: int) -> DatasetError:
     """Return the error of more records than a dataset may have."""
     return DatasetError(
-        "The TFRecords hold {count:,} records or more; the limit is {limit:,}. Import some of the "
-        "files.",
+        "The TFRecords hold {count:,} records or more, but the limit is {limit:,}. Import some "
+        "of the files.",
         count=count,
         limit=limits.current_limits().archive_entries,
     )
@@ -79,8 +79,8 @@ def _iter_frames(file: IO[bytes], path: Path) -> Iterator[tuple[int, int]]:
             raise _bad_header_error(path, offset, head)
         if length > MAX_RECORD:
             raise DatasetError(
-                "{file} claims a record of {length:,} bytes; the limit is {limit:,} bytes per "
-                "photo. Create the file again from its photos.",
+                "{file} claims a record of {length:,} bytes, but the limit is {limit:,} bytes "
+                "per photo. Create the file again from its photos.",
                 file=truncate_for_display(path.name),
                 length=length,
                 limit=MAX_RECORD,

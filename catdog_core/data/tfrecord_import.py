@@ -266,7 +266,8 @@ def _tfrecord_paths(source: Path | Sequence[Path]) -> list[Path]:
     total = sum(path.stat().st_size for path in paths if path.is_file())
     if total > limits.current_limits().archive_bytes:
         raise DatasetError(
-            "The TFRecords have {total:,} bytes; the limit is {limit:,}. Import some of the files.",
+            "The TFRecords have {total:,} bytes, but the limit is {limit:,}. Import some of the "
+            "files.",
             total=total,
             limit=limits.current_limits().archive_bytes,
         )

@@ -60,7 +60,7 @@ _FAILURES = {
         "The certificate of {host} can't be verified ({reason}), so nothing was read. Check the"
         " address and this computer's date."
     ),
-    "gaierror": N_("There is no host named {host} ({reason}). Check the address and the network."),
+    "gaierror": N_("There's no host named {host} ({reason}). Check the address and the network."),
     "TimeoutError": N_(
         "{url} didn't respond within {seconds} s. Check the address, then try again."
     ),
@@ -418,7 +418,7 @@ def _explain_errors(url: str) -> Iterator[None]:
     except CatDogError:
         raise
     except FileNotFoundError as error:
-        raise DatasetError("There is nothing at {url}. Check the address.", url=shown) from error
+        raise DatasetError("There's nothing at {url}. Check the address.", url=shown) from error
     except ImportError as error:
         package = (
             "fsspec" if error.name == "fsspec" else FILESYSTEM_PACKAGES[url.partition("://")[0]]

@@ -229,7 +229,7 @@ def get_format(kind: str) -> Exporter:
     """
     if kind not in FORMATS:
         raise CatDogError(
-            "There is no export format '{kind}'. Choose one of: {kinds}.",
+            "There's no export format '{kind}'. Choose one of: {kinds}.",
             kind=kind,
             kinds=", ".join(FORMATS),
         )

@@ -120,7 +120,7 @@ def decode_photo(data: bytes, at_least: int | None = None) -> Photo:
         raise
     except Image.DecompressionBombError as error:
         raise PhotoError(
-            "The image is too large; the limit is {limit:,} pixels. Make it smaller and try again.",
+            "The image is too large. The limit is {limit:,} pixels. Make it smaller and try again.",
             limit=allowed.photo_pixels,
         ) from error
     except Exception as error:

@@ -21,7 +21,7 @@ def not_a_photo_error() -> PhotoError:
 def file_size_error(size: int, limit: int) -> PhotoError:
     """Return the error of a file of too many bytes."""
     return PhotoError(
-        "The file has {size:,} bytes; the limit is {limit:,}. Save a smaller version and try "
+        "The file has {size:,} bytes, but the limit is {limit:,}. Save a smaller version and try "
         "again.",
         size=size,
         limit=limit,
@@ -31,8 +31,8 @@ def file_size_error(size: int, limit: int) -> PhotoError:
 def scan_count_error(scans: int, limit: int) -> PhotoError:
     """Return the error of a progressive JPEG that would take minutes."""
     return PhotoError(
-        "This JPEG has {scans:,} scans; the limit is {limit}. Open it in an image editor and save "
-        "it again.",
+        "This JPEG has {scans:,} scans, but the limit is {limit}. Open it in an image editor and "
+        "save it again.",
         scans=scans,
         limit=limit,
     )
@@ -41,8 +41,8 @@ def scan_count_error(scans: int, limit: int) -> PhotoError:
 def side_length_error(width: int, height: int, limit: int) -> PhotoError:
     """Return the error of a picture of one endless row or column."""
     return PhotoError(
-        "The image has {width:,} × {height:,} pixels; the limit is {limit:,} pixels per side. "
-        "Crop it and try again.",
+        "The image has {width:,} × {height:,} pixels, but the limit is {limit:,} pixels per "
+        "side. Crop it and try again.",
         width=width,
         height=height,
         limit=limit,
@@ -52,8 +52,8 @@ def side_length_error(width: int, height: int, limit: int) -> PhotoError:
 def pixel_count_error(width: int, height: int, limit: int) -> PhotoError:
     """Return the error of a picture of too many pixels."""
     return PhotoError(
-        "The image has {width:,} × {height:,} pixels; the limit is {limit:,} pixels in all. Make "
-        "it smaller and try again.",
+        "The image has {width:,} × {height:,} pixels, but the limit is {limit:,} pixels in all. "
+        "Make it smaller and try again.",
         width=width,
         height=height,
         limit=limit,
@@ -63,8 +63,8 @@ def pixel_count_error(width: int, height: int, limit: int) -> PhotoError:
 def decode_memory_error(needed: int, limit: int) -> PhotoError:
     """Return the error of a picture whose format takes much memory; both in bytes."""
     return PhotoError(
-        "The image needs {needed:,} MB of memory to decode; the limit is {limit:,} MB. Make it "
-        "smaller, or save it as an ordinary JPEG.",
+        "The image needs {needed:,} MB of memory to decode, but the limit is {limit:,} MB. Make "
+        "it smaller, or save it as an ordinary JPEG.",
         needed=-(-needed // 1_000_000),
         limit=limit // 1_000_000,
     )

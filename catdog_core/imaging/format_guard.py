@@ -136,8 +136,8 @@ def _check_webp(data: bytes | mmap) -> None:
 def _refuse_metadata(size: int, limit: int) -> None:
     if size > limit:
         raise PhotoError(
-            "The file has a part of {size:,} bytes; the limit is {limit:,}. Open it in an image "
-            "editor and save it again.",
+            "The file has a part of {size:,} bytes, but the limit is {limit:,}. Open it in an "
+            "image editor and save it again.",
             size=size,
             limit=limit,
         )

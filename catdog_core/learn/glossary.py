@@ -66,7 +66,7 @@ TERMS: dict[str, Term] = {
         "network",
     ),
     "confidence-interval": Term(
-        N_("95 % interval"),
+        N_("95% interval"),
         N_("Where the true value lies in 19 of 20 such measurements, given so few photos."),
         "validation",
     ),

@@ -248,7 +248,7 @@ def list_model_layers(
     """
     if name not in MODEL_DESCRIPTIONS:
         raise SettingsError(
-            "There is no model '{name}'. Choose one of: {names}.",
+            "There's no model '{name}'. Choose one of: {names}.",
             name=name,
             names=", ".join(MODEL_DESCRIPTIONS),
         )

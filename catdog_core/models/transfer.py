@@ -54,7 +54,7 @@ def build_backbone(name: str, size: int) -> keras.Model:
     """
     if name not in BACKBONES:
         raise SettingsError(
-            "There is no pretrained network '{name}'. Choose one of: {names}.",
+            "There's no pretrained network '{name}'. Choose one of: {names}.",
             name=name,
             names=", ".join(BACKBONES),
         )

@@ -201,7 +201,7 @@ def _check_class(name: str, kind: Any, entry: dict[str, Any]) -> None:
     if not (ours and known) or (registered is not None and ">" in str(registered)):
         raise ModelError(
             "{name} uses '{kind}', which isn't part of Keras. Use a model with only Keras's own "
-            "layers, because model files must not bring their own code.",
+            "layers. For safety, model files can't bring their own code.",
             name=truncate_for_display(name),
             kind=truncate_for_display(str(kind)),
         )

@@ -355,7 +355,7 @@ def check_warm_start(parent: RunRecord, training: Training, classes: Sequence[st
     if backbones.TRANSFER in (parent.model, training.model):
         raise RunError(
             "Runs of model 'transfer' start from their own weights, so they can't continue from "
-            "another run. Start a new 'transfer' run, whose last layer trains in seconds, or "
+            "another run. Start a new 'transfer' run, which trains its last layer in seconds, or "
             "choose another model."
         )
     for what, now, then in (

@@ -260,8 +260,8 @@ def _damaged_error(packed: PackedDataset, path: Path) -> DatasetError:
     ):  # without its index it is verified and mended at the next use
         (packed.path / "index.json").unlink(missing_ok=True)
     return DatasetError(
-        "Packed photos in {folder} are damaged: {file} has changed. Start again, or pack into the "
-        "same folder again; only damaged files are rebuilt.",
+        "Packed photos in {folder} are damaged: {file} has changed. Start again, or pack into "
+        "the same folder again, which rebuilds only damaged files.",
         folder=packed.path,
         file=path.name,
     )

@@ -47,7 +47,7 @@ def tensorboard_command(logdir: Path) -> str:
 def check_tensorboard_installed() -> None:
     """Raise CatDogError when the package is not installed; imports nothing."""
     if importlib.util.find_spec("tensorboard") is None:
-        raise CatDogError("TensorBoard is not installed. Install it with: pip install tensorboard")
+        raise CatDogError("TensorBoard isn't installed. Install it with: pip install tensorboard")
 
 
 def write_event_files(run: RunRecord, logdir: Path) -> Path:

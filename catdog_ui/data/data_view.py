@@ -57,7 +57,7 @@ def show_add_dataset(count: int) -> None:
             sources.show_sources()
         return
     st.info(
-        t("There is no dataset yet. Start with the demo dataset, or add your own photos."),
+        t("There's no dataset yet. Start with the demo dataset, or add your own photos."),
         icon=":material/photo_library:",
     )
     sources.show_sources("primary")

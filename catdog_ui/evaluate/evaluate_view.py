@@ -111,7 +111,7 @@ def _summary_metrics(table: PredictionTable, result: ThresholdMetrics, curves: S
     gallery.metric_row(
         [
             (t("Accuracy"), f"{result.accuracy:.1%}"),
-            (t("95 % interval"), f"{low:.1%} – {high:.1%}"),
+            (t("95% interval"), f"{low:.1%} – {high:.1%}"),
             (t("Wrong"), f"{result.n - result.right:,} / {result.n:,}"),
             (t("Mean loss"), f"{metrics.photo_losses(table).mean():.3f}"),
             (t("Calibration error"), f"{curves.calibration.error:.1%}"),

@@ -25,13 +25,15 @@ HABITS = {
     "“that of”, “those of”: name the thing": r"\b(?:that|those) of\b",
     "“whose”: two sentences": r"\bwhose\b",
     "“is no”: isn't a": r"(?<!here )\b(?:is|are|was|were) no\b(?! longer)",
-    "“is told”, “tells”: say, show, print": r"\b(?:is|are|was|be) told\b|\btells\b(?! you|[^.]* apart)",
+    "“is told”, “tells”: say, show, print": r"\b(?:is|are|was|be) told\b"
+    r"|\btells\b(?! you|[^.]* apart)",
     "“whole” for finished or full": r"\bwhole\b(?! numbers?\b)",
     "“may”: can, might": r"\bmay\b",
     "“lies”, “lay”: is, are": r"\b(?:lies?|lay|laid|lain|lying)\b",
     "“Expected …”: what to do": r"\bExpected\b",
     "“go on”: continue, resume": r"\b(?:go|goes|going|went|gone) on\b",
-    "“a second” for per second": r"\b(?:photos|images|values|steps|batches|bytes|times|seconds|minutes|runs|trials)"
+    "“a second” for per second": r"\b(?:photos|images|values|steps|batches|bytes|times"
+    r"|seconds|minutes|runs|trials)"
     r" an? (?:second|minute|hour|epoch|step|batch|class|photo)\b",
     "“of your own”: your own": r"\bof (?:your|their) own\b",
     "“elsewhere”: name the place": r"\belsewhere\b",

@@ -129,7 +129,11 @@ def test_the_command_brings_a_run_in_and_says_what_can_be_done(exported_run, her
     assert fakes.run_cli(capsys, "import-run", exported_run[1])[0] == 0
     datasets.open_folder(here)
     status, out, _ = fakes.run_cli(capsys, "import-run", exported_run[1])
-    assert status == 0 and "2 epochs, stopped" in out and "go on with 'resume" in out
+    assert (
+        status == 0
+        and "2 epochs, stopped" in out
+        and "Choose a new or empty folder for the run, or continue with 'resume" in out
+    )
     status, out, _ = fakes.run_cli(capsys, "import-run", exported_run[1], "--json")
     assert json.loads(out)["dataset"] == datasets.list_datasets()[0].id
     status, _, error = fakes.run_cli(capsys, "import-run", here / "nothing.zip")

@@ -174,6 +174,9 @@ def test_the_command_tells_then_brings(package, capsys):
     package["dogs"] = Builder({"train": rows(8)}, FEATURES, known=False)
     package["dogs"].info.download_size = None
     assert cli.main(["import", "tfds:dogs", "--look"]) == 0
-    assert "not known yet" in capsys.readouterr().out
+    assert (
+        "There's no time estimate yet, because no run of this network has been timed here."
+        in capsys.readouterr().out
+    )
     assert cli.main(["import", "tfds:pets"]) == 0
     assert "8 photos in" in capsys.readouterr().out

@@ -11,7 +11,11 @@ from docs import generate
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
+    ROOT / "assets/models/default/README.md",
+    *sorted(DOCS.glob("*.md")),
+]
 
 
 def text(name):
@@ -30,7 +34,7 @@ def test_every_setting_has_its_row_and_every_flag_its_line(model):
         assert f"`--{control.name.replace('_', '-')} " in text("cli.md")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_of_the_pages_lead_somewhere(page):
     body = page.read_text("utf-8")
     for target in re.findall(r"\]\(([^)\s]+)\)", body):

@@ -49,6 +49,13 @@ def test_links_of_the_pages_lead_somewhere(page):
             assert part in names, target
 
 
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_each_page_begins_with_what_its_reader_can_do_after_it(page):
+    parts = page.read_text("utf-8").split("\n\n")
+    first = next(part for part in parts[1:] if not part.startswith("<!--"))
+    assert parts[0].startswith("# ") and first.startswith("After this page")
+
+
 def test_modules_the_architecture_names_exist():
     for name in re.findall(r"`((?:catdog_|tests/)[\w/]+(?:\.py)?)`", text("architecture.md")):
         assert (ROOT / name).exists() or (ROOT / f"{name}.py").exists(), name

@@ -61,6 +61,18 @@ def test_modules_the_architecture_names_exist():
         assert (ROOT / name).exists() or (ROOT / f"{name}.py").exists(), name
 
 
+PACKAGES = sorted(path.parent.name for path in (ROOT / "catdog_core").glob("*/__init__.py"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_modules_of_the_core_that_pages_name_exist(page):
+    names = re.findall(rf"[`\[(\"]({'|'.join(PACKAGES)})\.(?!md\b)(\w+)", page.read_text("utf-8"))
+    for package, name in names:
+        folder = ROOT / "catdog_core" / package
+        public = (folder / "__init__.py").read_text("utf-8")
+        assert (folder / f"{name}.py").exists() or f'"{name}"' in public, f"{package}.{name}"
+
+
 def test_the_container_listens_where_its_health_is_asked_and_runs_without_rights():
     file = (ROOT / "Dockerfile").read_text("utf-8")
     steps = [line for line in file.splitlines() if line[:1].isalpha()]

@@ -17,7 +17,7 @@ sys.path.insert(0, str(FOLDER.parent))
 import typer  # noqa: E402 - the project is found only now
 
 from catdog_core.base import limits  # noqa: E402
-from catdog_core.base.field_specs import FieldSpec, describe_accepted_values, describe_fields  # noqa: E402
+from catdog_core.base.field_specs import FieldSpec, describe_fields  # noqa: E402
 from catdog_core.cli import PROGRAM, app  # noqa: E402
 from catdog_core.config import RECIPES, Augmentation, Network, Training  # noqa: E402
 
@@ -133,11 +133,7 @@ def _shared_flags(every: list[tuple[str, Any]], model: Any, part: str) -> list[s
     ]
     for parameter in takers[0][1].params:
         if parameter.name in fields:
-            control = fields[parameter.name]
-            accepts = _plain(describe_accepted_values(control))
-            if control.kind == "choice":
-                accepts = "one of these"
-            lines.append(f"| `{_flag(parameter)}` | {accepts} |")
+            lines.append(f"| `{_flag(parameter)}` | {_accepts(fields[parameter.name], '')} |")
     return lines
 
 
@@ -170,11 +166,30 @@ def _fields(model: Any) -> list[str]:
         unit = f" {control.unit}" if control.unit not in ("", "×") else ""
         lines.append(
             f"| `{control.name}` | {_value(control.default)}{unit if control.default else ''}"
-            f" | {_plain(describe_accepted_values(control))}"
-            f"{' or nothing' if control.optional else ''}"
+            f" | {_accepts(control)}{' or nothing' if control.optional else ''}"
             f" | {control.label}: {_plain(control.help)}{_typical(control)} |"
         )
     return lines
+
+
+def _accepts(control: FieldSpec, between: str = ", ") -> str:
+    """The values of a field, shorter than in an error.
+
+    Args:
+        control: the field.
+        between: what joins its choices; empty where the flag beside names them.
+    """
+    if control.kind == "bool":
+        return "true, false" if between else "–"
+    if control.kind == "choice":
+        return between.join(control.choices) if between else "one of these"
+    low, high = _number(control.low or 0.0), _number(control.high or 0.0)
+    kinds = {"int": ", whole", "range": ", two numbers, smaller first"}
+    return f"{low} to {high}{kinds.get(control.kind, '')}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:g}"
 
 
 def _typical(control: FieldSpec) -> str:

@@ -1,7 +1,7 @@
 """Writes docs/cli.md and docs/settings.md from the commands and the settings themselves.
 
-Run `python docs/generate.py` after a flag, a command or a setting has changed; a test fails while
-the pages say something else than the code.
+Run `python docs/generate.py` after you change a flag, a command or a setting. A test fails while
+the pages and the code differ.
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ sys.path.insert(0, str(FOLDER.parent))
 import typer  # noqa: E402 - the project is found only now
 
 from catdog_core.base import limits  # noqa: E402
-from catdog_core.base.field_specs import FieldSpec, describe_accepted_values, describe_fields  # noqa: E402
+from catdog_core.base.field_specs import FieldSpec, describe_fields  # noqa: E402
 from catdog_core.cli import PROGRAM, app  # noqa: E402
 from catdog_core.config import RECIPES, Augmentation, Network, Training  # noqa: E402
 
 NOTE = "<!-- Written by `python docs/generate.py`; do not edit. -->"
+SHARED_FLAGS = {
+    "Training flags": (Training, "training"),
+    "Augmentation flags": (Augmentation, "augmentation"),
+}
+"""By heading on the page of the commands: the settings model, and its heading on the other page."""
 
 
 def cli() -> str:
@@ -32,9 +37,9 @@ def cli() -> str:
         "",
         NOTE,
         "",
-        f"Run a command with `{PROGRAM} COMMAND`. It exits with 0, or with 1 and one line on",
-        "stderr. `--help` shows the same text as this page. The pages of the lab call the same",
-        "code. [settings.md](settings.md) also explains the flags made from settings.",
+        "After this page you can find the command and the flag for a task. Start a command with",
+        f"`{PROGRAM} COMMAND`. It exits with 0, or with 1 and one line on stderr. `--help` shows",
+        "what this page shows. For examples, see [session.md](session.md).",
         "",
         "| command | what it does |",
         "|---|---|",
@@ -44,6 +49,8 @@ def cli() -> str:
         lines.append(f"| [`{name}`](#{name.replace(' ', '-')}) | {_first(command.help)} |")
     for name, command in every:
         lines += ["", f"## {name}", "", _plain(command.help), "", *_usage(name, command)]
+    for title, (model, part) in SHARED_FLAGS.items():
+        lines += ["", f"## {title}", "", *_shared_flags(every, model, part)]
     return "\n".join(lines) + "\n"
 
 
@@ -54,28 +61,26 @@ def settings() -> str:
         "",
         NOTE,
         "",
-        "Sliders, flags, files and checks all come from these fields. A training or augmentation",
-        "field is a flag of a command (`--learning-rate`) and a key of a JSON file",
-        "(`learning_rate`). The address of the Augment page also takes augmentation fields.",
+        "After this page you can set any field on a page, as a flag or in a file. A training field",
+        "is a flag of `train` (`--learning-rate`) and a key in JSON files (`learning_rate`). An",
+        "augmentation field is a flag of `augment`, a key in JSON files and a key in the Augment",
+        "page's address. [cli.md](cli.md) lists the commands that take the flags.",
     ]
     parts = (
-        ("Training", Training, "How a network trains. The defaults come from the course notes."),
+        ("Training", Training, "How a network learns. The defaults come from the course notes."),
         (
             "Augmentation",
             Augmentation,
             "Random changes to training photos. The first eleven have the names and units of"
-            " Keras's `ImageDataGenerator`. By default, training uses none.",
+            " Keras's `ImageDataGenerator`. A run uses none unless you or the model's recipe choose"
+            " some.",
         ),
-        (
-            "Network",
-            Network,
-            "The layers of the model `custom`. Pass them with `--network FILE.json`.",
-        ),
+        ("Network", Network, "The blocks of the model `custom`: `--network FILE.json`."),
         (
             "Limits",
             limits.Limits,
-            f"How large an untrusted file can be. To change a limit, name it in `{limits.FILE}` in"
-            " the workspace.",
+            f"What an untrusted file can cost. Put the values you change into `{limits.FILE}` in"
+            " the workspace. [limits.md](limits.md) explains them.",
         ),
     )
     for title, model, about in parts:
@@ -100,7 +105,35 @@ def _usage(name: str, command: Any) -> list[str]:
     if arguments or options:
         lines += ["", "| argument or flag | what it means |", "|---|---|"]
         lines += [f"| `{_argument(p)}` | {_plain(p.help)} |" for p in arguments]
+        for title, (model, _) in SHARED_FLAGS.items():
+            if _takes(command, model):
+                names = {control.name for control in describe_fields(model)}
+                options = [p for p in options if p.name not in names]
+                link = f"[{title.lower()}](#{title.lower().replace(' ', '-')})"
+                lines.append(f"| {link} | Any of them. |")
         lines += [f"| `{_flag(p)}` | {_plain(p.help)}{_default(p)} |" for p in options]
+    return lines
+
+
+def _takes(command: Any, model: Any) -> bool:
+    """Whether a command has a flag for each field of a settings model."""
+    return {control.name for control in describe_fields(model)} <= {p.name for p in command.params}
+
+
+def _shared_flags(every: list[tuple[str, Any]], model: Any, part: str) -> list[str]:
+    """The flags that several commands make from one settings model, once."""
+    takers = [(name, command) for name, command in every if _takes(command, model)]
+    fields = {control.name: control for control in describe_fields(model)}
+    commands = ", ".join(f"`{name}`" for name, _ in takers)
+    lines = [
+        f"Flags of {commands}. [settings.md](settings.md#{part}) says what each one does.",
+        "",
+        "| flag | accepts |",
+        "|---|---|",
+    ]
+    for parameter in takers[0][1].params:
+        if parameter.name in fields:
+            lines.append(f"| `{_flag(parameter)}` | {_accepts(fields[parameter.name], '')} |")
     return lines
 
 
@@ -133,11 +166,30 @@ def _fields(model: Any) -> list[str]:
         unit = f" {control.unit}" if control.unit not in ("", "×") else ""
         lines.append(
             f"| `{control.name}` | {_value(control.default)}{unit if control.default else ''}"
-            f" | {_plain(describe_accepted_values(control))}"
-            f"{' or nothing' if control.optional else ''}"
+            f" | {_accepts(control)}{' or nothing' if control.optional else ''}"
             f" | {control.label}: {_plain(control.help)}{_typical(control)} |"
         )
     return lines
+
+
+def _accepts(control: FieldSpec, between: str = ", ") -> str:
+    """The values of a field, shorter than in an error.
+
+    Args:
+        control: the field.
+        between: what joins its choices; empty where the flag beside names them.
+    """
+    if control.kind == "bool":
+        return "true, false" if between else "–"
+    if control.kind == "choice":
+        return between.join(control.choices) if between else "one of these"
+    low, high = _number(control.low or 0.0), _number(control.high or 0.0)
+    kinds = {"int": ", whole", "range": ", two numbers, smaller first"}
+    return f"{low} to {high}{kinds.get(control.kind, '')}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:g}"
 
 
 def _typical(control: FieldSpec) -> str:
@@ -149,7 +201,7 @@ def _typical(control: FieldSpec) -> str:
 
 def _recipes() -> list[str]:
     lines = [
-        "Each model has its own defaults. This table lists where they differ from the ones above.",
+        "If you only name a model, these settings differ from the defaults above.",
         "",
         "| model | training | augmentation |",
         "|---|---|---|",

@@ -54,7 +54,7 @@ def test_in_a_lab_of_ones_own_everybody_may_do_everything(workspace, monkeypatch
 def test_the_audience_may_do_nothing_that_leaves_a_trace(shared):
     shared(AUDIENCE)
     for action in ACTIONS:
-        with pytest.raises(AccessError, match="as the audience"):
+        with pytest.raises(AccessError, match="View only"):
             access.check_permission(action)
 
 
@@ -160,14 +160,20 @@ SIGNED_IN = {"is_logged_in": True, "email": "kim@school.org", "email_verified": 
 def test_only_true_says_that_an_address_is_verified(shared, value, trust):
     shared(trust_unverified_addresses=trust)
     assert access.verified_address(SIGNED_IN) == "kim@school.org"
-    with pytest.raises(AccessError, match="verified your e-mail address"):
+    with pytest.raises(
+        AccessError,
+        match=r"Your identity provider doesn't confirm your email address, so you have no role\.",
+    ):
         access.verified_address({**SIGNED_IN, "email_verified": value})
 
 
 def test_a_provider_that_says_nothing_is_trusted_only_where_the_settings_say_so(shared):
     silent = {key: value for key, value in SIGNED_IN.items() if key != "email_verified"}
     shared()
-    with pytest.raises(AccessError, match="verified your e-mail address"):
+    with pytest.raises(
+        AccessError,
+        match=r"Your identity provider doesn't confirm your email address, so you have no role\.",
+    ):
         access.verified_address(silent)
     shared(trust_unverified_addresses=True)
     assert access.verified_address(silent) == "kim@school.org"
@@ -184,7 +190,10 @@ def test_only_true_says_that_somebody_signed_in(shared, value):
 )
 def test_what_is_no_address_gives_no_role(shared, email):
     shared()
-    with pytest.raises(AccessError, match="names no e-mail address"):
+    with pytest.raises(
+        AccessError,
+        match=r"Your sign-in has no email address the lab can use, so you have no role\.",
+    ):
         access.verified_address({**SIGNED_IN, "email": email})
 
 
@@ -199,7 +208,7 @@ def test_a_sign_in_counts_for_half_a_day(shared, issued, counts):
     if counts:
         assert access.verified_address(claims, now=1000.0)
     else:
-        with pytest.raises(AccessError, match="too old"):
+        with pytest.raises(AccessError, match=r"Your sign-in has expired, so you have no role\."):
             access.verified_address(claims, now=1000.0)
 
 
@@ -291,7 +300,7 @@ def test_a_shared_lab_opens_folders_of_its_roots_only(shared, tmp_path):
         with pytest.raises(DatasetError, match="may not be opened here"):
             allowed_roots.confine_path(path)
     shared(STUDENT)
-    with pytest.raises(DatasetError, match="no folder may"):
+    with pytest.raises(DatasetError, match=r"or any other folder here\."):
         allowed_roots.confine_path(inside)
 
 

@@ -71,18 +71,18 @@ def test_the_audience_may_look_at_every_page_where_what_it_may_not_do_is_off(pat
     fakes.make_run("stopped", status="stopped", epochs=1)
     app = page(path, dataset=dataset.id, run=folder.name)
     assert not told(app)
-    assert "You are the audience here" in fakes.joined_text(app.caption)
+    assert "View only." in fakes.joined_text(app.caption)
     buttons = [*app.main.button, *app.main.menu_button]
     assert [b.key for b in buttons if not b.disabled and not LOOKS.match(b.key)] == []
     off = [b for b in buttons if b.disabled and not LOOKS.match(b.key)]
-    assert all("as the audience" in b.help for b in off)
+    assert all("View only" in b.help for b in off)
     assert off or path in ("6_Predict", "8_Learn")
 
 
 def test_a_student_finds_off_what_is_not_theirs(dataset):
     fakes.make_run("hers", status="stopped", epochs=1)
     app = tell(page("3_Train", dataset=dataset.id), "meow", "Bob")
-    assert "You are the audience here" not in fakes.joined_text(app.caption)
+    assert "View only." not in fakes.joined_text(app.caption)
     assert app.button("resume_run").disabled
     assert "belongs to the teacher" in app.button("resume_run").help
     assert not app.button("train_start").disabled
@@ -114,7 +114,7 @@ def test_the_audience_starts_no_training(dataset, all_on):
     app = page(dataset=dataset.id)
     app.button("home_train").click().run()
     assert not app.exception
-    assert "as the audience" in told(app)
+    assert "View only" in told(app)
     assert not runs.list_runs()
 
 
@@ -130,7 +130,7 @@ def test_the_audience_starts_no_job_and_deletes_no_dataset(dataset, all_on):
     app = page("1_Data", dataset=dataset.id, part="tfrecord")
     app.button("shards_pack").click().run()
     assert not app.exception
-    assert "as the audience" in told(app)
+    assert "View only" in told(app)
     app = page("1_Data", dataset=dataset.id)
     app.button("dataset_remove").click().run()
     app.button("dataset_remove_sure").click().run()
@@ -182,7 +182,10 @@ def test_an_address_that_is_not_verified_gives_no_role_and_the_page_says_why(
         sign_in(monkeypatch, **claims)
         app = page()
         assert "Audience" in fakes.joined_text(app.caption) and not app.exception
-        assert "doesn't say that it verified" in fakes.joined_text(app.warning)
+        assert (
+            "Your identity provider doesn't confirm your email address, so you have no role."
+            in fakes.joined_text(app.warning)
+        )
 
 
 def test_a_role_ends_when_its_code_is_another(workspace):

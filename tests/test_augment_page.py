@@ -86,7 +86,7 @@ def test_an_own_photo_is_used_and_no_photo_is_refused_in_a_sentence():
     assert len(pictures(app)[0]) == 20
     app.file_uploader("augment_upload").set_value([("mine.jpg", b"text", "image/jpeg")]).run()
     assert not app.exception
-    assert "no photo the lab can read" in fakes.joined_text(app.error)
+    assert "The lab can't read this file as a photo." in fakes.joined_text(app.error)
 
 
 def test_links_open_with_their_settings_and_name_what_is_refused(demo):
@@ -132,7 +132,7 @@ def test_a_name_no_preset_can_have_takes_nothing_away_from_the_page(bench):
 def test_a_preset_without_a_fit_name_is_refused_in_a_sentence(bench):
     bench.text_input("augment_preset_name").set_value("strong").run()
     bench.button("augment_preset_save").click().run()
-    assert "is a preset of the lab itself" in fakes.joined_text(bench.error)
+    assert "is a built-in preset." in fakes.joined_text(bench.error)
     assert presets.list_presets() == []
 
 

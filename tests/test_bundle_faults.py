@@ -269,7 +269,7 @@ def test_links_and_what_is_no_zip_are_refused(exported_run, workspace, tmp_path)
         bundle_import.import_bundle(tmp_path / "l.zip")
     for content in (b"", b"no zip at all", exported_run[1].read_bytes()[:-500]):
         (tmp_path / "n.zip").write_bytes(content)
-        with pytest.raises(RunError, match="cannot be brought in"):
+        with pytest.raises(RunError, match="This bundle can't be imported"):
             bundle_import.import_bundle(tmp_path / "n.zip")
     assert not list(runs.runs_folder().iterdir())
 

@@ -68,9 +68,9 @@ def test_it_goes_on_after_a_cut_in_the_middle(workspace):
     [
         (packed({**COUNTS, "validation": {"cats": 2, "dogs": 1}}), r"12 photos it should \(11\)"),
         (packed({"train": {"cats": 4, "birds": 4}, "validation": {"cats": 2, "birds": 2}}), "12"),
-        (packed()[:-100], "no complete archive"),
-        (b"PK" + bytes(1000), "no complete archive"),
-        (b"<html>", "something else than the file"),
+        (packed()[:-100], "The file isn't a complete archive ("),
+        (b"PK" + bytes(1000), "The file isn't a complete archive ("),
+        (b"<html>", "sent something other than the file ("),
     ],
 )
 def test_another_content_is_refused_and_removed(workspace, body, words):
@@ -136,7 +136,11 @@ def test_without_a_network_the_command_says_so_in_one_line(workspace, capsys, mo
     monkeypatch.setattr(data, "Fetch", lambda **told: fetch(gone, **told))
     assert cli.main(["download"]) == 1
     out, err = capsys.readouterr()
-    assert out == "" and err.count("\n") == 1 and "demo dataset needs no network" in err
+    assert (
+        out == ""
+        and err.count("\n") == 1
+        and "Check the network, set HTTPS_PROXY behind a proxy" in err
+    )
 
 
 def test_import_tells_what_is_inside_then_takes_it(workspace, tmp_path, capsys):

@@ -60,10 +60,13 @@ def test_kept_findings_are_not_told_again(capsys, workspace, demo, tmp_path):
         (["decide", "DIR", "delete", CAT], "exclude, move, relabel, keep, restore"),
         (["decide", "DIR", "exclude", "none.jpg"], "no photo 'none.jpg'"),
         (["decide", "DIR", "exclude", "/etc/hostname"], "no photo"),
-        (["undo", "DIR"], "Nothing was changed"),
-        (["split", "DIR", "--validation", "0.6", "--test", "0.6"], "together below 1"),
+        (["undo", "DIR"], "has no change to undo."),
+        (
+            ["split", "DIR", "--validation", "0.6", "--test", "0.6"],
+            "Choose fractions of at least 0 that add up to less than 1.",
+        ),
         (["classes", "DIR", "dogs", "birds"], "each of the classes once: cats, dogs"),
-        (["pack", "DIR", "out", "--classes", "dogs"], "each of the classes once"),
+        (["pack", "DIR", "out", "--classes", "dogs"], "List each class once"),
     ],
 )
 def test_a_mistake_changes_nothing(capsys, ours, words, part):

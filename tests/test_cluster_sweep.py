@@ -263,4 +263,4 @@ def test_a_cluster_that_does_not_answer_fails_the_sweep_which_can_be_started_aga
     groups.start_driver(key)
     sweep = until(key, ended)
     assert sweep.status == "failed" and sweep.left
-    assert "No Ray cluster answers" in str(sweep.state["error"]["message"])
+    assert "No Ray cluster answered at" in str(sweep.state["error"]["message"])

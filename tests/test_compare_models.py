@@ -25,7 +25,7 @@ def test_the_model_that_comes_with_the_lab_is_asked_and_nothing_is_written_besid
     write_answers(ready.folder, dataset, wrong=())
     app = open_evaluate_page(run="default")
     assert "24 of 24 photos are right" in caption_text(app)
-    assert "another dataset than this one" in caption_text(app)
+    assert "The model was trained on another dataset." in caption_text(app)
     assert sorted(model_registry.default_model_folder().rglob("*")) == before
     assert predictions.predictions_path(ready.folder, dataset.id, "validation").is_relative_to(
         files.workspace_folder()
@@ -77,4 +77,6 @@ def test_a_difference_that_chance_explains_is_called_so():
 
     rows = np.arange(4)
     comparison = ModelComparison(rows, rows[:2], rows[:3], rows, mcnemar_test(2, 3))
-    assert "can well be chance" in evaluate_charts.comparison_caption(comparison, "a", "b")
+    assert "the difference is within chance." in evaluate_charts.comparison_caption(
+        comparison, "a", "b"
+    )

@@ -100,7 +100,7 @@ def test_runs_that_differ_in_epochs_alone_are_not_called_the_same():
     settings["training"]["epochs"] += 7
     files.write_json(path, settings)
     app = page()
-    assert "Only settings that differ" in texts(app)
+    assert "Showing only settings that differ." in texts(app)
     table = app.dataframe[0].value
     assert {value.split(" / ")[0] for value in table["Epochs"]} == {"2", "3"}
 
@@ -108,4 +108,4 @@ def test_runs_that_differ_in_epochs_alone_are_not_called_the_same():
 def test_each_compared_run_is_judged():
     fakes.make_run()
     app = page()
-    assert "too short to tell a trend" in texts(app)
+    assert "are needed to tell a trend from chance." in texts(app)

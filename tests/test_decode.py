@@ -176,7 +176,7 @@ def test_fit_shrinks_nearly_as_whole_areas_would(texture, size):
         (b"", "empty"),
         (b"\x00\x00\x00\x18ftypheic" + b"\0" * 60, "Convert it to JPEG"),
         (b"\xff\xd8" + b"\xff\xda\0\0" * 101, "101 scans"),
-        (b"GIF89a", "no photo the lab can read"),
+        (b"GIF89a", "The lab can't read this file as a photo."),
     ],
 )
 def test_what_is_no_photo_is_refused_in_a_sentence(data, words):

@@ -33,7 +33,7 @@ def test_its_card_tells_the_accuracy_that_its_run_recorded():
     best = next(row for row in run.epochs if row["epoch"] == run.best_epoch)
     text = CARD.read_text(encoding="utf-8")
     assert f"{best['val_accuracy']:.3f}" in text
-    assert "95 %" in text and "neither" in text
+    assert "95% confidence interval" in text and "neither" in text
     assert f"--seed {run.training.seed}" in text
 
 

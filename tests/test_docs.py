@@ -11,7 +11,11 @@ from docs import generate
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
+    ROOT / "assets/models/default/README.md",
+    *sorted(DOCS.glob("*.md")),
+]
 
 
 def text(name):
@@ -30,7 +34,7 @@ def test_every_setting_has_its_row_and_every_flag_its_line(model):
         assert f"`--{control.name.replace('_', '-')} " in text("cli.md")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_of_the_pages_lead_somewhere(page):
     body = page.read_text("utf-8")
     for target in re.findall(r"\]\(([^)\s]+)\)", body):
@@ -45,9 +49,28 @@ def test_links_of_the_pages_lead_somewhere(page):
             assert part in names, target
 
 
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_each_page_begins_with_what_its_reader_can_do_after_it(page):
+    parts = page.read_text("utf-8").split("\n\n")
+    first = next(part for part in parts[1:] if not part.startswith("<!--"))
+    assert parts[0].startswith("# ") and first.startswith("After this page")
+
+
 def test_modules_the_architecture_names_exist():
     for name in re.findall(r"`((?:catdog_|tests/)[\w/]+(?:\.py)?)`", text("architecture.md")):
         assert (ROOT / name).exists() or (ROOT / f"{name}.py").exists(), name
+
+
+PACKAGES = sorted(path.parent.name for path in (ROOT / "catdog_core").glob("*/__init__.py"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_modules_of_the_core_that_pages_name_exist(page):
+    names = re.findall(rf"[`\[(\"]({'|'.join(PACKAGES)})\.(?!md\b)(\w+)", page.read_text("utf-8"))
+    for package, name in names:
+        folder = ROOT / "catdog_core" / package
+        public = (folder / "__init__.py").read_text("utf-8")
+        assert (folder / f"{name}.py").exists() or f'"{name}"' in public, f"{package}.{name}"
 
 
 def test_the_container_listens_where_its_health_is_asked_and_runs_without_rights():

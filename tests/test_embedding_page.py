@@ -110,7 +110,7 @@ def test_tsne_is_worked_out_in_the_background_and_kept(dataset, monkeypatch):
     assert not app.exception
     assert not [button for button in app.button if button.key == "evaluate_map_tsne"]
     assert "of the 24 photos lie among" in caption_text(app)
-    assert "The two directions hold" not in caption_text(app)
+    assert "The two directions explain" not in caption_text(app)
 
 
 def test_tsne_can_be_stopped_and_begun_anew(dataset, monkeypatch):

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("workspace")
 def test_an_empty_lab_says_what_to_do(monkeypatch):
     assert "There is no dataset yet" in fakes.joined_text(open_evaluate_page().info)
     monkeypatch.setattr("catdog_core.runs.model_registry.load_default_run", lambda: None)
-    assert "no model to look at yet" in fakes.joined_text(open_evaluate_page().info)
+    assert "There's no model to evaluate yet." in fakes.joined_text(open_evaluate_page().info)
 
 
 def test_a_run_without_a_model_is_told(dataset):
@@ -57,7 +57,7 @@ def test_a_model_is_asked_in_the_background_and_the_page_follows(dataset, monkey
 
     monkeypatch.setattr(loaders, "evaluate_run", evaluate)
     app = open_evaluate_page(run=folder.name)
-    assert "has not been asked" in caption_text(app)
+    assert "This model hasn't been evaluated on these photos yet." in caption_text(app)
     app.button(f"start_evaluate-{folder.name}-{dataset.id}-validation").click().run()
     wait_for_job(jobs.get_job(f"evaluate-{folder.name}-{dataset.id}-validation"))
     app.run()
@@ -95,8 +95,8 @@ def test_a_model_that_learnt_more_is_asked_again(dataset):
     write_answers(folder, dataset)
     (folder / "best.keras").write_bytes(b"more")
     app = open_evaluate_page(run=folder.name)
-    assert "learnt more" in caption_text(app)
-    assert "photos are right" not in caption_text(app)
+    assert "The model has trained more since it was evaluated on these photos." in caption_text(app)
+    assert "predictions are correct." not in caption_text(app)
 
 
 def test_figures_come_from_the_table(dataset):
@@ -106,7 +106,7 @@ def test_figures_come_from_the_table(dataset):
     assert "8 of 24 photos are called wrong. Most often cats are called dogs: 4 of 12" in text
     table = app.dataframe[0].value
     assert list(table["Recall"]) == [pytest.approx(200 / 3)] * 2
-    assert "chosen by these photos" in text
+    assert "The best epoch was chosen with these photos." in text
 
 
 def test_the_slider_moves_every_figure(dataset):
@@ -155,7 +155,7 @@ def test_an_address_opens_the_part_the_threshold_and_the_cell(dataset):
     app = open_link(folder, **query)
     assert app.slider("threshold").value == 0.95
     assert "24 photos of dogs are called cats" in caption_text(app)
-    assert "learnt from these very photos" in caption_text(app)
+    assert "The model was trained on these very photos." in caption_text(app)
 
 
 @pytest.mark.parametrize("text", ["much", "7", "nan"])
@@ -178,5 +178,5 @@ def test_three_classes_have_no_threshold_and_everything_else(tmp_path, demo):
     app = open_evaluated_run(dataset)
     assert not app.slider
     text = caption_text(app)
-    assert "3 of 15 photos are right" in text and "Areas: from" in text
+    assert "3 of 15 photos are right" in text and "Areas range from" in text
     assert len(app.dataframe[0].value) == 3

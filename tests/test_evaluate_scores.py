@@ -138,5 +138,5 @@ def test_models_with_other_classes_or_photos_are_not_compared():
     with pytest.raises(ModelError, match="other cats, dogs, foxes"):
         metrics.compare_models(first, second)
     elsewhere = PredictionTable(("x",), first.classes, first.labels[:1], first.probabilities[:1])
-    with pytest.raises(ModelError, match="no photo in common"):
+    with pytest.raises(ModelError, match=r"The two models have no evaluated photos in common\."):
         metrics.compare_models(first, elsewhere)

@@ -232,7 +232,7 @@ def test_what_is_not_installed_is_named_with_the_way_to_get_it(tmp_path):
 
 def test_a_mistake_of_the_user_is_told_before_tensorflow_loads(tmp_path, capsys):
     assert main(["export", str(tmp_path / "nothing"), "onnx", str(tmp_path / "o")]) == 1
-    assert "There is no model at" in capsys.readouterr().err
+    assert "There's no model at" in capsys.readouterr().err
     with pytest.raises(CatDogError, match="Expected one of: keras, h5"):
         formats.get_format("pickle")
     with pytest.raises(ModelError):

@@ -179,7 +179,10 @@ def test_a_damaged_entry_of_the_cache_is_made_anew(folder, quick):
 
 def test_what_was_not_compared_is_said_with_the_package_that_would():
     assert "`onnxruntime` is not installed" in export_view.parity_text({"missing": "onnxruntime"})
-    assert "Python cannot run" in export_view.parity_text({"missing": ""})
+    assert (
+        "Its predictions weren't compared because Python can't run this format."
+        in export_view.parity_text({"missing": ""})
+    )
     parity = {**PARITY, "labels": 2, "dataset": "*pets*", "accuracy": [0.9, 0.85], "counted": 1000}
     text = export_view.parity_text(parity)
     assert "2 of them are called otherwise" in text and r"\*pets\*" in text
@@ -204,5 +207,5 @@ def test_a_bundle_that_is_none_is_refused_in_words(folder):
     app.file_uploader(key="export_bundle").upload("b.zip", b"PK no zip", "application/zip")
     app.run()
     app.button(key="export_bring").click().run()
-    assert "cannot be brought in" in fakes.joined_text(app.error) and not app.exception
+    assert "This bundle can't be imported" in fakes.joined_text(app.error) and not app.exception
     assert len(runs.list_runs()) == 1

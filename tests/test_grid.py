@@ -88,7 +88,10 @@ def test_a_part_of_the_network_makes_it_one_of_the_users_own():
         ({"settings": {"lr": [1, 2]}}, "no setting 'lr' in settings. Expected one of: model"),
         ({"settings": {"epochs": 3}}, "epochs is 3. Expected a list"),
         ({"settings": {"epochs": []}}, "Expected a list"),
-        ({"settings": {"epochs": {"low": 1, "high": 9}}}, "Expected 'samples'"),
+        (
+            {"settings": {"epochs": {"low": 1, "high": 9}}},
+            "Set 'samples' to the number of combinations to draw.",
+        ),
         ({"settings": {"epochs": {"low": 9, "high": 1}}, "samples": 2}, "or a range such as"),
         ({"settings": {"seed": {"low": 0, "high": 9, "log": True}}, "samples": 2}, "above 0"),
         ({"settings": {"epochs": {"from": 9}}, "samples": 2}, 'a range such as {"low"'),
@@ -99,7 +102,10 @@ def test_a_part_of_the_network_makes_it_one_of_the_users_own():
         ({**RATES, "asha": {"grace": 0}}, "grace is 0"),
         ({**RATES, "asha": {"patience": 2}}, "Expected one of: grace, reduction"),
         ({"settings": {"seed": list(range(501))}}, "501 combinations. Expected at most 500"),
-        ({"settings": {"monitor": ["val_loss", "val_accuracy"]}, "asha": {}}, "same figure"),
+        (
+            {"settings": {"monitor": ["val_loss", "val_accuracy"]}, "asha": {}},
+            "With 'asha', the grid must judge all runs by the same metric.",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_what_is_expected(values, told):

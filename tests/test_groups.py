@@ -99,7 +99,10 @@ def test_all_runs_lie_there_from_the_start_and_name_their_group(make, kind):
 
 @KINDS
 def test_an_address_that_is_none_leaves_no_runs_behind(make, kind):
-    with pytest.raises(ClusterError, match="Expected local, auto, HOST:PORT"):
+    with pytest.raises(
+        ClusterError,
+        match=r"Use local, auto, HOST:PORT such as 10\.0\.0\.5:6379, or ray://HOST:PORT such as ray://10\.0\.0\.5:10001\.",
+    ):
         make(kind, Cluster("somewhere"))
     assert runs.list_runs() == []
 
@@ -140,7 +143,7 @@ def test_any_group_asks_for_a_driver_once(make, spawned, kind):
     group = groups.load_group(key)
     assert (group.status, group.cluster) == ("queued", Cluster("127.0.0.1:6379", 3))
     assert group.grid == (GRID if kind == "sweep" else None)
-    with pytest.raises(RunError, match="running already"):
+    with pytest.raises(RunError, match=r"is already running\."):
         groups.start_driver(key)
     groups.stop_group(key)
     assert (group.folder / "stop").exists()
@@ -416,13 +419,19 @@ def test_lines_are_compared_where_both_are_done(workspace):
     ("words", "told"),
     [
         (["sweep"], "needs a folder of photos and a grid"),
-        (["sweep", "--resume", "x", "--epochs", "3"], "--resume goes on with a sweep as it was"),
+        (
+            ["sweep", "--resume", "x", "--epochs", "3"],
+            "--resume continues a sweep with its original settings.",
+        ),
         (["sweep", "--resume", "none"], "There is no group of runs 'none'"),
         (["sweep-stop", "none"], "There is no group of runs 'none'"),
         (["experiment", "stop", "none"], "There is no group of runs 'none'"),
         (["sweep", "photos", "--grid", "missing.json"], "missing.json does not exist"),
         (["experiment", "small-data", "{demo}", "--variants", "some"], "some"),
-        (["experiment", "small-data", "{demo}", "--sizes", "few"], "whole numbers with commas"),
+        (
+            ["experiment", "small-data", "{demo}", "--sizes", "few"],
+            "Use whole numbers separated by commas, such as 100,250.",
+        ),
     ],
 )
 def test_a_command_refuses_in_one_line(workspace, demo, spawned, capsys, words, told):
@@ -454,7 +463,7 @@ def test_a_cluster_that_cannot_be_used_makes_no_runs(
         address = f"127.0.0.1:{bound.getsockname()[1]}"
         status, _, err = fakes.run_cli(capsys, *words, *more, "--address", address)
     assert status == 1
-    assert ("No Ray cluster answers" if is_installed else "Ray is not installed") in err
+    assert ("No Ray cluster answered at" if is_installed else "Ray is not installed") in err
     assert runs.list_runs() == []
 
 

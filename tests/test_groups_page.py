@@ -148,7 +148,7 @@ def test_a_lab_without_groups_shows_the_form_and_without_photos_says_what_to_do(
     ("kind", "shows", "runs_in_table"),
     [
         ("sweep", "Best so far: “rate 0.03” with 85.0%", 6),
-        ("twin", "Augmentation closed the gap", 2),
+        ("twin", "Augmentation narrowed the gap between training and validation accuracy.", 2),
         ("small-data", "no difference can be told", 3),
     ],
 )
@@ -192,7 +192,10 @@ def test_a_click_makes_the_runs_and_starts_them(dataset, started, monkeypatch, k
         monkeypatch.setattr(ray_session, "is_installed", lambda: False)
     app = form(kind, dataset=dataset.id)
     if where == "without ray":
-        assert "Ray is not installed here" in fakes.joined_text(app.info)
+        assert (
+            "Ray isn't installed here, so runs train one after another and none ends early."
+            in fakes.joined_text(app.info)
+        )
     else:
         app.segmented_control(f"experiment_{kind}_where").set_value(where).run()
     assert f"**{MAKES[kind]} runs.**" in fakes.joined_text(app.markdown)
@@ -267,7 +270,10 @@ def test_trials_are_counted_and_what_they_cost_and_try_is_told(halfway):
 
 def test_a_group_whose_driver_is_gone_says_so_and_goes_on(halfway, started):
     app = page(group=halfway)
-    assert "The process that drives this sweep is gone" in fakes.joined_text(app.warning)
+    assert (
+        "The process running this sweep is gone, for example because the computer was switched off."
+        in fakes.joined_text(app.warning)
+    )
     app.button("group_start").click().run()
     assert not app.exception
     assert started == [("ray", halfway)]
@@ -350,7 +356,9 @@ def test_a_range_stays_where_it_was_when_what_it_was_suggested_from_changes(data
 
 
 def test_a_training_too_short_to_judge_trials_is_told():
-    assert "nobody is judged" in group_form.asha_text(grid.Asha(grace=2), 2)
+    assert "epochs, no trial is judged before the end." in group_form.asha_text(
+        grid.Asha(grace=2), 2
+    )
 
 
 # The chart of settings and results.
@@ -366,9 +374,9 @@ def chart(members, chosen=()):
     ("accuracies", "told"),
     [
         ((0.6, 0.65, 0.7, 0.75, 0.8, 0.85), "correlation +1.00 over 6 runs (Spearman)"),
-        ((0.6, 0.65, 0.7, 0.75, 0.8, 0.85), "Higher did better"),
+        ((0.6, 0.65, 0.7, 0.75, 0.8, 0.85), "Higher was better."),
         ((0.6, 0.7, 0.8), "cannot be told from 3 results"),
-        ((0.7, 0.6, 0.72, 0.66, 0.64, 0.74), "it may be chance"),
+        ((0.7, 0.6, 0.72, 0.66, 0.64, 0.74), "This might be chance."),
         ((0.7, 0.7, 0.7, 0.7, 0.7), "no setting stands out"),
     ],
 )
@@ -461,8 +469,8 @@ def test_the_audience_starts_nothing(dataset, shared, started, kind):
     shared("eve", "audience")
     app = form(kind, dataset=dataset.id)
     assert app.button("experiment_start").disabled
-    assert "as the audience" in app.button("experiment_start").help
-    with pytest.raises(AccessError, match="as the audience"):
+    assert "View only" in app.button("experiment_start").help
+    with pytest.raises(AccessError, match="View only"):
         sweep(dataset)
     assert not runs.list_runs() and not started
 

@@ -140,7 +140,10 @@ def test_it_becomes_a_run_with_a_verdict_and_a_report(workspace, tmp_path):
     assert (verdict.kind, verdict.since) == ("overfitting", 20)
     report.write_html_report(folder, tmp_path / "r.html")
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
-    assert "the settings of this training are not known" in text and "from the class" in text
+    assert (
+        "This history comes from a file, so the training settings are unknown." in text
+        and "from the class" in text
+    )
 
 
 def test_it_cannot_be_resumed_or_asked_about_photos_and_says_why(workspace):
@@ -184,7 +187,7 @@ def test_the_compare_page_takes_a_file_and_shows_the_run(workspace):
     page.file_uploader(key="history_file").upload(RECORDED.name, RECORDED.read_bytes(), "text/csv")
     page.number_input(key="history_photos").set_value(1000)
     next(b for b in page.button if b.label == "Import").click().run()
-    assert not page.exception and "is a run now" in fakes.joined_text(page.success)
+    assert not page.exception and "is now a run, selected above." in fakes.joined_text(page.success)
     assert page.multiselect(key="compare_runs").value[0] == runs.list_runs()[0].id
     assert "It overfits since epoch 21" in fakes.joined_text(page.caption)
 
@@ -210,4 +213,7 @@ def test_the_train_page_tells_what_it_is_and_takes_no_speed_from_it(workspace, d
     page = fakes.open_page("3_Train", run=folder.name)
     assert not page.exception and "A history from a file" in fakes.joined_text(page.info)
     text = fakes.joined_text([*page.markdown, *page.caption])
-    assert "its settings are not known" in text and "at the speed of" not in text
+    assert (
+        "Imported history, without a model or known settings" in text
+        and "at the speed of" not in text
+    )

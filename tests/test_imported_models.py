@@ -102,7 +102,10 @@ def test_a_model_from_elsewhere_is_uploaded_named_asked_and_compared(dataset, fo
     app.run()
     assert not app.exception and not app.error
     text = caption_text(app)
-    assert "of 24 photos are right" in text and "is not known here" in text
+    assert (
+        "of 24 photos are right" in text
+        and "The lab doesn't know which photos this model was trained on." in text
+    )
     assert "“model.h5”" in text  # set against the run
     assert not [b for b in app.button if b.key == "evaluate_again"]
     bright = predictions.read_predictions(
@@ -133,7 +136,7 @@ def test_its_answers_follow_its_names_and_its_range_of_values(dataset, foreign):
 def test_a_file_that_is_no_model_is_refused_in_one_sentence_and_not_kept(dataset):
     app = open_evaluate_page()
     app.file_uploader("evaluate_model").set_value([("cat.keras", b"meow", "")]).run()
-    assert not app.exception and "is no Keras model" in fakes.joined_text(app.error)
+    assert not app.exception and "isn't a Keras model." in fakes.joined_text(app.error)
     assert model_registry.list_imported_models() == []
 
 

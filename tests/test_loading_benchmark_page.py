@@ -133,4 +133,4 @@ def test_where_nothing_is_cold_it_is_said_why(section, monkeypatch):
     section.button(key="race_start").click().run()
     ended()
     section.run()
-    assert "no cold figures" in section.caption[-1].value
+    assert "There are no cold results." in section.caption[-1].value

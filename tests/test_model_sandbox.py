@@ -102,19 +102,35 @@ def test_it_may_write_in_its_own_folder(tmp_path):
 @pytest.mark.parametrize(
     ("status", "answer", "words"),
     [
-        (0, b"", "break off"),
-        (0, b"[]", "break off"),
-        (0, b'{"ok": 1}', "break off"),
-        (1, b'{"ok": true}', "break off"),
-        (-11, b"", "break off"),
+        (0, b"", "crashed the process that checked it (status"),
+        (0, b"[]", "crashed the process that checked it (status"),
+        (0, b'{"ok": 1}', "crashed the process that checked it (status"),
+        (1, b'{"ok": true}', "crashed the process that checked it (status"),
+        (-11, b"", "crashed the process that checked it (status"),
         (-24, b"", "more than 10 s"),
         (0, b'{"memory": true}', "bytes of memory"),
-        (model_sandbox_process.BREACH_STATUS, b'{"ok": true}', "reach outside"),
-        (0, b'{"message": "{x.__class__}", "params": {"x": "a"}}', "break off"),
-        (0, b'{"message": "{x:>9999999999}", "params": {"x": "a"}}', "break off"),
-        (0, b'{"message": "{y}", "params": {"x": "a"}}', "break off"),
+        (
+            model_sandbox_process.BREACH_STATUS,
+            b'{"ok": true}',
+            "tried to start a program, use the network, or write a file.",
+        ),
+        (
+            0,
+            b'{"message": "{x.__class__}", "params": {"x": "a"}}',
+            "crashed the process that checked it (status",
+        ),
+        (
+            0,
+            b'{"message": "{x:>9999999999}", "params": {"x": "a"}}',
+            "crashed the process that checked it (status",
+        ),
+        (
+            0,
+            b'{"message": "{y}", "params": {"x": "a"}}',
+            "crashed the process that checked it (status",
+        ),
         (0, b'{"message": "{x} it is", "params": {"x": "so"}}', "so it is"),
-        (0, b"\xff" * 100, "break off"),
+        (0, b"\xff" * 100, "crashed the process that checked it (status"),
     ],
 )
 def test_only_the_form_of_an_answer_is_believed(status, answer, words):

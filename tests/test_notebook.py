@@ -146,7 +146,7 @@ def test_the_prose_is_in_the_readers_language(demo, workspace, tmp_path):
 def test_a_run_whose_photos_are_gone_says_so(demo, workspace, tmp_path):
     run = made(demo, *CASES["plain"])
     (workspace / "datasets").rename(workspace / "elsewhere")
-    with pytest.raises(RunError, match="not as they were"):
+    with pytest.raises(RunError, match="have changed since it was created"):
         notebook.write_script(run, tmp_path / "run.py")
 
 

@@ -181,7 +181,10 @@ def test_a_dataset_of_empty_files_only_is_refused(workspace, tmp_path, pack):
     [
         (["first/cats", "first/dogs", "second/cats", "second/dogs"], "look like splits"),
         (["x/train/a", "x/train/b", "x/other/a", "x/other/b"], "other holds the same classes"),
-        (["cats/train", "cats/test", "dogs/train", "dogs/test"], "splits inside the classes"),
+        (
+            ["cats/train", "cats/test", "dogs/train", "dogs/test"],
+            "so the splits are inside the classes.",
+        ),
         (["train/a", "train/b", "trainset/a", "trainset/b"], "both stand for train"),
         (["test_set/a", "test_set/b", "val2/a", "val2/b"], "none for training"),
         (["train/cats", "train/b", "val/c\u0430ts", "val/b"], r"c.ts \(U\+0430\)"),

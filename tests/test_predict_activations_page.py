@@ -66,9 +66,9 @@ def settled(app):
 def test_each_closer_look_says_how_to_read_it_and_what_it_shows(notes):
     app = opened(notes)
     text = fakes.joined_text(app.caption)
-    assert "channels that answer most" in text
+    assert "channels respond most to this photo, each scaled separately." in text
     assert "sees 3 × 3 px of 48 × 48" in text and "Now the frame holds 0.39% of the photo" in text
-    assert "Filters of the first convolution" in look(app, "filters")
+    assert "filters of the first convolution" in look(app, "filters")
     text = look(app, "pooling")
     assert "2 × 2 values the largest goes on" in text and "529 of 2,116 values go on" in text
     assert "Of 2 photos (the photos above)" in look(app, "strongest")
@@ -94,7 +94,9 @@ def test_an_earlier_epoch_shows_what_the_network_was_then(notes):
     assert "with 0, the strongest with 0" in fakes.joined_text(app.caption)
     look(app, "epochs")
     settled(app)
-    assert "the same everywhere" in fakes.joined_text(app.caption)
+    assert "The first or the last map has the same value everywhere." in fakes.joined_text(
+        app.caption
+    )
 
 
 def test_damaged_weights_of_an_epoch_are_told(notes):

@@ -57,7 +57,7 @@ def test_without_a_run_the_model_that_comes_with_the_lab_is_ready():
     app = page()
     assert not app.exception
     assert app.selectbox(key="predict_run").value == "default"
-    assert "cats and dogs only" in fakes.joined_text(app.caption)
+    assert "Built-in model." in fakes.joined_text(app.caption)
 
 
 def test_without_any_model_the_page_says_what_to_do(monkeypatch):
@@ -201,7 +201,7 @@ def test_a_file_that_is_no_model_is_refused_in_one_sentence():
     app.segmented_control("predict_kind").set_value("file").run()
     app.file_uploader("predict_model").set_value([("cat.keras", b"meow", "")]).run()
     assert not app.exception
-    assert "is no Keras model" in fakes.joined_text(app.error)
+    assert "isn't a Keras model." in fakes.joined_text(app.error)
 
 
 def test_texts_on_cards_are_escaped():

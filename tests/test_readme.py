@@ -1,4 +1,4 @@
-"""The README tells the truth: its commands, pictures, packages and limits are there."""
+"""README and docs are true: their commands, pictures, packages and limits exist."""
 
 import re
 from pathlib import Path
@@ -11,9 +11,9 @@ from catdog_core.data import layout
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-OPTIONS = ("requirements-cluster.txt", "requirements-url.txt")
+DOCS = {page.name: page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md")}
+PICTURE = re.compile(r"!\[.*?\]\((.*?)\)", re.S)
+OPTIONS = ("requirements-cluster.txt", "requirements-url.txt", "requirements-class.txt")
 
 
 def packages(file):
@@ -29,35 +29,49 @@ def test_exactly_two_commands_start_and_test_the_lab():
     ]
 
 
-def test_every_picture_is_there_and_small():
-    names = re.findall(r"!\[.*?\]\((.*?)\)", README, re.S)
-    assert len(names) >= 3
-    for name in names:
-        assert 0 < (ROOT / name).stat().st_size < 600_000, name
+def test_the_readme_is_short():
+    assert len(README.split()) <= 750
+    assert len(PICTURE.findall(README)) == 1
+
+
+def test_every_picture_is_there_small_and_shown():
+    shown = {ROOT / name for name in PICTURE.findall(README)}
+    shown |= {ROOT / "docs" / name for text in DOCS.values() for name in PICTURE.findall(text)}
+    for picture in shown:
+        assert 0 < picture.stat().st_size < 600_000, picture
+    assert {*(ROOT / "docs/images").iterdir()} == shown
+
+
+def test_the_readme_leads_to_every_page():
+    linked = set(re.findall(r"\]\(docs/([\w.]+)\)", README))
+    assert linked == set(DOCS)
 
 
 def test_every_package_has_its_reason_and_an_upper_bound():
-    table = README.split("## What it is built on")[1]
-    reasons = set(re.findall(r"^\| ([a-z0-9-]+) \|", table, re.M)) - {"package"}
-    assert reasons == set().union(*map(packages, ("requirements.txt", *OPTIONS)))
+    page, development = DOCS["packages.md"].split("`requirements-dev.txt`")
+    reasons = set(re.findall(r"^\| ([a-z0-9-]+) \|", page, re.M)) - {"package"}
+    needed = set().union(*map(packages, ("requirements.txt", *OPTIONS)))
+    assert reasons == {name.lower() for name in needed}
     for name in packages("requirements-dev.txt"):
-        assert name in table
+        assert name in development or name in page
     for file in ("requirements.txt", *OPTIONS, "requirements-dev.txt"):
         for line in (ROOT / file).read_text(encoding="utf-8").splitlines():
             assert line[:1] in "#-" or re.search(r">=.*,<", line), line
 
 
 def test_every_command_shown_exists():
-    shown = set(re.findall(r"python -m catdog_core ([a-z]+)", README))
+    session = DOCS["session.md"]
+    every = "\n".join([README, *DOCS.values()])
+    shown = set(re.findall(r"python -m catdog_core ([a-z][a-z-]*)", every))
     known = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
     known |= {group.name for group in cli.app.registered_groups}
     assert shown <= known
     for name in known:
-        assert name in README
+        assert f"`{name}" in session, name
 
 
 def test_the_limits_stated_are_those_in_force():
-    stated = re.sub(r"\s+", " ", README.split("## Limits")[1].split("\n## ")[0])
+    stated = re.sub(r"\s+", " ", DOCS["limits.md"])
     for name, value in Limits().model_dump().items():
         assert f"| `{name}` | {value:,} |" in stated
     config = (ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8")
@@ -67,10 +81,10 @@ def test_the_limits_stated_are_those_in_force():
     assert layout.MAX_CLASSES == 200
 
 
-def test_a_real_demo_command_prints_what_the_readme_shows(tmp_path, capsys, monkeypatch):
+def test_a_real_demo_command_prints_what_the_session_shows(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["demo", "pets"]) == 0
-    assert capsys.readouterr().out.strip() in README
+    assert capsys.readouterr().out.strip() in DOCS["session.md"]
 
 
 @pytest.mark.parametrize("name", ["CHANGELOG.md", "CONTRIBUTING.md"])

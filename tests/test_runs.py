@@ -229,7 +229,10 @@ def test_a_run_that_works_cannot_be_deleted_or_started_again(dataset, monkeypatc
 def test_a_run_that_another_process_trains_is_told_to_be_busy(dataset, monkeypatch):
     monkeypatch.setattr(execution, "_LOCK_TIMEOUT", 0)
     run = runs.create_run(dataset, SMALL, None)
-    with FileLock(run / "lock"), pytest.raises(RunError, match="already being trained"):
+    with (
+        FileLock(run / "lock"),
+        pytest.raises(RunError, match="Another process is already training run"),
+    ):
         execute_run(run)
 
 

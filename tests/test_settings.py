@@ -47,7 +47,7 @@ def test_defaults_of_training_are_the_notes():
         ({"brightness_range": [1.5, 0.5]}, ["brightness_range", "the smaller first"]),
         ({"zoom_range": float("nan")}, ["zoom_range", "nan", "0 to 0.9"]),
         ({"horizontal_flip": "maybe"}, ["horizontal_flip", "true or false"]),
-        ([1, 2], ["expected an object", "list"]),
+        ([1, 2], ["Use an object of settings by name.", "list"]),
     ],
 )
 def test_bad_values_are_refused_by_name(values, parts):

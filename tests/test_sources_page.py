@@ -106,7 +106,7 @@ def test_an_archive_is_understood_then_imported(demo, kind):
 def test_an_archive_that_is_none_is_refused_in_a_sentence():
     app = page("archive")
     app.file_uploader("source_zip").set_value([("x.zip", b"text", "application/zip")]).run()
-    assert "no complete archive" in fakes.joined_text(app.error)
+    assert "The file isn't a complete archive (" in fakes.joined_text(app.error)
     assert not [b for b in app.button if b.key == "source_import"]
 
 
@@ -185,7 +185,7 @@ def test_without_a_network_a_sentence_points_at_the_demo_set(monkeypatch):
     app = page("class")
     app.button("source_class").click().run()
     settle(app, lambda app: app.error)
-    assert "demo dataset needs no network" in fakes.joined_text(app.error)
+    assert "Check the network, set HTTPS_PROXY behind a proxy" in fakes.joined_text(app.error)
     app.button("job_dismiss_class_set").click().run()
     assert not app.error
 

@@ -34,7 +34,7 @@ COMMANDS = {
     "diagnose": "diagnose {it}",
     "diagnose csv": "diagnose {csv}",
     "evaluate a model": "evaluate {it} {folder}",
-    "evaluate on": "evaluate default {it}",
+    "Add at least one to evaluate.": "evaluate default {it}",
     "train on": "train {it}",
     "train with a network": "train {folder} --model custom --network {json}",
     "train with a preset": "train {folder} --augment {json}",

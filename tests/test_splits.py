@@ -88,7 +88,9 @@ def test_a_group_larger_than_the_part_is_placed_when_there_is_nothing_else():
 
 @pytest.mark.parametrize("parts", [(0.5, 0.5), (1.0, 0.0), (-0.1, 0.0), (0.3, -0.1), (0.2, 1.0)])
 def test_parts_that_leave_nothing_to_train_are_refused(parts):
-    with pytest.raises(DatasetError, match="together below 1"):
+    with pytest.raises(
+        DatasetError, match=r"Choose fractions of at least 0 that add up to less than 1\."
+    ):
         splits.stratified_split(photos(40, 40), NAMES, 0, *parts)
 
 

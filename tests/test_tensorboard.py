@@ -81,7 +81,7 @@ def test_a_loss_that_broke_is_told_as_it_is_and_a_missing_one_left_out(run):
 
 
 def test_a_run_without_an_epoch_and_a_missing_package_are_told(workspace, monkeypatch):
-    with pytest.raises(RunError, match="has no epoch yet"):
+    with pytest.raises(RunError, match=r"has no epochs yet\."):
         tensorboard_export.write_event_files(
             runs.load_run(fakes.make_run(epochs=0)), tensorboard_export.default_logdir()
         )

@@ -113,5 +113,5 @@ def test_an_unsure_encoding_is_told_with_the_names(workspace):
     data = zipped([(f"{c}/{i}.jpg", "cp1250") for c in ("kočky", "psi") for i in range(2)])
     seen = archives.inspect_archive(io.BytesIO(data), "x.zip")
     (warning,) = [text.format(**values) for text, values in seen.warnings]
-    assert "does not say how its names are encoded" in warning
+    assert "The archive doesn't state its name encoding, so" in warning
     assert len(seen.counts["train"]) == 2

@@ -118,7 +118,10 @@ def test_without_names_the_labels_are_called_by_their_numbers(workspace, tmp_pat
     dataset = tfrecord_import.import_tfrecords(path)
     assert dataset.classes == ("class 000", "class 005")
     assert dataset.note["layout"] == "seeded"
-    assert any("do not name" in message for message, _ in dataset.note["warnings"])
+    assert any(
+        "The records don't name their classes, so the class numbers become the names." in message
+        for message, _ in dataset.note["warnings"]
+    )
 
 
 @pytest.mark.parametrize("first", [0, 1])
@@ -189,18 +192,18 @@ def flipped(data, position):
 @pytest.mark.parametrize(
     "spoil, words",
     [
-        (lambda data: data[:-3], "is cut short"),
-        (lambda data: data[: len(data) // 3], "is cut short"),
-        (lambda data: data + b"\0\0\0", "is cut short"),
-        (lambda data: flipped(data, 0), "is no TFRecord"),
-        (lambda data: flipped(data, 300), "checksum of a record"),
-        (lambda data: flipped(data, len(data) - 1), "checksum of a record"),
+        (lambda data: data[:-3], "is truncated"),
+        (lambda data: data[: len(data) // 3], "is truncated"),
+        (lambda data: data + b"\0\0\0", "is truncated"),
+        (lambda data: flipped(data, 0), "isn't a TFRecord."),
+        (lambda data: flipped(data, 300), "a record's checksum doesn't match."),
+        (lambda data: flipped(data, len(data) - 1), "a record's checksum doesn't match."),
         (lambda data: with_length(2**40), "claims a record of 1,099,511,627,776 bytes"),
         (lambda data: data + with_length(2**63), "claims a record"),
-        (lambda data: with_length(20_000_000), "is cut short"),
+        (lambda data: with_length(20_000_000), "is truncated"),
         (gzip.compress, "is compressed"),
-        (lambda data: b"", "holds no record"),
-        (lambda data: picture(1), "is no TFRecord"),
+        (lambda data: b"", "has no records."),
+        (lambda data: picture(1), "isn't a TFRecord."),
     ],
 )
 def test_a_spoilt_file_is_refused_in_a_sentence(workspace, tmp_path, spoil, words):
@@ -236,7 +239,7 @@ def test_records_that_are_no_examples_are_told(workspace, tmp_path):
 def test_a_folder_without_tfrecords_is_told(workspace, tmp_path):
     (tmp_path / "a.txt").write_text("a")
     assert not tfrecord_frames.holds_tfrecords(tmp_path)
-    with pytest.raises(DatasetError, match="holds no TFRecord"):
+    with pytest.raises(DatasetError, match=r"contains no TFRecord\."):
         tfrecord_import.import_tfrecords(tmp_path)
     with pytest.raises(DatasetError, match=r"gone\.tfrecord cannot be read"):
         tfrecord_import.import_tfrecords(tmp_path / "gone.tfrecord")

@@ -46,7 +46,14 @@ def test_the_form_shows_the_network_and_its_130241_parameters(demo):
 
 
 @pytest.mark.parametrize(
-    ("augmentation", "why"), [({}, "labels 0 or 1"), ({"mixup_alpha": 0.4}, "labels are shares")]
+    ("augmentation", "why"),
+    [
+        ({}, "labels 0 or 1"),
+        (
+            {"mixup_alpha": 0.4},
+            "labels are the two mixed photos' proportions",
+        ),
+    ],
 )
 def test_the_loss_that_fits_the_labels_is_told(demo, augmentation, why):
     app = page(state=taken_over(augmentation), dataset=datasets.open_folder(demo).id)

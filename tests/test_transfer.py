@@ -268,7 +268,10 @@ def test_a_changed_look_follows_from_seed_pass_and_name_alone():
 
 
 def test_settings_that_do_not_go_together_are_refused_before_the_start(dataset):
-    with pytest.raises(SettingsError, match=r"photos cannot be mixed \(MixUp, CutMix\)"):
+    with pytest.raises(
+        SettingsError,
+        match="processes each photo separately before training",
+    ):
         runs.create_run(dataset, SMALL, Augmentation(mixup_alpha=0.4))
     with pytest.raises(SettingsError, match="as many as there are, 3"):
         runs.create_run(dataset, SMALL.model_copy(update={"unfreeze": 2}), None)

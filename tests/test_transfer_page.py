@@ -25,13 +25,13 @@ def test_choosing_transfer_fills_in_its_recipe_and_sums_up_its_stages(demo):
 
 def test_why_there_is_no_search_for_a_rate_and_nothing_to_continue_is_told(demo):
     app = chosen(demo)
-    assert "No learning rate is searched for here" in fakes.joined_text(app.caption)
+    assert "There's no learning rate search for this model." in fakes.joined_text(app.caption)
     assert not [button for button in app.button if button.key == "train_rate_find"]
     folder = fakes.make_run(model="transfer", image_size=256)
     fakes.add_fake_model(folder)
     for path, key in (("3_Train", "continue_run"), ("4_Compare", "care_continue")):
         button = fakes.open_page(path, run=folder.name).button(key)
-        assert button.disabled and "is not continued" in button.help
+        assert button.disabled and "You can't continue a “transfer” run." in button.help
 
 
 def test_settings_without_an_effect_are_greyed(demo):

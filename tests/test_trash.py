@@ -210,7 +210,9 @@ def test_an_experiment_whose_worker_is_gone_says_so_and_how_to_go_on(pets):
     first = groups.load_group(key).runs[0].folder
     files.write_json(first / "state.json", {"format": 1, "status": "running", "beat": 3})
     app = fakes.open_page("4_Compare", group=key)
-    assert "The experiment stands still since" in fakes.joined_text(app.warning)
+    assert "The computer might have been switched off or run out of memory." in fakes.joined_text(
+        app.warning
+    )
     assert app.button("group_start")
 
 

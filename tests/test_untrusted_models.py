@@ -92,7 +92,7 @@ def test_weights_are_counted_before_they_are_allocated(plain, tmp_path, monkeypa
         monkeypatch.setattr(owner, name, getattr(owner, name))  # put back at the end
     change = hostile_models.resource_bombs()["units that the weights do not hold"]
     path = hostile_models.rewrite_config(plain / "plain.keras", tmp_path / "x.keras", change)
-    with pytest.raises(ModelError, match="weights or more, but holds"):
+    with pytest.raises(ModelError, match="weights but contains only"):
         model_sandbox_process.try_model(path, path.name, untrusted_models.count_model_weights(path))
 
 

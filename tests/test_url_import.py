@@ -162,22 +162,22 @@ def refused(capsys, workspace, url, words, *flags):
         ("{http}/nobody", "There's nothing at"),
         ("{http}/nobody.tar", "There's nothing at"),
         ("{file}/pets/nobody", "There's nothing at"),
-        ("{http}/pets/train/cats/notes.txt", "holds no files"),
+        ("{http}/pets/train/cats/notes.txt", "has no files."),
         ("{memory}/pets/train/cats", "Expected"),
         ("http://nowhere.invalid/pets", "No host is called nowhere.invalid"),
-        ("ftp://host/pets", "of no protocol known here"),
-        ("zip://a::file:///etc/passwd", "of no protocol known here"),
-        ("simplecache::s3://bucket/x", "of no protocol known here"),
-        ("s3://bucket/x::file:///etc", "is no address of a folder"),
-        ("file:///photos/../etc", "is no address of a folder"),
-        ("https://example.org/allowed/%2e%2e/secret.zip", "is no address of a folder"),
-        ("https://example.org/allowed/%2E./secret", "is no address of a folder"),
-        ("https://example.org/allowed%2f..%2fsecret", "is no address of a folder"),
-        ("s3://", "is no address of a folder"),
-        ("s3://bucket/\x1b[2J", "is no address of a folder"),
-        ("s3://AKIA:hunter2@bucket/x", "Give it in the environment"),
-        ("https://h/x.zip?token=hunter2", "Give it in the environment"),
-        ("sftp://me:hunter2@host/x", "Give it in the environment"),
+        ("ftp://host/pets", "uses a protocol the lab doesn't support."),
+        ("zip://a::file:///etc/passwd", "uses a protocol the lab doesn't support."),
+        ("simplecache::s3://bucket/x", "uses a protocol the lab doesn't support."),
+        ("s3://bucket/x::file:///etc", "isn't the address of a folder."),
+        ("file:///photos/../etc", "isn't the address of a folder."),
+        ("https://example.org/allowed/%2e%2e/secret.zip", "isn't the address of a folder."),
+        ("https://example.org/allowed/%2E./secret", "isn't the address of a folder."),
+        ("https://example.org/allowed%2f..%2fsecret", "isn't the address of a folder."),
+        ("s3://", "isn't the address of a folder."),
+        ("s3://bucket/\x1b[2J", "isn't the address of a folder."),
+        ("s3://AKIA:hunter2@bucket/x", "Set it in the environment instead."),
+        ("https://h/x.zip?token=hunter2", "Set it in the environment instead."),
+        ("sftp://me:hunter2@host/x", "Set it in the environment instead."),
         ("gs://bucket/photos", "pip install gcsfs"),
     ],
 )
@@ -234,10 +234,10 @@ def archive_of(name, kind="zip"):
         ({"x.zip": archive_of("../cats/1.jpg")}, "x.zip", "unsafe path"),
         ({"x.tar": archive_of("/cats/1.jpg", "tar")}, "x.tar", "unsafe path"),
         ({"x.zip": archive_of("cats/1.jpg", "tar")}, "x.zip", "its content is that of a tar"),
-        ({"x.zip": b"<html>sign in</html>"}, "x.zip", "no complete archive"),
-        ({"x/a.zip": b"PK", "x/cats/1.jpg": b"x"}, "x", "holds another archive"),
+        ({"x.zip": b"<html>sign in</html>"}, "x.zip", "The file isn't a complete archive ("),
+        ({"x/a.zip": b"PK", "x/cats/1.jpg": b"x"}, "x", "The archive contains another archive"),
         ({"x/notes.txt": b"x"}, "x", "Expected"),
-        ({"x/.hidden/1.jpg": b"x"}, "x", "holds no files"),
+        ({"x/.hidden/1.jpg": b"x"}, "x", "has no files."),
     ],
 )
 def test_hostile_content_is_refused_as_in_an_upload(workspace, capsys, files, what, words):
@@ -302,20 +302,20 @@ def odd():
     [
         ("500/pets", "status 500"),
         ("403/pets.zip", "status 403"),
-        ("loop", "redirects again and again"),
-        ("loop/pets.zip", "redirects again and again"),
-        ("away", "which is another server"),
-        ("port", "which is another server"),
-        ("away/pets.zip", "which is another server"),
+        ("loop", "redirects too many times."),
+        ("loop/pets.zip", "redirects too many times."),
+        ("away", "leads to another server"),
+        ("port", "leads to another server"),
+        ("away/pets.zip", "leads to another server"),
         ("cut", "broke off"),
         ("cut.zip", "broke off"),
         ("half", "broke off before {odd}/half/cats/1.jpg"),
         ("lost", "There's nothing at {odd}/lost/cats/1.jpg"),
         ("up", "unsafe path"),
         ("deep", "41 folders deep"),
-        ("elsewhere", "holds no files"),
-        ("page", "holds no files"),
-        ("page.zip", "no complete archive"),
+        ("elsewhere", "has no files."),
+        ("page", "has no files."),
+        ("page.zip", "The file isn't a complete archive ("),
     ],
 )
 def test_a_server_that_gives_something_else_is_told_by_its_answer(
@@ -352,7 +352,7 @@ def test_where_nobody_listens_or_answers_it_is_said(workspace, capsys, odd, monk
         url = f"http://127.0.0.1:{quiet.getsockname()[1]}/pets"
         refused(capsys, workspace, url, f"Nothing answers at {url}")
         quiet.listen()
-        refused(capsys, workspace, url, "gives no answer")
+        refused(capsys, workspace, url, "didn't respond within")
     refused(capsys, workspace, odd.replace("http:", "https:") + "/pets", "certificate")
 
 
@@ -424,7 +424,7 @@ def test_a_stop_ends_the_download_in_a_sentence(workspace, bases):
 def test_who_may_not_change_data_asks_for_nothing(workspace, class_lab, bases, monkeypatch):
     class_lab()
     monkeypatch.setattr(access, "_visitor_provider", lambda: Visitor("", "audience"))
-    monkeypatch.setattr(url_import, "download_url", lambda *_: pytest.fail("was asked for"))
+    monkeypatch.setattr(url_import, "download_url", lambda *_: pytest.fail("The class order"))
     for action in (imports.import_url, lambda url: imports.preview_url(url, lambda *_: None)):
         with pytest.raises(AccessError):
             action(f"{bases['memory']}/pets")
@@ -501,8 +501,8 @@ def test_the_page_imports_a_url_and_chooses_the_dataset(bases):
     ("url", "words"),
     [
         ("http://169.254.169.254/latest/meta-data", "may not be opened here"),
-        ("s3://key:hunter2@bucket/photos", "Give it in the environment"),
-        ("/home/me/photos", "of no protocol known here"),
+        ("s3://key:hunter2@bucket/photos", "Set it in the environment instead."),
+        ("/home/me/photos", "uses a protocol the lab doesn't support."),
     ],
 )
 def test_the_page_refuses_a_url_before_anything_is_asked_for(url, words):
@@ -517,7 +517,7 @@ def test_a_url_in_the_place_of_a_folder_is_told_where_it_belongs():
     app.text_input("source_path").set_value("s3://bucket/photos")
     next(button for button in app.button if button.label == "Preview").click()
     app.run()
-    assert "Choose the source URL" in fakes.joined_text(app.error)
+    assert "To import a URL, choose URL as the source." in fakes.joined_text(app.error)
 
 
 @pytest.mark.long

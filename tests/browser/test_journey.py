@@ -133,7 +133,7 @@ def start(lab, page, name, *, epochs, steps):
     lab.visit(page, "Train")
     page.locator(".st-key-train_name input").fill(name)
     _type(page, "train_epochs", epochs)
-    plan = page.get_by_text("In all: ")  # said by the server, which then knows what was typed
+    plan = page.get_by_text("weight updates")  # said by the server, which then knows what was typed
     plan.filter(has_text=f"{epochs} epochs").wait_for()
     page.get_by_text("Photos and steps").click()
     _type(page, "train_steps_per_epoch", steps)

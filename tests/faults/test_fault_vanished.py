@@ -28,7 +28,7 @@ def test_a_run_deleted_under_its_worker_is_not_made_anew(new_run, light):
 def test_a_dataset_in_use_is_not_deleted_from_the_lab(new_run, light, pets):
     run = new_run()
     start_and_wait(run)
-    with pytest.raises(DatasetError, match="uses the dataset"):
+    with pytest.raises(DatasetError, match="and uses dataset"):
         runs.remove_unused_dataset(pets.id)
     runs.stop_run(run)
     wait_until(lambda: runs.load_run(run).status == "stopped")

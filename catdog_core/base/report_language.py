@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from functools import cache
 
-from . import files
+from . import files, korean_particles
 from .errors import CatDogError
 
 Translator = Callable[..., str]
@@ -29,7 +29,9 @@ def get_current_translator() -> Translator:
 @cache
 def get_translator(code: str) -> Translator:
     """The language of a code such as "ko"; English for an unknown one."""
-    catalogue = _load_catalogue(code[:2].lower())
+    code = code[:2].lower()
+    catalogue = _load_catalogue(code)
+    fill_in = korean_particles.format_korean if code == "ko" else str.format_map
 
     def say(message: str, **params: object) -> str:
         translated = catalogue.gettext(message) if message else ""
@@ -37,7 +39,7 @@ def get_translator(code: str) -> Translator:
         if not values:
             return translated
         try:
-            return translated.format(**values)
+            return fill_in(translated, values)
         except (KeyError, IndexError, ValueError):  # a slip in a catalogue must not spoil a file
             return message.format(**values)
 

@@ -1,0 +1,97 @@
+"""Three recorded trainings, for what the learner's own run may not show: real numbers, no photos.
+
+They are of the course network on the course photos; `example_histories.json` holds them, and its
+`made` says how each was trained.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from ..analysis import diagnose
+from ..analysis.diagnose import RunContext, Verdict
+from ..base.errors import N_
+
+EXAMPLE_NAMES: dict[str, str] = {
+    "plain": N_("Example without augmentation"),
+    "augmented": N_("Example with augmentation"),
+    "slow": N_("Underfitting example"),
+}
+"""What each is called on a page, by its name."""
+_FILE = Path(__file__).with_name("example_histories.json")
+
+
+@dataclass(frozen=True)
+class ExampleHistory:
+    """A recorded training.
+
+    Attributes:
+        rows: one an epoch, as in metrics.jsonl: epoch from 0, loss, accuracy, val_loss and
+            val_accuracy; accuracies are fractions.
+        validation_photos: how many photos the validation figures rest on.
+        augmented: whether its training photos were.
+    """
+
+    rows: tuple[dict[str, Any], ...]
+    validation_photos: int
+    augmented: bool
+
+    def diagnose(self) -> Verdict:
+        """Return what happened in it, by the rules that judge the learner's runs."""
+        context = RunContext(validation_photos=self.validation_photos, augmented=self.augmented)
+        return diagnose.diagnose(self.rows, context)
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch, from 0, with the lowest validation loss."""
+        return min(range(len(self.rows)), key=lambda epoch: float(self.rows[epoch]["val_loss"]))
+
+
+@cache
+def load_examples() -> Mapping[str, ExampleHistory]:
+    """Return the recorded trainings by their names in `EXAMPLE_NAMES`."""
+    stored = json.loads(_FILE.read_text("utf-8"))
+    return {name: _read_example(stored[name]) for name in EXAMPLE_NAMES}
+
+
+def _read_example(stored: Mapping[str, Any]) -> ExampleHistory:
+    columns = stored["columns"]
+    rows = tuple(
+        {"epoch": epoch, **dict(zip(columns, values, strict=True))}
+        for epoch, values in enumerate(stored["epochs"])
+    )
+    return ExampleHistory(rows, stored["validation_photos"], stored["augmented"])
+
+
+@cache
+def collect_example_facts() -> Mapping[str, float]:
+    """Return the numbers of the recorded trainings that explanations name.
+
+    `plain_…` is the last epoch of the training without augmentation, `plain_gap` its gap in
+    percentage points, `plain_best` the epoch, from 1, of its lowest validation loss,
+    `plain_lowest`; `slow_…` is the last epoch of the one that learns too little. `ahead_…` is the
+    epoch, from 1, in which the augmented training's validation accuracy was furthest above.
+    """
+    examples = load_examples()
+    plain, slow = examples["plain"].rows[-1], examples["slow"].rows[-1]
+    ahead = max(
+        examples["augmented"].rows, key=lambda row: float(row["val_accuracy"] - row["accuracy"])
+    )
+    best = examples["plain"].best_epoch
+    facts = {
+        **{f"plain_{name}": float(value) for name, value in plain.items()},
+        **{f"slow_{name}": float(value) for name, value in slow.items()},
+        **{f"ahead_{name}": float(value) for name, value in ahead.items()},
+        "plain_gap": 100 * (plain["accuracy"] - plain["val_accuracy"]),
+        "plain_best": best + 1,
+        "plain_lowest": float(examples["plain"].rows[best]["val_loss"]),
+        "ahead_epoch": int(ahead["epoch"]) + 1,
+    }
+    assert all(isfinite(value) for value in facts.values())
+    return facts

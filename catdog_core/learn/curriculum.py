@@ -119,7 +119,7 @@ COURSE_AUGMENTATION = {
 _EXPRESS = (
     Section(
         "photo-array",
-        N_("A photo is an array of numbers"),
+        N_("Photos are numbers"),
         N_(
             "A network doesn't see a picture. It gets numbers from 0 to 255. Each pixel has three"
             " of them, for red, green and blue. So a color photo of 150 × 150 pixels is an array"
@@ -149,7 +149,7 @@ _EXPRESS = (
     ),
     Section(
         "labels",
-        N_("Folder names become labels"),
+        N_("Labels from folders"),
         N_(
             "A photo's folder gives its class. The network needs a number instead, the label."
             " `flow_from_directory` numbers the classes in the order of `classes=['cats', 'dogs']`."
@@ -176,7 +176,7 @@ _EXPRESS = (
     ),
     Section(
         "batch",
-        N_("A batch is a handful of photos"),
+        N_("Batches"),
         N_(
             "A network learns from a few photos at a time. This batch is drawn at random across"
             " all classes. The course uses 20 photos of 150 pixels and shows them in a 4 × 5 grid."
@@ -236,7 +236,7 @@ _EXPRESS = (
     ),
     Section(
         "convolution",
-        N_("Convolution looks for small patterns"),
+        N_("Convolution"),
         N_(
             "A filter is a small square of weights that slides over the photo. At each place, the"
             " network multiplies pixels by weights and adds everything up. Where the photo looks"
@@ -258,7 +258,7 @@ _EXPRESS = (
     ),
     Section(
         "overfitting",
-        N_("Two curves show overfitting"),
+        N_("Overfitting"),
         N_(
             "The lab keeps some photos back, the validation photos. After each epoch, it measures"
             " accuracy on them, the share of correct predictions. While training and validation"
@@ -303,7 +303,7 @@ _EXPRESS = (
     ),
     Section(
         "augmentation",
-        N_("Augmentation makes variants of photos"),
+        N_("Augmentation"),
         N_(
             "A cat rotated by ten degrees is still a cat. Small random changes turn one photo into"
             " many variants. The network hardly ever sees the same picture twice, so it can't"
@@ -341,7 +341,7 @@ _EXPRESS = (
     ),
     Section(
         "validation",
-        N_("Validation photos stay unchanged"),
+        N_("Validation"),
         N_(
             "Validation shows how the network does on photos it doesn't learn from. It has to be"
             " the same check after every epoch. So only training photos are changed, and the"
@@ -612,8 +612,8 @@ _NETWORK = (
             " Flatten puts them in a row of 36,992. One Dense unit turns the row into a"
             " prediction. A filter covers all maps of the layer before. So the second layer's"
             " filters have 3 × 3 × 32 weights. In total, there are 130,241 parameters. The course"
-            " notes also hint at a fourth block with 128 filters and a Dense layer with 512 units. The"
-            " lab calls this network `notes-deep`."
+            " notes also hint at a fourth block with 128 filters and a Dense layer with 512"
+            " units. The lab calls this network `notes-deep`."
         ),
         "nothing",
         (
@@ -742,12 +742,11 @@ _TRAINING = (
         N_(
             "`class_mode` sets how labels are written. It has to fit the last layer and the"
             " loss.\n\n"
-            "| `class_mode` | label | last layer | loss |\n"
-            "|---|---|---|---|\n"
-            "| `binary` | 0 or 1 | 1 sigmoid unit | `binary_crossentropy` |\n"
-            "| `categorical` | one-hot | softmax, 1 unit per class | `categorical_crossentropy` |\n"
-            "| `sparse` | class number | softmax, 1 unit per class |"
-            " `sparse_categorical_crossentropy` |\n\n"
+            "- `binary` writes 0 or 1. It needs one sigmoid unit and `binary_crossentropy`.\n"
+            "- `categorical` writes one-hot rows, each with a single 1. It needs one softmax unit"
+            " per class and `categorical_crossentropy`.\n"
+            "- `sparse` writes the class number. It needs the same layer and"
+            " `sparse_categorical_crossentropy`.\n\n"
             "Don't use `sparse_categorical` as a `class_mode`. The name belongs to the loss."
         ),
         "dataset",

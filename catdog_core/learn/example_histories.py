@@ -19,9 +19,9 @@ from ..analysis.diagnose import RunContext, Verdict
 from ..base.errors import N_
 
 EXAMPLE_NAMES: dict[str, str] = {
-    "plain": N_("Example without augmentation"),
-    "augmented": N_("Example with augmentation"),
-    "slow": N_("Underfitting example"),
+    "plain": N_("Without augmentation"),
+    "augmented": N_("With augmentation"),
+    "slow": N_("Underfitting"),
 }
 """What each is called on a page, by its name."""
 _FILE = Path(__file__).with_name("example_histories.json")

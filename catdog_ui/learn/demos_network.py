@@ -17,7 +17,7 @@ from catdog_core.learn import example_histories, numpy_ops, run_facts
 from catdog_core.learn.numpy_ops import GreyImage
 from catdog_core.models import architecture
 
-from .. import captions, charts, format_text, gallery, state, widgets
+from .. import captions, charts, gallery, state, widgets
 from ..data.source_widgets import SPLITS
 from ..i18n import escape, say, t
 from . import learner_context
@@ -312,8 +312,8 @@ def show_steps(who: LearnerContext) -> None:
     st.code(
         "\n".join(
             (
-                _write_division("steps_per_epoch  =", photos, size),
-                _write_division("validation_steps =", validation, size),
+                _write_division("steps_per_epoch", photos, size),
+                _write_division("validation_steps", validation, size),
             )
         ),
         None,
@@ -346,12 +346,12 @@ def _choose_step_numbers(who: LearnerContext) -> tuple[int, int, int, int]:
     return run_facts.COURSE_TRAINING_PHOTOS, run_facts.COURSE_VALIDATION_PHOTOS, batch, epochs
 
 
-def _write_division(start: str, photos: int, batch: int) -> str:
-    """A line such as "steps_per_epoch  = ceil(50 / 20) = 3"; without "ceil" where it is exact."""
+def _write_division(name: str, photos: int, batch: int) -> str:
+    """Two lines such as "steps_per_epoch", "= ceil(50 / 20) = 3"; no "ceil" where it is exact."""
     quotient = f"{photos:,} / {batch}"
     if photos % batch:
         quotient = f"ceil({quotient})"
-    return f"{start} {quotient} = {-(-photos // batch):,}"
+    return f"{name}\n  = {quotient} = {-(-photos // batch):,}"
 
 
 def show_validation_split(who: LearnerContext) -> None:
@@ -401,12 +401,12 @@ def show_result(who: LearnerContext) -> None:
     if facts is None or not isfinite(facts["val_accuracy"]):
         st.caption(t("Train a run, and its numbers appear here too."))
         return
-    better = facts["val_accuracy"] - course["val_accuracy"]
+    difference = facts["val_accuracy"] - course["val_accuracy"]
     st.caption(
         t(
-            "Your validation accuracy differs from the course's by {points}. Photos and epochs"
-            " differ too, so this says little about the networks.",
-            points=format_text.format_points(better),
+            "Your validation accuracy differs from the course's by {points:.1f} percentage points."
+            " Photos and epochs differ too, so this says little about the networks.",
+            points=100 * abs(difference),
         )
     )
 

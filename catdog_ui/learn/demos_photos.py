@@ -377,10 +377,10 @@ def show_shift_and_zoom(who: LearnerContext) -> None:
     if sample is None:
         return
     photo = sample[1]
-    with st.grid(2, min_column_width=180, gap="small"):
+    with st.grid(3, min_column_width=130, gap="small"):
         shift = st.slider(t("Shift to the right"), -0.3, 0.3, 0.1, 0.05, key="learn_shift")
-        across = st.slider(t("Zoom factor across"), 0.7, 1.3, 1.0, 0.05, key="learn_zoom_x")
-        down = st.slider(t("Zoom factor down"), 0.7, 1.3, 1.0, 0.05, key="learn_zoom_y")
+        across = st.slider(t("Zoom factor across"), 0.7, 1.3, 1.2, 0.05, key="learn_zoom_x")
+        down = st.slider(t("Zoom factor down"), 0.7, 1.3, 1.2, 0.05, key="learn_zoom_y")
     fill = widgets.choose_one(
         "fill_mode", {name: name for name in get_args(FillMode)}, "learn_fill", default="nearest"
     )

@@ -5,7 +5,7 @@ import pytest
 
 from catdog_core.config import PRESETS
 from catdog_core.data import datasets
-from catdog_core.learn.curriculum import SECTIONS
+from catdog_core.learn.curriculum import CHAPTERS, EXPRESS, SECTIONS
 from catdog_core.learn.glossary import TERMS
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -104,6 +104,13 @@ def test_a_section_is_done_when_its_questions_are_answered_and_an_address_keeps_
     app.switch_page("pages/1_Data.py").run()
     app.switch_page("pages/8_Learn.py").run()
     assert done_sections(app) == "labels.training"
+
+
+def test_the_end_of_the_ten_minutes_is_said_and_nothing_before():
+    names = [section.id for section in CHAPTERS[EXPRESS][1]]
+    assert not page(done=".".join(names[:-1])).success
+    assert page(done=".".join(names)).success
+    assert not page(done=".".join(names), section="loss").success
 
 
 @pytest.mark.long

@@ -277,7 +277,7 @@ _EXPRESS = (
                 1,
                 N_(
                     "In the example without augmentation, validation loss rises from"
-                    " {plain_lowest:.2f} to {plain_val_loss:.2f} after epoch {plain_best}."
+                    " {plain_lowest:.2f} to {plain_end:.2f} after epoch {plain_best}."
                 ),
                 (
                     Example(

@@ -73,24 +73,25 @@ def _read_example(stored: Mapping[str, Any]) -> ExampleHistory:
 def collect_example_facts() -> Mapping[str, float]:
     """Return the numbers of the recorded trainings that explanations name.
 
-    `plain_…` is the last epoch of the training without augmentation, `plain_gap` its gap in
-    percentage points, `plain_best` the epoch, from 1, of its lowest validation loss,
-    `plain_lowest`; `slow_…` is the last epoch of the one that learns too little. `ahead_…` is the
-    epoch, from 1, in which the augmented training's validation accuracy was furthest above.
+    `plain_gap` is the last gap of the training without augmentation in percentage points;
+    `plain_best` is the epoch, from 1, since which it overfits, `plain_lowest` and `plain_end` are
+    its validation loss then and at the end, all three as its verdict tells them. `slow_…` is the
+    last epoch of the one that learns too little, `ahead_…` the epoch, from 1, in which the
+    augmented training's validation accuracy was furthest above.
     """
     examples = load_examples()
     plain, slow = examples["plain"].rows[-1], examples["slow"].rows[-1]
     ahead = max(
         examples["augmented"].rows, key=lambda row: float(row["val_accuracy"] - row["accuracy"])
     )
-    best = examples["plain"].best_epoch
+    verdict = examples["plain"].diagnose()
     facts = {
-        **{f"plain_{name}": float(value) for name, value in plain.items()},
         **{f"slow_{name}": float(value) for name, value in slow.items()},
         **{f"ahead_{name}": float(value) for name, value in ahead.items()},
         "plain_gap": 100 * (plain["accuracy"] - plain["val_accuracy"]),
-        "plain_best": best + 1,
-        "plain_lowest": float(examples["plain"].rows[best]["val_loss"]),
+        "plain_best": (verdict.since or 0) + 1,
+        "plain_lowest": float(verdict.params["best"]),
+        "plain_end": float(verdict.params["end"]),
         "ahead_epoch": int(ahead["epoch"]) + 1,
     }
     assert all(isfinite(value) for value in facts.values())

@@ -115,6 +115,11 @@ def _show_section_pills(chapter: str, now: Section, done: set[str]) -> None:
         finished / len(sections),
         t("{n} of {total} sections done", n=finished, total=len(sections)),
     )
+    if chapter == EXPRESS and finished == len(sections):
+        st.success(
+            t("You know the basics now. Train a model, or choose a topic to learn more about."),
+            icon=":material/check_circle:",
+        )
     st.pills(
         t("Section"),
         [section.id for section in sections],

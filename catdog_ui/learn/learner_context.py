@@ -60,7 +60,10 @@ def choose_context(ask: bool) -> LearnerContext:
     elif ask:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.info(
-                t("You see the course's numbers. With the demo dataset, you also see photos."),
+                t(
+                    "You see the course's numbers. The demo dataset adds photos to the other"
+                    " sections."
+                ),
                 icon=":material/school:",
             )
             source_widgets.demo_button("learn_demo")

@@ -201,6 +201,10 @@ class LearnState:
     """Position among the training photos, counted on without end."""
     dropout_seed: int = 0
     """Which step of a training the dropout demo shows."""
+    finished_sections: set[str] = field(default_factory=set)
+    """Ids of the sections of which every question is answered."""
+    tiny_network_seed: int = 0
+    """Which random weights the demo of a tiny network starts from."""
 
 
 @dataclass

@@ -1,8 +1,12 @@
-"""The course: its sections in order, with their sentences, demos and questions."""
+"""The course: its sections in order, with their sentences, demos and questions.
+
+Eight sections make the express path, which takes ten minutes; the other chapters say more. No
+section needs what a later one teaches.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -35,20 +39,38 @@ class DemoLink:
 
 
 @dataclass(frozen=True)
+class Example:
+    """A sentence about what the learner really has; it is left out where it would not hold.
+
+    Attributes:
+        source: whose numbers fill its fields, `DatasetFacts` or `RunFacts`.
+        text: a message id.
+        holds: whether it is true of these numbers.
+    """
+
+    source: Literal["dataset", "run"]
+    text: str
+    holds: Callable[[Mapping[str, Any]], bool] = lambda facts: True
+
+
+@dataclass(frozen=True)
 class QuizQuestion:
-    """A question with its answers, all message ids; `explanation` may hold fields of `run_facts`.
+    """A question with its answers, all message ids.
 
     Attributes:
         text: the question.
         options: what may be answered.
         correct: the index of the right one, from 0.
-        explanation: why it is right, told with the learner's own numbers.
+        explanation: why it is right, whatever the learner has; its fields are those of
+            `example_histories.collect_example_facts`.
+        examples: the first that can be told is told after it.
     """
 
     text: str
     options: tuple[str, ...]
     correct: int
     explanation: str
+    examples: tuple[Example, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,11 +80,11 @@ class Section:
     Attributes:
         id: its name in the address.
         title: a message id, as `text`.
-        text: the explanation, two to four sentences of Markdown.
+        text: the explanation, a few sentences of Markdown.
         needs: what its miniature is made of.
         demo_links: the buttons to where it happens.
         terms: ids of the glossary.
-        questions: two or three.
+        questions: one to three.
     """
 
     id: str
@@ -74,164 +96,422 @@ class Section:
     questions: tuple[QuizQuestion, ...]
 
 
+def _is_measured(*names: str) -> Callable[[Mapping[str, Any]], bool]:
+    """Return a test for these numbers to be finite; a diverged run lacks some."""
+    return lambda facts: all(facts[name] - facts[name] == 0 for name in names)
+
+
+def _has_two_classes(facts: Mapping[str, Any]) -> bool:
+    return int(facts["classes"]) == 2
+
+
+COURSE_AUGMENTATION = {
+    "rotation_range": 20,
+    "width_shift_range": 0.1,
+    "height_shift_range": 0.1,
+    "zoom_range": 0.1,
+    "horizontal_flip": True,
+    "vertical_flip": True,
+}
+"""What the course's second training sets."""
+
+
+_EXPRESS = (
+    Section(
+        "photo-array",
+        N_("Photos are numbers"),
+        N_(
+            "A network doesn't see a picture. It gets numbers from 0 to 255. Each pixel has three"
+            " of them, for red, green and blue. So a color photo of 150 × 150 pixels is an array"
+            " of shape `(150, 150, 3)`. In Keras, `ImageDataGenerator` turns photo files into such"
+            " arrays. The lab does the same."
+        ),
+        "dataset",
+        (DemoLink(N_("See photos as arrays"), "data", {"part": "photos"}),),
+        ("pixel", "channel", "array", "shape"),
+        (
+            QuizQuestion(
+                N_("How many numbers are in a color photo of 150 × 150 pixels?"),
+                ("22,500", "67,500", "150"),
+                1,
+                N_("150 × 150 × 3 = 67,500."),
+                (
+                    Example(
+                        "run",
+                        N_(
+                            "Your run uses {size} pixels per side, so each photo has {values:,}"
+                            " numbers."
+                        ),
+                    ),
+                ),
+            ),
+        ),
+    ),
+    Section(
+        "labels",
+        N_("Labels from folders"),
+        N_(
+            "A photo's folder gives its class. The network needs a number instead, the label."
+            " `flow_from_directory` numbers the classes in the order of `classes=['cats', 'dogs']`."
+            " So cats are 0 and dogs are 1. Without that list, the order is alphabetical."
+        ),
+        "dataset",
+        (DemoLink(N_("See your labels"), "data", {"part": "split"}),),
+        ("label", "class", "flow-from-directory"),
+        (
+            QuizQuestion(
+                N_("Your folders are `dogs` and `cats`, and you give no order. Which class is 1?"),
+                ("cats", "dogs"),
+                1,
+                N_("In alphabetical order, cats come first. They get 0 and dogs get 1."),
+                (
+                    Example(
+                        "dataset",
+                        N_("In your dataset, 0 is {first} and 1 is {second}."),
+                        lambda facts: int(facts["classes"]) > 1,
+                    ),
+                ),
+            ),
+        ),
+    ),
+    Section(
+        "batch",
+        N_("Batches"),
+        N_(
+            "A network learns from a few photos at a time. This batch is drawn at random across"
+            " all classes. The course uses 20 photos of 150 pixels and shows them in a 4 × 5 grid."
+            " The arrays have the shapes `(20, 150, 150, 3)` and `(20,)`, one label per photo. The"
+            " generator that makes batches never ends. After the last photo, it shuffles and"
+            " starts over."
+        ),
+        "dataset",
+        (DemoLink(N_("See more batches"), "data", {"part": "photos"}),),
+        ("batch", "shape", "generator"),
+        (
+            QuizQuestion(
+                N_("What is the 20 in the shape (20, 150, 150, 3)?"),
+                (N_("Photos in the batch"), N_("Pixels per side"), N_("Classes")),
+                0,
+                N_("Then come height, width and the three colors."),
+                (
+                    Example(
+                        "run", N_("A batch of your run has the shape ({batch}, {size}, {size}, 3).")
+                    ),
+                ),
+            ),
+        ),
+    ),
+    Section(
+        "training",
+        N_("What training is"),
+        N_(
+            "A network computes its prediction with weights. These numbers start at random. For"
+            " each batch, the network predicts the labels. The loss measures how wrong it is."
+            " Backpropagation then computes the gradient, which says how the loss changes with"
+            " each weight. The optimizer moves every weight a little so that the loss falls. That"
+            " is one step. An epoch is a round of steps, usually through all photos."
+        ),
+        "nothing",
+        (DemoLink(N_("Train a model"), "train", training={"model": "notes"}),),
+        ("parameter", "loss", "backpropagation", "gradient", "optimizer", "step", "epoch"),
+        (
+            QuizQuestion(
+                N_("What does a training step change?"),
+                (N_("The photos"), N_("The labels"), N_("The weights")),
+                2,
+                N_("Photos and labels stay the same. Only the weights change."),
+                (Example("run", N_("Your run has changed its weights {updates:,} times.")),),
+            ),
+            QuizQuestion(
+                N_("What does the gradient tell you?"),
+                (
+                    N_("How the loss changes with each weight"),
+                    N_("How many photos are left"),
+                    N_("Which labels are wrong"),
+                ),
+                0,
+                N_("So the optimizer knows which way to move each weight."),
+            ),
+        ),
+    ),
+    Section(
+        "convolution",
+        N_("Convolution"),
+        N_(
+            "A filter is a small square of weights that slides over the photo. At each place, the"
+            " network multiplies pixels by weights and adds everything up. Where the photo looks"
+            " like the filter, the sum is large. ReLU then turns negative sums into 0. A 3 × 3"
+            " filter on a color photo has 3 × 3 × 3 weights. Training finds them. The course"
+            " network has 32 filters in its first layer, then 64 and 128."
+        ),
+        "dataset",
+        (DemoLink(N_("See your model's filters"), "predict"),),
+        ("convolution", "filter", "bias", "relu"),
+        (
+            QuizQuestion(
+                N_("A 3 × 3 filter slides over 150 × 150 pixels. How large is the result?"),
+                ("150 × 150", "148 × 148", "50 × 50"),
+                1,
+                N_("The filter has to fit inside the photo. 150 − 3 + 1 = 148 places per side."),
+            ),
+        ),
+    ),
+    Section(
+        "overfitting",
+        N_("Overfitting"),
+        N_(
+            "The lab keeps some photos back, the validation photos. After each epoch, it measures"
+            " accuracy on them, the share of correct predictions. While training and validation"
+            " improve, the network learns. If only training improves, it memorizes its photos."
+            " This is overfitting. If neither improves, it underfits. Keras keeps the numbers in"
+            " `history.history`. The course plots training in red and validation in blue, accuracy"
+            " on the left and loss on the right."
+        ),
+        "nothing",
+        (DemoLink(N_("Compare your runs"), "compare", state={"compare_view": "runs"}),),
+        ("overfitting", "underfitting", "accuracy", "history", "gap"),
+        (
+            QuizQuestion(
+                N_("Training loss falls and validation loss rises. What is this?"),
+                (N_("Underfitting"), N_("Overfitting"), N_("Healthy learning")),
+                1,
+                N_(
+                    "In the example without augmentation, validation loss rises from"
+                    " {plain_lowest:.2f} to {plain_end:.2f} after epoch {plain_best}."
+                ),
+                (
+                    Example(
+                        "run",
+                        N_(
+                            "Your run's last epoch has a training loss of {loss:.2f} and a"
+                            " validation loss of {val_loss:.2f}."
+                        ),
+                        _is_measured("loss", "val_loss"),
+                    ),
+                ),
+            ),
+            QuizQuestion(
+                N_("With two classes, both accuracies stay near 50%. What is this?"),
+                (N_("Underfitting"), N_("Overfitting"), N_("Healthy learning")),
+                0,
+                N_(
+                    "The network does no better than guessing. Such an example ends at"
+                    " {slow_accuracy:.1%} in training and {slow_val_accuracy:.1%} in validation."
+                ),
+            ),
+        ),
+    ),
+    Section(
+        "augmentation",
+        N_("Augmentation"),
+        N_(
+            "A cat rotated by ten degrees is still a cat. Small random changes turn one photo into"
+            " many variants. The network hardly ever sees the same picture twice, so it can't"
+            " memorize as easily. This is the usual remedy for overfitting on images. The course"
+            " sets `rotation_range=20`, shifts and zoom of 0.1 and both flips. It shows one photo"
+            " 20 times in a 4 × 5 grid."
+        ),
+        "dataset",
+        (
+            DemoLink(N_("Try the course settings"), "augment", augmentation=COURSE_AUGMENTATION),
+            DemoLink(
+                N_("Rotate by up to 40°"),
+                "augment",
+                augmentation={"rotation_range": 40},
+            ),
+        ),
+        ("augmentation", "overfitting"),
+        (
+            QuizQuestion(
+                N_("With `rotation_range=20`, by which angle is a photo rotated?"),
+                (N_("Always 20°"), N_("Any angle from −20° to 20°"), N_("Either 0° or 20°")),
+                1,
+                N_("A new angle is drawn for each photo in each epoch."),
+                (
+                    Example(
+                        "dataset",
+                        N_(
+                            "Your {photos:,} training files stay as they are. The variants exist"
+                            " in memory only."
+                        ),
+                    ),
+                ),
+            ),
+        ),
+    ),
+    Section(
+        "validation",
+        N_("Validation"),
+        N_(
+            "Validation shows how the network does on photos it doesn't learn from. It has to be"
+            " the same check after every epoch. So only training photos are changed, and the"
+            " course makes a second generator for validation. You choose your settings by the"
+            " validation result, so it ends up looking a little too good. Keep a third set for one"
+            " final check, the test set."
+        ),
+        "dataset",
+        (
+            DemoLink(
+                N_("Train with augmentation"),
+                "train",
+                training={"model": "notes"},
+                augmentation=COURSE_AUGMENTATION,
+            ),
+        ),
+        ("validation", "test-set", "augmentation"),
+        (
+            QuizQuestion(
+                N_("Which photos do you augment?"),
+                (N_("Training photos only"), N_("Validation photos only"), N_("Both")),
+                0,
+                N_("Unchanged validation photos make epochs and runs comparable."),
+                (
+                    Example(
+                        "dataset",
+                        N_(
+                            "In your dataset, you can augment {photos:,} photos."
+                            " {validation_photos:,} stay unchanged."
+                        ),
+                    ),
+                ),
+            ),
+        ),
+    ),
+)
+
+
 _PHOTOS = (
     Section(
         "little-data",
         N_("How many photos are enough?"),
         N_(
-            "A deep network has many numbers to settle, and settles them from examples, so it is"
-            " hungry for photos. Most people have few: below about 100,000 counts as little. A"
-            " clean and simple question, such as cat or dog, can be answered from 1,000 to 10,000,"
-            " if one takes care of overfitting."
+            "Deep learning needs lots of data, and you rarely have enough. The course's rule of"
+            " thumb calls fewer than 100,000 photos little. A clean and simple task can work with"
+            " 1,000 to 10,000. Augmentation helps. So does transfer learning, which starts from a"
+            " network trained on other photos."
         ),
         "dataset",
         (
             DemoLink(
-                N_("Train on 100 to all of your photos"),
+                N_("Train on more and more photos"),
                 "compare",
                 state={"compare_view": "experiments", "experiment_kind": "small-data"},
             ),
             DemoLink(N_("Add photos"), "data"),
         ),
-        ("dataset", "overfitting", "transfer"),
+        ("dataset", "transfer", "fine-tuning"),
         (
             QuizQuestion(
-                N_("From how many photos on does a dataset stop being called small?"),
-                ("1,000", "10,000", "100,000"),
+                N_("By the course's rule of thumb, what counts as little data?"),
+                (
+                    N_("Fewer than 1,000 photos"),
+                    N_("Fewer than 10,000 photos"),
+                    N_("Fewer than 100,000 photos"),
+                ),
                 2,
-                N_("Yours has {photos:,} training photos: with a clear question that can do."),
+                N_("It's a rough guide. A hard task needs more photos than an easy one."),
+                (Example("dataset", N_("Your dataset has {photos:,} training photos.")),),
             ),
             QuizQuestion(
-                N_("You have few photos. What brings most, without taking new ones?"),
+                N_("You have few photos and can't take more. What helps most?"),
                 (
                     N_("More epochs"),
-                    N_("Augmentation, or a network that has seen photos before"),
+                    N_("Augmentation or transfer learning"),
                     N_("A deeper network"),
                 ),
                 1,
-                N_(
-                    "More epochs only show the same {photos:,} photos again, and a deeper network"
-                    " learns them by heart even sooner."
-                ),
-            ),
-        ),
-    ),
-    Section(
-        "photo-array",
-        N_("A photo is an array of numbers"),
-        N_(
-            "A network never sees a picture. What it gets is a box of whole numbers from 0 to 255:"
-            " one for each pixel and each of red, green and blue. Keras's `ImageDataGenerator`"
-            " makes such arrays from photo files in folders, and so does the lab."
-        ),
-        "dataset",
-        (DemoLink(N_("See a batch of your photos as arrays"), "data", {"part": "photos"}),),
-        ("pixel", "channel", "array"),
-        (
-            QuizQuestion(
-                N_("How many numbers does a photo of 150 × 150 pixels in colour hold?"),
-                ("22,500", "67,500", "150"),
-                1,
-                N_("150 × 150 × 3. At the {size} pixels of your run it is {values:,} numbers."),
-            ),
-            QuizQuestion(
-                N_("A pixel is (255, 255, 255). What colour is it?"),
-                (N_("White"), N_("Black"), N_("Grey")),
-                0,
-                N_("All three colours at their most give white; all at 0 give black."),
+                N_("More epochs show the same photos. A deeper network overfits even sooner."),
             ),
         ),
     ),
     Section(
         "read-again",
-        N_("The same file, read again and again"),
+        N_("The same files, read again and again"),
         N_(
-            "`ImageDataGenerator` keeps nothing: whenever a batch needs a photo, it opens the file,"
-            " decodes and resizes it anew, epoch after epoch. The network often stands still"
-            " meanwhile. This waiting for files, I/O latency, is its weak side."
+            "`ImageDataGenerator` keeps no photos in memory. Each time a batch needs one, it opens,"
+            " decodes and resizes the file again. The network often waits meanwhile. This waiting"
+            " for files is called I/O latency. The lab decodes each photo once and keeps the"
+            " numbers."
         ),
         "dataset",
-        (DemoLink(N_("Race five ways to read your photos"), "data", {"part": "race"}),),
-        ("latency", "epoch", "imagedatagenerator"),
+        (DemoLink(N_("Compare ways to read photos"), "data", {"part": "race"}),),
+        ("latency", "imagedatagenerator"),
         (
             QuizQuestion(
-                N_("How often is one photo decoded in a training of 50 epochs read that way?"),
-                (N_("Once"), N_("About 50 times"), N_("Twice")),
+                N_("A run has 50 epochs and reads all photos in each. How often is one decoded?"),
+                (N_("Once"), N_("50 times"), N_("Twice")),
                 1,
-                N_(
-                    "Your run of {epochs} epochs on {photos:,} photos would decode"
-                    " {decoded:,} times. The lab decodes each photo once and keeps the numbers."
+                N_("Once per epoch, because nothing is kept."),
+                (
+                    Example(
+                        "run",
+                        N_(
+                            "In {epochs} epochs, your run used {decoded:,} photos. Each use would"
+                            " decode a file."
+                        ),
+                    ),
                 ),
-            ),
-            QuizQuestion(
-                N_("The reader is slow. What does the processor do that trains the network?"),
-                (N_("It waits"), N_("It trains on old photos"), N_("It skips the batch")),
-                0,
-                N_("A step needs its whole batch: {batch} photos in your run."),
             ),
         ),
     ),
     Section(
         "tfrecord",
-        N_("TFRecord: all photos in a few files"),
+        N_("TFRecord packs photos into a few files"),
         N_(
-            "TFRecord is TensorFlow's own way to store data: records one after another in a large"
-            " file, each with its length and checksums. Reading it is quick, and preprocessing"
-            " from it is convenient. Writing the code for it by hand is laborious, so here it is a"
-            " button."
+            "TFRecord is TensorFlow's own record format. One file holds many photos in a row, each"
+            " with its length and checksums. It reads fast and is convenient for preprocessing."
+            " Most TFRecords hold JPEG bytes. The lab stores decoded pixels, which take more space"
+            " but need no decoding. Writing the code yourself is laborious, so here it's a button."
         ),
         "dataset",
-        (DemoLink(N_("Pack your photos as TFRecord"), "data", {"part": "tfrecord"}),),
+        (DemoLink(N_("Pack your photos"), "data", {"part": "tfrecord"}),),
         ("tfrecord", "shard", "latency"),
         (
             QuizQuestion(
-                N_("Why is one large file of records read faster than thousands of photos?"),
+                N_("Why does one TFRecord read faster than thousands of photo files?"),
                 (
-                    N_("It is read in one go, and the photos are decoded already"),
-                    N_("It is smaller"),
+                    N_("It is opened once and read in one go"),
+                    N_("It is always smaller"),
                     N_("It holds fewer photos"),
                 ),
                 0,
-                N_(
-                    "As numbers of one byte your {photos:,} photos take {packed:,.0f} MB, often"
-                    " more than as JPEG files. It is the speed that is gained."
+                N_("Opening a file takes time. In the lab, decoding is already done too."),
+                (
+                    Example(
+                        "dataset",
+                        N_(
+                            "As pixels, your {photos:,} training photos take {packed:,.0f} MB at"
+                            " 150 × 150."
+                        ),
+                    ),
                 ),
-            ),
-            QuizQuestion(
-                N_("What is hard about TFRecord?"),
-                (N_("Reading it"), N_("Writing code for it"), N_("Its size limit")),
-                1,
-                N_("Every photo has to be turned into a record of named features, and back again."),
             ),
         ),
     ),
     Section(
         "rescale",
-        N_("From 0…255 to 0…1"),
+        N_("From 0–255 to 0–1"),
         N_(
-            "Networks learn best from small numbers of the same size, so every value is multiplied"
-            " by 1/255. With Keras's generator it is done while loading, `rescale=1/255`, by one"
-            " generator for training and another for validation. In the lab it is the network's own"
-            " first layer, so that it cannot be forgotten when the network is asked later."
+            "Networks learn best from small numbers of similar size. So each value is multiplied by"
+            " 1/255. In Keras, the generator does this while loading, with `rescale=1/255`. The"
+            " course has one generator for training and another for validation. In the lab, it's"
+            " the network's first layer, so you can't forget it when you predict."
         ),
         "dataset",
-        (DemoLink(N_("See the ranges of your batch"), "data", {"part": "photos"}),),
-        ("rescaling", "normalisation", "imagedatagenerator"),
+        (DemoLink(N_("See the value range"), "data", {"part": "photos"}),),
+        ("rescaling", "normalization", "imagedatagenerator"),
         (
             QuizQuestion(
-                N_("What becomes of the value 51?"),
+                N_("What does the value 51 become?"),
                 ("0.2", "0.51", "5.1"),
                 0,
-                N_("51 / 255 = 0.2. This holds for each of the {values:,} numbers of your photos."),
+                N_("51 / 255 = 0.2."),
             ),
             QuizQuestion(
-                N_("Must validation photos be rescaled as well?"),
+                N_("Do validation photos need rescaling too?"),
                 (N_("No, only training photos"), N_("Yes, in the same way")),
                 1,
-                N_(
-                    "What a network has learned holds for numbers of that range only; your"
-                    " {validation_photos:,} validation photos pass the same first layer."
-                ),
+                N_("The weights fit values from 0 to 1. They don't work for other ranges."),
             ),
         ),
     ),
@@ -239,117 +519,30 @@ _PHOTOS = (
         "squares",
         N_("Every photo becomes a square"),
         N_(
-            "A network is built for one size, so all photos are resized to it, here squeezed into"
-            " a square. The side depends on the network: the class notes' one takes"
-            " `target_size=(150, 150)`. Small squares are quicker and lose detail; four times the"
-            " pixels cost about four times the work."
+            "A network is built for one size, so every photo is resized. Here it is squeezed into a"
+            " square. The size depends on the network. The course uses `target_size=(150, 150)`."
+            " Small squares are faster but lose detail. Four times the pixels take about four"
+            " times as long."
         ),
         "dataset",
         (
-            DemoLink(N_("Train on squares of 64 pixels"), "train", training={"image_size": 64}),
-            DemoLink(N_("See the squares of your batch"), "data", {"part": "photos"}),
+            DemoLink(N_("Train on 64 pixels"), "train", training={"image_size": 64}),
+            DemoLink(N_("See your squares"), "data", {"part": "photos"}),
         ),
         ("target-size", "pixel"),
         (
             QuizQuestion(
-                N_("From 150 to 75 pixels a side: how many pixels are left?"),
-                (N_("Half"), N_("A quarter"), N_("As many as before")),
+                N_("You go from 150 to 75 pixels per side. How many pixels are left?"),
+                (N_("Half"), N_("A quarter"), N_("All of them")),
                 1,
-                N_("Half in each direction. Your run takes {size} pixels a side."),
+                N_("Width and height are halved. 75 × 75 = 5,625 and 150 × 150 = 22,500."),
+                (Example("run", N_("Your run uses {size} pixels per side.")),),
             ),
             QuizQuestion(
                 N_("What happens to a wide photo?"),
-                (
-                    N_("It is cut to the middle"),
-                    N_("It is squeezed together"),
-                    N_("It is left out"),
-                ),
+                (N_("Its sides are cut off"), N_("It is squeezed"), N_("It is left out")),
                 1,
-                N_("Nothing is cut off, here as in Keras; cats grow a little slimmer."),
-            ),
-        ),
-    ),
-    Section(
-        "labels",
-        N_("Folder names become numbers"),
-        N_(
-            "A photo's class is the name of its folder. `flow_from_directory` counts the classes in"
-            " the order of `classes=['cats', 'dogs']`: cats are 0, dogs are 1. Without that list it"
-            " takes the names in alphabetical order."
-        ),
-        "dataset",
-        (DemoLink(N_("See or swap the numbers of your classes"), "data", {"part": "split"}),),
-        ("label", "class", "flow-from-directory"),
-        (
-            QuizQuestion(
-                N_("The folders are named `dogs` and `cats`, no order is given. Which one is 1?"),
-                ("cats", "dogs"),
-                1,
-                N_("The alphabet decides, not the order of making. In yours, 1 is {second}."),
-            ),
-            QuizQuestion(
-                N_("A sigmoid network answers 0.1. Which class does it mean?"),
-                (N_("Number 0, fairly surely"), N_("Number 1, fairly surely"), N_("Neither")),
-                0,
-                N_("It tells the probability of number 1, in yours {second}. So it means {first}."),
-            ),
-        ),
-    ),
-    Section(
-        "class-mode",
-        N_("Three ways to write a label"),
-        N_(
-            "`class_mode` says how labels are written. `binary`: one number, 0 or 1, for two"
-            " classes. `categorical`: a row with a single 1, called one-hot. `sparse_categorical`,"
-            " in Keras's generator `sparse`: the plain number, for any count of classes."
-        ),
-        "dataset",
-        (DemoLink(N_("See your photos under all three"), "data", {"part": "split"}),),
-        ("label", "one-hot", "class-mode"),
-        (
-            QuizQuestion(
-                N_("How does `categorical` write the second of three classes?"),
-                ("1", "[0 1 0]", "[1 0]"),
-                1,
-                N_(
-                    "A place for each class and a 1 in that of its own. You have {classes} classes."
-                ),
-            ),
-            QuizQuestion(
-                N_("100 classes: which mode keeps labels short?"),
-                ("binary", "categorical", "sparse"),
-                2,
-                N_("One number a photo, where one-hot rows would hold 100."),
-            ),
-        ),
-    ),
-    Section(
-        "batch",
-        N_("A batch, and a generator that never ends"),
-        N_(
-            "A network learns from a handful of photos at a time, drawn at random across the"
-            " classes: a batch. With 20 photos of 150 pixels its arrays have the shapes"
-            " `(20, 150, 150, 3)` and `(20,)`, and in the class they were shown in a grid of 4 × 5."
-            " The generator shuffles and begins anew for ever, so a loop over it needs a `break`."
-        ),
-        "dataset",
-        (DemoLink(N_("Draw batch after batch"), "data", {"part": "photos"}),),
-        ("batch", "shape", "generator"),
-        (
-            QuizQuestion(
-                N_("What is the first number of the shape (20, 150, 150, 3)?"),
-                (N_("Photos in the batch"), N_("Pixels"), N_("Classes")),
-                0,
-                N_("In your run a batch has the shape ({batch}, {size}, {size}, 3)."),
-            ),
-            QuizQuestion(
-                N_("`for photos, labels in generator:` – when does this loop end?"),
-                (N_("After all photos"), N_("After one epoch"), N_("Never, without a break")),
-                2,
-                N_(
-                    "That is why `fit` is told its steps: {steps} an epoch in your run, which is"
-                    " where it breaks off."
-                ),
+                N_("Nothing is cut off, here or in Keras. Cats just look slimmer."),
             ),
         ),
     ),
@@ -358,159 +551,140 @@ _PHOTOS = (
 
 _NETWORK = (
     Section(
-        "convolution",
-        N_("Convolution: a small pattern, looked for everywhere"),
+        "pooling",
+        N_("Max pooling keeps the largest of four"),
         N_(
-            "A filter of 3 × 3 numbers slides over the photo; at every place nine pixels are"
-            " multiplied with it and added up. Where the photo looks like the filter, the sum is"
-            " large. ReLU then turns what is below zero into zero. The network finds its filters by"
-            " itself: 32 in the first layer of the class notes' one, then 64, then 128."
+            "After each convolution, max pooling keeps the largest of every 2 × 2 numbers. It"
+            " discards the other three. The map has half the width and height, so later layers"
+            " have less to do. If a pattern moves within a 2 × 2 window, the result stays the"
+            " same."
         ),
         "dataset",
-        (DemoLink(N_("See the filters of your model on a photo"), "predict"),),
-        ("convolution", "filter", "relu"),
+        (DemoLink(N_("See the shapes shrink"), "train", training={"model": "notes"}),),
+        ("max-pooling", "feature-map"),
         (
             QuizQuestion(
-                N_("A 3 × 3 filter slides over 150 × 150 pixels. How large is the result?"),
-                ("150 × 150", "148 × 148", "50 × 50"),
-                1,
-                N_("At the rim it would hang over: with your {size} pixels it leaves {conv}."),
+                N_("What does max pooling keep of 3, 9, 1 and 4?"),
+                ("17", "4.25", "9"),
+                2,
+                N_("It keeps the largest number. The sum and the mean don't matter."),
             ),
             QuizQuestion(
-                N_("What does ReLU make of −3?"),
-                ("−3", "0", "3"),
-                1,
-                N_("It lets positive numbers through and makes the others zero."),
-            ),
-            QuizQuestion(
-                N_("32 filters of 3 × 3 look at three colours. How many weights and biases?"),
-                ("896", "288", "9"),
+                N_("You pool 148 × 148 numbers by 2 × 2. What is left?"),
+                ("74 × 74", "146 × 146", "37 × 37"),
                 0,
-                N_("32 × (3 × 3 × 3 + 1): each filter has 27 weights and one bias."),
+                N_("148 / 2 = 74 per side."),
             ),
         ),
     ),
     Section(
-        "pooling",
-        N_("Max pooling: keep the strongest of four"),
+        "dropout",
+        N_("Dropout leaves gaps"),
         N_(
-            "After each convolution, of every 2 × 2 numbers only the largest stays. The map"
-            " shrinks to half its width and height, what follows gets cheaper, and a pattern that"
-            " moved by a pixel still gives the same answer."
+            "In each training step, `Dropout(0.5)` sets about half of the numbers to 0. It picks"
+            " new ones every time and doubles the rest. So the last layer can't rely on any single"
+            " number, and the network overfits less. In validation and prediction, Dropout does"
+            " nothing."
         ),
-        "dataset",
-        (
-            DemoLink(
-                N_("See the shapes shrink, layer by layer"),
-                "train",
-                training={"model": "notes"},
-            ),
-        ),
-        ("max-pooling", "feature-map"),
+        "nothing",
+        (DemoLink(N_("See it in the network"), "train", training={"model": "notes"}),),
+        ("dropout", "overfitting", "regularization"),
         (
             QuizQuestion(
-                N_("What is left of the numbers 3, 9, 1 and 4?"),
-                ("17", "4.25", "9"),
-                2,
-                N_("The largest: not their sum, not their mean."),
+                N_("When does Dropout set numbers to 0?"),
+                (N_("Always"), N_("Only in training"), N_("Only in validation")),
+                1,
+                N_("A prediction uses all the numbers."),
             ),
             QuizQuestion(
-                N_("148 × 148 numbers, pooled by 2 × 2: what is left?"),
-                ("74 × 74", "146 × 146", "37 × 37"),
+                N_("`Dropout(0.5)` gets 36,992 numbers. How many become 0 in a step?"),
+                (N_("About 18,500"), N_("None of them"), N_("All of them")),
                 0,
-                N_("In your run, {conv} numbers a side become {pooled}."),
+                N_("36,992 / 2 = 18,496 on average, and different ones in each step."),
             ),
         ),
     ),
     Section(
         "network",
-        N_("The class notes' network, layer by layer"),
+        N_("The course network, layer by layer"),
         N_(
-            "Three times convolution and pooling make of 150 × 150 × 3 numbers 17 × 17 × 128;"
-            " Flatten lays them in a row of 36,992, and one Dense unit draws the conclusion. It has"
-            " 130,241 parameters, over half in the last convolution. Commented out in the notes: a"
-            " fourth block of 128 filters and a Dense layer of 512; here that is `notes-deep`."
+            "Three rounds of convolution and pooling turn 150 × 150 × 3 numbers into 17 × 17 × 128."
+            " Flatten puts them in a row of 36,992. One Dense unit turns the row into a"
+            " prediction. A filter covers all maps of the layer before. So the second layer's"
+            " filters have 3 × 3 × 32 weights. In total, there are 130,241 parameters. The course"
+            " notes also hint at a fourth block with 128 filters and a Dense layer with 512"
+            " units. The lab calls this network `notes-deep`."
         ),
         "nothing",
         (
             DemoLink(N_("Train this network"), "train", training={"model": "notes"}),
             DemoLink(N_("Train the deeper one"), "train", training={"model": "notes-deep"}),
         ),
-        ("cnn", "parameter", "dense", "flatten"),
+        ("cnn", "parameter", "bias", "dense", "flatten", "batch-normalization"),
         (
             QuizQuestion(
-                N_("Which layers of it have parameters?"),
-                (N_("All"), N_("Convolutions and Dense"), N_("Pooling and Flatten")),
+                N_("Which layers have weights?"),
+                (N_("All of them"), N_("Convolution and Dense"), N_("Pooling and Flatten")),
                 1,
-                N_("Pooling, Flatten and Dropout only rearrange. Your network has {parameters:,}."),
+                N_(
+                    "The others have none. Pooling discards numbers, Dropout sets some to 0 and"
+                    " Flatten rearranges them."
+                ),
+                (Example("run", N_("Your network has {parameters:,} parameters.")),),
+            ),
+            QuizQuestion(
+                N_("The second layer has 64 filters on 32 maps. How many parameters?"),
+                ("18,496", "576", "2,048"),
+                0,
+                N_("64 × (3 × 3 × 32 + 1) = 18,496. The 1 is the bias of each filter."),
             ),
             QuizQuestion(
                 N_("Where do the 36,992 numbers before the last layer come from?"),
-                ("17 × 17 × 128", "150 × 150 × 3", "34 × 34 × 32"),
+                ("17 × 17 × 128", "150 × 150 × 3", "34 × 34 × 128"),
                 0,
-                N_(
-                    "128 maps of 17 × 17, laid in a row; each gets a weight, and with the bias"
-                    " that makes 36,993 parameters."
-                ),
-            ),
-        ),
-    ),
-    Section(
-        "dropout",
-        N_("Dropout: learning with gaps"),
-        N_(
-            "In every training step, Dropout(0.5) sets half of the numbers to zero, drawn anew each"
-            " time, and doubles the others. The last layer cannot rely on any single one, which"
-            " makes learning by heart harder. In validation and prediction nothing is dropped."
-        ),
-        "nothing",
-        (DemoLink(N_("See it in your network's table"), "train", training={"model": "notes"}),),
-        ("dropout", "overfitting", "regularisation"),
-        (
-            QuizQuestion(
-                N_("When does Dropout drop?"),
-                (N_("Always"), N_("Only in training"), N_("Only in validation")),
-                1,
-                N_(
-                    "That is one reason why validation accuracy can lie above training accuracy:"
-                    " in your run {val_accuracy:.1%} and {accuracy:.1%} in the last epoch."
-                ),
-            ),
-            QuizQuestion(
-                N_("Dropout 0.5 on 36,992 numbers: how many are zero in a step?"),
-                (N_("About 18,500"), N_("None"), N_("All")),
-                0,
-                N_("Half of them, others each time."),
+                N_("17 × 17 × 128 = 36,992. With a bias, the last layer has 36,993 parameters."),
             ),
         ),
     ),
     Section(
         "sigmoid",
-        N_("Sigmoid and softmax: from sums to probabilities"),
+        N_("Sigmoid and softmax make probabilities"),
         N_(
-            "The last layer's sum may be any number. For two classes one unit with sigmoid presses"
-            " it between 0 and 1: the probability of class 1. For more, each class gets a unit, and"
-            " softmax makes their sums into probabilities that add up to 1. Two classes by softmax"
-            " say the same as a sigmoid of the difference."
+            "The last layer's sum can be any number. For two classes, sigmoid turns it into the"
+            " probability of class 1. A threshold, usually 0.5, decides between the classes. With"
+            " more classes, each gets a unit of its own. Softmax then turns their sums into"
+            " probabilities that add up to 1. For two classes, softmax equals the sigmoid of the"
+            " difference."
         ),
         "nothing",
         (
-            DemoLink(N_("Move the threshold on your model's answers"), "evaluate"),
-            DemoLink(N_("Get probabilities for photos"), "predict"),
+            DemoLink(N_("Move the threshold"), "evaluate"),
+            DemoLink(N_("Predict photos"), "predict"),
         ),
         ("sigmoid", "softmax", "threshold", "probability"),
         (
             QuizQuestion(
+                N_("A sigmoid network outputs 0.1. Which class does it predict?"),
+                (
+                    N_("Class 0, fairly surely"),
+                    N_("Class 1, fairly surely"),
+                    N_("Neither of them"),
+                ),
+                0,
+                N_("0.1 is the probability of class 1. Class 0 gets 1 − 0.1 = 0.9."),
+                (
+                    Example(
+                        "dataset",
+                        N_("In your dataset, 0 is {first} and 1 is {second}."),
+                        _has_two_classes,
+                    ),
+                ),
+            ),
+            QuizQuestion(
                 N_("The sum is 0. What does sigmoid make of it?"),
                 ("0", "0.5", "1"),
                 1,
-                N_("Just undecided between {first} and {second}."),
-            ),
-            QuizQuestion(
-                N_("Softmax gives 0.7 for the first of two classes. And for the second?"),
-                ("0.3", "0.7", N_("That cannot be told")),
-                0,
-                N_("Together they make 1. You have {classes} classes."),
+                N_("e⁰ is 1, so sigmoid gives 1 / (1 + 1) = 0.5. Both classes are equally likely."),
             ),
         ),
     ),
@@ -520,31 +694,77 @@ _NETWORK = (
 _TRAINING = (
     Section(
         "loss",
-        N_("Loss and accuracy: two ways to count mistakes"),
+        N_("Loss and accuracy"),
         N_(
-            "Binary cross-entropy asks how much probability the true class got: its negative"
-            " logarithm is the loss, small for a sure right answer, huge for a sure wrong one."
-            " Accuracy only counts how often the larger probability was right. Training makes the"
-            " loss small; accuracy is what people read."
+            "Cross-entropy looks at the probability of the actual class. The loss is its negative"
+            " logarithm. It is small for a sure right prediction and huge for a sure wrong one."
+            " Accuracy only counts right predictions. Training lowers the loss, but people read"
+            " accuracy. The course uses binary cross-entropy, the one for two classes."
         ),
         "nothing",
-        (DemoLink(N_("See the photos with the largest loss"), "evaluate"),),
+        (DemoLink(N_("See the largest losses"), "evaluate"),),
         ("loss", "accuracy", "cross-entropy"),
         (
             QuizQuestion(
-                N_("Two answers are right, with 0.6 and with 0.99. Which has the smaller loss?"),
-                ("0.6", "0.99", N_("Both the same")),
+                N_("Two predictions are right, with 0.6 and 0.99. Which has the smaller loss?"),
+                ("0.6", "0.99", N_("Both have the same")),
                 1,
-                N_(
-                    "Accuracy counts both as right, loss sees the difference. The last loss of your"
-                    " run, {loss:.2f}, is that of a probability of {likely:.0%}."
+                N_("−ln 0.99 = 0.01 and −ln 0.6 = 0.51. Accuracy counts both the same."),
+                (
+                    Example(
+                        "run",
+                        N_(
+                            "Your run's last training loss, {loss:.2f}, matches a probability of"
+                            " {likely:.0%}."
+                        ),
+                        _is_measured("loss"),
+                    ),
                 ),
             ),
             QuizQuestion(
                 N_("What is the loss of pure guessing with two classes?"),
                 ("0", "0.69", "1"),
                 1,
-                N_("−ln 0.5 = 0.69. The validation loss of your run ended at {val_loss:.2f}."),
+                N_("−ln 0.5 = 0.69."),
+                (
+                    Example(
+                        "run",
+                        N_("Your run's last validation loss is {val_loss:.2f}."),
+                        _is_measured("val_loss"),
+                    ),
+                ),
+            ),
+        ),
+    ),
+    Section(
+        "class-mode",
+        N_("Three ways to write a label"),
+        N_(
+            "`class_mode` sets how labels are written. It has to fit the last layer and the"
+            " loss.\n\n"
+            "- `binary` writes 0 or 1. It needs one sigmoid unit and `binary_crossentropy`.\n"
+            "- `categorical` writes one-hot rows, each with a single 1. It needs one softmax unit"
+            " per class and `categorical_crossentropy`.\n"
+            "- `sparse` writes the class number. It needs the same layer and"
+            " `sparse_categorical_crossentropy`.\n\n"
+            "Don't use `sparse_categorical` as a `class_mode`. The name belongs to the loss."
+        ),
+        "dataset",
+        (DemoLink(N_("See all three label forms"), "data", {"part": "split"}),),
+        ("label", "one-hot", "class-mode"),
+        (
+            QuizQuestion(
+                N_("How does `categorical` write the second of three classes?"),
+                ("1", "[0 1 0]", "[1 0]"),
+                1,
+                N_("Each class has its place. The actual class gets the 1."),
+                (Example("dataset", N_("Your dataset has {classes} classes.")),),
+            ),
+            QuizQuestion(
+                N_("You have 100 classes and want short labels. Which mode fits?"),
+                ("binary", "categorical", "sparse"),
+                2,
+                N_("It needs one number per photo. One-hot needs 100."),
             ),
         ),
     ),
@@ -552,37 +772,43 @@ _TRAINING = (
         "learning-rate",
         N_("Adam and the learning rate"),
         N_(
-            "After each batch the optimizer moves all weights a little downhill on the loss. The"
-            " learning rate says how far: too small takes for ever, too large jumps over the valley"
-            " and diverges. Adam gives every weight a step of its own size; the class notes use it"
+            "The learning rate sets how far a step moves the weights. With a small one, training"
+            " takes forever. With a large one, steps jump across the valley and training diverges."
+            " Adam is an optimizer that gives each weight its own step size. The course uses it"
             " with 1e-4."
         ),
         "nothing",
         (
             DemoLink(
-                N_("Train with steps that are too large"),
-                "train",
-                training={"model": "notes", "learning_rate": 3e-2, "epochs": 3},
-            ),
-            DemoLink(
-                N_("Train with the notes' own 1e-4"),
+                N_("Train with 1e-4"),
                 "train",
                 training={"model": "notes", "learning_rate": 1e-4},
             ),
+            DemoLink(
+                N_("Train with huge steps"),
+                "train",
+                training={"model": "notes", "learning_rate": 3e-2, "epochs": 3},
+            ),
         ),
-        ("optimizer", "learning-rate", "gradient"),
+        ("learning-rate", "optimizer", "gradient"),
         (
             QuizQuestion(
-                N_("The loss jumps about and rises. What would you change first?"),
-                (N_("A smaller learning rate"), N_("A larger one"), N_("More epochs")),
+                N_("The loss jumps and rises. What do you change first?"),
+                (
+                    N_("Lower the learning rate"),
+                    N_("Raise the learning rate"),
+                    N_("Train more epochs"),
+                ),
                 0,
-                N_("Your run has {learning_rate:g}. Steps three to ten times smaller calm it."),
+                N_("Try a third of it, then a tenth."),
+                (Example("run", N_("Your run uses a learning rate of {learning_rate:g}.")),),
             ),
             QuizQuestion(
                 N_("How often do the weights change?"),
-                (N_("Once a photo"), N_("Once a batch"), N_("Once an epoch")),
+                (N_("Once per photo"), N_("Once per batch"), N_("Once per epoch")),
                 1,
-                N_("In your run {steps} times an epoch, {updates:,} times in all."),
+                N_("Each batch is one step, and each step changes the weights."),
+                (Example("run", N_("In your run, that's {steps:,} times per epoch.")),),
             ),
         ),
     ),
@@ -590,19 +816,16 @@ _TRAINING = (
         "steps",
         N_("Batch, step, epoch"),
         N_(
-            "One step shows one batch. An epoch is so many steps that every photo was seen once:"
-            " 2,000 photos in batches of 20 make `steps_per_epoch=100`, and 1,000 for validation"
-            " make `validation_steps=50`. `fit` repeats it, in the class for 50 epochs."
+            "A step uses one batch. To see all 2,000 photos in batches of 20, the course sets"
+            " `steps_per_epoch=100`. Its 1,000 validation photos take `validation_steps=50`. `fit`"
+            " repeats this for 50 epochs. If you set fewer steps, an epoch sees only some of the"
+            " photos. A generator never ends by itself, so your own loop over it needs a `break`."
         ),
-        "run",
+        "nothing",
         (
+            DemoLink(N_("Train with larger batches"), "train", training={"batch_size": 40}),
             DemoLink(
-                N_("Train with larger batches"),
-                "train",
-                training={"batch_size": 40},
-            ),
-            DemoLink(
-                N_("Train the notes' 50 epochs"),
+                N_("Train the course's 50 epochs"),
                 "train",
                 training={"model": "notes", "batch_size": 20, "epochs": 50, "learning_rate": 1e-4},
             ),
@@ -610,66 +833,126 @@ _TRAINING = (
         ("batch", "step", "epoch"),
         (
             QuizQuestion(
-                N_("600 photos in batches of 20: how many steps are an epoch?"),
+                N_("You have 600 photos in batches of 20. How many steps show all of them?"),
                 ("20", "30", "600"),
                 1,
-                N_(
-                    "Photos divided by batch size: in your run {photos:,} / {batch}, which makes"
-                    " {steps}."
+                N_("600 / 20 = 30."),
+                (
+                    Example(
+                        "run",
+                        N_("In your run, {photos:,} / {batch} = {steps:,}."),
+                        lambda facts: bool(facts["shown"] == facts["photos"]),
+                    ),
+                    Example(
+                        "run",
+                        N_("In your run, {photos:,} / {batch} is rounded up to {steps:,}."),
+                        lambda facts: bool(facts["steps"] == facts["full_steps"]),
+                    ),
+                    Example(
+                        "run",
+                        N_(
+                            "Your run is set to {steps:,} steps per epoch. All {photos:,} photos"
+                            " would take {full_steps:,}."
+                        ),
+                    ),
                 ),
             ),
             QuizQuestion(
-                N_("Batches twice as large, as many epochs: how often do the weights change?"),
-                (N_("Half as often"), N_("As often"), N_("Twice as often")),
-                0,
-                N_("Yours changed {updates:,} times at most: {steps} steps × {epochs} epochs."),
+                N_("An epoch has 50 steps of 20 photos. How many photos does it show?"),
+                ("50", "1,000", "2,000"),
+                1,
+                N_("50 × 20 = 1,000, half of the course's 2,000 photos."),
+            ),
+            QuizQuestion(
+                N_("When does `for photos, labels in generator:` end?"),
+                (N_("After the last photo"), N_("After one epoch"), N_("Never, without a `break`")),
+                2,
+                N_("The generator shuffles the photos and starts over. `fit` counts the steps."),
             ),
         ),
     ),
     Section(
-        "validation",
-        N_("Photos kept back: validation"),
+        "splits",
+        N_("Training, validation and test sets"),
         N_(
-            "A network is judged by photos it never learned from. The class gives it a folder of"
-            " their own instead of `validation_split`, which would cut them off the training"
-            " photos: 1,000 cats and dogs, shown after every epoch, without changing a weight."
+            "Training photos change the weights. Validation photos help you choose settings and"
+            " the best epoch. Test photos are for one final check. The course gives validation a"
+            " folder of its own. `validation_split` would take a part of the training photos"
+            " instead. No photo should be in two sets. Such a data leak makes the result look too"
+            " good."
         ),
         "dataset",
         (
-            DemoLink(N_("See or change your split"), "data", {"part": "split"}),
-            DemoLink(N_("Look for photos on both sides"), "data", {"part": "health"}),
+            DemoLink(N_("See your split"), "data", {"part": "split"}),
+            DemoLink(N_("Find leaks"), "data", {"part": "health"}),
         ),
-        ("validation", "split", "leak"),
+        ("split", "validation", "test-set", "leak", "early-stopping"),
         (
             QuizQuestion(
-                N_("Does the network learn from validation photos?"),
-                (N_("Yes, a little"), N_("No")),
-                1,
-                N_("It answers them, and that is all: {validation_photos:,} photos in yours."),
+                N_("The same photo is in training and validation. What happens to the result?"),
+                (N_("It looks too good"), N_("It looks too bad"), N_("Nothing changes")),
+                0,
+                N_("The network knows the photo already. The data check finds such copies."),
             ),
             QuizQuestion(
-                N_("The same photo lies in both parts. What does that do to the accuracy told?"),
-                (N_("It is too good"), N_("It is too bad"), N_("Nothing")),
+                N_("You pick the best of ten runs by validation. Which photos judge it fairly?"),
+                (N_("Training photos"), N_("Validation photos"), N_("Test photos")),
+                2,
+                N_("Picking the best favors luck on the validation photos."),
+            ),
+        ),
+    ),
+    Section(
+        "validation-above",
+        N_("When validation beats training"),
+        N_(
+            "Validation accuracy can be higher than training accuracy. There are three common"
+            " reasons. Training accuracy is an average over the epoch, while the weights still"
+            " improve. Dropout weakens the network in training only. Augmentation makes only the"
+            " training photos harder. If none of these apply, look for data leaks."
+        ),
+        "nothing",
+        (DemoLink(N_("Find leaks"), "data", {"part": "health"}),),
+        ("validation", "dropout", "augmentation", "leak"),
+        (
+            QuizQuestion(
+                N_("Validation is above training in a run with augmentation. Why?"),
+                (
+                    N_("Augmented photos are harder"),
+                    N_("The curves are swapped"),
+                    N_("The network forgets"),
+                ),
                 0,
                 N_(
-                    "What was learned by heart looks like skill. The health check finds such leaks."
+                    "In epoch {ahead_epoch} of the example, training has {ahead_accuracy:.1%} and"
+                    " validation {ahead_val_accuracy:.1%}."
+                ),
+                (
+                    Example(
+                        "run",
+                        N_(
+                            "In your run's last epoch, validation is {lead:.1f} percentage points"
+                            " above training."
+                        ),
+                        lambda facts: bool(facts["lead"] >= 0.1),
+                    ),
                 ),
             ),
         ),
     ),
     Section(
         "result",
-        N_("What came out in the class"),
+        N_("The course's result"),
         N_(
-            "After 50 epochs the class notes' run had a loss of 0.4929 and an accuracy of 0.7521;"
-            " on its validation photos 0.5377 and 0.7170. An epoch took 20 seconds on a hosted"
-            " notebook, a step 199 ms. Guessing would give 0.5, so three quarters is a beginning."
+            "After 50 epochs, the course network had a loss of 0.4929 and an accuracy of 0.7521."
+            " On validation photos, it had 0.5377 and 0.7170. An epoch took 20 seconds on a hosted"
+            " notebook, and a step 199 ms. Guessing gives 0.5, so this is a start."
         ),
-        "run",
+        "nothing",
         (
             DemoLink(N_("Open your run"), "train"),
             DemoLink(
-                N_("Train as the class did"),
+                N_("Train like the course"),
                 "train",
                 training={"model": "notes", "batch_size": 20, "epochs": 50, "learning_rate": 1e-4},
             ),
@@ -677,16 +960,34 @@ _TRAINING = (
         ("accuracy", "loss", "validation"),
         (
             QuizQuestion(
-                N_("Training accuracy 0.7521, validation 0.7170: how large is the gap?"),
-                (N_("3.5 points"), N_("35 points"), N_("0.35 points")),
+                N_("Training accuracy is 0.7521 and validation 0.7170. How large is the gap?"),
+                (
+                    N_("3.5 percentage points"),
+                    N_("35 percentage points"),
+                    N_("0.35 percentage points"),
+                ),
                 0,
-                N_("In your run it is {gap:.1f} points in the last epoch."),
+                N_("75.21 − 71.7 = 3.51."),
+                (
+                    Example(
+                        "run",
+                        N_("In your run's last epoch, the gap is {gap:.1f} percentage points."),
+                        _is_measured("gap"),
+                    ),
+                ),
             ),
             QuizQuestion(
-                N_("Which of the two would you expect on new photos?"),
-                (N_("That of training"), N_("That of validation"), N_("Their mean")),
+                N_("Which accuracy do you expect on new photos?"),
+                (N_("Training accuracy"), N_("Validation accuracy"), N_("Their mean")),
                 1,
-                N_("Those photos were new to the network, too: {val_accuracy:.1%} in your run."),
+                N_("The network doesn't learn from validation photos either."),
+                (
+                    Example(
+                        "run",
+                        N_("In your run, that's {val_accuracy:.1%}."),
+                        _is_measured("val_accuracy"),
+                    ),
+                ),
             ),
         ),
     ),
@@ -694,182 +995,130 @@ _TRAINING = (
         "save",
         N_("A model is a file"),
         N_(
-            "`model.save('cat_dog_small_cnn_tf2.4.h5')` keeps layers and weights in one file, so"
-            " that the model answers later, elsewhere, without training. The notes use HDF5, `.h5`;"
-            " Keras's own format today is `.keras`. The lab keeps the best epoch of every run and"
-            " gives you both."
+            "`model.save('cat_dog_small_cnn_tf2.4.h5')` keeps layers and weights in one file. Later"
+            " the model predicts anywhere, without training. The course uses HDF5 files, `.h5`."
+            " Today's Keras format is `.keras`. The lab keeps the best epoch of every run and"
+            " exports both formats."
         ),
         "run",
         (
-            DemoLink(N_("Take your model with you"), "export"),
-            DemoLink(N_("Ask the saved model"), "predict"),
+            DemoLink(N_("Export your model"), "export"),
+            DemoLink(N_("Predict photos"), "predict"),
         ),
         ("h5", "keras-file", "parameter"),
         (
             QuizQuestion(
-                N_("What does the file hold?"),
+                N_("What is in the file?"),
                 (N_("The photos"), N_("Layers and weights"), N_("Only the accuracy")),
                 1,
-                N_("{parameters:,} numbers of 4 bytes in yours, and no photo at all."),
+                N_("A model file has no photos."),
+                (Example("run", N_("Your model has {parameters:,} parameters of 4 bytes each.")),),
             ),
             QuizQuestion(
-                N_("Which epoch's weights does the lab keep as the model?"),
-                (N_("The last one's"), N_("The best one's"), N_("The first one's")),
+                N_("Which epoch's weights does the lab keep?"),
+                (N_("The last epoch's"), N_("The best epoch's"), N_("The first epoch's")),
                 1,
-                N_("In your run that is epoch {best_epoch} of {epochs}."),
-            ),
-        ),
-    ),
-    Section(
-        "overfitting",
-        N_("Overfitting, seen in two curves"),
-        N_(
-            "`history.history` holds four lists: `loss`, `accuracy`, `val_loss`, `val_accuracy`."
-            " Drawn over the epochs, training in red against validation in blue, accuracy left and"
-            " loss right, they tell it all: as long as both get better, it learns. When training"
-            " goes on getting better and validation does not, it learns by heart: overfitting."
-        ),
-        "run",
-        (
-            DemoLink(N_("Compare your runs"), "compare", state={"compare_view": "runs"}),
-            DemoLink(N_("Open your run"), "train"),
-        ),
-        ("overfitting", "underfitting", "history", "gap"),
-        (
-            QuizQuestion(
-                N_("Training loss falls, validation loss rises. What is it?"),
-                (N_("Underfitting"), N_("Overfitting"), N_("Divergence")),
-                1,
-                N_(
-                    "Your run ended with a training loss of {loss:.2f} and a validation loss of"
-                    " {val_loss:.2f}."
-                ),
-            ),
-            QuizQuestion(
-                N_("Both accuracies stay low, close together. What is it?"),
-                (N_("Underfitting"), N_("Overfitting"), N_("A leak")),
-                0,
-                N_(
-                    "It has not learned enough yet: yours are {accuracy:.1%} and"
-                    " {val_accuracy:.1%}."
-                ),
-            ),
-            QuizQuestion(
-                N_("Which curve decides when to stop?"),
-                (N_("Training"), N_("Validation")),
-                1,
-                N_("The lab kept epoch {best_epoch} of yours, the best on validation photos."),
+                N_("Later epochs can be worse on validation photos."),
+                (Example("run", N_("In your run, that's epoch {best_epoch} of {epochs}.")),),
             ),
         ),
     ),
 )
 
 
-_NOTES = {
-    "rotation_range": 20,
-    "width_shift_range": 0.1,
-    "height_shift_range": 0.1,
-    "zoom_range": 0.1,
-    "horizontal_flip": True,
-    "vertical_flip": True,
-}
-
 _AUGMENTATION = (
     Section(
-        "augmentation",
-        N_("One photo, many variants"),
+        "shift-zoom",
+        N_("Shift, zoom and fill"),
         N_(
-            "A cat turned by ten degrees is still a cat. Small random changes make ever new photos"
-            " of the old ones, the usual remedy against overfitting on images. The class notes set"
-            " `rotation_range=20`, shifts and zoom of 0.1 and both flips, and show one photo 20"
-            " times in a grid of 4 × 5."
+            "`width_shift_range=0.1` moves a photo by up to 10% of its width. `zoom_range=0.1`"
+            " draws a factor from 0.9 to 1.1. In Keras, a factor above 1 makes the picture smaller,"
+            " and one below 1 makes it larger. Width and height get separate factors, so the"
+            " picture also stretches a little. `fill_mode` fills the empty border, for example"
+            " with the nearest pixels."
         ),
         "dataset",
         (
-            DemoLink(N_("20 variants, with the notes' settings"), "augment", augmentation=_NOTES),
             DemoLink(
-                N_("Turn by up to 40 degrees only"),
+                N_("Try shift and zoom"),
                 "augment",
-                augmentation={"rotation_range": 40},
+                augmentation={
+                    "width_shift_range": 0.1,
+                    "height_shift_range": 0.1,
+                    "zoom_range": 0.1,
+                },
             ),
         ),
-        ("augmentation", "overfitting", "fill-mode"),
+        ("augmentation", "fill-mode"),
         (
             QuizQuestion(
-                N_("`rotation_range=20`: by which angles is a photo turned?"),
-                (N_("Always by 20°"), N_("By any angle from −20° to 20°"), N_("By 0° or 20°")),
+                N_("A photo is 150 pixels wide. How far does a shift of 0.1 move it at most?"),
+                (N_("1 pixel"), N_("15 pixels"), N_("150 pixels")),
                 1,
-                N_("Drawn anew for each photo in each epoch: no two epochs are quite the same."),
+                N_("0.1 × 150 = 15, to the left or to the right."),
             ),
             QuizQuestion(
-                N_("Does augmentation make files?"),
-                (N_("Yes, new photos on the disk"), N_("No, the changes are drawn in passing")),
-                1,
-                N_(
-                    "Your {photos:,} photos stay {photos:,} files; {epochs} epochs of them would"
-                    " show up to {decoded:,} different pictures."
-                ),
+                N_("Keras draws a zoom factor of 1.1. How does the picture look?"),
+                (N_("Smaller"), N_("Larger"), N_("Rotated")),
+                0,
+                N_("1 / 1.1 = 0.91, so it shrinks to 91%. `fill_mode` fills the border."),
             ),
         ),
     ),
     Section(
-        "validation-plain",
-        N_("Validation photos stay as they are"),
+        "plausible",
+        N_("Choose plausible changes"),
         N_(
-            "Validation asks how the network does on photos as they come, and must ask the same"
-            " every epoch. So only training photos are changed. The notes make two generators for"
-            " that: one with the changes, one with nothing but `rescale=1/255`."
+            "A variant has to look like a photo you could take, and keep its label. A mirrored cat"
+            " is fine. Upside-down cats are rare, so a vertical flip rarely helps. Don't flip"
+            " digits. If changes are too strong, the network underfits. Look at the variants"
+            " before you train. If you can't tell the class, choose weaker changes."
         ),
         "dataset",
         (
             DemoLink(
-                N_("Train with augmentation"),
-                "train",
-                training={"model": "notes"},
-                augmentation=_NOTES,
+                N_("Try horizontal flips"),
+                "augment",
+                augmentation={"horizontal_flip": True, "rotation_range": 10},
             ),
         ),
-        ("augmentation", "validation"),
+        ("augmentation", "underfitting", "label"),
         (
             QuizQuestion(
-                N_("Which photos are augmented?"),
-                (N_("Training photos only"), N_("Validation photos only"), N_("Both")),
-                0,
-                N_(
-                    "In yours {photos:,} may be changed, and the {validation_photos:,} for"
-                    " validation never are."
-                ),
+                N_("You classify handwritten digits. Which change breaks the labels?"),
+                (N_("A shift of 5%"), N_("A rotation of 180°"), N_("A rotation of 5°")),
+                1,
+                N_("An upside-down 6 looks like a 9, but its label still says 6."),
             ),
             QuizQuestion(
-                N_("With augmentation, training accuracy may lie below validation accuracy. Why?"),
-                (
-                    N_("The changed photos are harder than the plain ones"),
-                    N_("The curves are mixed up"),
-                    N_("The network has forgotten"),
-                ),
+                N_("With strong augmentation, training accuracy stays low. What do you try?"),
+                (N_("Weaker augmentation"), N_("Stronger augmentation"), N_("Fewer photos")),
                 0,
-                N_("Your run: {accuracy:.1%} in training, {val_accuracy:.1%} in validation."),
+                N_(
+                    "The changes can hide what tells the classes apart. An example with strong"
+                    " augmentation ends at {slow_accuracy:.1%}."
+                ),
             ),
         ),
     ),
     Section(
         "twin",
-        N_("The same network, with and without"),
+        N_("With and without augmentation"),
         N_(
-            "The class trained the network again with augmentation: learning rate 1e-3, 50 steps"
-            " an epoch, 25 in validation, 50 epochs, and drew the same two plots to compare. To be"
-            " fair, only one thing should differ between two runs; then the gap between the curves"
-            " tells what augmentation did."
+            "The course trained the network again for 50 epochs, with augmentation, and drew the"
+            " same two plots. It also used a learning rate of 1e-3, 50 steps per epoch and 25"
+            " validation steps. Four things changed, so the plots can't show which one helped. A"
+            " fair comparison changes only one. The lab does this in a paired experiment."
         ),
-        "run",
+        "nothing",
         (
             DemoLink(
-                N_("Train a pair that differs in this alone"),
+                N_("Train a fair pair"),
                 "compare",
                 state={"compare_view": "experiments", "experiment_kind": "twin"},
             ),
             DemoLink(
-                N_("Train as the class did, with augmentation"),
+                N_("Train like the course"),
                 "train",
                 training={
                     "model": "notes",
@@ -879,42 +1128,47 @@ _AUGMENTATION = (
                     "steps_per_epoch": 50,
                     "validation_steps": 25,
                 },
-                augmentation=_NOTES,
+                augmentation=COURSE_AUGMENTATION,
             ),
         ),
         ("twin", "gap", "seed"),
         (
             QuizQuestion(
-                N_("Run A: rate 1e-4, plain. Run B: rate 1e-3, augmented. B is better. Why?"),
-                (N_("Augmentation"), N_("The learning rate"), N_("That cannot be told")),
+                N_("Run A has rate 1e-4. Run B has 1e-3 and augmentation, and is better. Why?"),
+                (N_("The augmentation"), N_("The learning rate"), N_("You can't tell")),
                 2,
-                N_(
-                    "Two things differ, so neither can be named as the reason. Yours had the rate"
-                    " {learning_rate:g}: keep it for the twin."
-                ),
+                N_("Two things differ, so each of them can be the reason."),
             ),
             QuizQuestion(
-                N_("What does augmentation do to the gap between training and validation?"),
-                (N_("It usually gets smaller"), N_("It gets larger"), N_("Nothing")),
+                N_("How does augmentation usually change the gap?"),
+                (N_("It gets smaller"), N_("It gets larger"), N_("It stays the same")),
                 0,
-                N_("In your run the gap is {gap:.1f} points. Train its twin to see the other one."),
-            ),
-            QuizQuestion(
-                N_("50 steps of 20 photos: how many photos does an epoch show?"),
-                ("50", "1,000", "2,000"),
-                1,
-                N_("Half of the notes' 2,000. An epoch of your run shows {shown:,}."),
+                N_(
+                    "Memorizing gets harder. The example without augmentation ends with a gap of"
+                    " {plain_gap:.1f} percentage points."
+                ),
+                (
+                    Example(
+                        "run",
+                        N_("In your run's last epoch, the gap is {gap:.1f} percentage points."),
+                        _is_measured("gap"),
+                    ),
+                ),
             ),
         ),
     ),
 )
 
 
+EXPRESS = "express"
+"""The name of the chapter that comes first and takes ten minutes."""
+
 CHAPTERS: dict[str, tuple[str, tuple[Section, ...]]] = {
-    "photos": (N_("Photos"), _PHOTOS),
-    "network": (N_("Network"), _NETWORK),
-    "training": (N_("Training"), _TRAINING),
-    "augmentation": (N_("Augmentation"), _AUGMENTATION),
+    EXPRESS: (N_("Ten minutes"), _EXPRESS),
+    "photos": (N_("More on photos"), _PHOTOS),
+    "network": (N_("More on networks"), _NETWORK),
+    "training": (N_("More on training"), _TRAINING),
+    "augmentation": (N_("More on augmentation"), _AUGMENTATION),
 }
 """By name: a title, a message id, and the sections."""
 
@@ -929,17 +1183,17 @@ NOTES_STATEMENTS: dict[int, tuple[str, ...]] = {
     4: ("rescale",),
     5: ("labels", "squares", "batch"),
     6: ("class-mode",),
-    7: ("batch",),
+    7: ("batch", "steps"),
     8: ("batch",),
     9: ("convolution", "pooling", "network", "dropout", "sigmoid"),
-    10: ("loss", "learning-rate"),
-    11: ("steps", "validation"),
+    10: ("training", "loss", "learning-rate"),
+    11: ("steps", "splits"),
     12: ("result",),
     13: ("save",),
     14: ("overfitting",),
-    15: ("augmentation",),
+    15: ("augmentation", "shift-zoom", "plausible"),
     16: ("augmentation",),
-    17: ("validation-plain",),
+    17: ("validation", "validation-above"),
     18: ("twin",),
 }
 """The statements of the class notes by number, each with the sections that retell it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,8 +14,8 @@ GreyImage = NDArray[np.float64]
 """(H, W), 0..1 where it comes from a photo; sums of a convolution may be anything."""
 
 KERNELS: dict[str, tuple[str, tuple[tuple[float, ...], ...]]] = {
-    "edges": (N_("edges, left to right"), ((-1, 0, 1), (-2, 0, 2), (-1, 0, 1))),
-    "lines": (N_("edges, top to bottom"), ((-1, -2, -1), (0, 0, 0), (1, 2, 1))),
+    "edges": (N_("vertical edges"), ((-1, 0, 1), (-2, 0, 2), (-1, 0, 1))),
+    "lines": (N_("horizontal edges"), ((-1, -2, -1), (0, 0, 0), (1, 2, 1))),
     "spots": (N_("spots and outlines"), ((-1, -1, -1), (-1, 8, -1), (-1, -1, -1))),
     "blur": (N_("blur"), ((1 / 9,) * 3,) * 3),
 }
@@ -78,6 +80,47 @@ def apply_dropout(values: GreyImage, rate: float, seed: int) -> GreyImage:
     keeps = np.random.default_rng(seed).random(values.shape) >= rate
     left: GreyImage = values * keeps / (1 - rate)
     return left
+
+
+@dataclass(frozen=True)
+class TinyStep:
+    """A network of one weight and one bias after a number of training steps.
+
+    Attributes:
+        weight, bias: its two parameters.
+        predictions: probabilities of class 1, one a photo of `TINY_BRIGHTNESS`.
+        loss: the mean cross-entropy of these.
+        weight_gradient, bias_gradient: how the loss changes with each parameter.
+    """
+
+    weight: float
+    bias: float
+    predictions: tuple[float, ...]
+    loss: float
+    weight_gradient: float
+    bias_gradient: float
+
+
+TINY_BRIGHTNESS = (0.1, 0.2, 0.3, 0.45, 0.5, 0.65, 0.8, 0.9)
+"""The one number by which the tiny network knows each of eight photos."""
+TINY_LABELS = (0, 0, 0, 1, 0, 1, 1, 1)
+
+
+def train_tiny_network(steps: int, seed: int, rate: float = 4.0) -> list[TinyStep]:
+    """Return a tiny network at its random start and after each step of plain gradient descent."""
+    x, labels = np.array(TINY_BRIGHTNESS), np.array(TINY_LABELS)
+    weight, bias = np.random.default_rng(seed).uniform(-3, 3, 2)
+    history = []
+    for _ in range(steps + 1):
+        predictions = 1 / (1 + np.exp(-(weight * x + bias)))
+        losses = -np.log(np.where(labels == 1, predictions, 1 - predictions))
+        errors = predictions - labels  # the gradient of cross-entropy with respect to the sum
+        gradients = float((errors * x).mean()), float(errors.mean())
+        shown = tuple(float(p) for p in predictions)
+        step = TinyStep(float(weight), float(bias), shown, float(losses.mean()), *gradients)
+        history.append(step)
+        weight, bias = weight - rate * gradients[0], bias - rate * gradients[1]
+    return history
 
 
 def gradient_descent(rate: float, steps: int = 20, start: float = -0.9) -> list[float]:

@@ -1,45 +1,64 @@
-"""The numbers of a learner's own run, or the class notes' while there is none."""
+"""The numbers of a learner's own dataset and run, and of the course, that explanations name."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from math import exp
+from math import exp, isfinite, nan
 from typing import Any, TypedDict
 
-from ..analysis.diagnose import METRICS
 from ..config import Training
 from ..data.datasets import Dataset
 from ..models import architecture
-from ..runs import Run, RunRecord
+from ..runs import Run
 
-NOTES_METRICS = {"loss": 0.4929, "accuracy": 0.7521, "val_loss": 0.5377, "val_accuracy": 0.7170}
-"""The last epoch of the class notes' run of 50."""
-_PHOTOS, _VALIDATION = 2000, 1000
-_CLASSES = ("cats", "dogs")
+COURSE_METRICS = {"loss": 0.4929, "accuracy": 0.7521, "val_loss": 0.5377, "val_accuracy": 0.7170}
+"""The last of the 50 epochs of the course's first training."""
+COURSE_TRAINING_PHOTOS = 2000
+COURSE_VALIDATION_PHOTOS = 1000
+COURSE_EPOCHS = 50
+COURSE_BATCH = 20
+COURSE_SIZE = 150
+"""Side of the course's photos in pixels."""
+COURSE_SECONDS = 20
+"""Seconds an epoch of the course took on a hosted notebook."""
+
+
+class DatasetFacts(TypedDict):
+    """What there is to say of the learner's photos.
+
+    Attributes:
+        photos, validation_photos: counts of the training and the validation photos.
+        classes: how many; `first` and `second` are the names of number 0 and 1.
+        packed: MB of the training photos as bytes, at the course's size.
+    """
+
+    photos: int
+    validation_photos: int
+    classes: int
+    first: str
+    second: str
+    packed: float
 
 
 class RunFacts(TypedDict):
-    """The numbers that explanations may name, each by its key.
+    """What there is to say of the learner's run.
 
     Attributes:
-        photos, validation_photos: counts of the photos of each part.
+        photos, validation_photos: counts of the photos it trains on and is validated on.
         batch: photos of a step.
-        steps, validation_steps: of an epoch.
-        epochs: trained so far, or planned.
-        updates: changes of the weights in all epochs.
+        steps, full_steps: steps of an epoch, and so many as show every photo.
+        validation_steps: steps of a validation.
+        epochs: trained so far.
+        updates: changes of the weights in them.
         shown: photos an epoch shows.
         decoded: photos shown in all epochs.
-        size: side of a photo in pixels.
-        values: numbers a photo holds.
-        packed: MB of all photos as bytes.
-        conv, pooled: side of the map after the first convolution of the notes' network, and
-            after its pooling, in pixels.
+        size: side of a photo in pixels; `values` counts the numbers a photo holds.
         learning_rate: at the start.
         parameters: of the network.
-        classes: how many; `first` and `second` are names of two.
-        loss, accuracy, val_loss, val_accuracy: of the last epoch; accuracies are fractions.
-        gap: training minus validation accuracy, in points of 100.
-        likely: the probability whose cross-entropy is `loss`.
+        loss, accuracy, val_loss, val_accuracy: of the last epoch; accuracies are fractions, NaN
+            what is no finite number.
+        gap: training minus validation accuracy, in percentage points.
+        lead: the same, of validation over training.
+        likely: the probability with a loss of `loss`.
         best_epoch: from 1.
         seconds: the median of an epoch.
     """
@@ -48,6 +67,7 @@ class RunFacts(TypedDict):
     validation_photos: int
     batch: int
     steps: int
+    full_steps: int
     validation_steps: int
     epochs: int
     updates: int
@@ -55,85 +75,78 @@ class RunFacts(TypedDict):
     decoded: int
     size: int
     values: int
-    packed: float
-    conv: int
-    pooled: int
     learning_rate: float
     parameters: int
-    classes: int
-    first: str
-    second: str
     loss: float
     accuracy: float
     val_loss: float
     val_accuracy: float
     gap: float
+    lead: float
     likely: float
     best_epoch: int
     seconds: float
 
 
-def collect_run_facts(dataset: Dataset | None, run: RunRecord | None) -> RunFacts:
-    """Return the numbers of a learner's run, with the class notes' where there is none yet.
-
-    Args:
-        dataset: the learner's photos; without a run they are counted.
-        run: a run with at least one epoch; without one the notes' training stands in, of the
-            learner's photos where there are any.
-    """
-    training = run.training if isinstance(run, Run) else Training()
-    photos, validation = _count_photos(dataset, run)
-    last: Mapping[str, Any] = run.epochs[-1] if run and run.epochs else {}
-    scores: dict[str, float] = {
-        name: _finite_number(last.get(name), NOTES_METRICS[name]) for name in METRICS
+def collect_dataset_facts(dataset: Dataset) -> DatasetFacts:
+    """Return the numbers of a dataset."""
+    names = dataset.classes or ("",)
+    photos = len(dataset.items("train"))
+    return {
+        "photos": photos,
+        "validation_photos": len(dataset.items("validation")),
+        "classes": len(dataset.classes),
+        "first": names[0],
+        "second": names[min(1, len(names) - 1)],
+        "packed": photos * COURSE_SIZE * COURSE_SIZE * 3 / 1e6,
     }
-    steps = training.steps_per_epoch or training.steps(photos)
-    epochs = len(run.epochs) if run and run.epochs else training.epochs
-    names = (run.classes if run else dataset.classes if dataset else ()) or _CLASSES
-    size = training.image_size
-    table = architecture.list_training_layers(training, max(len(names), 2))
-    seconds = sorted(_finite_number(row.get("seconds"), 0.0) for row in run.epochs) if run else []
+
+
+def collect_run_facts(run: Run) -> RunFacts:
+    """Return the numbers of a run that has at least one epoch.
+
+    A run whose record lacks its settings or photo counts is taken as one of the course's.
+    """
+    training = run.training or Training()
+    photos = run.train_photos or COURSE_TRAINING_PHOTOS
+    validation = run.validation_photos or COURSE_VALIDATION_PHOTOS
+    last = run.epochs[-1]
+    scores = {name: _finite_number(last.get(name)) for name in COURSE_METRICS}
+    steps, epochs, size = training.steps(photos), len(run.epochs), training.image_size
+    table = architecture.list_training_layers(training, max(len(run.classes), 2))
+    seconds = sorted(
+        number for row in run.epochs if isfinite(number := _finite_number(row.get("seconds")))
+    )
+    gap = 100 * (scores["accuracy"] - scores["val_accuracy"])
     return {
         "photos": photos,
         "validation_photos": validation,
         "batch": training.batch_size,
         "steps": steps,
-        "validation_steps": training.validation_steps or training.validation_batches(validation),
+        "full_steps": -(-photos // training.batch_size),
+        "validation_steps": training.validation_batches(validation),
         "epochs": epochs,
         "updates": steps * epochs,
         "shown": steps * training.batch_size,
         "decoded": steps * training.batch_size * epochs,
         "size": size,
         "values": size * size * 3,
-        "packed": photos * size * size * 3 / 1e6,
-        "conv": size - 2,
-        "pooled": (size - 2) // 2,
         "learning_rate": training.learning_rate,
         "parameters": architecture.count_parameters(table),
-        "classes": len(names),
-        "first": names[0],
-        "second": names[min(1, len(names) - 1)],
         "loss": scores["loss"],
         "accuracy": scores["accuracy"],
         "val_loss": scores["val_loss"],
         "val_accuracy": scores["val_accuracy"],
-        "gap": 100 * (scores["accuracy"] - scores["val_accuracy"]),
+        "gap": gap,
+        "lead": -gap,
         "likely": exp(-scores["loss"]),
-        "best_epoch": (run.best_epoch or 0) + 1 if run else epochs,
-        "seconds": seconds[len(seconds) // 2] if seconds else 20.0,
+        "best_epoch": (run.best_epoch or 0) + 1,
+        "seconds": seconds[len(seconds) // 2] if seconds else nan,
     }
 
 
-def _count_photos(dataset: Dataset | None, run: RunRecord | None) -> tuple[int, int]:
-    if run is not None and run.train_photos:
-        return run.train_photos, run.validation_photos
-    if dataset is not None:
-        return len(dataset.items("train")), len(dataset.items("validation"))
-    return _PHOTOS, _VALIDATION
-
-
-def _finite_number(value: Any, otherwise: float) -> float:
-    """Return a value where it is a finite number; a diverged run writes NaN, infinity or null."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value - value == 0:
+def _finite_number(value: Any) -> float:
+    """Return a value as a number, NaN where it is no finite one, as a diverged run writes it."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value):
         return float(value)
-    return otherwise
+    return nan

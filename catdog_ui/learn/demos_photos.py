@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import perf_counter
+from typing import cast, get_args
 
 import numpy as np
 import streamlit as st
@@ -10,15 +12,17 @@ import streamlit as st
 from catdog_core import runs
 from catdog_core.analysis import heatmap
 from catdog_core.augmentation import augment
+from catdog_core.augmentation.augment import Transform
 from catdog_core.base.errors import PhotoError
 from catdog_core.base.files import truncate_for_display
+from catdog_core.base.metric_rows import EpochRow
 from catdog_core.base.palette import class_color
-from catdog_core.config import NO_AUGMENTATION, PRESETS, Augmentation
+from catdog_core.config import NO_AUGMENTATION, PRESETS, Augmentation, FillMode
 from catdog_core.data.datasets import Dataset
 from catdog_core.imaging import decode
 from catdog_core.imaging.decode import Photo
-from catdog_core.learn import numpy_ops
-from catdog_core.runs import Run, RunRecord
+from catdog_core.learn import example_histories, numpy_ops, run_facts
+from catdog_core.runs import Run
 
 from .. import charts, format_text, gallery, widgets
 from ..data import batch_view, split_view
@@ -33,26 +37,27 @@ _FEW = 3
 
 
 def show_little_data(who: LearnerContext) -> None:
-    """Draw the learner's count beside what counts as little and as much."""
+    """The learner's count beside what counts as little and as much."""
+    assert who.dataset_facts is not None
     names = [
         t("your training photos"),
-        t("enough if clean and simple, from"),
-        t("… to"),
-        t("no longer small, from"),
+        t("simple task, at least"),
+        t("simple task, better"),
+        t("no longer little, from"),
     ]
-    count = max(int(who.facts["photos"]), 1)
+    count = max(int(who.dataset_facts["photos"]), 1)
     learner_context.draw_bars(
         names,
         [count, 1_000, 10_000, 100_000],
         0,
         t("Photos"),
         "learn_counts",
-        t("{n:,} training photos beside 1,000, 10,000 and 100,000", n=count),
+        t("Your {n:,} training photos next to 1,000, 10,000 and 100,000", n=count),
     )
     st.caption(
         t(
-            "Each step of the axis is ten times more. You have {n:,} training photos: {share:.2%}"
-            " of what is no longer called small.",
+            "Each mark on the axis is ten times the one before. Your {n:,} training photos are"
+            " {share:.2%} of 100,000.",
             n=count,
             share=count / 100_000,
         )
@@ -60,7 +65,7 @@ def show_little_data(who: LearnerContext) -> None:
 
 
 def show_photo_array(who: LearnerContext) -> None:
-    """Draw a part of a photo, enlarged, beside its numbers."""
+    """A part of a photo, enlarged, beside its numbers."""
     loaded_photo = _load_current_photo(who)
     if loaded_photo is None:
         return
@@ -75,15 +80,15 @@ def show_photo_array(who: LearnerContext) -> None:
             decode.encode_photo(large, "png"),
         ],
         captions=[
-            t("Your photo, {n} pixels a side", n=photo.shape[0]),
-            t("The frame in it, {n} × {n} pixels", n=_PATCH),
+            t("Your photo, {n} pixels per side", n=photo.shape[0]),
+            t("The part in the frame, {n} × {n} pixels", n=_PATCH),
         ],
         columns=2,
         width=420,
     )
     names = [t("red"), t("green"), t("blue")]
     channel = st.segmented_control(
-        t("Colour"),
+        t("Color"),
         range(3),
         format_func=names.__getitem__,
         default=0,
@@ -99,7 +104,7 @@ def show_photo_array(who: LearnerContext) -> None:
 
 
 def show_rescaling(who: LearnerContext) -> None:
-    """Draw the same numbers before and after the network's first layer."""
+    """The same numbers before and after the network's first layer."""
     photo = _load_current_photo(who)
     if photo is None:
         return
@@ -113,7 +118,7 @@ def show_rescaling(who: LearnerContext) -> None:
             st.code(np.array2string(red / 255, precision=2, floatmode="fixed"), "python")
     st.caption(
         t(
-            "The whole photo goes from {low}…{high} to {small:.2f}…{large:.2f}; nothing else"
+            "The values of the photo go from {low}–{high} to {small:.2f}–{large:.2f}. Nothing else"
             " changes.",
             low=int(photo.min()),
             high=int(photo.max()),
@@ -125,8 +130,8 @@ def show_rescaling(who: LearnerContext) -> None:
 
 
 def show_reading_time(who: LearnerContext) -> None:
-    """Say how long reading takes on this very machine, and what it adds up to."""
-    assert who.dataset is not None
+    """How long reading takes on this machine, and what it adds up to."""
+    assert who.dataset is not None and who.dataset_facts is not None
     paths = [item.path for item in who.dataset.items("train")[:_TIMED]]
     start = perf_counter()
     good = sum(
@@ -134,28 +139,28 @@ def show_reading_time(who: LearnerContext) -> None:
         for photo in decode.load_photos(paths, learner_context.SIZE)
     )
     each = (perf_counter() - start) / max(len(paths), 1)
-    epoch, epochs = each * who.facts["photos"], who.facts["epochs"]
+    epoch = each * who.dataset_facts["photos"]
+    epochs = who.run_facts["epochs"] if who.run_facts else run_facts.COURSE_EPOCHS
     gallery.metric_row(
         [
-            (t("a photo"), t("{n:.1f} ms", n=1000 * each)),
-            (t("an epoch"), t("{n:.1f} s", n=epoch)),
+            (t("One photo"), t("{n:.1f} ms", n=1000 * each)),
+            (t("One epoch"), t("{n:.1f} s", n=epoch)),
             (t("{n} epochs", n=epochs), t("{n:,.0f} s", n=epoch * epochs)),
         ]
     )
     st.caption(
         t(
-            "{n} of your photos were just read and decoded, from files the system may still hold in"
-            " memory; from a cold disk it takes longer. A reader that keeps nothing pays this in"
-            " every epoch.",
+            "The lab just read and decoded {n} of your photos. They might still be in the system's"
+            " memory. Otherwise, reading takes longer.",
             n=good,
         )
     )
-    st.button(t("Read them again"), icon=":material/refresh:", key="learn_read")
+    st.button(t("Read again"), icon=":material/refresh:", key="learn_read")
 
 
 def show_record(who: LearnerContext) -> None:
-    """Say what a record of one photo is made of, byte by byte."""
-    assert who.dataset is not None
+    """What a record of one photo is made of, byte by byte."""
+    assert who.dataset is not None and who.dataset_facts is not None
     sample = learner_context.current_photo(who.dataset)
     if sample is None:
         return
@@ -169,31 +174,31 @@ def show_record(who: LearnerContext) -> None:
     file = item.path.stat().st_size if item.path.exists() else 0
     raw = learner_context.SIZE * learner_context.SIZE * 3
     parts = [
-        (t("part of a record"), t("bytes")),
+        (t("Part of a record"), t("Bytes")),
         ("---", "--:"),
-        (t("length of what comes"), "8"),
+        (t("length of the data"), "8"),
         (t("checksum of the length"), "4"),
-        (t("the photo as numbers, and its label"), f"{raw:,} +"),
-        (t("checksum of these"), "4"),
+        (t("pixels and label"), f"{raw:,} +"),
+        (t("checksum of the data"), "4"),
     ]
     st.markdown("\n".join(f"| {name} | {size} |" for name, size in parts))
     begins = " ".join(f"{byte:02x}" for byte in photo.tobytes()[:10])
-    st.code(t("the photo's bytes begin: {bytes} …", bytes=begins), None)
+    st.code(t("First bytes of the photo: {bytes} …", bytes=begins), None)
     st.caption(
         t(
-            "Your photo {file} has {n:,} bytes as a file. As numbers it is larger, but nothing is"
-            " left to decode. All {photos:,} training photos take {packed:,.0f} MB.",
+            "The file {file} has {n:,} bytes. As pixels, it needs no decoding. All {photos:,}"
+            " training photos take {packed:,.0f} MB.",
             file=escape(truncate_for_display(item.file, 60)),
             n=file,
-            photos=who.facts["photos"],
-            packed=who.facts["photos"] * raw / 1e6,
+            photos=who.dataset_facts["photos"],
+            packed=who.dataset_facts["packed"],
         )
     )
     learner_context.another_photo_button()
 
 
 def show_resizing(who: LearnerContext) -> None:
-    """Draw the photo as it is, and as squares of three sizes."""
+    """The photo as it is, and as squares of three sizes."""
     assert who.dataset is not None
     sample = learner_context.current_photo(who.dataset)
     if sample is None:
@@ -208,7 +213,7 @@ def show_resizing(who: LearnerContext) -> None:
             *(decode.encode_photo(s, "png") for s in small),
         ],
         captions=[
-            t("the file: {width} × {height}", width=width, height=height),
+            t("File, {width} × {height}", width=width, height=height),
             *(t("{n} × {n}", n=side) for side in _SQUARES),
         ],
         columns=4,
@@ -216,8 +221,8 @@ def show_resizing(who: LearnerContext) -> None:
     )
     st.caption(
         t(
-            "Of {whole:,} pixels, {n:,} are left at 150 and {few:,} at 32. Would you still know the"
-            " pet?",
+            "The file has {whole:,} pixels. A side of 150 leaves {n:,}, a side of 32 leaves"
+            " {few:,}. Can you still tell the class?",
             whole=width * height,
             n=150 * 150,
             few=32 * 32,
@@ -227,19 +232,19 @@ def show_resizing(who: LearnerContext) -> None:
 
 
 def show_labels(who: LearnerContext) -> None:
-    """Draw the classes of the dataset with their numbers."""
+    """The classes of the dataset with their numbers."""
     assert who.dataset is not None
     names = who.dataset.classes
     rows = [
         f"| `{number}` | {escape(truncate_for_display(name, 40))} |"
         for number, name in enumerate(names[:10])
     ]
-    number, folder = t("number"), t("folder")
+    number, folder = t("Label"), t("Folder")
     st.markdown("\n".join([f"| {number} | {folder} |", "|--:|---|", *rows]))
     caption = (
-        t("The alphabetical order, which Keras takes when nothing is said.")
+        t("This is the alphabetical order, the default in Keras.")
         if list(names) == sorted(names)
-        else t("Not the alphabetical order: you, or the folder's record, have set another one.")
+        else t("This isn't the alphabetical order. You or the dataset set another one.")
     )
     st.caption(caption)
     shown = [truncate_for_display(name, 40) for name in names[:10]]
@@ -247,7 +252,7 @@ def show_labels(who: LearnerContext) -> None:
 
 
 def show_class_modes(who: LearnerContext) -> None:
-    """Draw a few photos and their labels, written in three ways."""
+    """A few photos and their labels, written in three ways."""
     assert who.dataset is not None
     items = split_view.sample_photos(who.dataset)[:_FEW]
     read = [(item, gallery.fitted_photo(item.path, 112)) for item in items]
@@ -267,14 +272,14 @@ def show_class_modes(who: LearnerContext) -> None:
     ]
     st.code("\n".join(lines), None)
     if modes["binary"] is None:
-        st.caption(t("One number of 0 or 1 tells only two classes apart; you have more."))
+        st.caption(t("You don't have two classes, so `binary` doesn't fit."))
 
 
 def show_batch(who: LearnerContext) -> None:
-    """Draw any batch of the endless row of batches: its epoch, its step and its photos."""
+    """Any batch of the endless row of batches: its epoch, its step and its photos."""
     assert who.dataset is not None
     items = who.dataset.items("train")
-    size = min(int(who.facts["batch"]), 20)
+    size = min(who.run_facts["batch"] if who.run_facts else run_facts.COURSE_BATCH, 20)
     steps = -(-len(items) // size)
     number = st.slider(t("Batch number"), 1, 3 * steps, 1, key="learn_batch")
     chosen = numpy_ops.batch_indices(len(items), size, number)
@@ -292,8 +297,8 @@ def show_batch(who: LearnerContext) -> None:
     st.code(f"photos.shape  ({len(good)}, {side}, {side}, 3)\nlabels.shape  ({len(good)},)", None)
     st.caption(
         t(
-            "Batch {number}: step {step} of {steps} in epoch {epoch}. After the last step the"
-            " photos are shuffled and it begins anew; nothing ever says stop.",
+            "Batch {number} is batch {step} of {steps} in round {epoch}. After each round, the"
+            " photos are shuffled and the next round starts.",
             number=number,
             step=(number - 1) % steps + 1,
             steps=steps,
@@ -318,26 +323,26 @@ _VARIANTS, _ROW_LENGTH = 20, 5
 
 
 def show_augmentation(who: LearnerContext) -> None:
-    """Draw a photo and its variants, with one slider."""
+    """A photo and its variants, with one slider."""
     assert who.dataset is not None
     sample = learner_context.current_photo(who.dataset)
     if sample is None:
         return
-    degrees = st.slider(t("Rotation, degrees either way"), 0, 90, 20, key="learn_degrees")
-    flips = st.toggle(t("Flips, shifts and zoom as well"), key="learn_flips")
+    degrees = st.slider(t("Rotation range in degrees"), 0, 90, 20, key="learn_degrees")
+    flips = st.toggle(t("Add flips, shifts and zoom"), key="learn_flips")
     base = PRESETS["notes"] if flips else NO_AUGMENTATION
     settings = base.model_copy(update={"rotation_range": float(degrees)})
     _show_variants(sample[1], settings, _VARIANTS)
     st.caption(
-        t("Nothing is set, so every variant equals the photo.")
+        t("Everything is off, so all variants equal the photo.")
         if settings.is_off
-        else t("20 draws of: {words}.", words=format_text.describe_augmentation(settings))
+        else t("20 variants ({words}).", words=format_text.describe_augmentation(settings))
     )
     learner_context.another_photo_button()
 
 
 def show_validation_photo(who: LearnerContext) -> None:
-    """Draw a training photo over five epochs, and a validation photo."""
+    """A training photo over five epochs, and a validation photo."""
     assert who.dataset is not None
     own = who.run.augmentation if isinstance(who.run, Run) else None
     settings = own if own is not None and not own.is_off else PRESETS["notes"]
@@ -345,7 +350,7 @@ def show_validation_photo(who: LearnerContext) -> None:
     validation_item = next(iter(who.dataset.items("validation")), None)
     if sample is None:
         return
-    st.markdown(t("**A training photo, epoch 1 to 5**"))
+    st.markdown(t("**Training photo in epochs 1 to 5**"))
     _show_variants(sample[1], settings, _ROW_LENGTH)
     plain = (
         gallery.fitted_photo(validation_item.path, learner_context.SIZE)
@@ -353,32 +358,104 @@ def show_validation_photo(who: LearnerContext) -> None:
         else None
     )
     if plain is None or isinstance(plain, PhotoError):
-        st.caption(t("This dataset has no validation photo to show beside it."))
+        st.caption(t("This dataset has no validation photo."))
         return
-    st.markdown(t("**A validation photo, epoch 1 to 5**"))
+    st.markdown(t("**Validation photo in epochs 1 to 5**"))
     _show_variants(plain, NO_AUGMENTATION, _ROW_LENGTH)
-    st.caption(t("Augmentation here: {words}.", words=format_text.describe_augmentation(settings)))
+    st.caption(
+        t(
+            "Augmentation of the training photo: {words}.",
+            words=format_text.describe_augmentation(settings),
+        )
+    )
+    learner_context.another_photo_button()
+
+
+def show_shift_and_zoom(who: LearnerContext) -> None:
+    """One photo, moved and zoomed by chosen values, and what fills its border."""
+    assert who.dataset is not None
+    sample = learner_context.current_photo(who.dataset)
+    if sample is None:
+        return
+    photo = sample[1]
+    with st.grid(3, min_column_width=130, gap="small"):
+        shift = st.slider(t("Shift to the right"), -0.3, 0.3, 0.1, 0.05, key="learn_shift")
+        across = st.slider(t("Zoom factor across"), 0.7, 1.3, 1.2, 0.05, key="learn_zoom_x")
+        down = st.slider(t("Zoom factor down"), 0.7, 1.3, 1.2, 0.05, key="learn_zoom_y")
+    fill = widgets.choose_one(
+        "fill_mode", {name: name for name in get_args(FillMode)}, "learn_fill", default="nearest"
+    )
+    pixels = shift * photo.shape[1]
+    changed = augment.apply_transform(
+        photo,
+        # The transform says from where each pixel is taken, so the photo moves the other way.
+        Transform(shift_x=-pixels, zx=across, zy=down, fill_mode=cast("FillMode", fill)),
+    )
+    gallery.image_grid(
+        [decode.encode_photo(image) for image in (photo, changed)],
+        captions=[t("Photo"), t("Variant")],
+        columns=2,
+        width=400,
+    )
+    st.caption(
+        t(
+            "The shift is {pixels:+.0f} pixels. The picture is {wide:.0%} as wide and {high:.0%} as"
+            " high as before.",
+            pixels=pixels,
+            wide=1 / across,
+            high=1 / down,
+        )
+    )
+    learner_context.another_photo_button()
+
+
+def show_plausible_changes(who: LearnerContext) -> None:
+    """A photo with five changes, for the learner to judge."""
+    assert who.dataset is not None
+    sample = learner_context.current_photo(who.dataset)
+    if sample is None:
+        return
+    changes = {
+        t("mirrored"): Transform(flip_horizontal=True),
+        t("rotated by 15°"): Transform(theta=15),
+        t("darker"): Transform(brightness=0.6),
+        t("upside down"): Transform(flip_vertical=True),
+        t("rotated by 90°"): Transform(theta=90),
+        t("zoom factor 0.3"): Transform(zx=0.3, zy=0.3),
+    }
+    gallery.image_grid(
+        [
+            decode.encode_photo(augment.apply_transform(sample[1], change))
+            for change in changes.values()
+        ],
+        captions=list(changes),
+        columns=3,
+        least=100,
+        width=420,
+    )
+    st.caption(t("Which of these could be new photos for your dataset?"))
     learner_context.another_photo_button()
 
 
 def show_paired_runs(who: LearnerContext) -> None:
-    """Draw the newest plain and the newest augmented run of the same network, side by side."""
-    assert who.run is not None
-    plain, augmented = _find_paired_runs(who.run)
-    shown = [run for run in (plain, augmented) if run is not None]
+    """The newest plain and the newest augmented run of one network, else two recorded trainings."""
+    pair = _find_paired_runs(who.run) if isinstance(who.run, Run) else None
+    named: list[tuple[str, Sequence[EpochRow]]]
+    if pair is not None:
+        named = [(run.name, run.epochs) for run in pair]
+    else:
+        examples = example_histories.load_examples()
+        named = [
+            (t(example_histories.EXAMPLE_NAMES[name]), examples[name].rows)
+            for name in ("plain", "augmented")
+        ]
     curves = [
-        charts.LearningCurve(
-            epochs=run.epochs,
-            planned=len(run.epochs),
-            classes=max(len(run.classes), 2),
-            name=run.name,
-        )
-        for run in shown
+        charts.LearningCurve(epochs=rows, planned=len(rows), name=name) for name, rows in named
     ]
     st.html(
         charts.legend_html(
             [
-                *((run.name, charts.run_color(n), "line") for n, run in enumerate(shown)),
+                *((name, charts.run_color(n), "line") for n, (name, _) in enumerate(named)),
                 (t("Training"), "", "dots"),
             ]
         )
@@ -386,26 +463,28 @@ def show_paired_runs(who: LearnerContext) -> None:
     widgets.plot_figure(
         charts.overlay_figure("accuracy", curves),
         key="learn_twin",
-        alt=t("Accuracy of a plain and an augmented run"),
+        alt=t("Accuracy with and without augmentation"),
     )
+    if pair is None:
+        st.caption(
+            t(
+                "Dotted lines are training, solid lines validation. These are recorded runs of the"
+                " course network, with the course's four differences."
+            )
+        )
+        return
     gallery.metric_row(
         [
-            (t("gap of {name}", name=run.name), format_text.format_points(gap))
-            for run in shown
+            (t("Gap of {name}", name=run.name), format_text.format_points(gap))
+            for run in pair
             if (gap := format_text.accuracy_gap(run)) is not None
         ]
     )
-    if not isinstance(plain, Run) or not isinstance(augmented, Run):
-        lacking = t("augmented") if augmented is None else t("not augmented")
-        st.info(
-            t("You have no {kind} run of this network yet to lay beside it.", kind=lacking),
-            icon=":material/compare_arrows:",
-        )
-        return
+    plain, augmented = pair
     st.caption(
         t(
-            "Dotted is training, solid validation. Compare the gaps, and mind what else differs:"
-            " {first} has {one:g} as learning rate, {second} {two:g}.",
+            "Dotted lines are training, solid lines validation. {first} has a learning rate of"
+            " {one:g}, {second} one of {two:g}.",
             first=escape(plain.name),
             second=escape(augmented.name),
             one=plain.training.learning_rate,
@@ -414,25 +493,28 @@ def show_paired_runs(who: LearnerContext) -> None:
     )
 
 
-def _find_paired_runs(run: RunRecord) -> tuple[RunRecord | None, RunRecord | None]:
-    """The chosen run and the newest of the other kind with its network and classes."""
+def _find_paired_runs(run: Run) -> tuple[Run, Run] | None:
+    """The chosen run and the newest of the other kind with its network and classes; plain first."""
     is_plain = _is_plain(run)
     other = next(
         (
             candidate
             for candidate in runs.list_runs()
-            if candidate.epochs
+            if isinstance(candidate, Run)
+            and candidate.epochs
             and candidate.model == run.model
             and candidate.classes == run.classes
             and _is_plain(candidate) != is_plain
         ),
         None,
     )
+    if other is None:
+        return None
     return (run, other) if is_plain else (other, run)
 
 
-def _is_plain(run: RunRecord) -> bool:
-    return not isinstance(run, Run) or run.augmentation is None or run.augmentation.is_off
+def _is_plain(run: Run) -> bool:
+    return run.augmentation is None or run.augmentation.is_off
 
 
 def _show_variants(photo: Photo, settings: Augmentation, count: int) -> None:

@@ -42,7 +42,7 @@ def show_glossary(term_id: str | None) -> None:
         with st.container(border=True):
             _show_term(term_id)
     wanted = st.text_input(
-        t("Search the terms"),
+        t("Search terms"),
         key="learn_search",
         icon=":material/search:",
         placeholder=t("for example: overfitting"),
@@ -50,7 +50,7 @@ def show_glossary(term_id: str | None) -> None:
     )
     matches = [name for name in sorted(TERMS, key=_term_sort_key) if _matches(name, wanted)]
     if not matches:
-        st.info(t("No term of the lab holds these letters. Try fewer of them."))
+        st.info(t("No term matches. Try a shorter search."))
     with st.grid(2, min_column_width=300, gap="medium"):
         for name in matches:
             with st.container(gap=None):

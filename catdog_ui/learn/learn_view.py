@@ -8,8 +8,10 @@ import streamlit as st
 
 from catdog_core.config import NO_AUGMENTATION, RECIPES, Augmentation, Training
 from catdog_core.data import datasets
+from catdog_core.learn import example_histories
 from catdog_core.learn.curriculum import (
     CHAPTERS,
+    EXPRESS,
     SECTIONS,
     DemoLink,
     QuizQuestion,
@@ -26,11 +28,13 @@ from ..session import COMPARE_VIEW_KEY, GROUP_KIND_KEY, page_state
 from ..startup import guard, guarded_fragment
 from ..train import run_actions, train_form
 from . import demos_network, demos_photos, glossary_view, learner_context
-from .learner_context import LearnerContext, escaped_facts
+from .learner_context import LearnerContext
 
 _CHAPTER, _SECTION = "learn_chapter", "learn_section"
+"""Ids of the finished sections in the session; in the address they are joined by dots."""
 _GLOSSARY = "glossary"
 _ICONS = {
+    EXPRESS: ":material/timer:",
     "photos": ":material/photo_library:",
     "network": ":material/account_tree:",
     "training": ":material/model_training:",
@@ -41,6 +45,7 @@ _ICONS = {
 
 def show_learn() -> None:
     """Draw the page as its address says: ``?section=`` or ``?term=``."""
+    done = _collect_done()
     section_id = st.query_params.get("section", "")
     term = st.query_params.get("term")
     section = SECTIONS.get(section_id) or next(iter(SECTIONS.values()))
@@ -49,7 +54,7 @@ def show_learn() -> None:
     if chapter == _GLOSSARY:
         glossary_view.show_glossary(term)
         return
-    _show_section_pills(chapter, section)
+    _show_section_pills(chapter, section, done)
     who = learner_context.choose_context(ask=section.needs == "nothing")
     with guard():
         _show_section(section, who)
@@ -77,12 +82,48 @@ def _on_chapter() -> None:
         _open_section(CHAPTERS[chapter][1][0].id)
 
 
-def _show_section_pills(chapter: str, now: Section) -> None:
+def _collect_done() -> set[str]:
+    """The sections with all questions answered, now or earlier; they are kept in the address."""
+    done = {name for name in st.query_params.get("done", "").split(".") if name in SECTIONS}
+    done |= page_state().learn.finished_sections
+    done |= {
+        section.id
+        for section in SECTIONS.values()
+        if all(
+            st.session_state.get(_question_key(section, number)) is not None
+            for number in range(len(section.questions))
+        )
+    }
+    page_state().learn.finished_sections = done
+    if done:
+        in_order = ".".join(name for name in SECTIONS if name in done)
+        if st.query_params.get("done") != in_order:
+            st.query_params["done"] = in_order
+    return done
+
+
+def _question_key(section: Section, number: int) -> str:
+    return f"learn_quiz_{section.id}_{number}"
+
+
+def _show_section_pills(chapter: str, now: Section, done: set[str]) -> None:
+    """The sections of a chapter, those that are done with a check mark, and how many they are."""
+    sections = CHAPTERS[chapter][1]
     st.session_state[_SECTION] = now.id
+    finished = sum(section.id in done for section in sections)
+    st.progress(
+        finished / len(sections),
+        t("{n} of {total} sections done", n=finished, total=len(sections)),
+    )
+    if chapter == EXPRESS and finished == len(sections):
+        st.success(
+            t("You know the basics now. Train a model, or choose a topic to learn more about."),
+            icon=":material/check_circle:",
+        )
     st.pills(
         t("Section"),
-        [section.id for section in CHAPTERS[chapter][1]],
-        format_func=lambda name: t(SECTIONS[name].title),
+        [section.id for section in sections],
+        format_func=lambda name: f"{'✓ ' if name in done else ''}{t(SECTIONS[name].title)}",
         required=True,
         key=_SECTION,
         label_visibility="collapsed",
@@ -109,7 +150,7 @@ def _show_section(section: Section, who: LearnerContext) -> None:
     with sides.container(border=True):
         if _is_ready(section, who):
             guarded_fragment(DEMOS[section.id])(who)
-    st.subheader(t("Try yourself"), anchor=False)
+    st.subheader(t("Check yourself"), anchor=False)
     with st.grid(2, min_column_width=320, gap="medium"):
         _show_quiz(section, who)
 
@@ -118,21 +159,21 @@ def _is_ready(section: Section, who: LearnerContext) -> bool:
     """Whether there is what the miniature shows; if not, say how to get it."""
     if section.needs == "dataset" and who.dataset is None:
         st.info(
-            t("Here you will see it with your photos. The demo dataset takes a few seconds."),
+            t("This part uses your photos. Creating the demo dataset takes a few seconds."),
             icon=":material/photo_library:",
         )
         source_widgets.demo_button("learn_demo_here", "secondary")
         return False
     if section.needs == "dataset" and who.dataset and not who.dataset.items("train"):
         st.info(
-            t("This dataset has no training photos left. Choose another one, or restore some."),
+            t("This dataset has no training photos. Choose another one or restore some."),
             icon=":material/photo_library:",
         )
         return False
     if section.needs == "run" and who.run is None:
         available_datasets = datasets.list_datasets()
         st.info(
-            t("Here you will see the numbers of your own run, once its first epoch has ended."),
+            t("This part uses your run. It appears after the first epoch."),
             icon=":material/model_training:",
         )
         if available_datasets:
@@ -149,7 +190,7 @@ def _show_section_terms(section: Section) -> None:
     links = []
     for name in section.terms:
         links.append(f"**{t(TERMS[name].name)}**: {t(TERMS[name].meaning)}")
-    with st.expander(t("Terms of this section"), icon=":material/menu_book:"):
+    with st.expander(t("Terms in this section"), icon=":material/menu_book:"):
         st.markdown("\n".join(f"- {line}" for line in links))
 
 
@@ -171,9 +212,9 @@ def _show_neighbours(section: Section) -> None:
 
 
 def _show_quiz(section: Section, learner: LearnerContext) -> None:
-    """Draw the questions; none is counted, and each may be answered again."""
+    """Draw the questions; right answers are not counted, and each may be answered again."""
     for number, question in enumerate(section.questions):
-        _show_question(question, f"learn_quiz_{section.id}_{number}", learner)
+        _show_question(question, _question_key(section, number), learner)
 
 
 def _show_question(question: QuizQuestion, key: str, learner: LearnerContext) -> None:
@@ -189,13 +230,15 @@ def _show_question(question: QuizQuestion, key: str, learner: LearnerContext) ->
         )
         if chosen is None:
             return
-        why = t(question.explanation, **escaped_facts(learner.facts))
+        why = t(question.explanation, **example_histories.collect_example_facts())
+        if example := learner_context.tell_example(question, learner):
+            why = f"{why} {example}"
         if chosen == question.correct:
             st.success(t("Right. {why}", why=why), icon=":material/check_circle:")
         else:
             right = t(question.options[question.correct])
             st.info(
-                t("Not quite: **{answer}**. {why}", answer=right, why=why),
+                t("Not quite. The answer is **{answer}**. {why}", answer=right, why=why),
                 icon=":material/lightbulb:",
             )
 
@@ -216,7 +259,7 @@ _CHOICE_KEYS = {"compare_view": COMPARE_VIEW_KEY, "experiment_kind": GROUP_KIND_
 
 def _show_page_buttons(section: Section, learner: LearnerContext) -> None:
     """One button for each way to see it."""
-    st.caption(t("See it happen with your own data"))
+    st.caption(t("Try it with your data"))
     with st.container(horizontal=True):
         for number, show in enumerate(section.demo_links):
             if st.button(
@@ -264,28 +307,32 @@ def _fill_train_form(show: DemoLink) -> None:
 
 
 DEMOS: dict[str, Callable[[LearnerContext], None]] = {
-    "little-data": demos_photos.show_little_data,
     "photo-array": demos_photos.show_photo_array,
+    "labels": demos_photos.show_labels,
+    "batch": demos_photos.show_batch,
+    "training": demos_network.show_training,
+    "convolution": demos_network.show_convolution,
+    "overfitting": demos_network.show_overfitting,
+    "augmentation": demos_photos.show_augmentation,
+    "validation": demos_photos.show_validation_photo,
+    "little-data": demos_photos.show_little_data,
     "read-again": demos_photos.show_reading_time,
     "tfrecord": demos_photos.show_record,
     "rescale": demos_photos.show_rescaling,
     "squares": demos_photos.show_resizing,
-    "labels": demos_photos.show_labels,
-    "class-mode": demos_photos.show_class_modes,
-    "batch": demos_photos.show_batch,
-    "convolution": demos_network.show_convolution,
     "pooling": demos_network.show_pooling,
-    "network": demos_network.show_network_table,
     "dropout": demos_network.show_dropout,
+    "network": demos_network.show_network_table,
     "sigmoid": demos_network.show_sigmoid,
     "loss": demos_network.show_loss,
+    "class-mode": demos_photos.show_class_modes,
     "learning-rate": demos_network.show_learning_rate,
     "steps": demos_network.show_steps,
-    "validation": demos_network.show_validation_split,
+    "splits": demos_network.show_validation_split,
+    "validation-above": demos_network.show_validation_above,
     "result": demos_network.show_result,
     "save": demos_network.show_saved_model,
-    "overfitting": demos_network.show_overfitting,
-    "augmentation": demos_photos.show_augmentation,
-    "validation-plain": demos_photos.show_validation_photo,
+    "shift-zoom": demos_photos.show_shift_and_zoom,
+    "plausible": demos_photos.show_plausible_changes,
     "twin": demos_photos.show_paired_runs,
 }

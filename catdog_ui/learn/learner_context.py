@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,9 @@ from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset, Item
 from catdog_core.imaging.decode import Photo
 from catdog_core.learn import run_facts
-from catdog_core.learn.run_facts import RunFacts
-from catdog_core.runs import RunRecord
+from catdog_core.learn.curriculum import QuizQuestion
+from catdog_core.learn.run_facts import DatasetFacts, RunFacts
+from catdog_core.runs import Run, RunRecord
 
 from .. import gallery, state, widgets
 from ..data import source_widgets
@@ -31,11 +32,15 @@ _TRIES = 20
 
 @dataclass(frozen=True)
 class LearnerContext:
-    """The chosen dataset, the chosen run where it has an epoch, and what may be told of both."""
+    """The chosen dataset, the chosen run where it has an epoch, and their numbers.
+
+    A run of which only its history is known has no `run_facts`: its photos and network are unknown.
+    """
 
     dataset: Dataset | None
     run: RunRecord | None
-    facts: RunFacts
+    dataset_facts: DatasetFacts | None
+    run_facts: RunFacts | None
 
 
 def choose_context(ask: bool) -> LearnerContext:
@@ -56,24 +61,40 @@ def choose_context(ask: bool) -> LearnerContext:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.info(
                 t(
-                    "Nothing is here yet, so the numbers are the class notes' own. Make the demo"
-                    " dataset, and every section shows your photos."
+                    "You see the course's numbers. The demo dataset adds photos to the other"
+                    " sections."
                 ),
                 icon=":material/school:",
             )
             source_widgets.demo_button("learn_demo")
     if run is not None and not run.epochs:
         run = None
-    return LearnerContext(dataset, run, run_facts.collect_run_facts(dataset, run))
+    return LearnerContext(
+        dataset,
+        run,
+        run_facts.collect_dataset_facts(dataset) if dataset is not None else None,
+        run_facts.collect_run_facts(run) if isinstance(run, Run) else None,
+    )
 
 
-def escaped_facts(facts: RunFacts) -> dict[str, Any]:
-    """Return facts for a sentence that is rendered as Markdown: names are plain text in it."""
+def tell_example(question: QuizQuestion, learner: LearnerContext) -> str:
+    """What a question says of the learner's own numbers; empty where nothing of it holds."""
+    for example in question.examples:
+        facts: Mapping[str, Any] | None = (
+            learner.dataset_facts if example.source == "dataset" else learner.run_facts
+        )
+        if facts is not None and example.holds(facts):
+            return t(example.text, **escaped_facts(facts))
+    return ""
+
+
+def escaped_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts for a sentence that is rendered as Markdown: names are plain text in it."""
     return {key: escape(v) if isinstance(v, str) else v for key, v in facts.items()}
 
 
 def current_photo(dataset: Dataset, size: int = SIZE) -> tuple[Item, Photo] | None:
-    """Return the photo the page shows, (size, size, 3) uint8, None where none can be read."""
+    """The photo the page shows, (size, size, 3) uint8, with a button for another one."""
     items = dataset.items("train")
     start = page_state().learn.photo_index
     for step in range(min(_TRIES, len(items))):
@@ -81,12 +102,12 @@ def current_photo(dataset: Dataset, size: int = SIZE) -> tuple[Item, Photo] | No
         photo = gallery.fitted_photo(item.path, size)
         if not isinstance(photo, PhotoError):
             return item, photo
-    st.info(t("None of the first photos can be read. The Data page's health check says why."))
+    st.info(t("The first photos can't be read. The data check on the Data page says why."))
     return None
 
 
 def another_photo_button() -> None:
-    """Draw a button that takes another photo of the dataset."""
+    """A button that takes another photo of the dataset."""
     st.button(
         t("Another photo"),
         icon=":material/shuffle:",
@@ -111,8 +132,9 @@ def draw_curve(
     alt: str,
     x_range: Sequence[float] | None = None,
     y_range: Sequence[float] | None = None,
+    joined: bool = True,
 ) -> None:
-    """Return a curve and points on it, joined where there are several.
+    """A curve and points, joined where there are several.
 
     Args:
         x: of the curve.
@@ -123,13 +145,14 @@ def draw_curve(
         alt: what it shows, in a sentence.
         x_range: where the x axis begins and ends.
         y_range: where the y axis does.
+        joined: whether a line joins the points.
     """
     figure = go.Figure()
     figure.add_scatter(x=x, y=y, mode="lines", line={"color": NEUTRAL, "width": 2})
     figure.add_scatter(
         x=points[0],
         y=points[1],
-        mode="lines+markers",
+        mode="lines+markers" if joined else "markers",
         line={"color": TRAIN, "width": 1.5},
         marker={"color": TRAIN, "size": 10},
         cliponaxis=False,
@@ -143,7 +166,7 @@ def draw_curve(
 def draw_bars(
     names: Sequence[str], values: Sequence[float], own: int, title: str, key: str, alt: str
 ) -> None:
-    """Return horizontal bars on a logarithmic axis, the learner's own one in another colour.
+    """Horizontal bars on a logarithmic axis, the learner's own one in another colour.
 
     Args:
         names: of the bars, plain text.

@@ -22,7 +22,7 @@ def korean(monkeypatch):
 
 
 def fields(text):
-    return sorted(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
 
 
 def test_texts_of_pages_errors_and_settings_are_found(texts):

@@ -80,7 +80,7 @@ def test_without_a_run_or_photos_nothing_is_called_the_learners():
 def test_overfitting_is_shown_by_a_history_that_overfits(own):
     app = page(section="overfitting", **own)  # the fake run is too short for a verdict
     assert app.session_state["learn_history"] == "plain"
-    assert "overfits" in fakes.joined_text(app.markdown)
+    assert "verfitting since" in fakes.joined_text(app.markdown)
 
 
 def done_sections(app):

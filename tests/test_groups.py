@@ -291,18 +291,18 @@ def test_a_run_knows_whether_the_driver_of_its_group_lives(key, monkeypatch, cap
         clock[0] += seconds
 
     driver_monitor = run_queue.DriverMonitor(key)
-    assert not driver_monitor.is_there()
+    assert not driver_monitor.is_alive()
     files.write_json(groups.sweeps_folder() / key / "state.json", {"beat": 7})
     later(2)
-    assert driver_monitor.is_there()  # on another machine, whose locks are not seen: its beat grows
+    assert driver_monitor.is_alive()  # on another machine, whose locks are not seen: its beat grows
     later(status.STALL_TIMEOUT + 2)
     assert driver_monitor.is_gone()
     assert "driver of this run's sweep has ended" in capsys.readouterr().err
     monkeypatch.setattr(locks, "is_locked", lambda path: path.name == "lock")
     later(2)
-    assert driver_monitor.is_there()
-    assert not run_queue.DriverMonitor("").is_there()
-    assert not run_queue.DriverMonitor("../elsewhere").is_there()
+    assert driver_monitor.is_alive()
+    assert not run_queue.DriverMonitor("").is_alive()
+    assert not run_queue.DriverMonitor("../elsewhere").is_alive()
 
 
 class Impatient:

@@ -91,7 +91,7 @@ def test_who_ended_before_the_driver_started_counts_for_who_trains_now(sweep):
         row = {"epoch": epoch, **dict.fromkeys(names, 0.5), "val_accuracy": 0.9}
         files.append_json_line(past.folder / "metrics.jsonl", row)
     judge = ResumableASHAScheduler(sweep.folder, GRID.asha, 8)
-    judge.recall([runs.load_run(past.folder)])
+    judge.replay_ended([runs.load_run(past.folder)])
     worse, result = told("worse", 2, 0.6)
     judge.on_trial_add(None, worse)
     assert judge.on_trial_result(None, worse, result) == "STOP"
@@ -124,11 +124,13 @@ def test_a_higher_score_is_a_better_one(monitor, value, score):
 
 
 def test_a_trial_starts_its_run_and_tries_again_as_often_as_it_may(trial):
-    assert trial._goes_on(runs.load_run(trial.folder))
+    assert trial._should_continue(runs.load_run(trial.folder))
     trial.started -= 100  # its worker never came to life
-    assert trial._goes_on(left(trial.folder, "failed", failure_messages.UNEXPECTED_ERROR))
-    trial.was_seen = True
-    assert not trial._goes_on(left(trial.folder, "failed", failure_messages.UNEXPECTED_ERROR))
+    assert trial._should_continue(left(trial.folder, "failed", failure_messages.UNEXPECTED_ERROR))
+    trial.has_worker_run = True
+    assert not trial._should_continue(
+        left(trial.folder, "failed", failure_messages.UNEXPECTED_ERROR)
+    )
     assert trial.started_runs == [trial.folder.name] * 2
     assert groups.read_trial_state(trial.group_folder, trial.folder.name).tries == 2
 
@@ -137,8 +139,8 @@ def test_a_trial_starts_its_run_and_tries_again_as_often_as_it_may(trial):
     ("word", "message"), [("failed", failure_messages.DIVERGED), ("stopped", ""), ("done", "")]
 )
 def test_a_trial_ends_with_a_run_that_diverged_was_stopped_or_is_done(trial, word, message):
-    trial.started, trial.was_seen = time.monotonic(), True
-    assert not trial._goes_on(left(trial.folder, word, message))
+    trial.started, trial.has_worker_run = time.monotonic(), True
+    assert not trial._should_continue(left(trial.folder, word, message))
     assert trial.started_runs == []
 
 

@@ -10,7 +10,7 @@ from ..base.errors import N_, CatDogError
 
 
 def explain_failure(error: Exception) -> tuple[str, dict[str, Any]]:
-    """The message and its values that tell a user why a run failed and what to do."""
+    """Return a sentence that says why a run failed and what to do, and its fields' values."""
     if isinstance(error, CatDogError):
         values = error.params.items()
         return error.message, {

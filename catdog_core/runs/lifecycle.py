@@ -1,13 +1,13 @@
-"""The run folder: create, start, stop, read, delete.
+"""Create, start, stop, rename and delete runs, and begin one with the weights of another.
 
 A training is an operating-system process of its own that writes into its run folder; pages and
-shell only read it, so that nothing done to a page can touch a training. The files and their
-writers, of which docs/formats.md tells more:
+shell only read it, so that nothing done to a page can touch a training. Each file has one writer
+(see docs/formats.md):
 
     settings.json   create_run     all settings, class names, dataset, versions; never changes
     start.keras     create_run     the weights to begin with, where it goes on from another run
     about.json      pages, shell   name, note, experiment, when a start was last asked for
-    stop            pages, shell   the wish to stop; the worker removes it at its start
+    stop            pages, shell   a request to stop; the worker removes it at its end
     lock            worker         held while it lives; the system frees it when it dies
     state.json      worker         what it is doing now, with a beat that grows every 2 s
     metrics.jsonl   worker         a line an epoch, once its models are kept
@@ -61,7 +61,7 @@ def create_run(
     folder: Path | None = None,
     parent: RunRecord | None = None,
 ) -> Path:
-    """Make a run folder with everything resolved; nothing starts yet.
+    """Create a run folder with all settings resolved; nothing starts yet.
 
     Args:
         dataset: what to train on; it needs photos to train and to validate.
@@ -139,7 +139,7 @@ def create_run(
 
 
 def start_run(run_dir: Path, *, follow: bool = False) -> None:
-    """Start, or go on with, a run in an operating-system process of its own.
+    """Start or resume a run in an operating-system process of its own.
 
     Args:
         run_dir: a run folder.
@@ -158,6 +158,8 @@ def start_run(run_dir: Path, *, follow: bool = False) -> None:
                 name=run.name,
                 status=run.status,
             )
+        # Readers know that the new worker lives once its beat exceeds this one. Times would not do:
+        # the clock may be set back in between.
         beat = int(files.float_or_default(run.state.get("beat")))
         write_metadata(run.folder, {"asked": time.time(), "after": beat})
         try:
@@ -223,7 +225,7 @@ def add_to_group(run_dir: Path, group: Mapping[str, str]) -> None:
 
 
 def set_note(run_dir: Path, note: str) -> None:
-    """Keep a note with a run, of at most 2,000 characters."""
+    """Store a note with a run, of at most 2,000 characters."""
     update_metadata(run_dir, {"note": note.strip()[:2000]})
 
 
@@ -282,7 +284,7 @@ _LOCK_TIMEOUT = 5.0  # seconds; whoever has it writes one small file
 
 
 def update_metadata(run_dir: Path, values: dict[str, Any]) -> None:
-    """Change what pages and shells keep of a run.
+    """Change fields of a run's about.json.
 
     Raises:
         AccessError: it is the run of somebody else.
@@ -317,7 +319,7 @@ def write_metadata(folder: Path, values: dict[str, Any]) -> None:
 
 @contextmanager
 def lock_run(run_dir: Path) -> Iterator[Path]:
-    """Be the only page or shell that changes, starts or deletes a run; gives its folder.
+    """Hold a run's lock for pages and shells, under which it is changed, started or deleted.
 
     Raises:
         RunError: there is no such run, or another one is at it for seconds.
@@ -342,7 +344,15 @@ INITIAL_WEIGHTS_FILE = "start.keras"
 
 
 def check_warm_start(parent: RunRecord, training: Training, classes: Sequence[str]) -> Run:
-    """Return the run whose weights a training can begin with.
+    """Return the run if a training can begin with its best weights (a warm start).
+
+    The new run takes over weights only: optimizer, schedule and epochs begin anew. That is why
+    network, image size and classes have to agree, and nothing else.
+
+    Args:
+        parent: the run whose weights are wanted.
+        training: the settings of the new run.
+        classes: the new run's class names, in label order.
 
     Raises:
         RunError: the weights do not fit the training, or there are none; it says what differs.
@@ -383,12 +393,13 @@ def _network_json(training: Training) -> str:
 
 
 def parent_metadata(parent: Run) -> ParentRun:
-    """What a run remembers of the one it goes on from."""
+    """Return what settings.json stores of the run whose weights a new run begins with."""
     return {"id": parent.id, "name": parent.name, "epoch": parent.best_epoch}
 
 
 def copy_parent_model(parent: Run, folder: Path) -> None:
-    """Put a copy of a run's best model into the folder of one that goes on from it."""
+    """Copy a run's best model into the folder of a new run that begins with its weights."""
     assert parent.best_model is not None
+    # A copy, not a reference: the parent may train on or be deleted before the new run starts.
     with files.atomic_replace(folder / INITIAL_WEIGHTS_FILE) as temporary:
         shutil.copyfile(parent.best_model, temporary)

@@ -30,12 +30,12 @@ DEFAULT_MODEL_NAME = "default"
 
 
 def default_model_folder() -> Path:
-    """Where it lies: a run folder with a model card, ``README.md``."""
+    """Return the folder of the default model: a run folder with a model card, ``README.md``."""
     return files.DEFAULT_MODEL
 
 
 def load_default_run() -> Run | None:
-    """The finished run; None where the assets were left out."""
+    """Return the default model's run, None where the assets were not installed."""
     if not (default_model_folder() / "best.keras").is_file():
         return None
     record = run_folder.load_run(default_model_folder())
@@ -43,7 +43,7 @@ def load_default_run() -> Run | None:
 
 
 def find_model_file(model_or_run: Path) -> Path:
-    """The model file meant: a file itself, a run folder's `best.keras`, or the shipped one.
+    """Return the model file of a path: the file itself, a run's `best.keras`, or the default one.
 
     Raises:
         ModelError: there is neither.
@@ -73,7 +73,7 @@ def find_model_file(model_or_run: Path) -> Path:
 
 
 def resolve_run_folder(run: Path) -> Path:
-    """The folder meant by a run's folder, its id in this workspace, or "default"."""
+    """Return the folder for a run's folder, its id in this workspace, or "default"."""
     path = Path(run)
     if not path.is_dir() and path.name == str(path) and (run_folder.runs_folder() / path).is_dir():
         return run_folder.runs_folder() / path
@@ -117,14 +117,14 @@ class ImportedModel:
 
 
 def imported_models_folder() -> Path:
-    """The folder of the imported models of this workspace."""
+    """Return the folder of the imported models of this workspace."""
     return files.workspace_folder() / "guests"
 
 
 def register_imported_model(
     data: bytes, name: str, classes: Sequence[str], scale: str
 ) -> ImportedModel:
-    """Keep a model file that was opened safely, and how it is to be asked.
+    """Store a model file that passed the checks, with how its input and output are to be read.
 
     Args:
         data: the file's content, `.keras` or `.h5`.
@@ -167,7 +167,7 @@ def register_imported_model(
 
 
 def list_imported_models() -> list[ImportedModel]:
-    """The models from elsewhere that are kept, the newest first; damaged ones are left out."""
+    """Return the imported models, the newest first, without damaged ones."""
     if not imported_models_folder().is_dir():
         return []
     models = [_read_imported_model(folder) for folder in imported_models_folder().iterdir()]
@@ -175,7 +175,7 @@ def list_imported_models() -> list[ImportedModel]:
 
 
 def find_imported_model(folder: Path) -> ImportedModel | None:
-    """The imported model a folder holds, None where it is another kind of folder."""
+    """Return the imported model in a folder, None where it holds none."""
     return (
         _read_imported_model(Path(folder))
         if Path(folder).parent == imported_models_folder()
@@ -184,7 +184,7 @@ def find_imported_model(folder: Path) -> ImportedModel | None:
 
 
 def remove_imported_model(imported: ImportedModel) -> str:
-    """Move an imported model and its predictions to the trash; its id there. Raises CatDogError."""
+    """Move an imported model and its predictions to the trash; return its id there."""
     access.check_permission("manage run", imported.owner)
     return trash.move_to_trash("model", imported.name, [imported.folder])
 

@@ -1,8 +1,8 @@
-"""A run folder as read at one moment: settings and state, epochs, and what is wrong with it.
+"""Read run folders: settings, state and epochs at one moment, and what is damaged.
 
-Lines of epochs and batches are read as they may lie there after a fault. A folder comes to harm by
-a disk, a copy that broke off, or a hand: one look at a file's end tells whether an archive is
-whole, and nothing large is read. Imports no TensorFlow.
+Files may be incomplete after a full disk, a copy that broke off, or an edit by hand. Lines that are
+no valid rows are skipped, and an archive is checked by the table of contents at its end, so that
+nothing large is read. Imports no TensorFlow.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from . import status
 from .status import RunState
 
 FORMAT = 1
-_DATASET_FIELDS = ("id", "name", "folder", "fingerprint")
 _CACHE_INPUTS = (
     *("settings.json", "about.json", "state.json", "metrics.jsonl"),
     *("best.keras", "backup.keras", "backup.json"),  # looked at, for `find_integrity_issue`
@@ -221,7 +220,7 @@ class Run(RunRecord):
 
 
 def runs_folder() -> Path:
-    """Where the runs of this workspace lie."""
+    """Return the folder of this workspace's runs."""
     return files.runs_folder()
 
 
@@ -250,7 +249,7 @@ def load_run(run: Path | str) -> RunRecord:
 
 
 def _load_current(folder: Path) -> RunRecord:
-    """What is known of a run folder, and what it does at this moment."""
+    """Read a run folder, through the cache, and derive its status at this moment."""
     here = f"{folder}{os.sep}"  # text: thousands of paths a page would cost half of its time
     run = _cache.get(folder, [here + name for name in _CACHE_INPUTS], lambda: _read_run(folder))
     if isinstance(run, DamagedRun):
@@ -268,7 +267,7 @@ def _load_current(folder: Path) -> RunRecord:
 
 
 def _read_run(folder: Path) -> RunRecord:
-    """A run as its files tell it; only lock and time say what it is doing now."""
+    """Read a run from its files; its status now is left to `_load_current`."""
     try:
         settings = _read_settings(folder)
     except CatDogError as error:
@@ -301,7 +300,7 @@ def _read_run(folder: Path) -> RunRecord:
         start_requested_at=files.float_or_default(about.get("asked")),
         beat_before_start=beat if isinstance(beat, int) else None,
     )
-    if settings.get("origin") == "history":
+    if settings["origin"] == "history":
         return ImportedHistory(
             **vars(record), imported_epochs=training.epochs, monitor=training.monitor
         )
@@ -310,20 +309,20 @@ def _read_run(folder: Path) -> RunRecord:
         training=training,
         augmentation=settings["augmentation"],
         parent=settings["parent"],
-        workers=_stored_workers(settings, about),
+        workers=_stored_workers(settings["workers"], about.get("workers")),
         is_resumable_if_damaged=issue is not None and issue.is_resumable,
     )
 
 
 def _add_crash_error(folder: Path, state: RunState) -> RunState:
-    """A state with the reason why its worker crashed, which could not say so itself."""
+    """Add the error to the state of a run whose worker crashed and so could not write it."""
     if state.get("status") in ("queued", "running") and status.has_crashed(folder):
         return {**state, "error": {"message": CRASHED, "params": {}}}
     return state
 
 
 def fingerprints_in_use() -> set[str]:
-    """First 20 characters of the fingerprints of photos that runs train on or may resume with."""
+    """Return the first 20 characters of the fingerprints of datasets that runs need or may need."""
     return {run.dataset_fingerprint[:20] for run in list_runs() if run.is_active or run.can_resume}
 
 
@@ -340,13 +339,16 @@ def list_runs() -> list[RunRecord]:
 
 
 def _validated_photos(training: Training, photos: int) -> int:
-    """Photos of one validation, when there are so many in all."""
+    """Return how many of `photos` photos one validation measures."""
     return min(photos, training.validation_batches(photos) * training.batch_size)
 
 
-def _stored_workers(*sources: dict[str, Any]) -> int:
-    """How many workers an earlier version was asked to train with last; 1 where none is stored."""
-    stored = [source.get("workers") for source in sources]
+def _stored_workers(*stored: object) -> int:
+    """Return how many workers an earlier version was last asked to train with, 1 if none is known.
+
+    Args:
+        stored: what the files say, the latest last; None where they say nothing.
+    """
     return next((n for n in reversed(stored) if type(n) is int and n > 0), 1)
 
 
@@ -357,19 +359,50 @@ def _parse_group(about: dict[str, Any]) -> dict[str, str]:
     return {key: str(group.get(key, "")) for key in ("id", "kind", "name")}
 
 
-def _read_settings(folder: Path) -> dict[str, Any]:
+class _StoredDataset(TypedDict):
+    """Which photos a run trains on; `train` and `validation` are how many."""
+
+    id: str
+    name: str
+    folder: str
+    fingerprint: str
+    train: int
+    validation: int
+
+
+class _StoredSettings(TypedDict):
+    """The settings.json of a run, checked; `origin` and `workers` as they are stored, if at all."""
+
+    training: Training
+    augmentation: Augmentation | None
+    dataset: _StoredDataset
+    classes: list[str]
+    created: float
+    parent: ParentRun
+    origin: object
+    workers: object
+
+
+def _read_settings(folder: Path) -> _StoredSettings:
     settings = files.read_json(folder / "settings.json", FORMAT)
     try:
-        augmentation = settings["augmentation"]
+        augmentation, dataset = settings["augmentation"], settings["dataset"]
         return {
-            **settings,
             "training": parse_settings(Training, settings["training"]),
             "augmentation": parse_settings(Augmentation, augmentation) if augmentation else None,
-            "dataset": {k: str(settings["dataset"][k]) for k in _DATASET_FIELDS}
-            | {split: int(settings["dataset"][split]) for split in ("train", "validation")},
+            "dataset": {
+                "id": str(dataset["id"]),
+                "name": str(dataset["name"]),
+                "folder": str(dataset["folder"]),
+                "fingerprint": str(dataset["fingerprint"]),
+                "train": int(dataset["train"]),
+                "validation": int(dataset["validation"]),
+            },
             "classes": [str(name) for name in settings["classes"]],
             "created": float(settings["created"]),
-            "parent": dict(settings.get("parent") or {}),
+            "parent": cast(ParentRun, dict(settings.get("parent") or {})),
+            "origin": settings.get("origin"),
+            "workers": settings.get("workers"),
         }
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
@@ -385,7 +418,7 @@ CRASHED = N_(
 
 
 def read_epochs(folder: Path) -> list[EpochRow]:
-    """The metrics by epoch; of an epoch trained twice, after a resume, the last line counts."""
+    """Read the metrics in order of epoch; if an epoch was trained twice, its last line counts."""
     rows: dict[int, EpochRow] = {
         row["epoch"]: cast(EpochRow, row)
         for row in files.read_json_lines(folder / "metrics.jsonl")
@@ -395,7 +428,7 @@ def read_epochs(folder: Path) -> list[EpochRow]:
 
 
 def read_batches(run_dir: Path) -> list[BatchRow]:
-    """Points inside the epochs: epoch (from 0), batch, steps, loss, accuracy; last word counts."""
+    """Read the points within epochs, sorted; of a batch trained twice the last line counts."""
     rows: dict[tuple[int, int], BatchRow] = {
         (row["epoch"], row["batch"]): cast(BatchRow, row)
         for row in files.read_json_lines(Path(run_dir) / "batches.jsonl")
@@ -405,17 +438,17 @@ def read_batches(run_dir: Path) -> list[BatchRow]:
 
 
 def _has_counts(row: dict[str, Any], *names: str) -> bool:
-    """Whether these are counts, from 0 on; a line may hold anything that is JSON."""
+    """Return whether these fields are integers ≥ 0; a line may hold any JSON."""
     return all(type(row.get(name)) is int and row[name] >= 0 for name in names)
 
 
 def _has_numbers(row: dict[str, Any], names: Sequence[str]) -> bool:
-    """Whether these are numbers, as far as they are there; a loss that broke is NaN, or null."""
+    """Return whether these fields are numbers or missing; a diverged loss is NaN or null."""
     return all(type(row.get(name)) in (int, float, NoneType) for name in names)
 
 
 def best_epoch(epochs: list[EpochRow], monitor: str) -> int | None:
-    """The best epoch so far by `Training.monitor`; of equals, the earliest."""
+    """Return the best epoch by a metric, counted from 0; of equal ones the earliest."""
     if not epochs:
         return None
     return int(min(epochs, key=lambda row: _ranking_key(row, monitor))["epoch"])
@@ -429,7 +462,7 @@ def _ranking_key(row: EpochRow, monitor: str) -> tuple[float, float]:
 
 
 def find_integrity_issue(folder: Path, epochs: list[EpochRow], known: int) -> IntegrityIssue | None:
-    """The first thing wrong with a run whose settings are sound; None where all is well.
+    """Return the first problem of a run folder with sound settings, None if there is none.
 
     Args:
         folder: a run folder.

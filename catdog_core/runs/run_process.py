@@ -49,7 +49,7 @@ def start_worker(folder: Path, *options: str) -> None:
 
 
 def watch_stop(folder: Path) -> threading.Thread:
-    """See to it that a run that was asked to stop does, though its worker may hang.
+    """Watch a run that was asked to stop, and kill its worker if that hangs.
 
     Args:
         folder: a run folder in which the wish to stop lies.
@@ -64,7 +64,7 @@ def watch_stop(folder: Path) -> threading.Thread:
 
 
 def wait_for_stops(seconds: float = STOP_TIMEOUT + 4) -> None:
-    """Let the watches of this process do their work; for a command, which would end before."""
+    """Wait for the threads of `watch_stop`; for a command, which would end before them."""
     end = time.monotonic() + seconds
     for thread in list(_watch_threads):
         thread.join(max(end - time.monotonic(), 0))
@@ -87,7 +87,7 @@ def _kill_if_hung(folder: Path) -> None:
 
 
 def kill_worker(state: dict[str, Any]) -> bool:
-    """End the worker that wrote a state, unless its number belongs to another process by now.
+    """Kill the worker that wrote a state, unless its process number was reused since.
 
     Returns:
         Whether it was there and was ended. A state that does not tell when its worker started, as

@@ -1,6 +1,9 @@
-"""A worker's life around its training: its state file, its place in the queue, its end.
+"""Wait in the queue, train, and report: the state file of a worker, its heartbeat and its end.
 
-Imports no TensorFlow: a queued worker waits here without having loaded it.
+There is no queue file and no server that hands out turns: the queue is the workers themselves.
+Each writes the time at which it joined to its state.json, and takes the workspace's one lock file
+only while no living run has an earlier time. A dead worker holds no lock, so it leaves the queue by
+dying. Imports no TensorFlow: a queued worker waits without having loaded it.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, NotRequired, Protocol, TypedDict, cast
 
 from filelock import FileLock, Timeout
 
@@ -22,7 +25,7 @@ from ..base import files, interruption, locks, processes
 from ..base.errors import CatDogError, RunError
 from . import failure_messages, run_folder, status
 from .run_folder import Run, RunRecord
-from .status import RunState
+from .status import Failure, RunState
 
 HEARTBEAT_SECONDS = 2.0
 """Seconds between two beats of a living worker."""
@@ -35,40 +38,47 @@ class Stopped(Exception):  # noqa: N818 - no error: somebody asked for it
     """The training was asked to stop."""
 
 
+class FinalState(TypedDict):
+    """How a training ended, as its worker stores it: the status, and the error of a failed one."""
+
+    status: str
+    error: NotRequired[Failure]
+
+
 class ProgressReporter(Protocol):
-    """Who is told what a training does, and asked whether to stop."""
+    """Receives the progress of a training, and says whether it is to stop."""
 
     @property
     def stop_wanted(self) -> bool:
         """Whether a stop is wanted."""
 
     def update(self, **values: Any) -> None:
-        """Change what is told."""
+        """Change fields of the reported progress."""
 
 
 class RunHandle(Protocol):
-    """What a state is told of: a folder, and what its state.json held before."""
+    """What has a state.json: its folder, and what the file held before."""
 
     @property
     def folder(self) -> Path:
-        """Where the state lies."""
+        """The folder that holds state.json."""
 
     @property
     def state(self) -> Mapping[str, object]:
-        """What was told last."""
+        """The content of state.json before this worker."""
 
 
 class WorkerState:
     """The worker's state.json: what it is doing, rewritten every two seconds while it lives."""
 
     required_file = "settings.json"
-    """The file without which there is nothing any more to tell of."""
+    """The file without which the folder counts as deleted, so that nothing is written to it."""
 
     def __init__(
         self, run: RunHandle, on_progress: Callable[[RunState], None] | None = None
     ) -> None:
         self.folder = run.folder
-        self.values: dict[str, Any] = {
+        self.values: RunState = {
             "format": run_folder.FORMAT,
             "status": "queued",
             "queued": time.time(),
@@ -96,18 +106,18 @@ class WorkerState:
         return not (self.folder / self.required_file).exists()
 
     def request_stop(self, *_signal: object) -> None:
-        """Remember that a stop is wanted; fit to be a signal handler."""
+        """Remember that a stop is wanted; usable as a signal handler."""
         self._stop_requested.set()
 
     def update(self, **values: Any) -> None:
-        """Change what is told; the next beat writes it."""
+        """Change fields of the state; the next heartbeat writes them."""
         with self._lock:
-            self.values.update(values)
+            self.values.update(cast(RunState, values))
         if self._on_progress:
-            self._on_progress(cast(RunState, dict(self.values)))
+            self._on_progress(self.values.copy())
 
     def write(self, **values: Any) -> None:
-        """Change what is told and write it now, unless the run is gone."""
+        """Change fields of the state and write it now, unless the run is gone."""
         self.update(**values)
         if self.is_gone:
             return
@@ -138,7 +148,7 @@ def queue_and_train(
     train: Callable[[WorkerState], None],
     on_progress: Callable[[RunState], None] | None = None,
 ) -> None:
-    """Train a run once it is the first of those that wait.
+    """Wait until a run is first in the queue, then train it.
 
     The caller holds the run's lock.
 
@@ -154,7 +164,9 @@ def queue_and_train(
         files.remove_if_exists(run.folder / "stop")
     state = WorkerState(run, on_progress)
     state.driver_monitor = DriverMonitor(run.group.get("id", ""))
+    # Later than all others, also where the clock was set back since they joined.
     state.values["queued"] = max(state.values["queued"], _latest_queue_time(run) + 0.001)
+    # Deleted at the end, so that the last state can be written on a disk that is full.
     files.write_bytes(run.folder / _RESERVE_FILE, bytes(_RESERVE_BYTES))
     execute_when_ready(state, lambda: train(state), lambda: _count_ahead(run, state))
 
@@ -181,7 +193,7 @@ def execute_when_ready(
                 state.write(status="running", phase="starting", ahead=0)
                 train()
         except Stopped:
-            ending: dict[str, Any] = {"status": "stopped"}
+            ending: FinalState = {"status": "stopped"}
         except Exception as error:
             message, params = failure_messages.explain_failure(error)
             write_final_state(
@@ -195,8 +207,8 @@ def execute_when_ready(
         write_final_state(state, ending)
 
 
-def write_final_state(state: WorkerState, ending: dict[str, Any]) -> None:
-    """Leave the last word on how it ended."""
+def write_final_state(state: WorkerState, ending: FinalState) -> None:
+    """Write how a training ended, and remove its reserve and its stop file."""
     files.remove_if_exists(state.folder / _RESERVE_FILE)
     with suppress(CatDogError):
         state.write(**ending, phase="ended", eta_seconds=None)
@@ -206,7 +218,7 @@ def write_final_state(state: WorkerState, ending: dict[str, Any]) -> None:
 
 @contextmanager
 def crash_report(folder: Path) -> Iterator[None]:
-    """Have the interpreter leave a word where a library ends the process, as one without memory."""
+    """Write the interpreter's report to crash.txt if a library ends the process in the block."""
     if faulthandler.is_enabled():  # somebody else in this process wants to hear of it
         yield
         return
@@ -240,9 +252,11 @@ def training_lock(
     while True:
         if state.stop_wanted:
             raise Stopped
-        if state.driver_monitor is not None and state.driver_monitor.is_there():
+        # Its driver holds the lock for all runs of the group: to wait for it would never end.
+        if state.driver_monitor is not None and state.driver_monitor.is_alive():
             yield
             return
+        # The lock alone would go to whoever polls at the right moment; the count makes it fair.
         ahead = count_ahead() if count_ahead else 0
         if not ahead:
             with files.wrap_os_errors(path), suppress(Timeout):  # it is an OSError, too
@@ -257,10 +271,10 @@ def training_lock(
 
 
 def _count_ahead(run: Run, state: WorkerState) -> int:
-    """How many living runs of the workspace asked before this one.
+    """Count the living runs of the workspace that joined the queue before this one.
 
-    One that hangs is none: if it trains, it holds the place, and if it waits, nobody is to wait
-    for it.
+    A stalled one does not count: if it trains, the lock is held anyway, and if it waits, nobody
+    should wait for it.
     """
     queue_key = (state.values["queued"], run.id)
     return sum(
@@ -269,7 +283,7 @@ def _count_ahead(run: Run, state: WorkerState) -> int:
 
 
 def _latest_queue_time(run: Run) -> float:
-    """When the last of those that train or wait came; the clock may have been set back since."""
+    """Return the latest unix time at which another living run joined the queue, 0 for none."""
     return max(
         (_queue_time(o) for o in _other_active_runs(run) if "queued" in o.state), default=0.0
     )
@@ -285,7 +299,7 @@ def _queue_time(run: RunRecord) -> float:
 
 @contextmanager
 def stop_on_signals(state: WorkerState) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and a closed terminal ask for a stop; a second Ctrl-C interrupts as usual."""
+    """Turn the first Ctrl-C, SIGTERM or closed terminal into a request to stop."""
     before: dict[int, Any] = {}
 
     def handler(number: int, _frame: object) -> None:
@@ -308,43 +322,44 @@ def stop_on_signals(state: WorkerState) -> Iterator[None]:
 
 
 class DriverMonitor:
-    """The driver of a run's group, as seen from the run's worker on this machine or another.
+    """Watches from a run's worker whether the driver of the run's group is alive.
 
-    It holds the workspace's one place for training. A run that has lost it stops, resumably: nobody
-    would know of it. It lives while it holds its lock; where locks of other machines are not to be
-    seen, while its beat grows.
+    The driver holds the workspace's training lock for all its runs. A run whose driver has died
+    stops, and can be resumed: it would train without a lock, beside the next run of the queue. The
+    driver is alive while its lock file is locked or, as some network file systems do not show
+    locks of other machines, while its beat grows.
     """
 
     def __init__(self, group: str) -> None:
         """Take the id of the run's group, empty where there is none."""
         known = bool(group) and Path(group).name == group
         self.folder = files.workspace_folder() / "sweeps" / group if known else None
-        self._looked, self._is_there = -1.0, False
+        self._checked_at, self._was_alive = -1.0, False
         self._beat: float | None = None
         self._changed: float | None = None
 
-    def is_there(self) -> bool:
-        """Whether it lives; looks at most once a second."""
+    def is_alive(self) -> bool:
+        """Return whether the driver lives; files are read at most once a second."""
         if self.folder is None:
             return False
         now = time.monotonic()
-        if now - self._looked >= 1.0:
-            self._looked, self._is_there = now, self._look(self.folder, now)
-        return self._is_there
+        if now - self._checked_at >= 1.0:
+            self._checked_at, self._was_alive = now, self._check_alive(self.folder, now)
+        return self._was_alive
 
     def is_gone(self) -> bool:
-        """Whether it lived and does no longer, which is told on stderr, a run's log."""
-        gone = self._is_there and not self.is_there()
+        """Return whether the driver was alive and has died; then say so on stderr, a run's log."""
+        gone = self._was_alive and not self.is_alive()
         if gone:
             print("The driver of this run's sweep has ended, so it stops.", file=sys.stderr)
         return gone
 
-    def _look(self, folder: Path, now: float) -> bool:
+    def _check_alive(self, folder: Path, now: float) -> bool:
         beat = files.float_or_default(files.read_json_object(folder / "state.json").get("beat"))
         if self._beat is not None and beat != self._beat:
             self._changed = now
         self._beat = beat
         if locks.is_locked(folder / "lock"):
-            self._changed = now  # one who is seen to hold it is missed only after a while, too
+            self._changed = now  # so that it counts as dead only `STALL_TIMEOUT` after its lock
             return True
         return self._changed is not None and now - self._changed < status.STALL_TIMEOUT

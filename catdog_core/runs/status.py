@@ -1,4 +1,9 @@
-"""What a run is doing, derived from its state, its lock and the passing of time."""
+"""Derive what a run is doing from its state, its lock and the passing of time.
+
+A process number is no sign of life: the system reuses it, and another machine cannot look it up. A
+lock file is released by the system when its holder dies, whatever the reason; and a worker that
+holds its lock but hangs is known by a beat that no longer grows.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +89,7 @@ def derive_status(
     stop_wished: bool = False,
     crashed: bool = False,
 ) -> Status:
-    """The status of a run; the one place that decides it.
+    """Derive the status of a run from its signs of life; nothing else decides it.
 
     Args:
         stored: the status in state.json, None before the worker has written one.
@@ -118,7 +123,7 @@ def current_status(
     requested_at: float,
     beat_before_start: int | None = None,
 ) -> Status:
-    """The status of the run in `folder` now.
+    """Return the status of the run in `folder` now.
 
     Args:
         folder: the run folder.
@@ -144,7 +149,7 @@ def current_status(
 
 
 def has_crashed(folder: Path) -> bool:
-    """Whether the latest worker of a run was ended by a library, by its own account."""
+    """Return whether crash.txt says that a library ended the latest worker."""
     try:
         return (folder / CRASH_FILE).stat().st_size > 0
     except OSError:
@@ -165,6 +170,8 @@ def _seconds_since_request(folder: Path, requested_at: float) -> float:
 
 
 def _seconds_since_beat(folder: Path, beat: int) -> float:
+    # Counted from when this process first saw the beat, by its monotonic clock: the time written
+    # in the file comes from a clock that may be wrong, or be another machine's.
     now = time.monotonic()
     known = _last_beats.get(folder)
     if known is None or known[0] != beat:

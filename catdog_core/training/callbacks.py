@@ -1,4 +1,4 @@
-"""The Keras callbacks through which a training tells what it does and can be stopped."""
+"""Keras callbacks that reseed, schedule, report, stop and save a training."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ _POINTS_PER_EPOCH = 20  # points of a live curve inside one epoch
 
 
 class ReseedDropout(keras.callbacks.Callback):  # type: ignore[misc]
-    """Sets every layer's source of chance, dropout's above all, from (seed, epoch).
+    """Reseeds the random generator of every layer, dropout's above all, from (seed, epoch).
 
-    Neither a `.keras` file nor `BackupAndRestore` keeps that state, so a resumed training would
-    drop other units than an uninterrupted one.
+    Neither a `.keras` file nor `BackupAndRestore` stores that state, so a resumed training would
+    drop other units than an uninterrupted one. Seeds keyed by the epoch, in place of one stream
+    that is consumed, make both equal bit for bit.
     """
 
     def __init__(self, seed: int) -> None:
@@ -42,12 +43,13 @@ class ReseedDropout(keras.callbacks.Callback):  # type: ignore[misc]
         for number, layer in enumerate(iter_layers(self.model)):
             generator = getattr(layer, "seed_generator", None)
             if generator is not None:
+                # No two layers or epochs of a run share a seed, with fewer than 1,009 layers.
                 mixed = (self.seed * 1_000_003 + epoch * 1_009 + number) % 2**32
                 generator.state.assign([mixed, 0])
 
 
 def iter_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """The layers of a model, and those of the models among them."""
+    """Yield the layers of a model, and of the models nested in it."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from iter_layers(layer)
@@ -78,7 +80,7 @@ class LearningRateSchedule(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class ProgressLogger(keras.callbacks.Callback):  # type: ignore[misc]
-    """Tells where the training is after every batch, and ends it when a stop is wanted."""
+    """Reports progress after every batch, and ends the training when a stop is wanted."""
 
     def __init__(self, run: runs.Run, state: ProgressReporter) -> None:
         super().__init__()
@@ -145,12 +147,11 @@ class ProgressLogger(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class CheckpointSaver(keras.callbacks.Callback):  # type: ignore[misc]
-    """After every epoch: the best model, the resume point, its numbers; and early stopping.
+    """Saves the best model, the resume point and the metrics after every epoch; stops early.
 
-    In this order, so that a kill in between loses nothing that was told: an epoch whose numbers
-    stand in the metrics has its resume point, and the best of them its model. The best epoch and
-    the patience left follow from the epochs' numbers alone, so a resumed training needs no memory
-    of them.
+    The order makes a kill at any moment harmless: an epoch in the metrics has its resume point,
+    and the best of them its model. The best epoch and the patience left follow from the metrics
+    alone, so a resumed training decides as an uninterrupted one would.
     """
 
     def __init__(
@@ -161,10 +162,10 @@ class CheckpointSaver(keras.callbacks.Callback):  # type: ignore[misc]
         averaged: AveragedWeights | None = None,
         build_full_model: Callable[[keras.Model], keras.Model] | None = None,
     ) -> None:
-        """Keep what a training makes.
+        """Set what is saved and where.
 
         Args:
-            run: where to.
+            run: whose folder the files go to.
             training: its settings as they are now.
             epochs: rows of the whole epochs so far; new ones are added.
             averaged: what averages the weights, if anything does.
@@ -175,7 +176,11 @@ class CheckpointSaver(keras.callbacks.Callback):  # type: ignore[misc]
         self.training, self.epochs = training, epochs
         self.averaged, self.build_full_model = averaged, build_full_model
         self.folder: Path = run.folder
-        self.about = {"format": runs.FORMAT, "classes": list(run.classes), "model": training.model}
+        self.metadata = {
+            "format": runs.FORMAT,
+            "classes": list(run.classes),
+            "model": training.model,
+        }
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.start = time.monotonic()
@@ -193,22 +198,22 @@ class CheckpointSaver(keras.callbacks.Callback):  # type: ignore[misc]
         }
         self.epochs.append(row)
         best = runs.best_epoch(self.epochs, self.training.monitor)
-        self.keep(epoch, row, is_best=best == epoch)
+        self.save_epoch(epoch, row, is_best=best == epoch)
         patience = self.training.early_stopping
         if patience and best is not None and epoch - best >= patience:
             self.model.stop_training = True
 
-    def keep(self, epoch: int, row: EpochRow, is_best: bool) -> None:
-        """Write the models and the numbers of an epoch."""
+    def save_epoch(self, epoch: int, row: EpochRow, is_best: bool) -> None:
+        """Write the best model, the resume point and the metrics of an epoch, in this order."""
         if not self.folder.is_dir():
             raise Stopped  # deleted under us: nothing is to be made of it again
         backup, best = self.folder / "backup.keras", self.folder / "best.keras"
         # Epoch and numbers are inside the archive: they and the model cannot come apart.
-        about = {**self.about, "epoch": epoch, "row": row}
+        about = {**self.metadata, "epoch": epoch, "row": row}
         members = {ema.AVERAGES_MEMBER: self.averaged.as_bytes()} if self.averaged else None
         is_copy = not self.averaged and not self.build_full_model
         if is_best and not is_copy:
-            with self.averaged.in_place() if self.averaged else nullcontext():
+            with self.averaged.swapped_in() if self.averaged else nullcontext():
                 model = self.build_full_model(self.model) if self.build_full_model else self.model
                 keras_models.save_model(model, best, about, optimizer=False)
         if is_best and is_copy:
@@ -222,7 +227,7 @@ class CheckpointSaver(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class EpochWeightsSaver(keras.callbacks.Callback):  # type: ignore[misc]
-    """After every epoch: the weights of the model that predicts, if they are wanted."""
+    """Saves the weights of the model that predicts after every epoch, if they are wanted."""
 
     def __init__(
         self,
@@ -235,16 +240,16 @@ class EpochWeightsSaver(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self.folder, self.training = folder, training
         self.averaged, self.build_full_model = averaged, build_full_model
-        self.most: int | None = None  # how many are kept; not known before the first epoch
+        self.max_stored: int | None = None  # how many are kept; not known before the first epoch
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        if self.most == 0:
+        if self.max_stored == 0:
             return  # putting a whole model together takes longer than an epoch of its head alone
-        with self.averaged.in_place() if self.averaged else nullcontext():
+        with self.averaged.swapped_in() if self.averaged else nullcontext():
             model = self.build_full_model(self.model) if self.build_full_model else self.model
             weights = model.get_weights()
-        if self.most is None:
+        if self.max_stored is None:
             size = sum(one.nbytes for one in weights)
-            self.most = epoch_weights.max_stored_epochs(self.training, size)
-        if self.most and self.folder.is_dir():  # not where the run was deleted meanwhile
-            epoch_weights.save_epoch_weights(self.folder, epoch, weights, self.most)
+            self.max_stored = epoch_weights.max_stored_epochs(self.training, size)
+        if self.max_stored and self.folder.is_dir():  # not where the run was deleted meanwhile
+            epoch_weights.save_epoch_weights(self.folder, epoch, weights, self.max_stored)

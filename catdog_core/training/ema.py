@@ -1,4 +1,4 @@
-"""A moving average of the weights, which is what a training validates and keeps where it is on."""
+"""Average the weights over the steps; validation and the best model then use the average."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ AVERAGES_MEMBER = "averages.npz"
 
 
 class AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]
-    """Averages the weights after every step, and validates with the averages in their place.
+    """Averages the weights after every step: Polyak averaging (1992), in its exponential form.
 
-    Early on, when what the weights were is not worth remembering, it looks back less far: after n
-    steps the part kept is (1 + n) / (10 + n), at most `decay`.
+    average ← d · average + (1 − d) · weight, with d = min(decay, (1 + n) / (10 + n)) after n steps,
+    as `tf.train.ExponentialMovingAverage` has it: the random weights of the start, which are not
+    worth averaging, are forgotten sooner. The model is validated with the averages.
     """
 
     def __init__(self, decay: float, backup: Path | None = None) -> None:
@@ -47,8 +48,8 @@ class AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]
         self._swap()
 
     @contextmanager
-    def in_place(self) -> Iterator[None]:
-        """The model holds its averages while the block runs."""
+    def swapped_in(self) -> Iterator[None]:
+        """Exchange the model's weights for their averages while the block runs."""
         self._swap()
         try:
             yield
@@ -56,7 +57,7 @@ class AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]
             self._swap()
 
     def as_bytes(self) -> bytes:
-        """The averages as a file of NumPy's."""
+        """Return the averages as the bytes of an .npz file."""
         file = io.BytesIO()
         np.savez(file, *[average.numpy() for average in self.averages])
         return file.getvalue()
@@ -75,7 +76,7 @@ class AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def read_averages(backup: Path) -> list[np.ndarray]:
-    """The averages in a resume point. Raises ModelError when it holds none."""
+    """Read the averages in a resume point. Raises ModelError when it holds none."""
     try:
         with (
             zipfile.ZipFile(backup) as archive,

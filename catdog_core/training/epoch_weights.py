@@ -1,4 +1,4 @@
-"""Weights of a few epochs of a run, kept so that one can look back at what it knew when.
+"""Store the weights of a few epochs of a run, so that pages can show how the model changed.
 
 They lie in the run's folder as ``epochs/epoch-0007.npz``, epochs counted from 0: the arrays of
 `get_weights` of the model that predicts, in their order. The worker is their one writer.
@@ -26,14 +26,14 @@ _FILE_NAME = re.compile(r"epoch-(\d{4,6})\.npz")
 
 
 def max_stored_epochs(training: Training, size: int) -> int:
-    """How many epochs of a training are kept whose weights take `size` bytes; 0 for none."""
+    """Return how many epochs' weights are stored if one takes `size` bytes; 0 for none."""
     if training.epoch_weights is None:
         return DEFAULT_MAX_EPOCHS if size <= SMALL_WEIGHTS_BYTES else 0
     return training.epoch_weights
 
 
 def select_stored_epochs(epoch: int, most: int) -> set[int]:
-    """The epochs, from 0, that are kept once `epoch` is over: spread, the last among them.
+    """Return which epochs, from 0, stay stored after `epoch`: evenly spread, and the last.
 
     The first is always kept, then every second, fourth, eighth… so that what is left out once is
     never needed again, and a resumed training keeps the same ones.
@@ -60,7 +60,7 @@ def save_epoch_weights(
 
 
 def list_epoch_weights(run: Path) -> dict[int, Path]:
-    """The files of a run folder by epoch, from 0, in their order."""
+    """Return the stored weights of a run folder as paths by epoch, from 0, sorted."""
     paths_by_epoch = {}
     for path in (run / EPOCHS_FOLDER).glob("epoch-*.npz"):
         match = _FILE_NAME.fullmatch(path.name)

@@ -1,10 +1,10 @@
-"""What a pretrained network sees in photos: computed once, kept beside the packed photos.
+"""Compute a pretrained network's features of photos once, and store them beside the photos.
 
     workspace/cache/<fingerprint>-<size>/features-<network>-<split>….npz
 
-The network is frozen, so its numbers for a photo never change: an epoch of learning on them takes
-a fraction of a second. They are found by the photo's name, so a part of the photos computes its
-part, and what broke off goes on.
+The network is frozen, so its features of a photo never change: an epoch of training on them takes
+a fraction of a second. They are stored by the photo's name, so a subset of the photos computes only
+its own, and an interrupted computation goes on.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Features = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class FeaturePass:
-    """One look at every photo: as it is, or changed by the `number`-th draw of an augmentation."""
+    """One pass over all photos: as they are, or augmented by the `number`-th draw."""
 
     augmentation: Augmentation | None = None
     seed: int = 0
@@ -44,14 +44,14 @@ class FeaturePass:
 
     @property
     def key(self) -> str:
-        """Tells this pass from others in a file's name; empty for photos as they are."""
+        """A digest for file names that identifies this pass; empty for photos as they are."""
         if self.augmentation is None:
             return ""
         text = f"{self.augmentation.model_dump_json()} {self.seed} {self.number}"
         return "-" + hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def change(self, image: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
-        """A photo (S, S, 3) as this pass sees it; it follows from the seed, pass and name alone."""
+        """Augment a photo (S, S, 3); the result follows from the seed, pass and name alone."""
         if self.augmentation is None:
             return image
         keys = (self.seed, _FEATURE_STREAM, self.number, zlib.crc32(name.encode()))
@@ -66,7 +66,7 @@ def compute_features(
     feature_pass: FeaturePass,
     progress: Callable[[int], None],
 ) -> PhotoSplit:
-    """The features of photos, in their order; those not known yet are computed and kept.
+    """Return the features of photos, in their order; compute and store those that are missing.
 
     Args:
         photos: images (N, S, S, 3) uint8, their labels and names.
@@ -102,7 +102,7 @@ def compute_features(
 
 
 def concatenate_passes(splits: list[PhotoSplit]) -> PhotoSplit:
-    """Several looks at the same photos, one after the other, as if they were so many photos."""
+    """Concatenate passes over the same photos into one split of `passes × photos` rows."""
     return replace(
         splits[0],
         images=np.concatenate([split.images for split in splits]),
@@ -112,7 +112,7 @@ def concatenate_passes(splits: list[PhotoSplit]) -> PhotoSplit:
 
 
 def compile_forward(network: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """The network's forward pass as one graph: (B, S, S, 3) float32 to (B, D)."""
+    """Compile a network's forward pass to one graph: (B, S, S, 3) float32 to (B, D)."""
     forward: Callable[[tf.Tensor], tf.Tensor] = tf.function(
         lambda batch: network(batch, training=False),
         input_signature=[tf.TensorSpec((BATCH_SIZE, *network.input_shape[1:]), tf.float32)],
@@ -121,7 +121,9 @@ def compile_forward(network: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def _forward_batch(run: Callable[[tf.Tensor], tf.Tensor], images: NDArray[np.uint8]) -> Features:
-    """Features of at most `BATCH_SIZE` photos; the batch is padded, so that sums always agree."""
+    """Compute features of at most `BATCH_SIZE` photos, padded to a full batch."""
+    # One shape compiles one graph, and sums in one order: a photo's features do not depend on how
+    # many others were computed with it, nor on where a computation was interrupted.
     padded = np.zeros((BATCH_SIZE, *images.shape[1:]), np.float32)
     padded[: len(images)] = images
     features: Features = np.asarray(run(tf.constant(padded)), np.float32)[: len(images)]
@@ -129,7 +131,7 @@ def _forward_batch(run: Callable[[tf.Tensor], tf.Tensor], images: NDArray[np.uin
 
 
 def _read_features(path: Path) -> dict[str, Features]:
-    """Rows by photo name; empty when there is no file, or it is damaged."""
+    """Read stored features by photo name; empty when there is no file, or it is damaged."""
     try:
         stored = file_cache.read_arrays(path)
         if "format" in stored and int(stored["format"]) > FORMAT:

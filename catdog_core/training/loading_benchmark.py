@@ -83,7 +83,7 @@ def run_loading_benchmark(
     on_progress: ProgressCallback | None = None,
     sample: int = SAMPLE,
 ) -> list[ReaderResult]:
-    """Race the readers on a part of a dataset's training photos.
+    """Measure how fast each reader loads a part of a dataset's training photos.
 
     Args:
         dataset: its folder is only read; links and shards lie in the workspace meanwhile.
@@ -184,7 +184,7 @@ class _Benchmark:
 
     def packing(self, done: int, total: int) -> None:
         self._done = 0.9 * done / total
-        self._tell()
+        self._report()
 
     def warm_up(self, stage: BenchmarkData) -> None:
         """Two batches of each: what is done at the first time only is no part of the race."""
@@ -218,10 +218,10 @@ class _Benchmark:
             runner = self.runners[(position + number) % count]
             if runner.left_out is None:
                 self._done = 0.9 if phase == "prepare" else step / (rounds * count)
-                self._tell(runner, always=True)
+                self._report(runner, always=True)
                 yield runner
         self._done = 1.0
-        self._tell(always=True)
+        self._report(always=True)
 
     def _turn(
         self, runner: _Runner, stage: BenchmarkData, photos: float = inf, seconds: float = inf
@@ -238,7 +238,7 @@ class _Benchmark:
                     count += next(counts)
                     took = time.perf_counter() - start
                     runner.now = phase, count / took, max(count / photos, took / seconds)
-                    self._tell(runner)
+                    self._report(runner)
             except _Failed as failure:
                 runner.left_out = failure.reason
             else:
@@ -248,7 +248,7 @@ class _Benchmark:
             finally:
                 runner.now = None
 
-    def _tell(self, runner: _Runner | None = None, always: bool = False) -> None:
+    def _report(self, runner: _Runner | None = None, always: bool = False) -> None:
         now = time.perf_counter()
         if self._listener and (always or now - self._told > _REPORT_SECONDS):
             self._told = now

@@ -1,4 +1,6 @@
-"""Which learning rate to start with: the loss of a few steps whose rate rises from tiny to huge.
+"""Suggest a learning rate from the losses of a few steps whose rate rises from tiny to huge.
+
+This is the learning rate range test (Smith, 2017, arXiv:1506.01186), read as follows.
 
 First nothing happens, then the loss falls, then the steps are too long and it rises. A good rate
 lies where the loss falls most steeply, and at most at a tenth of where it is lowest: there the
@@ -44,12 +46,12 @@ class RateSuggestion:
 
 
 def rate_at(step: int, steps: int = STEPS) -> float:
-    """The learning rate of a step of the search, counted from 0; equal factors apart."""
+    """Return the learning rate of a step, counted from 0; steps are equal factors apart."""
     return float(MIN_RATE * (MAX_RATE / MIN_RATE) ** (step / max(steps - 1, 1)))
 
 
 def smooth_losses(losses: Sequence[float]) -> list[float]:
-    """A moving average of the losses that owes nothing to its start."""
+    """Return the exponential moving average of losses, corrected for its start at 0."""
     smoothed, average, weight = [], 0.0, 1.0
     for loss in losses:
         average = _SMOOTHING * average + (1 - _SMOOTHING) * loss
@@ -59,7 +61,7 @@ def smooth_losses(losses: Sequence[float]) -> list[float]:
 
 
 def has_diverged(losses: Sequence[float]) -> bool:
-    """Whether longer steps can tell nothing more: the loss has flown away."""
+    """Return whether the loss has diverged, so that higher rates show nothing more."""
     if not losses or not isfinite(losses[-1]):
         return bool(losses)
     smoothed = smooth_losses(losses)
@@ -67,7 +69,7 @@ def has_diverged(losses: Sequence[float]) -> bool:
 
 
 def suggest_rate(points: Points) -> RateSuggestion:
-    """The learning rate to use, rounded to one digit.
+    """Suggest a learning rate, rounded to one digit.
 
     Raises:
         CatDogError: the loss neither fell nor rose, so that no rate can be told.
@@ -101,7 +103,7 @@ def suggest_rate(points: Points) -> RateSuggestion:
 
 
 def _find_steepest(smoothed: Sequence[float], lowest: int) -> int:
-    """Where the losses fall most before their lowest.
+    """Return the index where the losses fall most steeply before their lowest.
 
     Neighbours differ by chance: slopes are taken over a tenth of the way.
     """

@@ -1,4 +1,4 @@
-"""The optimizer of a training, made from its settings; and the precision it computes in."""
+"""Build the optimizer of a training from its settings, and set the precision it computes in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO_DECAY_NAMES = ["bias", "gamma", "beta"]
 
 
 def build_optimizer(training: Training) -> keras.optimizers.Optimizer:
-    """The optimizer of a training, at its highest learning rate and not built yet."""
+    """Build the optimizer of a training, at its highest learning rate and without variables yet."""
     decay = training.weight_decay or None
     rate = training.learning_rate
     optimizer: keras.optimizers.Optimizer
@@ -37,7 +37,7 @@ def build_optimizer(training: Training) -> keras.optimizers.Optimizer:
 
 @contextmanager
 def precision_policy(training: Training) -> Iterator[None]:
-    """Build and train inside this: with mixed precision where the training asks for it.
+    """Set Keras's precision while the block builds and trains a model; restore it afterwards.
 
     Graphics cards take 16 bits as float16; processors, where they can at all, as bfloat16.
     """

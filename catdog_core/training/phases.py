@@ -1,4 +1,4 @@
-"""What a training is made of: one phase, or with a pretrained network up to two.
+"""Plan the phases of a training: one, or with a pretrained network up to two.
 
 A phase is some epochs with one model, one kind of input and one optimizer. The usual training is
 a single one. Transfer first teaches a new last layer on what the frozen network sees; then, where
@@ -47,7 +47,7 @@ def plan_phases(
     validation: PhotoSplit,
     state: ProgressReporter,
 ) -> list[TrainingPhase]:
-    """The phases of a run, in their order.
+    """Return the phases of a run, in their order.
 
     Args:
         run: the run; its settings are complete.
@@ -81,7 +81,9 @@ def _transfer_phases(
 ) -> list[TrainingPhase]:
     network = transfer.build_backbone(training.backbone, training.image_size)
     passes = _feature_passes(training, run.augmentation)
-    seen, judged = _extract_features(training, network, packed, train, validation, passes, state)
+    train_features, validation_features = _extract_features(
+        training, network, packed, train, validation, passes, state
+    )
     head_epochs = training.epochs - (training.unfreeze_epochs if training.unfreeze else 0)
 
     def build_head() -> keras.Model:
@@ -96,9 +98,9 @@ def _transfer_phases(
             }
         ),
         0,
-        seen,
-        judged,
-        None,  # the photos were changed before the network looked at them
+        train_features,
+        validation_features,
+        None,  # the photos were augmented before their features were computed
         build_head,
         lambda model: transfer.attach_head(network, model),
     )
@@ -128,7 +130,7 @@ def _fine_tuning_phase(
 def _feature_passes(
     training: Training, augmentation: Augmentation | None
 ) -> list[features.FeaturePass]:
-    """The photos as they are, and where augmentation is on, changed versions of them."""
+    """List the passes over the training photos: one as they are, and augmented ones if it is on."""
     still = backbones.per_photo_augmentation(augmentation)
     count = backbones.count_feature_passes(training, augmentation) - 1
     changed = [features.FeaturePass(still, training.seed, n) for n in range(count)]
@@ -144,12 +146,14 @@ def _extract_features(
     passes: list[features.FeaturePass],
     state: ProgressReporter,
 ) -> tuple[PhotoSplit, PhotoSplit]:
-    """Features of all looks at the training photos, one after the other, and of validation's."""
+    """Compute features of all passes over the training photos, and of the validation photos."""
     forward = features.compile_forward(network)
     total = len(train.files) * len(passes) + len(validation.files)
     done = 0
 
-    def see(photos: PhotoSplit, split: str, feature_pass: features.FeaturePass) -> PhotoSplit:
+    def extract_split(
+        photos: PhotoSplit, split: str, feature_pass: features.FeaturePass
+    ) -> PhotoSplit:
         nonlocal done
         before = done
 
@@ -165,10 +169,10 @@ def _extract_features(
         done += len(photos.files)
         return feature_split
 
-    judged = see(validation, "validation", features.FeaturePass())
+    validation_features = extract_split(validation, "validation", features.FeaturePass())
     return features.concatenate_passes(
-        [see(train, "train", feature_pass) for feature_pass in passes]
-    ), judged
+        [extract_split(train, "train", feature_pass) for feature_pass in passes]
+    ), validation_features
 
 
 def _features_path(entry: Path, name: str, split: str, feature_pass: features.FeaturePass) -> Path:

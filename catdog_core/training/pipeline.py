@@ -1,4 +1,4 @@
-"""Photos to batches for `fit`, as a pure function of (seed, step).
+"""Build batches of photos for `fit` as a pure function of (seed, step).
 
 Nothing is consumed from a shared source of chance: the photos of a step, their order and their
 augmentation follow from the seed and the number of the step alone. So it does not matter which
@@ -26,7 +26,9 @@ from ..config import Augmentation
 from ..storage.shard_images import PartImages
 from ..storage.tfrecord import PhotoSplit
 
-_SHUFFLE_STREAM, _AUGMENT_STREAM = 1, 2  # streams of chance drawn from one seed
+# Part of the key of each generator, so that the order of an epoch and the changes of the step with
+# the same number are independent; `features` has 3. Another number would change every run.
+_SHUFFLE_STREAM, _AUGMENT_STREAM = 1, 2
 _WORKERS = 2
 _batch_errors: list[CatDogError] = []  # in threads that prepare batches
 Labels: TypeAlias = NDArray[np.int64] | NDArray[np.float32]
@@ -45,20 +47,22 @@ def training_batches(
     label_smoothing: float = 0.0,
     balanced: bool = False,
 ) -> tf.data.Dataset:
-    """Batches of the steps `first_step` ≤ step < `last_step`, counted from a training's start.
+    """Build the batches of `first_step` ≤ step < `last_step`, counted from a training's start.
 
     Photos are shuffled anew for every pass; a batch at the end of a pass is filled up from the
     next one, so that every batch is whole.
 
     Args:
-        photos: the training photos.
+        photos: the training photos: images (N, S, S, 3) uint8 0..255 or features (N, D) float32,
+            and labels (N,) int64, each 0..classes - 1.
         augmentation: what changes them; None for nothing.
-        batch_size: photos a batch.
+        batch_size: photos in a batch, B ≥ 1.
         seed: of the order and of all changes.
-        first_step: where a resumed training goes on.
-        last_step: where it ends.
-        classes: how many there are.
-        label_smoothing: part of every label that is shared out among all classes.
+        first_step: the first step, ≥ 0; that of a resumed training is its next one.
+        last_step: the step before which the batches end.
+        classes: how many there are, ≥ 2.
+        label_smoothing: the part of every label, 0..1, that is spread evenly over all classes
+            (Szegedy et al., 2016, arXiv:1512.00567).
         balanced: give each photo a weight that makes its class as heavy as any other.
 
     Yields:
@@ -70,6 +74,8 @@ def training_batches(
     shares = mixes or label_smoothing > 0
     weights = class_weights(photos.labels, classes) if balanced else None
 
+    # A batch lies in at most two passes if it is no larger than one, and two threads prepare
+    # batches: four permutations in memory are enough.
     @lru_cache(maxsize=4)
     def order(number: int) -> NDArray[np.int64]:
         return np.random.default_rng((seed, _SHUFFLE_STREAM, number)).permutation(count)
@@ -101,7 +107,7 @@ def eval_batches(
     classes: int = 2,
     shares: bool = False,
 ) -> tf.data.Dataset:
-    """Photos in their stored order, never augmented; the last batch may be short.
+    """Build batches in stored order, never augmented; the last one may be short.
 
     Args:
         photos: one split.
@@ -124,7 +130,7 @@ def eval_batches(
 
 @contextmanager
 def reraise_data_errors() -> Iterator[None]:
-    """Raise an error met while a batch was prepared as itself, not as TensorFlow tells of it.
+    """Raise an error from preparing a batch as itself, not as TensorFlow's wrapper of it.
 
     Raises:
         CatDogError: such as a damaged shard.
@@ -139,14 +145,23 @@ def reraise_data_errors() -> Iterator[None]:
 
 
 def one_hot(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
-    """Class numbers (B,) as rows with a single 1: (B, classes) float32."""
+    """Encode class numbers (B,) as rows with a single 1: (B, classes) float32."""
     return np.eye(classes, dtype=np.float32)[labels]
 
 
 def class_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
-    """A weight a class, (classes,): together its photos weigh as much as those of any other.
+    """Return a weight for each class, (classes,) float32, that makes all classes weigh the same.
 
-    Photos weigh 1 on average; a class without photos weighs 0.
+    n / (k · n_c) for n photos, k classes that have any, and n_c photos of the class, as
+    scikit-learn's "balanced": photos weigh 1 on average. A class without photos weighs 0.
+
+    Args:
+        labels: class numbers (N,), each 0..classes - 1.
+        classes: how many there are.
+
+    Example:
+        >>> class_weights(np.array([0, 0, 0, 1]), 2)
+        array([0.6666667, 2.       ], dtype=float32)
     """
     counts = np.bincount(labels, minlength=classes)
     present = np.count_nonzero(counts)
@@ -155,7 +170,7 @@ def class_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32
 
 
 def encode_labels(labels: NDArray[np.int64], classes: int, shares: bool) -> Labels:
-    """Class numbers (B,) as the loss takes them.
+    """Encode class numbers (B,) as the loss takes them.
 
     Returns:
         (B,) int64 class numbers; where labels are `shares`, float32: of the second class (B,), or
@@ -206,7 +221,7 @@ def _build_tf_dataset(
 
 
 def subset_by_files(photos: PhotoSplit, files: Collection[str]) -> PhotoSplit:
-    """The photos with these file names, in their order; unknown names are passed over."""
+    """Select the photos with these file names, in stored order; ignore unknown names."""
     wanted = set(files)
     indices = np.array([n for n, file in enumerate(photos.files) if file in wanted], np.int64)
     are_pixels = photos.images.dtype == np.uint8  # not what a network sees in them, which is small

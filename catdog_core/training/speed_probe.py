@@ -66,9 +66,9 @@ class Speed:
 
 
 def probe_learning_rates(
-    dataset: Dataset, training: Training, augmentation: Augmentation | None, tell: OnProbeEvent
+    dataset: Dataset, training: Training, augmentation: Augmentation | None, on_event: OnProbeEvent
 ) -> lr_finder.RateSuggestion:
-    """Look for a learning rate: up to `lr_finder.STEPS` steps of ever higher ones.
+    """Measure losses over up to `lr_finder.STEPS` steps of rising learning rate.
 
     Raises:
         CatDogError: the network cannot be built or fed, or no rate can be told.
@@ -78,14 +78,14 @@ def probe_learning_rates(
     def note(event: ProbeEvent) -> None:
         if "rate" in event:
             points.append((float(event["rate"]), float(event["loss"])))
-        tell(event)
+        on_event(event)
 
     _run_probe("rates", dataset, training, augmentation, note)
     return lr_finder.suggest_rate(points)
 
 
 def probe_speed(
-    dataset: Dataset, training: Training, augmentation: Augmentation | None, tell: OnProbeEvent
+    dataset: Dataset, training: Training, augmentation: Augmentation | None, on_event: OnProbeEvent
 ) -> Speed:
     """Time a few steps. Raises CatDogError as `probe_learning_rates`."""
     seconds: Speed | None = None
@@ -94,7 +94,7 @@ def probe_speed(
         nonlocal seconds
         if "step" in event:
             seconds = Speed(event["step"], event["validation"], event["start"])
-        tell(event)
+        on_event(event)
 
     _run_probe("speed", dataset, training, augmentation, note)
     if seconds is None:
@@ -107,7 +107,7 @@ def _run_probe(
     dataset: Dataset,
     training: Training,
     augmentation: Augmentation | None,
-    tell: OnProbeEvent,
+    on_event: OnProbeEvent,
 ) -> None:
     if training.model == backbones.TRANSFER:
         raise CatDogError(
@@ -124,7 +124,7 @@ def _run_probe(
 
     def tell_progress(event: ProbeEvent) -> None:
         if "heartbeat" not in event:
-            tell(event)
+            on_event(event)
 
     subprocess_jobs.run_subprocess(
         "catdog_core.training.speed_probe", request, tell_progress, _NO_ANSWER
@@ -201,7 +201,7 @@ class _Probe:
         return float(self.model.train_on_batch(*next(self.batches), return_dict=True)["loss"])
 
     def rates(self) -> None:
-        """Raise the learning rate step by step and tell the losses."""
+        """Raise the learning rate step by step and emit the losses."""
         losses: list[float] = []
         for number in range(lr_finder.STEPS):
             rate = lr_finder.rate_at(number)
@@ -212,7 +212,7 @@ class _Probe:
                 break
 
     def speed(self) -> None:
-        """Time steps and validation batches, and tell."""
+        """Time training steps and validation batches, and emit the seconds."""
         subprocess_jobs.emit(phase="timing", done=0, total=0)
         for _ in range(_WARMUP_STEPS):
             self.step()
@@ -226,7 +226,7 @@ class _Probe:
 
 
 def _time_calls(work: Any, over: Any) -> float:
-    """Seconds that `work` takes for one of `over`, until `_MAX_SECONDS` have gone by."""
+    """Return the seconds `work` takes for one item of `over`, timed for up to `_MAX_SECONDS`."""
     begun, done = time.monotonic(), 0
     for item in over:
         work(item)

@@ -34,12 +34,12 @@ TAGS: dict[str, dict[str, str]] = {
 
 
 def default_logdir() -> Path:
-    """The folder for the event files of this workspace, the default LOGDIR."""
+    """Return the folder for this workspace's event files, the default LOGDIR."""
     return files.workspace_folder() / "tensorboard"
 
 
 def tensorboard_command(logdir: Path) -> str:
-    """The shell line that starts TensorBoard on a folder of event files."""
+    """Return the shell line that starts TensorBoard on a folder of event files."""
     parts = ["tensorboard", "--logdir", str(logdir)]
     return subprocess.list2cmdline(parts) if os.name == "nt" else shlex.join(parts)
 
@@ -103,7 +103,7 @@ def _write_events(folder: Path, events: list[Any]) -> None:
 
 
 def _hyperparameters(run: Run) -> dict[str, bool | float | str]:
-    """The settings of a run, those of its network and augmentation by ``network.…`` and so on."""
+    """Return a run's settings, with those of its network as ``network.…`` and so on."""
     values: dict[str, Any] = run.training.model_dump(exclude={"network"})
     if run.training.network is not None:
         network = run.training.network.model_dump()

@@ -37,7 +37,7 @@ _MAX_SPEEDS = 100
 
 
 def count_photos(training: Training, dataset: Dataset) -> dict[str, int]:
-    """How many photos train and validate."""
+    """Count the photos that train and validate."""
     counts = {split: len(dataset.items(split)) for split in ("train", "validation")}
     if training.train_photos:
         counts["train"] = min(training.train_photos, counts["train"])
@@ -45,7 +45,7 @@ def count_photos(training: Training, dataset: Dataset) -> dict[str, int]:
 
 
 def estimate_seconds(training: Training, counts: Mapping[str, int], speed: Speed) -> float:
-    """The time of a whole training at a measured speed."""
+    """Estimate the seconds of a whole training from a measured speed."""
     steps = training.steps(counts["train"]) * speed.step
     validation = training.validation_batches(counts["validation"]) * speed.validation
     return speed.start + training.epochs * (steps + validation)
@@ -57,7 +57,7 @@ def estimate_from_runs(
     counts: Mapping[str, int],
     runs: Sequence[RunRecord],
 ) -> tuple[float, Run] | None:
-    """The time that the latest run of the same kind suggests, in seconds, and that run."""
+    """Estimate the seconds of a training from the latest similar run; return that run, too."""
     wanted_key = speed_key(training, augmentation)
     for run in runs:
         if not isinstance(run, Run) or run.workers > 1 or not run.epochs:
@@ -72,7 +72,7 @@ def estimate_from_runs(
 
 
 def speed_key(training: Training, augmentation: Augmentation | None) -> str:
-    """What trainings of one speed have in common, as a short digest."""
+    """Return a digest, 16 letters, of the settings that decide a training's speed."""
     what = {name: getattr(training, name) for name in SPEED_SETTINGS}
     what["network"] = _network_json(training)
     what["augmentation"] = sorted(augmentation.active) if augmentation else []
@@ -80,7 +80,7 @@ def speed_key(training: Training, augmentation: Augmentation | None) -> str:
 
 
 def store_speed(key: str, speed: Speed) -> None:
-    """Keep a measured speed in the workspace."""
+    """Store a measured speed in the workspace."""
     known = {**_read_speeds(), key: asdict(speed)}
     with suppress(CatDogError):
         speeds = dict(list(known.items())[-_MAX_SPEEDS:])
@@ -88,7 +88,7 @@ def store_speed(key: str, speed: Speed) -> None:
 
 
 def load_speed(key: str) -> Speed | None:
-    """The speed measured for trainings of a kind."""
+    """Read the speed stored for a `speed_key`, None where there is none."""
     with suppress(KeyError, TypeError, ValueError):
         return Speed(**{k: float(v) for k, v in _read_speeds()[key].items()})
     return None
@@ -106,7 +106,7 @@ def _speeds_path() -> Path:
 
 
 def _epoch_work(training: Training, counts: Mapping[str, int]) -> float:
-    """Training on how many photos an epoch is worth."""
+    """Return the cost of an epoch, in photos trained on; validating one costs a third."""
     batch = training.batch_size
     checked = min(training.validation_batches(counts["validation"]) * batch, counts["validation"])
     return training.steps(counts["train"]) * batch + _VALIDATION_COST * checked
@@ -120,9 +120,9 @@ def _network_json(training: Training) -> str:
 
 @dataclass(frozen=True)
 class QueuePosition:
-    """The runs before one that waits, in the order of their turn.
+    """The runs ahead of a waiting one, in the order in which they train.
 
-    `seconds` is about how long they will take, None where nothing tells of one of them.
+    `seconds` is about how long they will take, None where one of them cannot be estimated.
     """
 
     ahead: tuple[RunRecord, ...]
@@ -130,11 +130,11 @@ class QueuePosition:
 
 
 def queue_position(run: RunRecord, every: Sequence[RunRecord]) -> QueuePosition:
-    """What is before a run in the line.
+    """Return the runs ahead of a waiting one, and how long they will take.
 
     Args:
         run: one that waits.
-        every: all runs of the workspace, from which times are learnt, too.
+        every: all runs of the workspace, from which times are estimated, too.
     """
     own_order = _queue_order(run)
     ahead = [other for other in every if other.is_active and other.id != run.id]
@@ -145,14 +145,14 @@ def queue_position(run: RunRecord, every: Sequence[RunRecord]) -> QueuePosition:
 
 
 def _queue_order(run: RunRecord) -> tuple[bool, float, str]:
-    """Who trains comes first; the others in the order in which they asked, see `run_queue`."""
+    """Sort key of the queue: the training run first, then by time of joining."""
     queued = run.state.get("queued")
     since = float(queued) if isinstance(queued, (int, float)) else run.created
     return run.state.get("status") != "running", since, run.id
 
 
 def _remaining_seconds(run: RunRecord, every: Sequence[RunRecord]) -> float | None:
-    """Seconds a run has still to train: as it says itself, or as earlier ones suggest."""
+    """Estimate the seconds a run still trains: by its own state, or from earlier runs."""
     eta_seconds = run.state.get("eta_seconds")
     if run.status == "running" and isinstance(eta_seconds, (int, float)):
         return float(eta_seconds)

@@ -26,7 +26,7 @@ def train_model(run: runs.Run, state: ProgressReporter) -> None:
 
     Args:
         run: the run; its settings are complete.
-        state: told what happens; asked after every batch whether to stop.
+        state: receives the progress; says after every batch whether to stop.
 
     Raises:
         Stopped: a stop was wanted. The last whole epoch is kept.
@@ -119,7 +119,7 @@ def _build_callbacks(
     rows: list[EpochRow],
     backup: Path | None,
 ) -> list[keras.callbacks.Callback]:
-    """What steers the training, tells of it and keeps its results."""
+    """Build the callbacks, in the order in which Keras calls them."""
     training = phase.training
     assert training.steps_per_epoch is not None
     steering: list[Any] = [callbacks.ReseedDropout(training.seed)]
@@ -141,7 +141,7 @@ def _build_callbacks(
 
 
 def _completed_epochs(run: runs.Run) -> tuple[int, list[EpochRow]]:
-    """The epoch after the last whole one, and the rows of those that are.
+    """Return the next epoch to train, from 0, and the rows of the completed ones.
 
     A row that was not written before a kill is added to the metrics.
 
@@ -156,9 +156,8 @@ def _completed_epochs(run: runs.Run) -> tuple[int, list[EpochRow]]:
     last = int(metadata["epoch"])
     rows = [row for row in run.epochs if row["epoch"] <= last]
     if "row" in metadata and (not rows or rows[-1]["epoch"] != last):
-        rows.append(
-            metadata["row"]
-        )  # killed after the resume point, before the line of the metrics
+        # The worker was killed after it wrote the resume point and before the line of the metrics.
+        rows.append(metadata["row"])
         files.append_json_line(run.folder / "metrics.jsonl", metadata["row"])
     return last + 1, rows
 

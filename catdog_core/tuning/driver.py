@@ -1,9 +1,9 @@
-"""The driver of a group: ``python -m catdog_core.tuning.driver GROUP``, a process of its own.
+"""Drive a group of runs on Ray Tune: ``python -m catdog_core.tuning.driver GROUP``.
 
-It holds the group's lock while it lives and the workspace's one place for training, for all its
-trials. Ray Tune decides which run trains when and where, and ASHA which is stopped early. What the
-driver knows it reads from the runs and the marks of its trials, so that one who is killed loses
-nothing: the next goes on from there.
+The driver is a process of its own. It holds the group's lock while it lives, and the workspace's
+training lock for all its trials. Ray Tune decides which run trains when and where, and ASHA which
+is stopped early. The driver has no memory beside the files of its runs and trials, so nothing is
+lost when it is killed: the next one reads them and goes on.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .. import runs
 from ..base import files, locks
 from ..base.errors import N_, CatDogError, ClusterError, RunError
 from ..runs import run_queue
+from ..runs.status import Failure
 from . import groups, ray_session
 from .groups import Group
 
@@ -40,14 +41,15 @@ class DriverState(run_queue.WorkerState):
     """The driver's state.json: as a worker's, with what its trials do."""
 
     required_file = "sweep.json"
+    values: groups.SweepState
 
     def __init__(self, group: Group) -> None:
         super().__init__(group)
         self.values["driver"] = uuid4().hex[:8]
-        self.key, self.begun = group.id, time.monotonic()
+        self.group_id, self.started_at = group.id, time.monotonic()
 
     def request_stop(self, *_signal: object) -> None:
-        """Remember that a stop is wanted, where trials see it too; fit to be a signal handler."""
+        """Remember that a stop is wanted, also in a file for the trials; a signal handler."""
         super().request_stop()
         with suppress(OSError):
             (self.folder / "stop").touch()
@@ -55,9 +57,9 @@ class DriverState(run_queue.WorkerState):
     def write(self, **values: Any) -> None:
         """Write the state now, with the trials as they are."""
         with suppress(CatDogError, OSError):
-            group = groups.load_group(self.key)
+            group = groups.load_group(self.group_id)
             self.update(
-                seconds=round(time.monotonic() - self.begun, 1),
+                seconds=round(time.monotonic() - self.started_at, 1),
                 trials={run: asdict(trial) for run, trial in group.trials.items()},
                 core_seconds=round(group.core_seconds, 1),
                 eta_seconds=group.eta,
@@ -119,15 +121,15 @@ def _exit_if_unresponsive(state: DriverState, connected: threading.Event) -> Non
         stop_requested_at = stop_requested_at or (now if state.stop_wanted else 0.0)
         if stop_requested_at and now - stop_requested_at > _STOP_TIMEOUT:
             run_queue.write_final_state(state, {"status": "stopped"})
-            os._exit(0)
+            os._exit(0)  # `sys.exit` would end this thread alone; the main one hangs in Ray
         if now > end:
-            error = {"message": _RAY_NOT_READY, "params": {"seconds": int(_RAY_TIMEOUT)}}
+            error: Failure = {"message": _RAY_NOT_READY, "params": {"seconds": int(_RAY_TIMEOUT)}}
             run_queue.write_final_state(state, {"status": "failed", "error": error})
             os._exit(1)
 
 
 def _stop_active_runs(group: Group) -> None:
-    """See to it that no run of the group trains on without its driver."""
+    """Stop the group's runs that still train, and wait until they have."""
     end = time.monotonic() + _RUNS_STOP_TIMEOUT
     while time.monotonic() < end:
         active = [run for run in groups.load_group(group.id).runs if run.is_active]

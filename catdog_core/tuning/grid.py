@@ -1,4 +1,4 @@
-"""What a sweep tries: lists of values, or ranges to draw from, combined. Imports no TensorFlow.
+"""Parse the grid of a sweep and list its combinations of settings. Imports no TensorFlow.
 
     {"settings": {"learning_rate": [1e-4, 1e-3], "dropout": {"low": 0, "high": 0.5}},
      "augmentation": {"rotation_range": [0, 20]}, "samples": 8, "seed": 0,
@@ -46,7 +46,9 @@ ParamSpace = tuple[Any, ...] | Range
 
 
 class Asha(Settings):
-    """When a bad trial is stopped early, by asynchronous successive halving (Li et al., 2020).
+    """When a bad trial is stopped early, by asynchronous successive halving.
+
+    Li et al., 2020, "A System for Massively Parallel Hyperparameter Tuning", arXiv:1810.05934.
 
     After `grace` epochs, and again each time it has trained `reduction` times as long, a trial goes
     on only if it is among the best 1/`reduction` of those that came as far.
@@ -56,7 +58,7 @@ class Asha(Settings):
     reduction: int = Field(3, ge=2, le=10)
 
     def rungs(self, epochs: int) -> list[int]:
-        """After how many of so many epochs trials are judged."""
+        """Return the epochs, each below `epochs`, after which trials are compared (the rungs)."""
         rung_epochs, at = [], self.grace
         while at < epochs:
             rung_epochs.append(at)
@@ -64,7 +66,10 @@ class Asha(Settings):
         return rung_epochs
 
     def share(self, epochs: int) -> float:
-        """Which part of all epochs is trained at best, 0..1: of each rung one of `reduction`."""
+        """Return the least share of all epochs that is trained, 0..1.
+
+        Of the trials at a rung, 1/`reduction` go on.
+        """
         spent, alive, before = 0.0, 1.0, 0
         for at in [*self.rungs(epochs), epochs]:
             spent += alive * (at - before)
@@ -109,7 +114,7 @@ _SETTINGS_MODELS: dict[str, tuple[type[BaseModel], ...]] = {
 
 
 def searchable_fields(part: str) -> dict[str, tuple[type[BaseModel], FieldSpec]]:
-    """The fields one part of a grid may name, with the settings they belong to."""
+    """Return the fields one part of a grid may name, with the settings model of each."""
     return {
         c.name: (model, c)
         for model in _SETTINGS_MODELS[part]
@@ -118,7 +123,7 @@ def searchable_fields(part: str) -> dict[str, tuple[type[BaseModel], FieldSpec]]
 
 
 def load_grid(path: Path | str) -> Grid:
-    """The grid in a JSON file.
+    """Read and check the grid in a JSON file.
 
     Raises:
         CatDogError: there is no such file, it is no JSON, or no grid.
@@ -171,7 +176,7 @@ def parse_grid(values: Any) -> Grid:
 
 
 def sample_grid(grid: Grid) -> list[dict[str, Any]]:
-    """What a grid tries, as values by field name, no two the same; the seed decides the draw."""
+    """List the distinct combinations of a grid, as values by field name; drawn by its seed."""
     fields = grid.fields
     if grid.samples is None or math.prod(map(_count_values, fields.values())) <= grid.samples:
         lists = [choice for choice in fields.values() if not isinstance(choice, Range)]
@@ -187,7 +192,7 @@ def sample_grid(grid: Grid) -> list[dict[str, Any]]:
 
 
 def _count_values(choice: ParamSpace) -> int:
-    """How many values a choice has; of a range, more than anybody tries."""
+    """Count the values of a choice; a range counts as 10⁹."""
     return 10**9 if isinstance(choice, Range) else len(choice)
 
 
@@ -205,7 +210,7 @@ def _draw_value(name: str, choice: ParamSpace, rng: random.Random) -> Any:
 
 
 def _parse_part(choices: Any, part: str) -> dict[str, Any]:
-    """The choices of one part of a grid, each of their values checked against its field."""
+    """Parse the choices of one part of a grid, each value checked against its field."""
     if not isinstance(choices, Mapping):
         raise SettingsError(
             "In the grid, {part} is {received}. Give an object of fields, each with a list of "
@@ -228,7 +233,7 @@ def _parse_part(choices: Any, part: str) -> dict[str, Any]:
 
 
 def _parse_param_space(model: type[BaseModel], control: FieldSpec, choice: Any) -> Any:
-    """One choice with its values checked: in the end at least one value, or a range with a span."""
+    """Parse one choice: at least one valid value, or a range with low < high."""
 
     def checked(value: Any) -> Any:
         return getattr(

@@ -30,13 +30,14 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from statistics import mean
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from uuid import uuid4
 
 from .. import runs
 from ..base import access, files, subprocess_jobs, trash
 from ..base.errors import CatDogError, RunError
 from ..runs import Run, run_process, status
+from ..runs.status import RunState
 from . import grid as grids
 from . import ray_session
 from .grid import Grid
@@ -68,12 +69,12 @@ class Cluster:
 
 @dataclass
 class TrialState:
-    """What is remembered of one trial.
+    """The stored state of one trial.
 
     Attributes:
         driver: which driver it was told by last.
         tries: how often its training was started in all.
-        here: how often by that driver; what is bounded.
+        driver_tries: how often by that driver, which the group's `tries` limits; stored as "here".
         seconds: how long it has held its processors, in all.
         cores: how many processors those are.
         host: the machine it trained on last.
@@ -81,10 +82,14 @@ class TrialState:
 
     driver: str = ""
     tries: int = 0
-    here: int = 0
+    driver_tries: int = 0
     seconds: float = 0.0
     cores: float = 0.0
     host: str = ""
+
+
+_STORED_NAMES = {"driver_tries": "here"}
+"""The keys in the file of fields that have another name there, as earlier versions wrote it."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,28 @@ class Trial:
     seconds: float
     core_seconds: float
     epoch: int
+
+
+class SweepState(RunState, total=False):
+    """The state.json of a driver: that of a worker, and what its trials do.
+
+    Attributes:
+        driver: a random id of the driver.
+        seconds: since the driver began.
+        trials: a `Trial` as a dict for each run id.
+        core_seconds: seconds times processors held by trials so far.
+        cores: processors of the cluster.
+        at_once: trials at one time.
+        cores_each: processors of each trial.
+    """
+
+    driver: str
+    seconds: float
+    trials: dict[str, dict[str, Any]]
+    core_seconds: float
+    cores: float
+    at_once: int
+    cores_each: float
 
 
 @dataclass(frozen=True)
@@ -124,7 +151,7 @@ class Group:
     grid: Grid | None = None
     cluster: Cluster | None = None
     driven: bool = False
-    state: Mapping[str, Any] = field(default_factory=dict)
+    state: SweepState = field(default_factory=SweepState)
 
     @property
     def folder(self) -> Path:
@@ -213,17 +240,17 @@ class Group:
         return round(max(max(left), sum(left) / at_once), 1)
 
     def count(self, *wanted: TrialStatus) -> int:
-        """How many of its runs have one of these statuses."""
+        """Count the runs with one of these statuses."""
         return sum(trial.status in wanted for trial in self.trials.values())
 
 
 def sweeps_folder() -> Path:
-    """Where the files of drivers lie in this workspace."""
+    """Return the folder of the drivers' files in this workspace."""
     return files.workspace_folder() / "sweeps"
 
 
 def create_group(plan: GroupPlan, name: str = "", cluster: Cluster | None = None) -> str:
-    """Make the runs of a group, none of which starts; return the group's id.
+    """Create the runs of a group without starting them; return the group's id.
 
     Args:
         plan: what to train.
@@ -255,7 +282,7 @@ def create_group(plan: GroupPlan, name: str = "", cluster: Cluster | None = None
 
 
 def list_groups() -> list[Group]:
-    """The groups of the workspace, the newest first."""
+    """Return the groups of the workspace, the newest first."""
     runs_by_group: dict[str, list[Run]] = {}
     for run in runs.list_runs():
         if isinstance(run, Run) and run.group:
@@ -264,7 +291,7 @@ def list_groups() -> list[Group]:
 
 
 def load_group(key: str) -> Group:
-    """A group by its id.
+    """Read a group by its id.
 
     Raises:
         RunError: no run names it.
@@ -280,7 +307,7 @@ def load_group(key: str) -> Group:
 
 
 def start_group(key: str) -> None:
-    """Start a group, or go on with it: its runs train in the background, one after another.
+    """Start or resume a group: its runs train in the background, one after another.
 
     Raises:
         RunError: it is running already, or has nothing left to train.
@@ -296,14 +323,14 @@ def start_group(key: str) -> None:
 
 
 def clear_stop_requests(group: Group) -> tuple[Run, ...]:
-    """Take back the wish to stop from the runs that wait, and return these."""
+    """Remove the stop files of the waiting runs, and return these runs."""
     for run in group.waiting:
         files.remove_if_exists(run.folder / "stop")
     return group.waiting
 
 
 def start_next_run(folder: Path) -> None:
-    """After a run has ended by itself, start the next of its group that waits.
+    """Start the next waiting run of a group, after one has ended by itself.
 
     Nothing starts after a run that was stopped, nor while another of the group trains.
     """
@@ -322,7 +349,7 @@ def start_next_run(folder: Path) -> None:
 def start_driver(
     key: str, address: str | None = None, *, at_once: int | None = None, tries: int | None = None
 ) -> None:
-    """Start a group, or go on with it, as trials of Ray Tune.
+    """Start or resume a group as trials of Ray Tune.
 
     Args:
         key: its id.
@@ -413,26 +440,27 @@ def remove_group(key: str) -> str:
 
 
 def read_trial_state(folder: Path, run: str) -> TrialState:
-    """What is remembered of a trial, nothing where there is no file or a damaged one."""
+    """Read the state of a trial; the default one where its file is missing or damaged."""
     stored = files.read_json_object(folder / "trials" / f"{run}.json")
-    mark = TrialState()
+    trial_state = TrialState()
     for each in fields(TrialState):
-        value: Any = stored.get(each.name)
+        value: object = stored.get(_STORED_NAMES.get(each.name, each.name))
         if each.type == "str":
-            setattr(mark, each.name, str(value or ""))
+            setattr(trial_state, each.name, str(value or ""))
         else:
             number = max(files.float_or_default(value), 0)
-            setattr(mark, each.name, int(number) if each.type == "int" else number)
-    return mark
+            setattr(trial_state, each.name, int(number) if each.type == "int" else number)
+    return trial_state
 
 
-def write_trial_state(folder: Path, run: str, mark: TrialState) -> None:
-    """Remember a trial. Raises CatDogError when it cannot be written."""
-    files.write_json(folder / "trials" / f"{run}.json", {"format": FORMAT, **asdict(mark)})
+def write_trial_state(folder: Path, run: str, trial_state: TrialState) -> None:
+    """Write the state of a trial. Raises CatDogError when that fails."""
+    stored = {_STORED_NAMES.get(k, k): value for k, value in asdict(trial_state).items()}
+    files.write_json(folder / "trials" / f"{run}.json", {"format": FORMAT, **stored})
 
 
 def record_pruned(folder: Path, run: str, epoch: int, score: float) -> None:
-    """Note that a run was stopped early for good, after which epoch and at which score."""
+    """Record that ASHA stopped a run for good, after how many epochs and at which score."""
     record = {"format": FORMAT, "epoch": epoch, "score": score}
     files.write_json(folder / "pruned" / f"{run}.json", record)
 
@@ -466,7 +494,7 @@ def _write_sweep(
 
 
 def _read_sweep(key: str) -> dict[str, Any]:
-    """The sweep.json of a group, empty where there is none; an id made by hand may be a path."""
+    """Read the sweep.json of a group, empty where there is none or the id is a path."""
     return (
         files.read_json_object(sweeps_folder() / key / "sweep.json")
         if Path(key).name == key
@@ -504,7 +532,7 @@ def _build_group(key: str, members: list[Run]) -> Group:
             grid=_parse_grid(stored.get("grid")),
             cluster=_parse_cluster({**stored, **{k: v for k, v in request.items() if v}}),
             driven=driver in _DRIVER_ACTIVE_STATUSES,
-            state=state,
+            state=cast(SweepState, state),
         )
     return replace(group, status=_group_status(group, driver), trials=_build_trials(group))
 
@@ -520,17 +548,19 @@ def _group_status(group: Group, driver: status.Status | None) -> status.Status:
 
 
 def _build_trials(group: Group) -> dict[str, Trial]:
-    """The trials of a group as their runs and marks tell."""
+    """Build the trials of a group from its runs and their stored trial states."""
     tries = group.cluster.tries if group.cluster else 0
     trials = {}
     for run in group.runs:
-        mark = read_trial_state(group.folder, run.id) if group.cluster else TrialState()
-        again = group.driven and (mark.driver != group.state.get("driver") or mark.here < tries)
+        trial_state = read_trial_state(group.folder, run.id) if group.cluster else TrialState()
+        again = group.driven and (
+            trial_state.driver != group.state.get("driver") or trial_state.driver_tries < tries
+        )
         trials[run.id] = Trial(
             _trial_status(group, run, again),
-            mark.tries,
-            mark.seconds,
-            mark.seconds * mark.cores,
+            trial_state.tries,
+            trial_state.seconds,
+            trial_state.seconds * trial_state.cores,
             len(run.epochs),
         )
     return trials

@@ -36,7 +36,7 @@ _QUIET_ENVIRONMENT = {
 
 
 def is_installed() -> bool:
-    """Whether Ray can be imported; found out without importing it."""
+    """Return whether Ray is installed, without importing it."""
     return find_spec("ray") is not None
 
 
@@ -50,7 +50,7 @@ def check_ray_installed() -> None:
 
 
 def import_ray() -> Any:
-    """The module `ray`.
+    """Import the module `ray`.
 
     Raises:
         ClusterError: it is not installed, or cannot be loaded here.
@@ -70,7 +70,7 @@ def import_ray() -> Any:
 
 
 def parse_cluster_address(address: str) -> str:
-    """An address as it is meant, without spaces.
+    """Check a cluster's address and return it without spaces.
 
     Args:
         address: "local" for a Ray of one's own, "auto" for the one that runs on this machine,
@@ -101,7 +101,7 @@ def check_reachable(address: str) -> None:
 
 @contextmanager
 def ray_session(address: str = LOCAL, **options: Any) -> Iterator[Any]:
-    """Be connected to a cluster while the block runs; a Ray started for it ends with it.
+    """Connect to a cluster while the block runs; a Ray started for it ends with it.
 
     Where this process is connected already, that connection is used and stays.
 
@@ -207,7 +207,7 @@ def _unreachable_error(address: str, reason: str) -> ClusterError:
 
 
 def _temporary_folder() -> Path | None:
-    """A short place for a local Ray's own files: names of sockets may have 107 letters at most."""
+    """Make a folder with a short path for a local Ray: socket paths have 107 letters at most."""
     if os.name == "nt":
         return None
     for base in (tempfile.gettempdir(), "/tmp"):

@@ -1,7 +1,7 @@
-"""The trials of a group on Ray Tune: as many at once as there is room for, judged by ASHA.
+"""Train the runs of a group as trials of Ray Tune, in parallel and stopped early by ASHA.
 
-A trial runs in an actor of Ray, on any machine that sees the workspace. It has a run's ordinary
-worker train, a process of its own as for every run, and reports its epochs.
+A trial is an actor of Ray, on any machine that sees the workspace. It starts the run's ordinary
+worker, a process of its own as for every run, waits, and reports the epochs to Ray.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ _WORKER_START_TIMEOUT = (
 _WORKER_STOP_TIMEOUT = 60.0  # seconds a worker may take to stop
 
 
-def run_trials(ray: Any, group: Group, driver: str, tell: Callable[..., None]) -> list[str]:
-    """Train what is left of a group.
+def run_trials(ray: Any, group: Group, driver: str, on_progress: Callable[..., None]) -> list[str]:
+    """Train the runs of a group that are left, as trials of Ray Tune.
 
     Args:
         ray: the module, connected.
         group: what to train.
         driver: which driver this is.
-        tell: takes ``cores``, ``at_once`` and ``cores_each``.
+        on_progress: called with ``cores``, ``at_once`` and ``cores_each``.
 
     Returns:
         What went wrong with trials outside of their runs, in words.
@@ -67,7 +67,7 @@ def run_trials(ray: Any, group: Group, driver: str, tell: Callable[..., None]) -
     cluster = group.cluster or Cluster()
     total, largest = count_cores(ray)
     each, at_once = allocate_cores(total, largest, cluster.at_once)
-    tell(cores=total, at_once=at_once, cores_each=each)
+    on_progress(cores=total, at_once=at_once, cores_each=each)
     shared = {
         "sweep": str(group.folder),
         "runs": str(runs.runs_folder()),
@@ -101,7 +101,7 @@ def run_trials(ray: Any, group: Group, driver: str, tell: Callable[..., None]) -
 
 
 def count_cores(ray: Any) -> tuple[float, float]:
-    """Processors of the whole cluster, and of its largest machine.
+    """Return the processors of the whole cluster, and of its largest machine.
 
     Raises:
         ClusterError: it has none.
@@ -115,7 +115,7 @@ def count_cores(ray: Any) -> tuple[float, float]:
 
 
 def allocate_cores(total: float, largest: float, at_once: int | None) -> tuple[float, int]:
-    """Processors of one trial, and trials at one time.
+    """Return the processors of one trial, and how many trials train at one time.
 
     Args:
         total: processors of the cluster.
@@ -176,7 +176,7 @@ class StopFileStopper(tune.Stopper):
         self.path = folder / "stop"
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """No trial ends by itself here: each tells when its run has ended."""
+        """Return False: each trial reports itself when its run has ended."""
         return False
 
     def stop_all(self) -> bool:
@@ -185,9 +185,10 @@ class StopFileStopper(tune.Stopper):
 
 
 class ResumableASHAScheduler(ASHAScheduler):
-    """Asynchronous successive halving over whole epochs, judged by the training's monitor.
+    """Stops bad trials by asynchronous successive halving (ASHA), after whole epochs.
 
-    Who is stopped is written down at once, so that no later driver goes on with it.
+    Each trial that is stopped is recorded at once, so that no later driver trains it further. Ray's
+    scheduler forgets everything with its driver: a later one replays the epochs of ended runs.
     """
 
     def __init__(self, folder: Path, asha: Asha, epochs: int) -> None:
@@ -202,8 +203,8 @@ class ResumableASHAScheduler(ASHAScheduler):
         )
         self.folder = folder
 
-    def recall(self, ended: Iterable[Run]) -> None:
-        """Take note of the epochs of runs that have ended: others are judged by them, too."""
+    def replay_ended(self, ended: Iterable[Run]) -> None:
+        """Report the epochs of ended runs to the scheduler, which compares others with them."""
         scheduler: Any = super()
         for run in ended:
             scheduler.on_trial_add(None, _EndedTrial(run.id))
@@ -231,12 +232,12 @@ def _build_scheduler(group: Group) -> ResumableASHAScheduler | None:
     most = max(run.training.epochs for run in group.runs)
     scheduler = ResumableASHAScheduler(group.folder, group.grid.asha, most)
     left = {run.id for run in group.left}
-    scheduler.recall(run for run in group.runs if run.id not in left and run.epochs)
+    scheduler.replay_ended(run for run in group.runs if run.id not in left and run.epochs)
     return scheduler
 
 
 def epoch_result(run: Run, row: EpochRow) -> dict[str, Any]:
-    """What a trial reports of an epoch."""
+    """Return what a trial reports of an epoch: epochs so far, score (higher is better), planned."""
     monitor = run.training.monitor
     value = row.get(monitor)
     score = float(value) if isinstance(value, (int, float)) else math.nan
@@ -259,46 +260,46 @@ class RunTrial(tune.Trainable):
         self.tries = int(config["tries"])
         _restore_environment(config)
         check_path_visible(self.folder / "settings.json")
-        self.mark = groups.read_trial_state(self.group_folder, config["run"])
-        if self.mark.driver != config["driver"]:
-            self.mark.driver, self.mark.here = config["driver"], 0
-        self.mark.host, self.mark.cores = platform.node(), float(config["cores"])
+        self.trial_state = groups.read_trial_state(self.group_folder, config["run"])
+        if self.trial_state.driver != config["driver"]:
+            self.trial_state.driver, self.trial_state.driver_tries = config["driver"], 0
+        self.trial_state.host, self.trial_state.cores = platform.node(), float(config["cores"])
         self.run_id = config["run"]
         self.reported = -1
         self.started: float | None = None  # when this trial started a worker last
-        self.was_seen = False  # whether that worker has lived
-        self.paid = self.noted = time.monotonic()
-        self._note()
+        self.has_worker_run = False  # whether that worker has lived
+        self.counted_at = self.saved_at = time.monotonic()
+        self._save_state()
 
     def step(self) -> dict[str, Any]:
         """Wait for the next whole epoch, or the run's end, and report it."""
         while True:
-            self._pay()
+            self._count_seconds()
             run = self._load_run()
-            self.was_seen = self.was_seen or run.status == "running"
+            self.has_worker_run = self.has_worker_run or run.status == "running"
             row = next((row for row in run.epochs if row["epoch"] > self.reported), None)
             is_last = row is not None and row["epoch"] + 1 >= run.training.epochs
             # The last epoch is told with the end: the worker still has to close its files.
             if row is not None and not (is_last and run.is_active):
                 self.reported = row["epoch"]
                 return {**epoch_result(run, row), "done": bool(is_last and run.status == "done")}
-            if not run.is_active and not self._goes_on(run):
+            if not run.is_active and not self._should_continue(run):
                 return {"done": True}
-            if self._stop_wished and run.is_active:
-                self._ask_to_stop()
+            if self._stop_requested and run.is_active:
+                self._request_stop()
             time.sleep(_POLL_SECONDS)
 
     def cleanup(self) -> None:
         """Have the run stop, and wait until it has."""
-        self._ask_to_stop()
+        self._request_stop()
         end = time.monotonic() + _WORKER_STOP_TIMEOUT
         while runs.load_run(self.folder).is_active and time.monotonic() < end:
             time.sleep(_POLL_SECONDS)
-        self._pay()
-        self._note()
+        self._count_seconds()
+        self._save_state()
 
     @property
-    def _stop_wished(self) -> bool:
+    def _stop_requested(self) -> bool:
         return (self.group_folder / "stop").exists()
 
     def _load_run(self) -> Run:
@@ -307,46 +308,50 @@ class RunTrial(tune.Trainable):
             raise RunError("Run '{name}' is damaged: {problem}", name=run.id, problem=run.problem)
         return run
 
-    def _goes_on(self, run: runs.Run) -> bool:
-        """Whether a run that does not train is to be waited for; starts its worker where due."""
+    def _should_continue(self, run: runs.Run) -> bool:
+        """Return whether to wait for a run that does not train now; start its worker where due."""
         now = time.monotonic()
-        if self._stop_wished or run.status == "done" or not run.can_resume:
+        if self._stop_requested or run.status == "done" or not run.can_resume:
             return False
         if (
             self.started is not None
-            and not self.was_seen
+            and not self.has_worker_run
             and now - self.started < _WORKER_START_TIMEOUT
         ):
             return run.status == "lost"
         failure = run.state.get("error")
         diverged = isinstance(failure, dict) and failure.get("message") == failure_messages.DIVERGED
         stopped_here = self.started is not None and run.status == "stopped"
-        if stopped_here or self.mark.here >= self.tries or (run.status == "failed" and diverged):
+        if (
+            stopped_here
+            or self.trial_state.driver_tries >= self.tries
+            or (run.status == "failed" and diverged)
+        ):
             return False
-        self.mark.here += 1
-        self.mark.tries += 1
-        self._note()
-        self.started, self.was_seen = now, False
+        self.trial_state.driver_tries += 1
+        self.trial_state.tries += 1
+        self._save_state()
+        self.started, self.has_worker_run = now, False
         with suppress(RunError):  # somebody else has just started it
             runs.start_run(self.folder)
         return True
 
-    def _ask_to_stop(self) -> None:
+    def _request_stop(self) -> None:
         with suppress(CatDogError):  # it has ended, or the disk is full: the watch sees to it
             if runs.load_run(self.folder).is_active:
                 runs.stop_run(self.folder)
 
-    def _pay(self) -> None:
+    def _count_seconds(self) -> None:
         now = time.monotonic()
-        self.mark.seconds += now - self.paid
-        self.paid = now
-        if now - self.noted > _SAVE_SECONDS:
-            self._note()
+        self.trial_state.seconds += now - self.counted_at
+        self.counted_at = now
+        if now - self.saved_at > _SAVE_SECONDS:
+            self._save_state()
 
-    def _note(self) -> None:
-        self.noted = time.monotonic()
+    def _save_state(self) -> None:
+        self.saved_at = time.monotonic()
         with suppress(CatDogError):  # a full disk ends the training where it makes results
-            groups.write_trial_state(self.group_folder, self.run_id, self.mark)
+            groups.write_trial_state(self.group_folder, self.run_id, self.trial_state)
 
 
 def _restore_environment(config: dict[str, Any]) -> None:

@@ -132,7 +132,8 @@ def test_each_page_opens_and_shows_what_it_showed(opened, view):
     for what in ("offers", "shows"):  # more than then is no fault
         assert [each for each in then[what] if each not in got[what]] == []
     assert [size for size in then["tables"] if size not in got["tables"]] == []
-    assert got["charts"] >= then["charts"]
+    if view != "8_Learn":  # the course begins with another section since, which has no chart
+        assert got["charts"] >= then["charts"]
 
 
 @long

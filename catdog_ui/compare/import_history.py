@@ -29,7 +29,7 @@ def render_history_import() -> None:
             t(
                 "A table from Keras's CSVLogger, or `history.history` saved with json.dump. "
                 "Pickle files are rejected because they can run any program. The run has no "
-                "model. You can compare and evaluate it, but not resume it or predict with it."
+                "model. You can compare and diagnose it, but not resume it or predict with it."
             )
         )
         with guard():

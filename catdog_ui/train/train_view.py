@@ -285,7 +285,7 @@ def _show_status(run: RunRecord) -> None:
         case "done" if isinstance(run, ImportedHistory):
             st.info(
                 t(
-                    "Imported history. You can compare and evaluate it, but it has no model to "
+                    "Imported history. You can compare and diagnose it, but it has no model to "
                     "train or predict with."
                 ),
                 icon=":material/input:",

@@ -101,7 +101,7 @@ def make_run(
     return folder
 
 
-BUG_TEXT = "inside the lab"  # how a page and a command tell of a mistake of their own
+BUG_TEXT = "went wrong in the lab"  # how a page and a command tell of a mistake of their own
 
 
 def only_error(app: AppTest) -> str:

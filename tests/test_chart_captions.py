@@ -18,17 +18,17 @@ def curve(*changes, name="first"):
 
 def test_a_runs_chart_tells_both_lines_the_gap_and_the_best():
     accuracy = captions.live_caption("accuracy", curve())
-    assert "After epoch 3 it calls 83.0% of the training photos right and 66.0%" in accuracy
-    assert "a gap of 17.0 points" in accuracy and "best in epoch 2: 70.0%" in accuracy
+    assert "training accuracy is 83.0% and validation accuracy is 66.0%" in accuracy
+    assert "gap is 17.0 percentage points" in accuracy and "70.0%, in epoch 2" in accuracy
     loss = captions.live_caption("loss", curve())
-    assert "0.450 on training photos and 0.660 on validation" in loss
-    assert "best in epoch 2: 0.610" in loss
+    assert "training loss is 0.450 and validation loss is 0.660" in loss
+    assert "0.610, in epoch 2" in loss
 
 
 def test_a_chart_without_an_epoch_says_when_it_begins():
     empty = LearningCurve(epochs=[], planned=3)
-    assert "first whole epoch" in captions.live_caption("loss", empty)
-    assert "first whole epoch" in captions.overlay_caption("loss", [empty])
+    assert "first finished epoch" in captions.live_caption("loss", empty)
+    assert "first finished epoch" in captions.overlay_caption("loss", [empty])
     assert "when both have" in captions.paired_caption("loss", curve(), empty)
 
 
@@ -42,7 +42,7 @@ def test_of_several_runs_the_best_and_the_next_are_named():
     better = curve({}, {"val_accuracy": 0.9, "val_loss": 0.2}, {}, name="a*b")
     accuracy = captions.overlay_caption("accuracy", [curve(), better])
     assert "“a\\*b” in epoch 2, 90.0%" in accuracy
-    assert "“first” comes next, 20.0 points behind" in accuracy
+    assert "“first” is next, 20.0 points behind" in accuracy
     loss = captions.overlay_caption("loss", [curve(), better])
     assert "“a\\*b” in epoch 2, 0.200" in loss and "0.410 behind" in loss
 
@@ -50,8 +50,8 @@ def test_of_several_runs_the_best_and_the_next_are_named():
 def test_twins_are_compared_at_the_last_epoch_both_have():
     short = LearningCurve(epochs=ROWS[:2], planned=3)
     caption = captions.paired_caption("accuracy", curve(), short)
-    assert caption == "At epoch 2 the gap is -2.0 points plain and -2.0 points augmented."
-    assert "At epoch 3 the validation loss is 0.660" in captions.paired_caption(
+    assert "-2.0 percentage points without augmentation and -2.0 with it" in caption
+    assert "At epoch 3, validation loss is 0.660" in captions.paired_caption(
         "loss", curve(), curve()
     )
 

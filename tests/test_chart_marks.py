@@ -42,7 +42,7 @@ def test_the_epoch_since_which_it_overfits_is_marked_as_people_count():
     assert len(figure.layout.shapes) == before
     charts.mark_overfitting(figure, 1)
     assert figure.layout.shapes[-1].x0 == 2
-    assert figure.layout.annotations[-1].text == "overfits since epoch 2"
+    assert figure.layout.annotations[-1].text == "Overfits from epoch 2"
 
 
 def test_one_run_of_an_overlay_is_marked_in_its_colour():

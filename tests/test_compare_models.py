@@ -24,7 +24,7 @@ def test_the_model_that_comes_with_the_lab_is_asked_and_nothing_is_written_besid
     before = sorted(model_registry.default_model_folder().rglob("*"))
     write_answers(ready.folder, dataset, wrong=())
     app = open_evaluate_page(run="default")
-    assert "24 of 24 photos are right" in caption_text(app)
+    assert "24 of 24 predictions are correct" in caption_text(app)
     assert "The model was trained on another dataset." in caption_text(app)
     assert sorted(model_registry.default_model_folder().rglob("*")) == before
     assert predictions.predictions_path(ready.folder, dataset.id, "validation").is_relative_to(
@@ -35,7 +35,7 @@ def test_the_model_that_comes_with_the_lab_is_asked_and_nothing_is_written_besid
 def test_a_run_is_set_against_the_model_that_comes_with_the_lab(dataset):
     write_answers(model_registry.default_model_folder(), dataset, wrong=())
     text = caption_text(open_evaluated_run(dataset))
-    assert "“default, comes with the lab” is right on 8 photos where “first” is wrong" in text
+    assert "gets 8 photos right that “first” gets wrong" in text
 
 
 def test_training_again_as_the_model_that_comes_with_the_lab(dataset):
@@ -60,7 +60,7 @@ def test_two_models_are_set_against_each_other(dataset):
     other = make_dataset_run(dataset, "second")
     write_answers(other, dataset, wrong=())
     text = caption_text(open_evaluated_run(dataset))
-    assert "“second” is right on 8 photos where “first” is wrong, and wrong on 0" in text
+    assert "“second” gets 8 photos right that “first” gets wrong, and 0" in text
     assert "0.008" in text and "“second” is better" in text
 
 

@@ -93,7 +93,7 @@ def test_unreadable_photos_are_left_out_by_name(run, demo, tmp_path):
 
 
 def test_an_empty_part_is_told_and_nothing_written(run, dataset):
-    with pytest.raises(DatasetError, match="no readable photo in test"):
+    with pytest.raises(DatasetError, match="no readable photos in test"):
         evaluate.evaluate_and_cache(run, predict.load_predictor, dataset, "test")
     assert not (run / "predictions").exists()
 

@@ -24,10 +24,12 @@ def test_a_photo_is_excluded_and_taken_back_without_a_new_pass(dataset):
     app.run()
     assert not app.exception
     assert len(datasets.load_dataset(dataset.id).excluded) == 1
-    assert "17 of 23" not in caption_text(app) and "16 of 23 photos are right" in caption_text(app)
+    assert "17 of 23" not in caption_text(
+        app
+    ) and "16 of 23 predictions are correct" in caption_text(app)
     app.button("decision_undo").click().run()
     app.run()
-    assert "16 of 24 photos are right" in caption_text(app)
+    assert "16 of 24 predictions are correct" in caption_text(app)
 
 
 def test_several_photos_are_left_out_at_once_and_come_back_at_once(dataset):
@@ -41,11 +43,11 @@ def test_several_photos_are_left_out_at_once_and_come_back_at_once(dataset):
     assert not app.exception
     assert len(datasets.load_dataset(dataset.id).excluded) == 3
     assert len(datasets.load_dataset(dataset.id).changes) == 1
-    assert "16 of 21 photos are right" in caption_text(app) and not ticked_boxes(app)
+    assert "16 of 21 predictions are correct" in caption_text(app) and not ticked_boxes(app)
     app.button("decision_undo").click().run()
     app.run()
     assert not datasets.load_dataset(dataset.id).excluded
-    assert "16 of 24 photos are right" in caption_text(app)
+    assert "16 of 24 predictions are correct" in caption_text(app)
 
 
 def test_several_photos_are_relabelled_at_once_those_of_that_class_aside(dataset):
@@ -54,7 +56,7 @@ def test_several_photos_are_relabelled_at_once_those_of_that_class_aside(dataset
     app.button("evaluate_wrong_choose0").click().run()
     assert len(ticked_boxes(app, "evaluate_wrong")) == 8
     menu = app.menu_button("evaluate_wrong_several")
-    assert menu.label == "Decide about 8"
+    assert menu.label == "Review 8"
     menu.click_index(1 + dataset.classes.index("dogs")).run()
     app.run()
     (change,) = datasets.load_dataset(dataset.id).changes
@@ -65,7 +67,7 @@ def test_several_photos_are_relabelled_at_once_those_of_that_class_aside(dataset
 def test_all_photos_of_a_list_are_chosen_and_let_go(dataset):
     app = open_evaluated_run(dataset)
     app.button("evaluate_loss_choose1").click().run()
-    assert app.menu_button("evaluate_loss_several").label == "Decide about 24"
+    assert app.menu_button("evaluate_loss_several").label == "Review 24"
     assert len(ticked_boxes(app)) == 12
     app.button("evaluate_loss_none").click().run()
     assert not ticked_boxes(app)
@@ -75,7 +77,7 @@ def test_a_relabelled_photo_counts_as_what_it_is_now(dataset):
     folder = make_dataset_run(dataset)
     table = write_answers(folder, dataset)
     datasets.edit_photos(dataset.id, [PhotoEdit(table.files[0], "relabel", "dogs")])
-    assert "17 of 24 photos are right" in caption_text(open_evaluate_page(run=folder.name))
+    assert "17 of 24 predictions are correct" in caption_text(open_evaluate_page(run=folder.name))
 
 
 def test_photos_the_model_was_trained_with_are_told(dataset):
@@ -85,7 +87,7 @@ def test_photos_the_model_was_trained_with_are_told(dataset):
         dataset.id, [PhotoEdit(file, "move", "validation") for file in moved]
     )
     write_answers(folder, changed)
-    assert "trained with 2 of these photos" in fakes.joined_text(
+    assert "trained on 2 of these photos" in fakes.joined_text(
         open_evaluate_page(run=folder.name).warning
     )
 
@@ -94,7 +96,7 @@ def test_training_again_fills_the_form_from_this_run(dataset):
     app = open_evaluated_run(dataset)
     app.button("evaluate_again").click().run()
     assert not app.exception
-    assert app.session_state["train_name"] == "first again"
+    assert app.session_state["train_name"] == "first (repeat)"
 
 
 def test_from_the_mistakes_to_a_new_training_to_the_comparison(dataset, monkeypatch):
@@ -113,7 +115,7 @@ def test_from_the_mistakes_to_a_new_training_to_the_comparison(dataset, monkeypa
     app.switch_page("pages/3_Train.py").run()  # where the button led; AppTest would go back
     app.button("train_start").click().run()
     (old,) = (run for run in runs.list_runs() if run.name == "first")
-    (new,) = (run for run in runs.list_runs() if run.name == "first again")
+    (new,) = (run for run in runs.list_runs() if run.name == "first (repeat)")
     assert new.dataset_fingerprint == datasets.load_dataset(dataset.id).fingerprint
     steps = {"steps_per_epoch", "validation_steps"}  # they follow the photos that are left
     assert new.training.model_dump(exclude=steps) == old.training.model_dump(exclude=steps)
@@ -122,5 +124,5 @@ def test_from_the_mistakes_to_a_new_training_to_the_comparison(dataset, monkeypa
     app.run()
     assert not app.exception
     assert app.selectbox("evaluate_other").value == old.id
-    assert "“first” is right on 0 photos where “first again” is wrong" in caption_text(app)
+    assert "gets 0 photos right that" in caption_text(app)
     assert "wrong on 4 where" in caption_text(app)

@@ -59,7 +59,7 @@ def test_off_changes_nothing_and_the_same_chance_gives_the_same_batch(batch):
 
 
 def test_class_numbers_are_refused_with_what_is_expected(batch):
-    with pytest.raises(SettingsError, match=r"Expected labels of shape \(20, classes\)"):
+    with pytest.raises(SettingsError, match=r"instead of \(20, classes\)"):
         augment.mix_batch(
             batch[0], np.arange(20) % 2, Augmentation(mixup_alpha=1), np.random.default_rng()
         )

@@ -67,10 +67,10 @@ def test_each_closer_look_says_how_to_read_it_and_what_it_shows(notes):
     app = opened(notes)
     text = fakes.joined_text(app.caption)
     assert "channels respond most to this photo, each scaled separately." in text
-    assert "sees 3 × 3 px of 48 × 48" in text and "Now the frame holds 0.39% of the photo" in text
+    assert "sees 3 × 3 px of 48 × 48" in text and "covers 0.39% of the photo" in text
     assert "filters of the first convolution" in look(app, "filters")
     text = look(app, "pooling")
-    assert "2 × 2 values the largest goes on" in text and "529 of 2,116 values go on" in text
+    assert "each window of 2 × 2 values" in text and "529 of 2,116 values are kept" in text
     assert "Of 2 photos (the photos above)" in look(app, "strongest")
     assert [x for x in app.segmented_control if x.key == "predict_xray_look_4"]  # no epochs
 
@@ -80,7 +80,7 @@ def test_the_strongest_photos_come_from_the_validation_set(notes, demo):
 
     app = opened(notes, dataset=datasets.open_folder(demo).id)
     text = look(app, "strongest")
-    assert "Of 24 photos" in text and "of these 8 are" in text
+    assert "Of 24 photos" in text and "of these 8 photos are labeled" in text
 
 
 def test_an_earlier_epoch_shows_what_the_network_was_then(notes):
@@ -106,7 +106,7 @@ def test_damaged_weights_of_an_epoch_are_told(notes):
     slider = next(x for x in app.select_slider if x.key.startswith("predict_xray_epoch"))
     slider.set_value(0).run()
     assert not app.exception
-    assert "could not be read" in fakes.joined_text(app.error)
+    assert "can't be read" in fakes.joined_text(app.error)
 
 
 def epoch_files():

@@ -48,7 +48,7 @@ def test_a_layout_that_is_stopped_ends_its_process_and_gives_nothing():
         wish.set()
         return True
 
-    with pytest.raises(CatDogError, match=r"was stopped. Nothing of it is kept"):
+    with pytest.raises(CatDogError, match=r"was stopped. Nothing was saved"):
         projections.compute_layout_in_subprocess(
             clusters(2000, 50), "tsne", stopped
         )  # 5 s and more, would it go on

@@ -77,7 +77,7 @@ def test_a_failed_packing_says_why(demo, monkeypatch):
     shard_cache.packed_folder(dataset.fingerprint, 150).parent.parent.mkdir(exist_ok=True)
     shard_cache.cache_root().write_text("in the way")  # a file where the cache's folder should be
     pack(app, dataset)
-    assert "could not be written" in fakes.joined_text(app.error)
+    assert "couldn't be saved" in fakes.joined_text(app.error)
 
 
 @pytest.mark.slow

@@ -52,7 +52,7 @@ def test_the_photos_are_divided_anew_and_back(demo):
     counts = dataset().counts()
     assert counts["test"] == {"cats": 4, "dogs": 4}
     assert list(table(app)["Validation (19%)"]) == ["12 → 7", "12 → 7", "24 → 14"]
-    assert "seed 3, 20% to validate, 10% to test" in fakes.joined_text(app.markdown)
+    assert "seed 3, 20% validation" in fakes.joined_text(app.markdown)
     press(app, "decision_undo")
     assert "test" not in dataset().counts()
 
@@ -96,7 +96,7 @@ def test_each_class_mode_shows_its_array_layer_and_loss(demo):
 
 def test_three_classes_have_no_binary_mode_and_are_told_why(three):
     app = page(three)
-    assert "tells two classes apart, no more. This dataset has 3" in fakes.joined_text(app.info)
+    assert "only two classes apart. This dataset has 3" in fakes.joined_text(app.info)
     assert "sigmoid" not in fakes.joined_text(app.code)
 
 

@@ -26,7 +26,7 @@ def test_the_same_seed_draws_the_same_photos(tmp_path):
 
 def test_nothing_is_drawn_into_a_folder_with_something_in_it(tmp_path):
     (tmp_path / "letter.jpg").touch()
-    with pytest.raises(DatasetError, match="already holds something"):
+    with pytest.raises(DatasetError, match="isn't empty"):
         datasets.make_demo(tmp_path, train=2, validation=2)
     assert len(list(tmp_path.iterdir())) == 1
 

@@ -97,7 +97,7 @@ def test_a_folder_that_cannot_be_written_is_told_and_keeps_what_was_there(run):
     folder = tensorboard_export.write_event_files(run, tensorboard_export.default_logdir())
     before = sorted(path.name for path in folder.rglob("*"))
     (tensorboard_export.default_logdir() / "taken").write_text("in the way")
-    with pytest.raises(CatDogError, match="could not be"):
+    with pytest.raises(CatDogError, match="written"):
         tensorboard_export.write_event_files(run, tensorboard_export.default_logdir() / "taken")
     assert sorted(path.name for path in folder.rglob("*")) == before
 

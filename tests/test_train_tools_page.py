@@ -61,7 +61,7 @@ def test_mixed_precision_is_told_to_gain_nothing_where_it_does_not(app, monkeypa
     for ability in ("has_graphics_card", "computes_in_16_bits"):
         monkeypatch.setattr(f"catdog_core.base.hardware.{ability}", lambda: False)
     app.toggle("train_mixed_precision").set_value(True).run()
-    assert "gain nothing" in fakes.joined_text(app.warning)
+    assert "only slow down training" in fakes.joined_text(app.warning)
 
 
 def test_a_measured_speed_tells_how_long_it_will_take(app):
@@ -70,7 +70,7 @@ def test_a_measured_speed_tells_how_long_it_will_take(app):
         time_estimate.speed_key(Training(), None), Speed(step=1.0, validation=0.5, start=8)
     )
     app.run()
-    assert "50 epochs: about 3 min 28 s here" in fakes.joined_text(app.markdown)
+    assert "50 epochs: about 3 min 28 s" in fakes.joined_text(app.markdown)
 
 
 def test_another_run_of_the_kind_tells_how_long_it_will_take(app):
@@ -87,7 +87,7 @@ def test_a_run_is_gone_on_from_with_its_settings_and_weights(demo, started):
     app = fakes.open_page("3_Train", dataset=dataset.id, run=folder.name)
     app.button("continue_run").click().run()
     assert not app.exception
-    assert "Begins with the weights of “first”" in fakes.joined_text(app.info)
+    assert "Starts from the weights of “first”" in fakes.joined_text(app.info)
     assert app.selectbox("train_train_photos").value == 20
     app.button("train_start").click().run()
     child = runs.load_run(started[0])

@@ -52,7 +52,7 @@ def test_a_folder_below_a_class_that_may_not_be_listed_is_named(workspace, pets,
     refuse(monkeypatch, os, "scandir", "cats/more")
     dataset, warning_text = agreed(pets)
     assert len(dataset.items()) == 10
-    assert "1 files or folders cannot be read and are left out: cats/more." in warning_text
+    assert "1 unreadable files or folders are skipped: cats/more." in warning_text
 
 
 def test_an_error_amid_a_folder_keeps_what_came_before(workspace, pets, monkeypatch):
@@ -77,7 +77,7 @@ def test_an_error_amid_a_folder_keeps_what_came_before(workspace, pets, monkeypa
         os, "scandir", lambda path: Broken(scandir(path)) if path == broken else scandir(path)
     )
     dataset, warning_text = agreed(pets)
-    assert dataset.counts()["train"]["dogs"] >= 1 and "left out: dogs." in warning_text
+    assert dataset.counts()["train"]["dogs"] >= 1 and "skipped: dogs." in warning_text
 
 
 def test_files_that_may_not_be_opened_are_named_and_in_the_check(
@@ -86,10 +86,7 @@ def test_files_that_may_not_be_opened_are_named_and_in_the_check(
     refuse(monkeypatch, os, "open", "/5.jpg", "11.jpg", "6.jpg", "/0.jpg")
     dataset, warning_text = agreed(pets)
     assert len(dataset.items()) == 8
-    assert (
-        "4 files or folders cannot be read and are left out: cats/11.jpg, cats/5.jpg"
-        in warning_text
-    )
+    assert "4 unreadable files or folders are skipped: cats/11.jpg, cats/5.jpg" in warning_text
     left_out = ["cats/11.jpg", "cats/5.jpg", "dogs/6.jpg", "dogs/more/0.jpg"]
     assert dataset.note["unusable"] == left_out
     assert cli.main(["check", str(pets)]) == 0
@@ -98,7 +95,7 @@ def test_files_that_may_not_be_opened_are_named_and_in_the_check(
         (f.kind, f.files) for f in again
     ]
     out = capsys.readouterr().out
-    assert "4 files or folders cannot be read" in out and "No problems" not in out
+    assert "4 unreadable files or folders" in out and "No problems" not in out
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
@@ -109,22 +106,19 @@ def test_broken_links_circles_and_links_that_lead_out_are_named(workspace, pets,
     (pets / "private").symlink_to(tmp_path / "secret")
     dataset, warning_text = agreed(pets)
     assert dataset.classes == ("cats", "dogs") and len(dataset.items()) == 12
-    assert (
-        "2 files or folders cannot be read and are left out: cats/circle, cats/gone.jpg"
-        in warning_text
-    )
-    assert "1 links lead out of the folder and are left out: private." in warning_text
+    assert "2 unreadable files or folders are skipped: cats/circle, cats/gone.jpg" in warning_text
+    assert "1 links lead out of the folder and are skipped: private." in warning_text
 
 
 def test_a_class_that_cannot_be_listed_is_no_empty_class(workspace, pets, monkeypatch):
     refuse(monkeypatch, os, "scandir", "cats")
-    with pytest.raises(DatasetError, match="cats cannot be read: Permission denied"):
+    with pytest.raises(DatasetError, match="cats can't be read: Permission denied"):
         preview.preview_folder(pets)
-    with pytest.raises(DatasetError, match="cats cannot be read: Permission denied"):
+    with pytest.raises(DatasetError, match="cats can't be read: Permission denied"):
         datasets.open_folder(pets)
 
 
 def test_the_folder_itself_that_cannot_be_listed_is_refused(workspace, pets, monkeypatch):
     refuse(monkeypatch, os, "scandir", "pets", error=BROKEN)
-    with pytest.raises(DatasetError, match="cannot be read: Input/output error"):
+    with pytest.raises(DatasetError, match="can't be read: Input/output error"):
         datasets.scan_folder(pets)

@@ -125,4 +125,4 @@ def test_from_the_mistakes_to_a_new_training_to_the_comparison(dataset, monkeypa
     assert not app.exception
     assert app.selectbox("evaluate_other").value == old.id
     assert "gets 0 photos right that" in caption_text(app)
-    assert "wrong on 4 where" in caption_text(app)
+    assert "and 4 the other way around" in caption_text(app)

@@ -87,11 +87,11 @@ def test_a_quota_counts_runs_what_waits_and_what_lies_on_the_disk(shared, tmp_pa
     (tmp_path / "big").write_bytes(b"x" * 10_000_001)
     shared(STUDENT, runs_each=3, waiting_each=1, megabytes_each=10)
     access.check_quota(lambda: [run("bob", True, tmp_path)] * 9)
-    with pytest.raises(AccessError, match="at most 1 at once"):
+    with pytest.raises(AccessError, match="training or waiting, and the limit is 1"):
         access.check_quota(lambda: [run("ada", True, tmp_path)])
-    with pytest.raises(AccessError, match="at most 3 each"):
+    with pytest.raises(AccessError, match="You have 3 of 3 runs"):
         access.check_quota(lambda: [run("ada", False, tmp_path / "gone")] * 3)
-    with pytest.raises(AccessError, match="Your runs take 10 MB"):
+    with pytest.raises(AccessError, match="Your runs use 10 of 10 MB"):
         access.check_quota(lambda: [run("ada", False, tmp_path)])
     shared(TEACHER, runs_each=1)
     access.check_quota(lambda: [run("ms.kim", False, tmp_path)] * 5)
@@ -160,20 +160,14 @@ SIGNED_IN = {"is_logged_in": True, "email": "kim@school.org", "email_verified": 
 def test_only_true_says_that_an_address_is_verified(shared, value, trust):
     shared(trust_unverified_addresses=trust)
     assert access.verified_address(SIGNED_IN) == "kim@school.org"
-    with pytest.raises(
-        AccessError,
-        match=r"Your identity provider doesn't confirm your email address, so you have no role\.",
-    ):
+    with pytest.raises(AccessError, match="doesn't confirm your email"):
         access.verified_address({**SIGNED_IN, "email_verified": value})
 
 
 def test_a_provider_that_says_nothing_is_trusted_only_where_the_settings_say_so(shared):
     silent = {key: value for key, value in SIGNED_IN.items() if key != "email_verified"}
     shared()
-    with pytest.raises(
-        AccessError,
-        match=r"Your identity provider doesn't confirm your email address, so you have no role\.",
-    ):
+    with pytest.raises(AccessError, match="doesn't confirm your email"):
         access.verified_address(silent)
     shared(trust_unverified_addresses=True)
     assert access.verified_address(silent) == "kim@school.org"
@@ -190,10 +184,7 @@ def test_only_true_says_that_somebody_signed_in(shared, value):
 )
 def test_what_is_no_address_gives_no_role(shared, email):
     shared()
-    with pytest.raises(
-        AccessError,
-        match=r"Your sign-in has no email address the lab can use, so you have no role\.",
-    ):
+    with pytest.raises(AccessError, match="has no email address"):
         access.verified_address({**SIGNED_IN, "email": email})
 
 
@@ -297,7 +288,7 @@ def test_a_shared_lab_opens_folders_of_its_roots_only(shared, tmp_path):
     inside.mkdir(parents=True)
     assert allowed_roots.confine_path(inside) == inside
     for path in (tmp_path, inside / ".." / "..", Path("/etc"), tmp_path / "photos2"):
-        with pytest.raises(DatasetError, match="may not be opened here"):
+        with pytest.raises(DatasetError, match="You can't open"):
             allowed_roots.confine_path(path)
     shared(STUDENT)
     with pytest.raises(DatasetError, match=r"or any other folder here\."):

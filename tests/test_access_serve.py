@@ -207,7 +207,7 @@ def test_an_address_is_understood_as_it_is_usually_written(typed, meant):
 @pytest.mark.parametrize("name", ["", "*", "*.org", "http://lab", "lab:80", "a b", "-a", "a..b"])
 def test_what_is_no_host_name_is_refused(started, capsys, name):
     status, _, stderr = fakes.run_cli(capsys, "serve", "--lan", "--name", name)
-    assert status == 1 and "is no host name" in stderr and not started
+    assert status == 1 and "isn't a host name" in stderr and not started
 
 
 def test_a_name_in_another_script_is_written_as_browsers_do():
@@ -234,11 +234,7 @@ def test_a_port_out_of_range_is_told_in_a_sentence(started, capsys, port):
 @pytest.mark.parametrize("flag", ["--code", "--teacher-code"])
 def test_a_blank_code_starts_nothing(started, capsys, flag, code):
     status, _, stderr = fakes.run_cli(capsys, "serve", "--lan", flag, code)
-    assert (
-        status == 1
-        and "The code is blank or has characters nobody can type." in stderr
-        and not started
-    )
+    assert status == 1 and "blank or has characters" in stderr and not started
 
 
 @pytest.mark.parametrize("teacher", ["meow", " meow ", "MEOW", "\uff4deow", "me ow"])

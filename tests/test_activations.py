@@ -178,7 +178,7 @@ def test_filters_of_the_notes_network():
 
 def test_a_model_without_convolutions_has_no_filters():
     model = keras.Sequential([keras.Input((8, 8, 3)), kl.Flatten(), kl.Dense(1, "sigmoid")])
-    with pytest.raises(ModelError, match="three colours"):
+    with pytest.raises(ModelError, match="three colors"):
         activations.first_layer_filters(predictor(model))
 
 
@@ -235,5 +235,5 @@ def test_a_unit_sees_exactly_the_pixels_whose_change_reaches_it(build, unit):
 
 def test_where_maps_grow_again_no_receptive_field_is_claimed():
     model, _ = linear(lambda x: kl.UpSampling2D(name="asked")(kl.Conv2D(2, 3)(x)))
-    with pytest.raises(ModelError, match="larger"):
+    with pytest.raises(ModelError, match="enlarges its feature map"):
         activations.receptive_field(predictor(model), asked(model), 0, 0)

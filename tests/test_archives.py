@@ -88,7 +88,9 @@ def test_an_entry_that_unpacks_to_more_than_it_claims_is_refused(workspace, set_
 
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"\x1f\x8b\x08", b"text" * 99])
 def test_what_is_no_zip_is_refused(workspace, data):
-    with pytest.raises(DatasetError, match=r"no complete archive|that of a tar\.gz"):
+    with pytest.raises(
+        DatasetError, match=r"isn't a complete archive|isn't a zip file but a tar\.gz"
+    ):
         imports.import_archive(io.BytesIO(data), "x.zip")
 
 
@@ -134,7 +136,7 @@ def test_a_password_is_named_as_the_reason(workspace):
 def test_an_archive_larger_than_the_free_disk_is_refused(workspace, monkeypatch):
     full = shutil._ntuple_diskusage(10, 10, 0)
     monkeypatch.setattr(archives.shutil, "disk_usage", lambda _: full)
-    with pytest.raises(DatasetError, match="only 0 are free"):
+    with pytest.raises(DatasetError, match="only 0 free"):
         imports.import_archive(packed(), "x.zip")
     assert left_behind(workspace) == []
 
@@ -163,9 +165,9 @@ def test_folders_that_differ_in_their_case_are_one_class_and_long_names_stay_two
 
 def test_an_error_names_folders_as_the_user_knows_them(workspace):
     names = [f"{c}/{i}.jpg" for c in ("개", "고양이") for i in range(2)]
-    with pytest.raises(DatasetError, match="Class 새 holds no photo"):
+    with pytest.raises(DatasetError, match="Class 새 has no photos"):
         imports.import_archive(packed([*names, "새/read.me"]), "x.zip")
-    with pytest.raises(DatasetError, match="pets holds no class folders"):
+    with pytest.raises(DatasetError, match="pets has no class folders"):
         imports.import_archive(packed(["a.jpg"]), "pets.zip")
 
 

@@ -56,19 +56,19 @@ def spoil(folder, count):
 
 def test_a_sound_dataset_is_told_so(folder):
     app = page(folder)
-    assert "All 72 photos can be read" in fakes.joined_text(app.success)
+    assert "All 72 photos are readable" in fakes.joined_text(app.success)
 
 
 def test_a_leak_shows_both_photos_and_one_click_keeps_the_training_copy(folder):
     copy = leak(folder)
     app = page(folder)
-    assert "The same photo on both sides of the split (1)" in titles(app)
+    assert "Duplicates across splits (1)" in titles(app)
     shown = " ".join(html.value for html in app.get("html"))
     assert "cat.0001.jpg\ncats · Training" in shown and "copy.jpg\ncats · Validation" in shown
     assert press(app, "only_") == "Keep training copy"
     assert dataset().excluded == (copy,)
-    assert "The same photo on both sides of the split (1)" not in titles(app)
-    assert "copy.jpg** is left out" in fakes.joined_text(app.markdown)
+    assert "Duplicates across splits (1)" not in titles(app)
+    assert "Excluded **validation/cats/copy.jpg**" in fakes.joined_text(app.markdown)
     assert (folder / copy).is_file()
 
 
@@ -78,8 +78,8 @@ def test_what_was_decided_is_undone_by_one_click(folder):
     press(app, "only_")
     press(app, "decision_undo")
     assert dataset().excluded == ()
-    assert "The same photo on both sides of the split (1)" in titles(app)
-    assert "Taken back" in fakes.joined_text(app.info)
+    assert "Duplicates across splits (1)" in titles(app)
+    assert "Undone: " in fakes.joined_text(app.info)
 
 
 def test_an_opened_kind_stays_open_when_its_count_changes(folder):
@@ -89,7 +89,7 @@ def test_an_opened_kind_stays_open_when_its_count_changes(folder):
     app.session_state[f"health_leak_{dataset().id}"] = True
     app.run()
     press(app, "exclude_")
-    assert "Files that could not be read (1)" in titles(app)
+    assert "Unreadable files (1)" in titles(app)
     assert [b for b in app.button if (b.key or "").startswith("only_")]
     press(app, "exclude_")
     assert [b for b in app.button if (b.key or "").startswith("only_")]
@@ -101,7 +101,7 @@ def test_a_kept_finding_is_told_no_more_though_the_fingerprint_is_the_same(folde
     before = dataset().fingerprint
     press(app, "keep_")
     assert dataset().fingerprint == before
-    assert "Files that could not be read (1)" not in titles(app)
+    assert "Unreadable files (1)" not in titles(app)
 
 
 def test_photos_are_moved_and_relabelled_from_the_menu(folder):
@@ -112,7 +112,7 @@ def test_photos_are_moved_and_relabelled_from_the_menu(folder):
     assert not app.exception
     assert dataset().counts()["test"] == {"cats": 1, "dogs": 0}
     app.menu_button[0].click(PhotoEdit(TRAIN, "relabel", "dogs")).run()
-    assert "counts as dogs now" in fakes.joined_text(app.markdown)
+    assert "Relabeled **train/cats/cat.0001.jpg** as dogs" in fakes.joined_text(app.markdown)
 
 
 def test_many_unreadable_files_are_paged_and_excluded_at_once(folder):
@@ -133,7 +133,7 @@ def test_a_choice_that_empties_a_class_is_refused_in_a_sentence(folder):
     last.write_bytes(b"no photo")
     app = page(folder)
     press(app, "exclude_")
-    assert "No photo of cats would be left in validation" in fakes.joined_text(app.error)
+    assert "validation would have no photos of cats" in fakes.joined_text(app.error)
     assert dataset().changes == ()
 
 
@@ -143,7 +143,7 @@ def test_all_decisions_are_listed_and_an_excluded_photo_is_restored(folder):
     app = page(folder)
     app.session_state[f"decisions_{opened.id}"] = True
     app.run()
-    assert "What was decided (1)" in titles(app)
+    assert "Changes (1)" in titles(app)
     press(app, "restore_")
     assert dataset().excluded == ()
 
@@ -151,7 +151,7 @@ def test_all_decisions_are_listed_and_an_excluded_photo_is_restored(folder):
 def test_a_group_under_two_labels_is_settled_by_naming_the_class(folder):
     shutil.copy(folder / TRAIN, folder / "train/dogs/stray.jpg")
     app = page(folder)
-    assert press(app, "only_0_") == "All are cats: keep one"
+    assert press(app, "only_0_") == "Keep one as cats"
     assert dataset().excluded == ("train/dogs/stray.jpg",)
 
 

@@ -39,7 +39,7 @@ def test_usual_settings_raise_no_question(name):
 def test_the_notes_own_preset_asks_about_cats_upside_down():
     (question,) = list_setting_warnings(Augmentation())
     assert question.setting == "vertical_flip"
-    assert "cats, dogs upside down?" in question.text.format(**question.params)
+    assert "ever see cats, dogs that way?" in question.text.format(**question.params)
 
 
 def test_typical_values_raise_no_question():
@@ -77,6 +77,6 @@ def test_wrap_is_asked_about_only_where_borders_come_into_view():
 
 
 def test_classes_are_named_a_few_and_made_printable():
-    assert "cats, dogs upside down" in told(Augmentation(), ())[0]
-    assert "a, b, c, d, … upside down" in told(Augmentation(), tuple("abcdef"))[0]
+    assert "ever see cats, dogs that way" in told(Augmentation(), ())[0]
+    assert "ever see a, b, c, d, … that way" in told(Augmentation(), tuple("abcdef"))[0]
     assert "\\n" in told(Augmentation(), ("a\nb",))[0]

@@ -225,7 +225,7 @@ def test_a_photo_beyond_the_limit_is_not_read_into_memory(tmp_path, capsys, phot
     with open(huge, "wb") as file:
         file.truncate(60_000_000_000)
     result = fakes.run_cli(capsys, "predict", "default", photo, huge)
-    assert result[0] == 0 and "Expected at most 50,000,000" in result[2]
+    assert result[0] == 0 and "the limit is 50,000,000" in result[2]
     assert files.PROJECT.is_dir()
 
 
@@ -268,6 +268,10 @@ FINE = {
 }
 
 
+def says_what_to_do(message):
+    return any(words in message for words in ("Use ", "Choose ", "Correct it", "Update "))
+
+
 def test_presets_through_the_command_line(photo, capsys, tmp_path):
     path = tmp_path / "theirs.json"
     for name, data in {**PRESETS, **FINE}.items():
@@ -275,7 +279,7 @@ def test_presets_through_the_command_line(photo, capsys, tmp_path):
         command = ["augment", photo, tmp_path / "out.png", "--count", 1, "--augment", path]
         result = fakes.run_cli(capsys, *command)
         assert failed_clearly(result) == (name in PRESETS), name
-        assert name in FINE or ("xpected" in result[2] and len(result[2]) < 1000), name
+        assert name in FINE or (says_what_to_do(result[2]) and len(result[2]) < 1000), name
 
 
 def test_presets_through_the_augment_page():
@@ -283,7 +287,7 @@ def test_presets_through_the_augment_page():
     for name in ("deep", "NaN", "UTF-16", "a photo", "odd name"):
         upload = (f"{name}.json", PRESETS[name], "")
         app.file_uploader("augment_preset_file").set_value([upload]).run()
-        assert "xpected" in only_error(app)
+        assert says_what_to_do(only_error(app))
     for name, data in FINE.items():
         app.file_uploader("augment_preset_file").set_value([(f"{name}.json", data, "")]).run()
         assert not app.error and not app.exception, name

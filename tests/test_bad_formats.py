@@ -55,7 +55,7 @@ def test_other_limits_hold_for_photos(set_limits):
     photo = seeds.seed_photos()["rgb.png"]  # 60 × 45
     for limit in ({"photo_pixels": 2699}, {"photo_bytes": len(photo) - 1}):
         set_limits(**limit)
-        with pytest.raises(PhotoError, match="Expected at most"):
+        with pytest.raises(PhotoError, match="but the limit is"):
             decode.decode_photo(photo)
     set_limits(photo_pixels=2700, photo_bytes=len(photo))
     assert decode.decode_photo(photo).shape == (45, 60, 3)
@@ -84,7 +84,7 @@ def test_what_once_got_through_is_refused(name):
 @pytest.mark.parametrize("size", [(70_000, 1), (1, 70_000)])
 def test_a_picture_of_one_endless_row_is_refused(tmp_path, size):
     Image.new("L", size).save(tmp_path / "a.png")
-    with pytest.raises(PhotoError, match="sides of at most 65,535"):
+    with pytest.raises(PhotoError, match="65,535 pixels per side"):
         decode.decode_photo((tmp_path / "a.png").read_bytes())
 
 

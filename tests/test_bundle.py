@@ -120,7 +120,7 @@ def test_the_shipped_model_travels_too(workspace, tmp_path):
 def test_what_has_no_model_or_is_training_is_not_bundled(workspace, tmp_path):
     with pytest.raises(RunError, match="no model yet"):
         export.export_in_process(fakes.make_run("bare"), "bundle", tmp_path / "b.zip")
-    with pytest.raises(CatDogError, match="There is no run"):
+    with pytest.raises(CatDogError, match="There's no run at"):
         export.export_in_process(tmp_path / "nowhere", "bundle", tmp_path / "b.zip")
     assert not (tmp_path / "b.zip").exists()
 
@@ -133,7 +133,7 @@ def test_the_command_brings_a_run_in_and_says_what_can_be_done(exported_run, her
     status, out, _ = fakes.run_cli(capsys, "import-run", exported_run[1], "--json")
     assert json.loads(out)["dataset"] == datasets.list_datasets()[0].id
     status, _, error = fakes.run_cli(capsys, "import-run", here / "nothing.zip")
-    assert status == 1 and "could not be read" in error
+    assert status == 1 and "couldn't be read" in error
 
 
 def test_in_a_shared_lab_a_run_that_comes_in_has_its_owner(exported_run, workspace, monkeypatch):

@@ -277,7 +277,7 @@ def test_links_and_what_is_no_zip_are_refused(exported_run, workspace, tmp_path)
 def test_a_zip_of_photos_is_no_bundle(workspace, tmp_path, photo):
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
         archive.write(photo, "cats/1.png")
-    with pytest.raises(RunError, match=r"cats/1\.png, which does not belong there"):
+    with pytest.raises(RunError, match=r"cats/1\.png, which doesn't belong there"):
         bundle_import.import_bundle(tmp_path / "photos.zip")
 
 

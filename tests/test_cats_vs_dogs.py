@@ -68,9 +68,9 @@ def test_it_goes_on_after_a_cut_in_the_middle(workspace):
     [
         (packed({**COUNTS, "validation": {"cats": 2, "dogs": 1}}), r"12 photos it should \(11\)"),
         (packed({"train": {"cats": 4, "birds": 4}, "validation": {"cats": 2, "birds": 2}}), "12"),
-        (packed()[:-100], "The file isn't a complete archive ("),
-        (b"PK" + bytes(1000), "The file isn't a complete archive ("),
-        (b"<html>", "sent something other than the file ("),
+        (packed()[:-100], "isn't a complete archive"),
+        (b"PK" + bytes(1000), "isn't a complete archive"),
+        (b"<html>", "sent something other than the file"),
     ],
 )
 def test_another_content_is_refused_and_removed(workspace, body, words):
@@ -84,7 +84,7 @@ def test_a_zip_that_could_not_be_unpacked_is_not_fetched_again(workspace, monkey
     with running_site(packed()) as site:
         with monkeypatch.context() as patch:
             patch.setattr(cats_vs_dogs.archives.shutil, "disk_usage", full_at(len(site.body)))
-            with pytest.raises(DatasetError, match="free on the disk"):
+            with pytest.raises(DatasetError, match="only 0 free"):
                 cats_vs_dogs.fetch_cats_vs_dogs(fetch(site))
         assert cats_vs_dogs.fetch_cats_vs_dogs(fetch(site)).counts() == COUNTS
     assert len(site.asked) == 1
@@ -124,7 +124,7 @@ def test_the_command_fills_the_workspace_and_no_folder_that_holds_something(
     with running_site(packed()) as site:
         monkeypatch.setattr("catdog_core.cli.data.Fetch", lambda **told: fetch(site, **told))
         assert cli.main(["download", str(tmp_path)]) == 1
-        assert "already holds something" in capsys.readouterr().err and site.asked == []
+        assert "isn't empty" in capsys.readouterr().err and site.asked == []
         assert cli.main(["download"]) == 0
     assert "12 photos in" in capsys.readouterr().out
     assert datasets.list_datasets()[0].id == cats_vs_dogs.ID
@@ -136,11 +136,7 @@ def test_without_a_network_the_command_says_so_in_one_line(workspace, capsys, mo
     monkeypatch.setattr(data, "Fetch", lambda **told: fetch(gone, **told))
     assert cli.main(["download"]) == 1
     out, err = capsys.readouterr()
-    assert (
-        out == ""
-        and err.count("\n") == 1
-        and "Check the network, set HTTPS_PROXY behind a proxy" in err
-    )
+    assert out == "" and err.count("\n") == 1 and "use the demo dataset" in err
 
 
 def test_import_tells_what_is_inside_then_takes_it(workspace, tmp_path, capsys):
@@ -148,7 +144,7 @@ def test_import_tells_what_is_inside_then_takes_it(workspace, tmp_path, capsys):
     path.write_bytes(packed())
     assert cli.main(["import", str(path), "--look"]) == 0
     output = capsys.readouterr().out
-    assert "train: 4 cats, 4 dogs" in output and "cats_and_dogs_filtered around" in output
+    assert "train: 4 cats, 4 dogs" in output and "folder cats_and_dogs_filtered" in output
     assert datasets.list_datasets() == []
     assert cli.main(["import", str(path)]) == 0
     assert capsys.readouterr().out.startswith(output)
@@ -156,7 +152,7 @@ def test_import_tells_what_is_inside_then_takes_it(workspace, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("source", "words"), [("gone.zip", "is not there"), ("tfds:x", "not installed")]
+    ("source", "words"), [("gone.zip", "doesn't exist"), ("tfds:x", "isn't installed")]
 )
 def test_import_of_nothing_is_one_sentence(workspace, capsys, monkeypatch, source, words):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)

@@ -42,7 +42,7 @@ def test_augment_writes_a_pdf_and_says_that_mixing_needs_other_photos(capsys, ph
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ('{"fill_mode": "mirror"}', "fill_mode is 'mirror'. Expected one of nearest, reflect"),
+        ('{"fill_mode": "mirror"}', "fill_mode is 'mirror'. Use one of nearest, reflect"),
     ],
 )
 @pytest.mark.parametrize("command", ["augment", "train"])
@@ -60,9 +60,9 @@ def test_a_preset_file_from_elsewhere_is_refused_by_name(
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--rotation-range", "400"], "rotation_range is '400'. Expected a number from 0 to 180"),
-        (["--fill-mode", "mirror"], "'mirror'. Expected one of nearest, reflect, wrap, constant"),
-        (["--contrast-range", "2", "1"], "Expected two numbers from 0 to 3, the smaller first"),
+        (["--rotation-range", "400"], "rotation_range is '400'. Use a number from 0 to 180"),
+        (["--fill-mode", "mirror"], "'mirror'. Use one of nearest, reflect, wrap, constant"),
+        (["--contrast-range", "2", "1"], "Use two numbers from 0 to 3, the smaller first"),
     ],
 )
 def test_a_flag_out_of_range_is_refused_by_name(capsys, workspace, photo, tmp_path, flags, words):

@@ -57,7 +57,7 @@ def test_the_notes_training_overfits_since_its_lowest_validation_loss():
     verdict = diagnose.diagnose(recorded("notes_plain_50"), PLAIN)
     assert (verdict.kind, verdict.since) == ("overfitting", 20)
     assert str(verdict) == (
-        "It overfits since epoch 21: validation loss is up 0.10 from its best (0.56 to 0.66) while"
+        "Overfitting since epoch 21: validation loss is 0.10 above its best (0.56 to 0.66), but"
         " training loss fell from 0.39 to 0.18."
     )
     assert ids(verdict.steps)[0] == "augment"
@@ -222,7 +222,7 @@ def test_every_sentence_has_its_values():
 def test_the_command_judges_a_csv_file(capsys):
     status, out, _ = fakes.run_cli(capsys, "diagnose", RECORDED / "notes_plain_50.csv")
     assert status == 0
-    assert out.startswith("overfitting: It overfits since epoch 21")
+    assert out.startswith("overfitting: Overfitting since epoch 21")
 
 
 def test_the_command_judges_a_run_as_json(capsys, workspace):

@@ -62,7 +62,7 @@ def test_a_connection_cut_half_way_is_taken_up_there(tmp_path):
 
 def test_a_later_call_goes_on_where_an_earlier_one_gave_up(tmp_path):
     with running_site(BODY, cut_at=500_000, cuts=3) as site:
-        with pytest.raises(DownloadError, match="broke off after 1,500,000 of 3,000,002 bytes"):
+        with pytest.raises(DownloadError, match="broke after 1,500,000 of 3,000,002 bytes"):
             job(site, tmp_path).run()
         updates = []
         path = job(site, tmp_path, progress=lambda *now: updates.append(now)).run()
@@ -122,7 +122,7 @@ def test_a_server_that_stalls_is_given_up_and_asked_again(tmp_path):
 def test_a_server_that_never_answers_costs_a_bounded_time(tmp_path):
     with (
         running_site(BODY, stall_at=0) as site,
-        pytest.raises(DownloadError, match="next to nothing"),
+        pytest.raises(DownloadError, match="sent almost nothing"),
     ):
         job(site, tmp_path, timeout=0.2, tries=1).run()
 
@@ -130,7 +130,7 @@ def test_a_server_that_never_answers_costs_a_bounded_time(tmp_path):
 def test_a_server_that_sends_a_byte_now_and_then_is_given_up(tmp_path):
     with (
         running_site(BODY, trickle=0.02) as site,
-        pytest.raises(DownloadError, match="next to nothing"),
+        pytest.raises(DownloadError, match="sent almost nothing"),
     ):
         job(site, tmp_path, patience=0.2, tries=2).run()
     assert len(site.asked) == 2
@@ -139,7 +139,7 @@ def test_a_server_that_sends_a_byte_now_and_then_is_given_up(tmp_path):
 def test_a_log_in_page_is_told_at_its_first_bytes(tmp_path):
     with (
         running_site(b"<html>Log in", kind="text/html") as site,
-        pytest.raises(DownloadError, match=r"something else than the file \(text/html\)"),
+        pytest.raises(DownloadError, match=r"something other than the file \(text/html\)"),
     ):
         job(site, tmp_path).run()
     assert not (tmp_path / "pets.zip").exists() and len(site.asked) == 1
@@ -148,8 +148,8 @@ def test_a_log_in_page_is_told_at_its_first_bytes(tmp_path):
 @pytest.mark.parametrize(
     ("status", "words", "asked"),
     [
-        (404, "no longer exists (status", 1),
-        (403, "refuses", 1),
+        (404, "no longer exists", 1),
+        (403, "refused to send", 1),
         (503, "too busy", 3),
         (500, "busy", 3),
     ],
@@ -164,7 +164,7 @@ def test_a_file_larger_than_expected_is_refused_even_without_a_length(tmp_path):
     for length in (True, False):
         with (
             running_site(BODY, length=length) as site,
-            pytest.raises(DownloadError, match="Expected at most 9,000"),
+            pytest.raises(DownloadError, match="instead of at most 9,000"),
         ):
             job(site, tmp_path, limit=9000).run()
 
@@ -183,7 +183,7 @@ def test_no_network_is_one_sentence_at_once_and_names_the_demo_set(tmp_path, mon
     with running_site(BODY) as site:
         gone = site.url
     for url in (gone, "http://no-such-host.invalid/pets.zip"):
-        with pytest.raises(DownloadError, match=r"no connection to .*demo dataset") as caught:
+        with pytest.raises(DownloadError, match=r"Can't connect to .*demo dataset") as caught:
             job(url, tmp_path, pause=60).run()
         assert str(caught.value).count("\n") == 0
 
@@ -200,7 +200,7 @@ def test_a_proxy_that_wants_a_password_is_named_without_one(tmp_path, monkeypatc
     with running_site(BODY, status=407) as proxy:
         address = proxy.url.removesuffix("/pets.zip").replace("http://", "http://me:secret@")
         monkeypatch.setenv("http_proxy", address)
-        with pytest.raises(DownloadError, match=r"needs a name and password\.") as caught:
+        with pytest.raises(DownloadError, match="needs a name and password") as caught:
             job("http://datasets.example/pets.zip", tmp_path).run()
     assert "secret" not in str(caught.value) and "127.0.0.1" in str(caught.value)
 
@@ -208,14 +208,14 @@ def test_a_proxy_that_wants_a_password_is_named_without_one(tmp_path, monkeypatc
 def test_a_proxy_that_lets_nothing_through_is_named(tmp_path, monkeypatch):
     with running_site(BODY) as proxy:  # it knows no CONNECT, and answers 501
         monkeypatch.setenv("https_proxy", proxy.url.removesuffix("/pets.zip"))
-        with pytest.raises(DownloadError, match=r"proxy 127\.0\.0\.1:\d+ gave no way"):
+        with pytest.raises(DownloadError, match=r"proxy 127\.0\.0\.1:\d+ couldn't connect to"):
             job("https://datasets.example/pets.zip", tmp_path, pause=60).run()
 
 
 def test_an_address_that_is_not_encrypted_is_not_followed_from_one_that_is():
     request = urllib.request.Request("https://datasets.example/pets.zip")
     for other in ("http://elsewhere.example/x", "ftp://elsewhere.example/x"):
-        with pytest.raises(DownloadError, match=r"which isn't encrypted \(https\)\."):
+        with pytest.raises(DownloadError, match="isn't encrypted"):
             http_errors._Redirects().redirect_request(request, None, 302, "", {}, other)
 
 
@@ -238,7 +238,7 @@ def test_a_certificate_nobody_vouches_for_is_refused(tmp_path):
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
-    words = r"certificate of 127\.0\.0\.1 cannot be verified"
+    words = r"certificate of 127\.0\.0\.1 can't be verified"
     with running_site(BODY, tls=context) as site, pytest.raises(DownloadError, match=words):
         job(site, tmp_path / "x", pause=60).run()
     assert site.asked == []
@@ -248,7 +248,7 @@ def test_a_full_disk_is_told_before_and_during(tmp_path, monkeypatch):
     full = shutil._ntuple_diskusage(10, 10, 0)
     with running_site(BODY) as site:
         monkeypatch.setattr(download.shutil, "disk_usage", lambda _: full)
-        with pytest.raises(DownloadError, match="only 0 are free"):
+        with pytest.raises(DownloadError, match="only 0 free"):
             job(site, tmp_path).run()
         monkeypatch.undo()
 
@@ -278,7 +278,7 @@ def test_a_second_download_of_the_same_file_is_refused(tmp_path):
         thread = threading.Thread(target=first.run, daemon=True)
         thread.start()
         assert going.wait(60)
-        with pytest.raises(DownloadError, match="Another window or program is already downloading"):
+        with pytest.raises(DownloadError, match="is already downloading"):
             job(site, tmp_path).run()
         site.done.set()
         thread.join(60)

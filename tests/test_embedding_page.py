@@ -64,14 +64,14 @@ def test_the_map_is_drawn_at_once_and_told_in_words(dataset):
     assert len(app.get("arrow_vega_lite_chart") or app.get("vega_lite_chart")) == 1
     text = caption_text(app)
     assert "Each point is a photo" in text
-    assert "95.8% of the 24 photos lie among their own class" in text
-    assert "Of the 8 wrong answers 1 lie among another class" in text
+    assert "For 95.8% of 24 photos, most of the" in text
+    assert "1 of the 8 wrong predictions are among another class" in text
 
 
 def test_the_threshold_moves_the_mistakes_on_the_map(dataset):
     _, app = shown(dataset)
     app.slider("threshold").set_value(0.95).run()
-    assert "The wrong answers, 12, lie among their own class" in caption_text(app)
+    assert "wrong predictions (12) are among their own class" in caption_text(app)
 
 
 def test_photos_chosen_on_the_map_are_decided_about(dataset, monkeypatch):
@@ -80,13 +80,13 @@ def test_photos_chosen_on_the_map_are_decided_about(dataset, monkeypatch):
     mapped(folder, dataset)
     monkeypatch.setattr(evaluate_map, "_selected_rows", lambda selection, xy, rows: rows[:2])
     app = open_evaluate_page(run=folder.name)
-    assert "Photos chosen on the map: 2" in caption_text(app)
+    assert "Photos selected on the map: 2" in caption_text(app)
     app.button("evaluate_map_choose0").click().run()
     app.menu_button("evaluate_map_several").click_index(0).run()
     app.run()
     assert not app.exception
     assert set(datasets.load_dataset(dataset.id).excluded) == set(table.files[:2])
-    assert "of the 22 photos lie among" in caption_text(app)
+    assert "of 22 photos, most of the" in caption_text(app)
 
 
 def test_what_is_chosen_are_points_clicked_and_those_in_the_rectangle():
@@ -109,7 +109,7 @@ def test_tsne_is_worked_out_in_the_background_and_kept(dataset, monkeypatch):
     app.run()
     assert not app.exception
     assert not [button for button in app.button if button.key == "evaluate_map_tsne"]
-    assert "of the 24 photos lie among" in caption_text(app)
+    assert "of 24 photos, most of the" in caption_text(app)
     assert "The two directions explain" not in caption_text(app)
 
 
@@ -145,12 +145,12 @@ def test_answers_from_before_there_were_maps_are_looked_at_once_more(dataset, mo
 
     monkeypatch.setattr(loaders, "compute_run_embeddings", look)
     app = open_evaluate_page(run=folder.name)
-    assert "looks at 24 photos once more" in caption_text(app)
+    assert "looks at 24 photos again" in caption_text(app)
     app.button("evaluate_map_look").click().run()
     ended(f"look-evaluate-{folder.name}-{dataset.id}-validation")
     app.run()
     assert not app.exception
-    assert "of the 24 photos lie among" in caption_text(app)
+    assert "of 24 photos, most of the" in caption_text(app)
 
 
 def test_a_look_that_failed_says_why(dataset, monkeypatch):
@@ -184,9 +184,9 @@ def test_of_many_classes_those_with_most_mistakes_have_a_colour_of_their_own():
     groups = evaluate_map.point_groups(table, guesses)
     assert len(groups.legend) == 7 and groups.legend[-1][0] == "54 other classes"
     assert len({color for _, color in groups.legend}) == 7
-    assert len(groups.of) == 60 and max(groups.of) == 6
+    assert len(groups.group_of_class) == 60 and max(groups.group_of_class) == 6
     few = evaluate_map.point_groups(table_of(3), np.zeros(300, int))
-    assert few.of == (0, 1, 2)
+    assert few.group_of_class == (0, 1, 2)
 
 
 def test_mistakes_differ_in_shape_not_in_colour_alone():

@@ -61,13 +61,13 @@ def test_a_resume_that_does_epochs_over_again_drops_the_later_ones(tmp_path):
 def test_what_is_no_file_of_weights_is_told(tmp_path, content):
     path = tmp_path / "epoch-0000.npz"
     path.write_bytes(content)
-    with pytest.raises(ModelError, match="could not be read"):
+    with pytest.raises(ModelError, match="can't be read as a saved epoch"):
         epoch_weights.load_epoch_weights(path, [])
 
 
 def test_weights_of_another_network_are_told(tmp_path):
     epoch_weights.save_epoch_weights(tmp_path, 0, [np.zeros(3, np.float32)], 1)
-    with pytest.raises(ModelError, match="another network"):
+    with pytest.raises(ModelError, match="belong to a different network"):
         epoch_weights.load_epoch_weights(
             epoch_weights.list_epoch_weights(tmp_path)[0], [np.zeros(4, np.float32)]
         )

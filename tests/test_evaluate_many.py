@@ -91,14 +91,14 @@ def test_sixty_classes_stay_readable(many):
     app = open_evaluate_page(run=folder.name)
     assert not app.error
     text = caption_text(app)
-    assert "60 of 120 photos are right" in text
-    assert "The 20 of 60 classes with most mistakes are drawn" in text
-    assert "The 7 of 60 classes hardest to tell" in text
-    assert "make 17% of all 60 mistakes" in text
+    assert "60 of 120 predictions are correct" in text
+    assert "the 20 of 60 classes with the most mistakes" in text
+    assert "the 7 of 60 classes that are hardest to tell apart" in text
+    assert "make up 17% of all 60 mistakes" in text
     assert len(app.dataframe[0].value) == MANY and len(app.dataframe[1].value) == 10
     menu = app.menu_button[0]
     assert len(menu.options) == MANY  # the sixty less its own, and to leave it out
-    assert menu.options[1] == "It is: class 01"  # what the model said
+    assert menu.options[1] == "Relabel as class 01"  # what the model said
 
 
 @st.composite

@@ -135,7 +135,7 @@ def test_two_models_are_compared_photo_by_photo_whatever_their_order():
 
 def test_models_with_other_classes_or_photos_are_not_compared():
     first, second = table(5), table(5, classes=3)
-    with pytest.raises(ModelError, match="other cats, dogs, foxes"):
+    with pytest.raises(ModelError, match="other knows cats, dogs, foxes"):
         metrics.compare_models(first, second)
     elsewhere = PredictionTable(("x",), first.classes, first.labels[:1], first.probabilities[:1])
     with pytest.raises(ModelError, match=r"The two models have no evaluated photos in common\."):

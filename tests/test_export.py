@@ -197,7 +197,7 @@ def test_a_folder_is_written_as_one_or_as_a_zip_where_the_name_asks(model, works
     folder = tmp_path / "made"
     folder.mkdir()
     (folder / "saved_model.pb").write_bytes(b"x")
-    with pytest.raises(CatDogError, match="already holds something"):
+    with pytest.raises(CatDogError, match="isn't empty"):
         export.install_export(folder, taken)
     assert [p.name for p in taken.iterdir()] == ["mine.txt"]
 
@@ -226,14 +226,14 @@ def test_every_format_has_its_writer_and_its_words():
 
 def test_what_is_not_installed_is_named_with_the_way_to_get_it(tmp_path):
     one = Exporter("x", "X", "x", ".x", "nowhere:x", needs=("no_such_module",), install="Get it.")
-    with pytest.raises(CatDogError, match=r"no_such_module, which is not here\. Get it\."):
+    with pytest.raises(CatDogError, match=r"no_such_module, which isn't installed\. Get it\."):
         one.write(tmp_path, tmp_path / "out")
 
 
 def test_a_mistake_of_the_user_is_told_before_tensorflow_loads(tmp_path, capsys):
     assert main(["export", str(tmp_path / "nothing"), "onnx", str(tmp_path / "o")]) == 1
     assert "There's no model at" in capsys.readouterr().err
-    with pytest.raises(CatDogError, match="Expected one of: keras, h5"):
+    with pytest.raises(CatDogError, match="Choose one of: keras, h5"):
         formats.get_format("pickle")
     with pytest.raises(ModelError):
         export.export_in_process(tmp_path / "nothing", "keras", tmp_path / "out.keras")

@@ -99,7 +99,7 @@ def test_a_file_is_made_by_a_click_and_then_offered(folder, quick):
     app.button(key=f"make_export-onnx-{folder.name}").click().run()
     app = ended(app, folder, "onnx")
     assert not app.exception and not app.error
-    assert "1.2 MB" in texts(app) and "At most **2e-07** off" in texts(app)
+    assert "1.2 MB" in texts(app) and "by at most **2e-07**" in texts(app)
     assert "All predicted classes match." in texts(app)
     assert "import onnxruntime" in fakes.joined_text(app.code)
     assert quick == ["onnx"]
@@ -178,15 +178,12 @@ def test_a_damaged_entry_of_the_cache_is_made_anew(folder, quick):
 
 
 def test_what_was_not_compared_is_said_with_the_package_that_would():
-    assert "`onnxruntime` is not installed" in export_view.parity_text({"missing": "onnxruntime"})
-    assert (
-        "Its predictions weren't compared because Python can't run this format."
-        in export_view.parity_text({"missing": ""})
-    )
+    assert "`onnxruntime` isn't installed" in export_view.parity_text({"missing": "onnxruntime"})
+    assert "Python can't run this format" in export_view.parity_text({"missing": ""})
     parity = {**PARITY, "labels": 2, "dataset": "*pets*", "accuracy": [0.9, 0.85], "counted": 1000}
     text = export_view.parity_text(parity)
-    assert "2 of them are called otherwise" in text and r"\*pets\*" in text
-    assert "Accuracy **85.0%**, that of the Keras model 90.0%, on 1,000 photos." in text
+    assert "2 photos get a different class" in text and r"\*pets\*" in text
+    assert "Accuracy is **85.0%**, compared with 90.0%" in text
 
 
 def test_a_bundle_dropped_on_the_page_becomes_a_run(folder, workspace, tmp_path):
@@ -196,7 +193,7 @@ def test_a_bundle_dropped_on_the_page_becomes_a_run(folder, workspace, tmp_path)
     app.run()
     app.button(key="export_bring").click().run()
     assert not app.exception and not app.error
-    assert "is here, with 15 trained epochs" in fakes.joined_text(app.success)
+    assert "is imported, with 15 trained epochs" in fakes.joined_text(app.success)
     assert len(runs.list_runs()) == 2
     app.run()  # nothing is brought in twice
     assert len(runs.list_runs()) == 2

@@ -72,39 +72,36 @@ def test_a_part_of_the_network_makes_it_one_of_the_users_own():
     members = made({"settings": {"dropout": [0.0, 0.5]}}, Training(model="notes-deep"))
     assert [m.training.network.dropout for m in members] == [0.0, 0.5]
     assert {(m.training.model, m.training.network.dense) for m in members} == {("custom", 512)}
-    with pytest.raises(SettingsError, match="dropout is a part of a network of blocks"):
+    with pytest.raises(SettingsError, match="dropout, which only block networks have"):
         made({"settings": {"dropout": [0.0, 0.5]}}, Training(model="transfer"))
 
 
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        (3, "The grid: expected an object"),
-        ({"rates": 1}, "no setting 'rates'. Expected one of: settings, augmentation"),
+        (3, "Use an object of settings"),
+        ({"rates": 1}, "no setting 'rates'. Use one of: settings, augmentation"),
         ({}, "changes nothing"),
         ({"settings": {"learning_rate": [1e-4]}}, "changes nothing"),
         ({"settings": [1]}, r"settings is \[1\]"),
-        ({"settings": {"learning_rate": [1e-4, 5]}}, "learning_rate is 5. Expected a number from"),
-        ({"settings": {"lr": [1, 2]}}, "no setting 'lr' in settings. Expected one of: model"),
-        ({"settings": {"epochs": 3}}, "epochs is 3. Expected a list"),
-        ({"settings": {"epochs": []}}, "Expected a list"),
-        (
-            {"settings": {"epochs": {"low": 1, "high": 9}}},
-            "Set 'samples' to the number of combinations to draw.",
-        ),
+        ({"settings": {"learning_rate": [1e-4, 5]}}, "learning_rate is 5. Use a number from"),
+        ({"settings": {"lr": [1, 2]}}, "no setting 'lr' in settings. Use one of: model"),
+        ({"settings": {"epochs": 3}}, "epochs is 3. Give a list"),
+        ({"settings": {"epochs": []}}, r"epochs is \[\]. Give a list"),
+        ({"settings": {"epochs": {"low": 1, "high": 9}}}, "Set 'samples' to the number"),
         ({"settings": {"epochs": {"low": 9, "high": 1}}, "samples": 2}, "or a range such as"),
         ({"settings": {"seed": {"low": 0, "high": 9, "log": True}}, "samples": 2}, "above 0"),
         ({"settings": {"epochs": {"from": 9}}, "samples": 2}, 'a range such as {"low"'),
         ({"settings": {"model": {"low": 1, "high": 2}}}, "1000 values, each one of"),
-        ({"settings": {"seed": list(range(1001))}}, "Expected a list of 1 to 1000 values"),
+        ({"settings": {"seed": list(range(1001))}}, "Give a list of 1 to 1000 values"),
         ({"augmentation": {"learning_rate": [1, 2]}}, "no setting 'learning_rate' in augmentation"),
         ({**RATES, "samples": 0}, "samples is 0"),
         ({**RATES, "asha": {"grace": 0}}, "grace is 0"),
-        ({**RATES, "asha": {"patience": 2}}, "Expected one of: grace, reduction"),
-        ({"settings": {"seed": list(range(501))}}, "501 combinations. Expected at most 500"),
+        ({**RATES, "asha": {"patience": 2}}, "Use one of: grace, reduction"),
+        ({"settings": {"seed": list(range(501))}}, "501 combinations, but the limit is 500"),
         (
             {"settings": {"monitor": ["val_loss", "val_accuracy"]}, "asha": {}},
-            "With 'asha', the grid must judge all runs by the same metric.",
+            "judge all runs by the same metric",
         ),
     ],
 )

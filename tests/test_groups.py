@@ -99,10 +99,7 @@ def test_all_runs_lie_there_from_the_start_and_name_their_group(make, kind):
 
 @KINDS
 def test_an_address_that_is_none_leaves_no_runs_behind(make, kind):
-    with pytest.raises(
-        ClusterError,
-        match=r"Use local, auto, HOST:PORT such as 10\.0\.0\.5:6379, or ray://HOST:PORT such as ray://10\.0\.0\.5:10001\.",
-    ):
+    with pytest.raises(ClusterError, match="Use local, auto, HOST:PORT"):
         make(kind, Cluster("somewhere"))
     assert runs.list_runs() == []
 
@@ -184,8 +181,11 @@ def test_an_unknown_group_is_told(workspace, act):
 def test_a_group_that_its_driver_trains_is_stopped_by_it_and_not_deleted(key):
     with FileLock(groups.sweeps_folder() / key / "lock"):
         assert groups.load_group(key).is_active
-        for refused in (groups.start_group, groups.remove_group):
-            with pytest.raises(RunError, match="is running"):
+        for refused, words in (
+            (groups.start_group, "is already running"),
+            (groups.remove_group, "is running. Stop it"),
+        ):
+            with pytest.raises(RunError, match=words):
                 refused(key)
         groups.stop_group(key)
         assert (groups.sweeps_folder() / key / "stop").exists()
@@ -257,7 +257,7 @@ def test_damaged_files_of_a_group_lose_no_runs(key):
         (folder / "trials" / f"{run.id}.json").write_text('{"tries": "x", "seconds": -1}')
     assert statuses(key) == ["waiting"] * 4
     (folder / "sweep.json").write_text('{"format": 99}')
-    with pytest.raises(Exception, match="newer program"):
+    with pytest.raises(Exception, match="made by a newer lab"):
         groups.load_group(key)
     assert len(groups.list_groups()) == 1
 
@@ -392,8 +392,8 @@ def test_the_notes_twins_differ_in_their_gap_and_not_in_accuracy(workspace):
         pair.append(runs.load_run(folder))
     gap, level = group_comparison.compare_pair(*pair)
     assert gap.id == "gap_closed"
-    assert "19.5 points at the end without it, 1.4 with it" in str(gap)
-    assert "no difference can be told" in str(level)
+    assert "19.5 percentage points without it and 1.4 with it" in str(gap)
+    assert "is within chance" in str(level)
 
 
 def test_twins_are_not_compared_before_both_have_five_epochs(workspace):
@@ -412,25 +412,22 @@ def test_lines_are_compared_where_both_are_done(workspace):
         [runs.load_run(fakes.make_run()), runs.load_run(fakes.make_run(model="notes-deep"))]
     )
     (message,) = [str(message) for _, _, message in group_comparison.compare_lines(points)]
-    assert message.startswith("notes-deep, plain against notes, plain at 200 photos: +0.0")
+    assert message.startswith("notes-deep, plain compared with notes, plain at 200 photos: +0.0")
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (["sweep"], "needs a folder of photos and a grid"),
-        (
-            ["sweep", "--resume", "x", "--epochs", "3"],
-            "--resume continues a sweep with its original settings.",
-        ),
-        (["sweep", "--resume", "none"], "There is no group of runs 'none'"),
-        (["sweep-stop", "none"], "There is no group of runs 'none'"),
-        (["experiment", "stop", "none"], "There is no group of runs 'none'"),
-        (["sweep", "photos", "--grid", "missing.json"], "missing.json does not exist"),
+        (["sweep", "--resume", "x", "--epochs", "3"], "--resume continues a sweep"),
+        (["sweep", "--resume", "none"], "There's no group of runs 'none'"),
+        (["sweep-stop", "none"], "There's no group of runs 'none'"),
+        (["experiment", "stop", "none"], "There's no group of runs 'none'"),
+        (["sweep", "photos", "--grid", "missing.json"], "missing.json doesn't exist"),
         (["experiment", "small-data", "{demo}", "--variants", "some"], "some"),
         (
             ["experiment", "small-data", "{demo}", "--sizes", "few"],
-            "Use whole numbers separated by commas, such as 100,250.",
+            "whole numbers separated by commas",
         ),
     ],
 )
@@ -463,7 +460,7 @@ def test_a_cluster_that_cannot_be_used_makes_no_runs(
         address = f"127.0.0.1:{bound.getsockname()[1]}"
         status, _, err = fakes.run_cli(capsys, *words, *more, "--address", address)
     assert status == 1
-    assert ("No Ray cluster answered at" if is_installed else "Ray is not installed") in err
+    assert ("No Ray cluster answered at" if is_installed else "Ray, which isn't installed") in err
     assert runs.list_runs() == []
 
 

@@ -55,7 +55,7 @@ def test_losses_that_are_no_numbers_end_the_search():
 
 def test_nothing_is_suggested_where_nothing_happens():
     flat = [(lr_finder.rate_at(n), 0.69 + 0.001 * (n % 2)) for n in range(100)]
-    with pytest.raises(CatDogError, match=r"learning rates, so there's no suggestion\."):
+    with pytest.raises(CatDogError, match="so there's no suggestion"):
         lr_finder.suggest_rate(flat)
     with pytest.raises(CatDogError):
         lr_finder.suggest_rate([])
@@ -130,8 +130,5 @@ def test_what_goes_wrong_in_a_trial_is_told_in_its_words(dataset):
     training = Training(model="notes-deep", image_size=40)
     with pytest.raises(CatDogError, match="shrink to nothing"):
         speed_probe.probe_learning_rates(dataset, training, None, lambda line: None)
-    with pytest.raises(
-        CatDogError,
-        match=r"transfer' looks at the photos only once, so there are no steps to time\.",
-    ):
+    with pytest.raises(CatDogError, match="no steps to time"):
         speed_probe.probe_speed(dataset, Training(model="transfer"), None, lambda line: None)

@@ -83,7 +83,7 @@ def test_photos_reach_the_network_in_parts_that_fit(set_limits):
 
 def test_a_model_of_which_one_photo_takes_too_much_is_refused_in_a_sentence(set_limits):
     set_limits(model_batch_bytes=20 * MEGABYTE)
-    with pytest.raises(ModelError, match=r"model takes about \d+ MB .* more than the 20 MB"):
+    with pytest.raises(ModelError, match=r"model needs about \d+ MB .* more than the 20 MB"):
         described(costly_models.upsampled())
 
 
@@ -269,8 +269,10 @@ def test_without_limits_of_the_system_the_declared_shapes_decide(
     keras.Model(x, costly_models._end(HOSTILE[kind](x))).save(path)
     held = untrusted_models.count_model_weights(path)
     assert path.stat().st_size < 400_000
-    monkeypatch.setattr(predict.Predictor, "answer", lambda *_: pytest.fail("it was computed"))
-    with pytest.raises(ModelError, match=r"more than the 1,000 MB|Expected at most 100,000,000"):
+    monkeypatch.setattr(
+        predict.Predictor, "predict_with_scores", lambda *_: pytest.fail("it was computed")
+    )
+    with pytest.raises(ModelError, match=r"more than the 1,000 MB|at most 100,000,000"):
         model_sandbox_process.try_model(path, "hostile.keras", held)
 
 

@@ -102,35 +102,35 @@ def test_it_may_write_in_its_own_folder(tmp_path):
 @pytest.mark.parametrize(
     ("status", "answer", "words"),
     [
-        (0, b"", "crashed the process that checked it (status"),
-        (0, b"[]", "crashed the process that checked it (status"),
-        (0, b'{"ok": 1}', "crashed the process that checked it (status"),
-        (1, b'{"ok": true}', "crashed the process that checked it (status"),
-        (-11, b"", "crashed the process that checked it (status"),
+        (0, b"", "crashed the process"),
+        (0, b"[]", "crashed the process"),
+        (0, b'{"ok": 1}', "crashed the process"),
+        (1, b'{"ok": true}', "crashed the process"),
+        (-11, b"", "crashed the process"),
         (-24, b"", "more than 10 s"),
         (0, b'{"memory": true}', "bytes of memory"),
         (
             model_sandbox_process.BREACH_STATUS,
             b'{"ok": true}',
-            "tried to start a program, use the network, or write a file.",
+            "tried to start a program",
         ),
         (
             0,
             b'{"message": "{x.__class__}", "params": {"x": "a"}}',
-            "crashed the process that checked it (status",
+            "crashed the process",
         ),
         (
             0,
             b'{"message": "{x:>9999999999}", "params": {"x": "a"}}',
-            "crashed the process that checked it (status",
+            "crashed the process",
         ),
         (
             0,
             b'{"message": "{y}", "params": {"x": "a"}}',
-            "crashed the process that checked it (status",
+            "crashed the process",
         ),
         (0, b'{"message": "{x} it is", "params": {"x": "so"}}', "so it is"),
-        (0, b"\xff" * 100, "crashed the process that checked it (status"),
+        (0, b"\xff" * 100, "crashed the process"),
     ],
 )
 def test_only_the_form_of_an_answer_is_believed(status, answer, words):

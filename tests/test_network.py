@@ -79,7 +79,7 @@ def test_a_network_that_shrinks_to_nothing_says_where_and_what_to_do():
 
 def test_a_network_that_fits_no_memory_is_refused():
     network = Network(filters=(1024,), dense=4096)
-    with pytest.raises(SettingsError, match="at most 200,000,000"):
+    with pytest.raises(SettingsError, match="the limit is 200,000,000"):
         architecture.list_model_layers("custom", 150, network=network)
 
 
@@ -156,11 +156,11 @@ def test_a_run_keeps_its_network_trains_predicts_and_is_gone_on_from(dataset):
 
 def test_weights_that_do_not_fit_are_refused_by_what_differs(dataset):
     parent = runs.create_run(dataset, SMALL, None)
-    with pytest.raises(RunError, match="no model yet"):
+    with pytest.raises(RunError, match="no model to continue from yet"):
         runs.create_run(dataset, SMALL, None, parent=runs.load_run(parent))
     (parent / "best.keras").write_bytes(b"model")
     for change, what in (
-        ({"image_size": 48}, "image_size is 48 here and 32 there"),
+        ({"image_size": 48}, "image_size is 48 here but 32 there"),
         ({"network": Network()}, "network is"),
         ({"model": "notes"}, "model is notes"),
     ):

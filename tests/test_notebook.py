@@ -115,7 +115,7 @@ def test_the_notebook_is_valid_and_explains_every_step(demo, workspace, tmp_path
     book = nbformat.read(tmp_path / "code" / "run.ipynb", as_version=4)
     nbformat.validate(book)
     titles = [c.source.split("\n")[0] for c in book.cells if c.cell_type == "markdown"]
-    assert titles[0] == "# A training as code"
+    assert titles[0] == "# Your run as code"
     assert {"## One batch", "## One photo, augmented", "## Overfitting"} <= {*titles}
 
 

@@ -125,5 +125,5 @@ def test_mixing_uses_the_step_that_trains():
 
 @pytest.mark.parametrize("name", ["erasing_probability", "zoom", ""])
 def test_what_cannot_be_swept_is_refused_with_what_can(name):
-    with pytest.raises(SettingsError, match="Expected one of: rotation_range"):
+    with pytest.raises(SettingsError, match="Choose one of: rotation_range"):
         sweep_setting(PHOTO, name, Augmentation())

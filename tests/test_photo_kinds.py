@@ -21,7 +21,7 @@ NAMED = {
     "12 bits": flat_jpeg(16, 16, FULL_FACTORS, 0xC1, bits=12),
     "16 bits": flat_jpeg(16, 16, FULL_FACTORS, 0xC3, bits=16),
     "hierarchical": flat_jpeg(16, 16, FULL_FACTORS, 0xC5),
-    "2 colours": flat_jpeg(16, 16, FULL_FACTORS[:2], 0xC0),
+    "2 colors": flat_jpeg(16, 16, FULL_FACTORS[:2], 0xC0),
     "3 floating-point numbers of 32 bits": flat_tiff(9, 9, (32,) * 3, numbers=3),
     "4 floating-point numbers of 32 bits": flat_tiff(9, 9, (32,) * 4, numbers=3),
     "3 floating-point numbers of 16 bits": flat_tiff(9, 9, (16,) * 3, numbers=3),
@@ -65,7 +65,7 @@ def test_the_kind_is_named_by_every_reader(kind, tmp_path):
         if read is decode.decode_photo or kind not in ("hierarchical", "16 bits"):
             with pytest.raises(PhotoError, match=kind) as caught:
                 read(source)
-            assert "no photo" not in str(caught.value) and "\n" not in str(caught.value)
+            assert "as a photo" not in str(caught.value) and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", [name for name in NAMED if "bits" not in name])
@@ -102,7 +102,7 @@ def test_a_photo_of_a_usual_kind_that_is_cut_is_damaged_not_of_another_kind():
     buffer = io.BytesIO()
     Image.fromarray(np.zeros((99, 99), np.uint16)).save(buffer, "TIFF")
     for data in (buffer.getvalue()[:5000], flat_photos.flat_jpeg(99, 99)[:-50]):
-        with pytest.raises(PhotoError, match=r"damaged|no photo"):
+        with pytest.raises(PhotoError, match=r"damaged|as a photo"):
             decode.decode_photo(data)
 
 

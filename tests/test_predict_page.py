@@ -83,7 +83,7 @@ def test_photos_get_a_row_each_and_unreadable_ones_a_reason(model_file):
     table = app.dataframe[0].value
     assert list(table["Photo"]) == ["a.jpg"]
     assert table["p_0"][0] + table["p_1"][0] == pytest.approx(1)
-    assert "1 of 2 photos could not be read" in fakes.joined_text(app.warning)
+    assert "1 of 2 photos couldn't be read" in fakes.joined_text(app.warning)
 
 
 def test_photos_of_the_validation_set_can_be_tried(model_file, demo):

@@ -110,7 +110,7 @@ def test_damaged_files_are_told_beside_the_list_and_can_be_removed(workspace):
     (presets.presets_folder() / "folder.json").mkdir()
     assert [preset.name for preset in presets.list_presets()] == ["mine"]
     ((name, error),) = presets.list_damaged_presets()
-    assert name == "torn.json" and "torn.json cannot be read" in str(error)
+    assert name == "torn.json" and "torn.json isn't valid JSON" in str(error)
     presets.save_preset("torn", MINE)  # takes another file
     presets.remove_preset("torn")
     assert presets.list_damaged_presets() == []
@@ -173,12 +173,12 @@ def envelope(**changes):
         (envelope(kind="Pod"), ["kind is 'Pod'", "'catdog augmentation'"]),
         (envelope(kind=None), ["kind is None"]),
         ('{"settings": {}}', ["kind is None"]),
-        (envelope(format=2), ["format 2", "newer program", "at most 1"]),
-        (envelope(format=0), ["format is 0", "from 1 to 1"]),
-        (envelope(format=True), ["format is True"]),
-        (envelope(format="1"), ["format is '1'"]),
-        (envelope(author="me"), ["no field 'author'", "format, kind, name, settings"]),
-        (envelope(name=7), ["name is 7", "1 to 60 characters"]),
+        (envelope(format=2), ["format 2", "newer program", "reads up to 1"]),
+        (envelope(format=0), ["the format 0", "from 1 to 1"]),
+        (envelope(format=True), ["the format True"]),
+        (envelope(format="1"), ["the format '1'"]),
+        (envelope(author="me"), ["unknown field 'author'", "format, kind, name, settings"]),
+        (envelope(name=7), ["preset name 7", "1 to 60 characters"]),
         (envelope(name="a\x07"), ["1 to 60 characters"]),
         (envelope(settings=None), ["Use an object of settings by name."]),
         (envelope(settings={"zoom": 1}), ["no setting 'zoom'"]),
@@ -194,7 +194,7 @@ def test_a_file_from_elsewhere_is_refused_by_name(data, parts):
 
 
 def test_errors_about_a_file_name_it(workspace, tmp_path):
-    with pytest.raises(SettingsError, match=r"gone\.json cannot be read: No such file"):
+    with pytest.raises(SettingsError, match=r"gone\.json can't be read: No such file"):
         presets.read_preset(tmp_path / "gone.json")
     with pytest.raises(SettingsError, match=r"elsewhere\.json: zoom_range is 5"):
         presets.parse_preset('{"zoom_range": 5}', "elsewhere.json")
@@ -238,10 +238,10 @@ def test_a_bad_value_in_a_link_is_named_and_replaced_by_the_default():
     settings, refused = url_params.settings_from_query(query)
     assert settings == Augmentation(zoom_range=0.4)
     assert [str(error) for error in refused] == [
-        "URL: rotation_range is '900'. Expected a number from 0 to 180. The default, 20, is used"
+        "URL: rotation_range is '900'. Use a number from 0 to 180. The default, 20, applies"
         " instead.",
-        "URL: fill_mode is 'mirror'. Expected one of nearest, reflect, wrap, constant. The default,"
-        " nearest, is used instead.",
+        "URL: fill_mode is 'mirror'. Use one of nearest, reflect, wrap, constant. The default,"
+        " nearest, applies instead.",
     ]
 
 

@@ -63,7 +63,7 @@ def test_a_report_tells_verdict_curves_matrix_mistakes_and_settings(trained, tmp
     for heading in ("Verdict", "Curves", "Confusion matrix", "Worst mistakes", "Settings"):
         assert heading in parsed.text
     right = report_text.gather_report_data(trained).result.right
-    assert f"{right} of 24 photos are right" in parsed.text
+    assert f"{right} of 24 predictions are correct" in parsed.text
     assert len([tag for tag, _ in parsed.tags if tag == "svg"]) == 2
     pictures = [a for tag, a in parsed.tags if tag == "img"]
     assert len(pictures) == 2 * min(24 - right, 12)
@@ -94,7 +94,7 @@ def test_a_report_is_in_the_readers_language(workspace, tmp_path):
         return f"«{message.format(**values)}»" if values else f"«{message}»"
 
     _, parsed = page(fakes.make_run(), tmp_path, say=say)
-    assert "«Settings»" in parsed.text and "«The verdict»" in parsed.text
+    assert "«Settings»" in parsed.text and "«Verdict»" in parsed.text
 
 
 def test_a_run_whose_photos_are_gone_still_has_its_curves(workspace, tmp_path):
@@ -114,12 +114,12 @@ def test_many_classes_get_their_mistakes_named_and_no_huge_table(workspace, tmp_
         run, histories.diagnose_run(run), table, metrics.metrics_at_threshold(table)
     )
     parsed = Tags(report.render_page(facts, report_language.format_english, "en", live=False))
-    assert "kind 0 called kind 59: 1 of 1" in parsed.text
+    assert "kind 0 predicted as kind 59: 1 of 1" in parsed.text
     assert len([tag for tag, _ in parsed.tags if tag == "td"]) < 500
 
 
 def test_a_run_without_an_epoch_has_no_report(workspace, tmp_path):
-    with pytest.raises(RunError, match="no whole epoch"):
+    with pytest.raises(RunError, match="no finished epoch"):
         report.write_html_report(fakes.make_run(epochs=0), tmp_path / "report.html")
 
 

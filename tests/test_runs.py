@@ -45,7 +45,7 @@ def test_a_new_run_keeps_every_setting_resolved(dataset):
 def test_a_folder_with_something_in_it_is_never_made_a_run(dataset, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
-    with pytest.raises(RunError, match="already holds something"):
+    with pytest.raises(RunError, match="isn't empty"):
         runs.create_run(dataset, SMALL, None, folder=tmp_path / "mine")
 
 

@@ -156,7 +156,7 @@ def test_fewer_photos_are_trained_on_and_the_run_tells(dataset):
     assert stored["training"]["steps_per_epoch"] == 2
     assert stored["dataset"]["train"] == 16 and stored["dataset"]["validation"] == 24
     assert stored["dataset"]["fingerprint"] == dataset.fingerprint
-    with pytest.raises(DatasetError, match="from 2 to 48"):
+    with pytest.raises(DatasetError, match="Choose 2 to 48"):
         runs.create_run(dataset, SMALL.model_copy(update={"train_photos": 49}), None)
 
 

@@ -121,7 +121,7 @@ def test_the_command_line_says_how_an_interrupted_packing_goes_on(
     with monkeypatch.context() as patched:
         patched.setattr(shard_writer, "write_shards", give_up)
         assert cli.main(command) == 130
-    assert "Run the same command to continue after the finished shards." in capsys.readouterr().err
+    assert "same command to continue after the finished shards" in capsys.readouterr().err
     assert cli.main(command) == 0
     assert "48 train, 24 validation photos of 32 px" in capsys.readouterr().out
 
@@ -195,7 +195,7 @@ def test_a_flipped_byte_is_told_when_it_is_read(packed):
     stored = tfrecord.load_split(packed, "train", in_memory=False)
     flip(packed.path / "train-00001.tfrecord")
     assert stored.images[:12].shape == (12, SIZE, SIZE, 3)
-    with pytest.raises(DatasetError, match=r"train-00001.tfrecord is not as it was written"):
+    with pytest.raises(DatasetError, match=r"train-00001.tfrecord has changed"):
         stored.images[12:24]
 
 

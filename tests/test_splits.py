@@ -88,14 +88,14 @@ def test_a_group_larger_than_the_part_is_placed_when_there_is_nothing_else():
 
 @pytest.mark.parametrize("parts", [(0.5, 0.5), (1.0, 0.0), (-0.1, 0.0), (0.3, -0.1), (0.2, 1.0)])
 def test_parts_that_leave_nothing_to_train_are_refused(parts):
-    with pytest.raises(
-        DatasetError, match=r"Choose fractions of at least 0 that add up to less than 1\."
-    ):
+    with pytest.raises(DatasetError, match="add up to less than 1"):
         splits.stratified_split(photos(40, 40), NAMES, 0, *parts)
 
 
 def test_too_few_photos_for_three_sides_are_told():
-    with pytest.raises(DatasetError, match=r"Class cats holds 2 photos\. Expected at least 3"):
+    with pytest.raises(
+        DatasetError, match=r"Class cats has only 2 photos\. Add photos until it has at least 3"
+    ):
         splits.stratified_split(photos(2, 9), NAMES, 0, 0.25, 0.25)
 
 
@@ -122,5 +122,5 @@ def test_another_seed_chooses_others_and_validation_is_never_chosen():
 
 @pytest.mark.parametrize("count", [1, 101])
 def test_a_subset_larger_than_the_training_or_without_a_class_is_refused(count):
-    with pytest.raises(DatasetError, match="Expected from 2 to 100"):
+    with pytest.raises(DatasetError, match="Choose 2 to 100"):
         splits.nested_subset(photos(50, 50), count, 0, 2)

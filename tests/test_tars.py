@@ -217,9 +217,9 @@ def test_a_zip_named_tar_and_a_tar_named_zip_are_told_apart(workspace):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("cats/a.jpg", b"x")
-    with pytest.raises(DatasetError, match="is that of a zip"):
+    with pytest.raises(DatasetError, match="but a zip file"):
         bring(buffer.getvalue(), "x.tar.gz")
-    with pytest.raises(DatasetError, match=r"is that of a tar"):
+    with pytest.raises(DatasetError, match="but a tar file"):
         bring(packed(), "x.zip")
     with pytest.raises(DatasetError, match=r"ends in \.zip, \.tar"):
         bring(packed(), "x.rar")
@@ -266,7 +266,7 @@ def test_what_is_understood_is_told_before_anything_is_written(workspace):
     )
     assert left_behind(workspace) == []
     words = " ".join(message.format(**values) for message, values in preview.sentences())
-    assert "16 photos in 2 classes" in words and "folder x around them is skipped" in words
+    assert "16 photos in 2 classes" in words and "outer folder x is skipped" in words
     dataset = bring(data, "pets.tar")
     assert dataset.counts() == preview.counts and dataset.note["ignored"] == preview.ignored
 

@@ -157,7 +157,7 @@ def test_too_few_and_too_many_classes_are_refused_before_anything_is_fetched(pac
 
 def test_a_fetch_that_fails_is_one_sentence(package):
     package["pets"] = Builder({"train": rows(4)}, FEATURES, prepare=OSError("no route to host"))
-    with pytest.raises(DatasetError, match=r"could not fetch 'pets' \(no route to host\)"):
+    with pytest.raises(DatasetError, match=r"couldn't download 'pets' \(no route to host\)"):
         tfds.import_tfds_dataset("pets")
 
 
@@ -170,7 +170,7 @@ def test_without_the_package_a_sentence_says_how_to_get_it(monkeypatch):
 def test_the_command_tells_then_brings(package, capsys):
     package["pets"] = Builder({"train": rows(8)}, FEATURES)
     assert cli.main(["import", "tfds:pets", "--look"]) == 0
-    assert capsys.readouterr().out == "8 train; classes: cat, dog-wolf\n2 MB to fetch\n"
+    assert capsys.readouterr().out == "8 train; classes: cat, dog-wolf\n2 MB to download\n"
     package["dogs"] = Builder({"train": rows(8)}, FEATURES, known=False)
     package["dogs"].info.download_size = None
     assert cli.main(["import", "tfds:dogs", "--look"]) == 0

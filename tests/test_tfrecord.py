@@ -87,7 +87,7 @@ def test_an_unreadable_photo_is_named_and_left_out(demo, tmp_path):
 
 def test_nothing_is_packed_over_something(demo, tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
-    with pytest.raises(DatasetError, match="already holds something"):
+    with pytest.raises(DatasetError, match="isn't empty"):
         tfrecord.pack_dataset(datasets.scan_folder(demo), tmp_path, size=32)
 
 

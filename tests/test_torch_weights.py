@@ -78,7 +78,7 @@ def test_a_tensor_beyond_its_storage_is_refused(tmp_path):
 
 def test_another_file_than_the_known_one_is_not_even_unpickled(tmp_path):
     path = written(tmp_path, {"a": Named("os", "system", "touch pwned")}, {})
-    with pytest.raises(ModelError, match="isn't the pretrained weights file that this lab knows"):
+    with pytest.raises(ModelError, match="isn't the pretrained weights file"):
         transfer.read_torch_weights(path, "0" * 64)
 
 
@@ -107,10 +107,10 @@ def test_every_other_name_is_refused_and_nothing_runs(tmp_path, monkeypatch, mod
 def test_a_file_that_is_cut_short_is_told_plainly(tmp_path, keep):
     path = written(tmp_path, {"a": tensor("7", 0, (6,), (1,))}, {"7": np.zeros(6, "<f4")})
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(ModelError, match="couldn't be read as weights in PyTorch's legacy format"):
+    with pytest.raises(ModelError, match="couldn't be read as weights"):
         read(path)
 
 
 def test_a_missing_file_is_told_plainly(tmp_path):
-    with pytest.raises(ModelError, match="cannot be read"):
+    with pytest.raises(ModelError, match=r"none\.pth couldn't be read: No such file"):
         transfer.read_torch_weights(tmp_path / "none.pth", "0" * 64)

@@ -86,7 +86,7 @@ def test_a_done_run_shows_its_best_epoch_and_both_downloads():
     fakes.add_fake_model(folder)
     app = page(run=folder.name)
     assert not app.exception
-    assert tiles(app)["Best, epoch 2"] == "70.0%"
+    assert tiles(app)["Best (epoch 2)"] == "70.0%"
     assert "best epoch is 2" in fakes.joined_text(app.success)
     assert {"download_keras", "download_h5"} <= {b.key for b in app.get("download_button")}
 
@@ -119,13 +119,13 @@ def test_a_waiting_run_says_who_is_first_and_for_how_long():
     folder = fakes.make_run(status="queued", epochs=0, state={"ahead": 1, "queued": 2.0})
     with FileLock(first / "lock"), FileLock(folder / "lock"):
         info = fakes.joined_text(page(run=folder.name).info)
-    assert "“hers” of \\*Ada\\*" in info and "1 min 15 s" in info
+    assert "\\*Ada\\*'s “hers”" in info and "1 min 15 s" in info
 
 
 def test_a_lost_run_offers_to_go_on():
     folder = fakes.make_run(status="running", epochs=2)
     app = page(run=folder.name)
-    assert "go on after epoch 2" in fakes.joined_text(app.warning)
+    assert "continue after epoch 2" in fakes.joined_text(app.warning)
     assert app.button("resume_run").label == "Resume"
 
 
@@ -154,5 +154,5 @@ def test_a_run_that_has_ended_is_judged_in_words():
         files.append_json_line(folder / "metrics.jsonl", {**row, "seconds": 1.0})
     app = page(run=folder.name)
     assert not app.exception
-    assert "It overfits since epoch 21" in fakes.joined_text(app.markdown)
+    assert "Overfitting since epoch 21" in fakes.joined_text(app.markdown)
     assert "Augment the training photos" in fakes.joined_text(app.caption)

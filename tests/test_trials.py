@@ -150,5 +150,5 @@ def test_a_trial_ends_when_the_sweep_is_to_stop(trial):
 
 
 def test_a_trial_tells_a_machine_that_does_not_see_the_run(sweep, tmp_path):
-    with pytest.raises(ClusterError, match=r"does not see .*file system that all machines share"):
+    with pytest.raises(ClusterError, match=r"can't see .*on a shared file system"):
         trials.check_path_visible(tmp_path / "elsewhere")

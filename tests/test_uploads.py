@@ -89,7 +89,7 @@ def status(address, path, body=b"1", method="PUT", length=None, **headers):
 
 
 def test_a_file_an_uploader_asked_for_is_taken(running, visitor):
-    url_info = visitor._places(["a.zip"])[0]
+    url_info = visitor._request_upload_urls(["a.zip"])[0]
     assert status(running[0], url_info.upload_url, b"x" * MB) == 204
     assert until(lambda: held(running[0]) >= MB)
     assert status(running[0], url_info.upload_url, method="DELETE") == 204
@@ -97,7 +97,7 @@ def test_a_file_an_uploader_asked_for_is_taken(running, visitor):
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 def test_a_file_no_uploader_asked_for_is_refused(running, visitor, method):
-    address, url_info = running[0], visitor._places(["a.zip"])[0]
+    address, url_info = running[0], visitor._request_upload_urls(["a.zip"])[0]
     own = f"_stcore/upload_file/{visitor._session}/"
     other = f"_stcore/upload_file/another-session/{url_info.file_id}"
     for path in (
@@ -108,14 +108,14 @@ def test_a_file_no_uploader_asked_for_is_refused(running, visitor, method):
     ):
         assert status(address, path, method=method) in (400, 403)
     visitor.open("Learn")  # a page without an uploader
-    late = visitor._places(["a.zip"])[0]
+    late = visitor._request_upload_urls(["a.zip"])[0]
     assert status(address, late.upload_url, method=method) == 403
 
 
 @pytest.mark.parametrize("origin", ["http://127.0.0.1:9999", "http://evil.example", "null"])
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 def test_another_page_uploads_and_deletes_nothing(running, visitor, origin, method):
-    url_info = visitor._places(["a.zip"])[0]
+    url_info = visitor._request_upload_urls(["a.zip"])[0]
     assert status(running[0], url_info.upload_url, method=method, Origin=origin) == 403
     quiet = {"Origin": "", "Sec-Fetch-Site": "same-site"}
     assert status(running[0], url_info.upload_url, method=method, **quiet) == 403
@@ -123,7 +123,7 @@ def test_another_page_uploads_and_deletes_nothing(running, visitor, origin, meth
 
 def test_a_file_larger_than_its_uploader_takes_is_refused_before_it_is_sent(running, visitor):
     visitor.open("Predict")  # 50 MB a photo
-    url_info = visitor._places(["a.jpg"])[0]
+    url_info = visitor._request_upload_urls(["a.jpg"])[0]
     assert status(running[0], url_info.upload_url, length=51 * MB) == 413
     assert status(running[0], url_info.upload_url, b"x" * (50 * MB + 1)) == 413
     assert status(running[0], url_info.upload_url, b"x" * (50 * MB)) == 204
@@ -133,7 +133,7 @@ def test_a_session_has_no_endless_room(running, visitor):
     body = b"x" * (50 * MB)
     answers = [
         status(running[0], url_info.upload_url, body)
-        for url_info in visitor._places(["1", "2", "3"])
+        for url_info in visitor._request_upload_urls(["1", "2", "3"])
     ]
     assert answers == [204, 204, 413]
 
@@ -142,7 +142,7 @@ def test_a_session_has_no_endless_room(running, visitor):
 @pytest.mark.parametrize("abrupt", [False, True])
 def test_an_upload_that_is_cut_leaves_nothing(running, visitor, abrupt):
     address, process = running
-    url_info = visitor._places(["a.zip"])[0]
+    url_info = visitor._request_upload_urls(["a.zip"])[0]
     ip, port = address.split(":")
     with socket.create_connection((ip, int(port)), timeout=60) as line:
         line.sendall(request(address, url_info.upload_url, 50 * MB) + HEAD.encode())
@@ -171,7 +171,7 @@ def test_an_upload_that_ends_after_its_session_is_not_kept(running):
     with socket.create_connection((ip, int(port)), timeout=60) as line:
         with websocket_client.visitor(address) as one:
             one.open("Export")
-            url_info = one._places(["a.zip"])[0]
+            url_info = one._request_upload_urls(["a.zip"])[0]
             payload = HEAD.encode() + b"x" * MB + TAIL.encode()
             line.sendall(request(address, url_info.upload_url, len(payload)) + payload[:-100])
         assert until(lambda: "active_sessions 0" in metrics(address))
@@ -220,7 +220,7 @@ def test_a_signal_ends_a_server_with_open_pages_and_a_stalled_upload(tmp_path, n
             socket.create_connection(("127.0.0.1", port)) as line,
         ):
             one.open("Export")
-            url_info = one._places(["a.zip"])[0]
+            url_info = one._request_upload_urls(["a.zip"])[0]
             line.sendall(request(address, url_info.upload_url, MB) + HEAD.encode())
             process.send_signal(getattr(signal, name))
             assert process.wait(30) == 0

@@ -163,21 +163,21 @@ def refused(capsys, workspace, url, words, *flags):
         ("{http}/nobody.tar", "There's nothing at"),
         ("{file}/pets/nobody", "There's nothing at"),
         ("{http}/pets/train/cats/notes.txt", "has no files."),
-        ("{memory}/pets/train/cats", "Expected"),
-        ("http://nowhere.invalid/pets", "No host is called nowhere.invalid"),
-        ("ftp://host/pets", "uses a protocol the lab doesn't support."),
-        ("zip://a::file:///etc/passwd", "uses a protocol the lab doesn't support."),
-        ("simplecache::s3://bucket/x", "uses a protocol the lab doesn't support."),
-        ("s3://bucket/x::file:///etc", "isn't the address of a folder."),
-        ("file:///photos/../etc", "isn't the address of a folder."),
-        ("https://example.org/allowed/%2e%2e/secret.zip", "isn't the address of a folder."),
-        ("https://example.org/allowed/%2E./secret", "isn't the address of a folder."),
-        ("https://example.org/allowed%2f..%2fsecret", "isn't the address of a folder."),
-        ("s3://", "isn't the address of a folder."),
-        ("s3://bucket/\x1b[2J", "isn't the address of a folder."),
-        ("s3://AKIA:hunter2@bucket/x", "Set it in the environment instead."),
-        ("https://h/x.zip?token=hunter2", "Set it in the environment instead."),
-        ("sftp://me:hunter2@host/x", "Set it in the environment instead."),
+        ("{memory}/pets/train/cats", "has no class folders"),
+        ("http://nowhere.invalid/pets", "no host named nowhere.invalid"),
+        ("ftp://host/pets", "protocol the lab doesn't support"),
+        ("zip://a::file:///etc/passwd", "protocol the lab doesn't support"),
+        ("simplecache::s3://bucket/x", "protocol the lab doesn't support"),
+        ("s3://bucket/x::file:///etc", "isn't the address of a folder"),
+        ("file:///photos/../etc", "isn't the address of a folder"),
+        ("https://example.org/allowed/%2e%2e/secret.zip", "isn't the address of a folder"),
+        ("https://example.org/allowed/%2E./secret", "isn't the address of a folder"),
+        ("https://example.org/allowed%2f..%2fsecret", "isn't the address of a folder"),
+        ("s3://", "isn't the address of a folder"),
+        ("s3://bucket/\x1b[2J", "isn't the address of a folder"),
+        ("s3://AKIA:hunter2@bucket/x", "Set it in the environment"),
+        ("https://h/x.zip?token=hunter2", "Set it in the environment"),
+        ("sftp://me:hunter2@host/x", "Set it in the environment"),
         ("gs://bucket/photos", "pip install gcsfs"),
     ],
 )
@@ -189,8 +189,8 @@ def test_a_url_that_gives_no_photos_is_refused_in_a_sentence(workspace, capsys, 
 @pytest.mark.parametrize(
     ("limit", "words"),
     [
-        ({"archive_bytes": 2000}, "Expected at most 2,000"),
-        ({"archive_entries": 5}, "Expected at most 5"),
+        ({"archive_bytes": 2000}, "at most 2,000."),
+        ({"archive_entries": 5}, "at most 5."),
         ({"photo_bytes": 500}, "at most 500"),
     ],
 )
@@ -233,10 +233,10 @@ def archive_of(name, kind="zip"):
     [
         ({"x.zip": archive_of("../cats/1.jpg")}, "x.zip", "unsafe path"),
         ({"x.tar": archive_of("/cats/1.jpg", "tar")}, "x.tar", "unsafe path"),
-        ({"x.zip": archive_of("cats/1.jpg", "tar")}, "x.zip", "its content is that of a tar"),
-        ({"x.zip": b"<html>sign in</html>"}, "x.zip", "The file isn't a complete archive ("),
-        ({"x/a.zip": b"PK", "x/cats/1.jpg": b"x"}, "x", "The archive contains another archive"),
-        ({"x/notes.txt": b"x"}, "x", "Expected"),
+        ({"x.zip": archive_of("cats/1.jpg", "tar")}, "x.zip", "isn't a zip file but a tar file"),
+        ({"x.zip": b"<html>sign in</html>"}, "x.zip", "isn't a complete archive"),
+        ({"x/a.zip": b"PK", "x/cats/1.jpg": b"x"}, "x", "contains another archive"),
+        ({"x/notes.txt": b"x"}, "x", "has no class folders"),
         ({"x/.hidden/1.jpg": b"x"}, "x", "has no files."),
     ],
 )
@@ -302,20 +302,20 @@ def odd():
     [
         ("500/pets", "status 500"),
         ("403/pets.zip", "status 403"),
-        ("loop", "redirects too many times."),
-        ("loop/pets.zip", "redirects too many times."),
+        ("loop", "redirects too many times"),
+        ("loop/pets.zip", "redirects too many times"),
         ("away", "leads to another server"),
         ("port", "leads to another server"),
         ("away/pets.zip", "leads to another server"),
-        ("cut", "broke off"),
-        ("cut.zip", "broke off"),
-        ("half", "broke off before {odd}/half/cats/1.jpg"),
+        ("cut", "broke before"),
+        ("cut.zip", "broke before"),
+        ("half", "broke before {odd}/half/cats/1.jpg"),
         ("lost", "There's nothing at {odd}/lost/cats/1.jpg"),
         ("up", "unsafe path"),
         ("deep", "41 folders deep"),
         ("elsewhere", "has no files."),
         ("page", "has no files."),
-        ("page.zip", "The file isn't a complete archive ("),
+        ("page.zip", "isn't a complete archive"),
     ],
 )
 def test_a_server_that_gives_something_else_is_told_by_its_answer(
@@ -327,7 +327,7 @@ def test_a_server_that_gives_something_else_is_told_by_its_answer(
 def test_a_server_may_not_lead_out_of_what_is_allowed(workspace, odd, monkeypatch):
     monkeypatch.setenv(allowed_roots.URLS_VARIABLE, f"{odd}/inside")
     assert allowed_roots.is_allowed_url(f"{odd}/inside/pets")
-    with pytest.raises(DatasetError, match="may not be opened here"):
+    with pytest.raises(DatasetError, match="which you can't open here"):
         imports.import_url(f"{odd}/inside/out.zip", is_allowed=allowed_roots.is_allowed_url)
     assert left(workspace) in ([], ["datasets"])
 
@@ -350,7 +350,7 @@ def test_where_nobody_listens_or_answers_it_is_said(workspace, capsys, odd, monk
     with socket.socket() as quiet:
         quiet.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{quiet.getsockname()[1]}/pets"
-        refused(capsys, workspace, url, f"Nothing answers at {url}")
+        refused(capsys, workspace, url, f"{url} doesn't respond")
         quiet.listen()
         refused(capsys, workspace, url, "didn't respond within")
     refused(capsys, workspace, odd.replace("http:", "https:") + "/pets", "certificate")
@@ -383,7 +383,7 @@ def test_a_photo_that_shrank_since_it_was_listed_ends_the_import(workspace, caps
             capsys,
             workspace,
             "memory://shrinking",
-            "broke off before memory://shrinking/cats/1.jpg",
+            "broke before memory://shrinking/cats/1.jpg",
         )
 
 
@@ -391,7 +391,7 @@ def test_a_full_disk_is_told_before_and_in_the_middle(workspace, capsys, bases, 
     url = f"{bases['memory']}/pets"
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 9))
-        refused(capsys, workspace, url, "only 9 are free")
+        refused(capsys, workspace, url, "only 9 free")
 
     class Full(io.BytesIO):
         def write(self, _data):
@@ -424,7 +424,7 @@ def test_a_stop_ends_the_download_in_a_sentence(workspace, bases):
 def test_who_may_not_change_data_asks_for_nothing(workspace, class_lab, bases, monkeypatch):
     class_lab()
     monkeypatch.setattr(access, "_visitor_provider", lambda: Visitor("", "audience"))
-    monkeypatch.setattr(url_import, "download_url", lambda *_: pytest.fail("The class order"))
+    monkeypatch.setattr(url_import, "download_url", lambda *_: pytest.fail("was asked for"))
     for action in (imports.import_url, lambda url: imports.preview_url(url, lambda *_: None)):
         with pytest.raises(AccessError):
             action(f"{bases['memory']}/pets")
@@ -444,23 +444,23 @@ def class_lab(workspace, monkeypatch):
 def test_ones_own_lab_imports_from_object_stores_but_no_hosts_that_were_not_named(monkeypatch):
     assert allowed_roots.confine_url("s3://any//photos/") == "s3://any/photos"
     for url in ("http://169.254.169.254/latest", "sftp://me@host/x", "hdfs://name/x"):
-        with pytest.raises(DatasetError, match="may not be opened here"):
+        with pytest.raises(DatasetError, match=r"can't open \S+ here"):
             allowed_roots.confine_url(url)
     monkeypatch.setenv(allowed_roots.URLS_VARIABLE, "https://data.example/photos s3://mine")
     assert allowed_roots.confine_url("https://data.example/photos/cats")
     for url in ("s3://any/photos", "https://data.example/photoshop", "https://data.example"):
-        with pytest.raises(DatasetError, match=r"Expected a place within https://data\.example"):
+        with pytest.raises(DatasetError, match=r"Choose a place in https://data\.example"):
             allowed_roots.confine_url(url)
 
 
 def test_a_shared_lab_imports_only_from_urls_that_were_named(class_lab):
     class_lab()
-    with pytest.raises(DatasetError, match="may not be opened here"):
+    with pytest.raises(DatasetError, match=r"can't open \S+ here"):
         allowed_roots.confine_url("s3://bucket/photos")
     class_lab(urls=["s3://bucket/class"])
     assert allowed_roots.confine_url("s3://bucket/class/cats")
     for url in ("s3://bucket/classified", "s3://bucket", "memory://x"):
-        with pytest.raises(DatasetError, match="may not be opened here"):
+        with pytest.raises(DatasetError, match=r"can't open \S+ here"):
             allowed_roots.confine_url(url)
 
 
@@ -472,7 +472,7 @@ def test_a_file_by_its_url_is_confined_as_by_its_path(class_lab, tmp_path):
     assert allowed_roots.confine_url(f"file://{inside}") == f"file://{inside}"
     (inside / "link").symlink_to(outside)
     for folder in (outside, inside / "link", inside):
-        with pytest.raises(DatasetError, match="may not be opened here"):
+        with pytest.raises(DatasetError, match=r"can't open \S+ here"):
             allowed_roots.confine_url(f"file://{folder}")
 
 
@@ -500,9 +500,9 @@ def test_the_page_imports_a_url_and_chooses_the_dataset(bases):
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("http://169.254.169.254/latest/meta-data", "may not be opened here"),
-        ("s3://key:hunter2@bucket/photos", "Set it in the environment instead."),
-        ("/home/me/photos", "uses a protocol the lab doesn't support."),
+        ("http://169.254.169.254/latest/meta-data", "You can't open"),
+        ("s3://key:hunter2@bucket/photos", "Set it in the environment"),
+        ("/home/me/photos", "protocol the lab doesn't support"),
     ],
 )
 def test_the_page_refuses_a_url_before_anything_is_asked_for(url, words):
@@ -517,7 +517,7 @@ def test_a_url_in_the_place_of_a_folder_is_told_where_it_belongs():
     app.text_input("source_path").set_value("s3://bucket/photos")
     next(button for button in app.button if button.label == "Preview").click()
     app.run()
-    assert "To import a URL, choose URL as the source." in fakes.joined_text(app.error)
+    assert "choose URL as the source" in fakes.joined_text(app.error)
 
 
 @pytest.mark.long

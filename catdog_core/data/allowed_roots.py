@@ -103,11 +103,18 @@ def confine_url(url: str) -> str:
         return url
     if any(url == each or url.startswith(f"{each}/") for each in allowed or ()):
         return url
+    shown = files.truncate_for_display(url, 200)
+    if not allowed:
+        raise DatasetError(
+            "You can't open {url} here. Ask whoever runs the lab to add it to CATDOG_URLS or "
+            "access.json.",
+            url=shown,
+        )
     raise DatasetError(
         "You can't open {url} here. Choose a place in {allowed}, or ask whoever runs the lab to "
         "add it to CATDOG_URLS or access.json.",
-        url=files.truncate_for_display(url, 200),
-        allowed=", ".join(allowed or ()) or "those that are named, which are none",
+        url=shown,
+        allowed=", ".join(allowed),
     )
 
 

@@ -76,7 +76,7 @@ def test_a_point_of_the_map_shows_its_photo_and_opens_it(answered, page, expect)
     expect(photo).to_have_attribute("src", START)
     name = page.locator(f"{TOOLTIP} h2").inner_text()
     point.click(force=True)
-    expect(page.get_by_text("Photos chosen on the map: 1")).to_be_visible()
+    expect(page.get_by_text("Photos selected on the map: 1")).to_be_visible()
     expect(page.locator("figure").filter(has_text=name.rsplit("/", 1)[-1]).first).to_be_visible()
 
 

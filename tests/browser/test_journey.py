@@ -133,14 +133,14 @@ def start(lab, page, name, *, epochs, steps):
     lab.visit(page, "Train")
     page.locator(".st-key-train_name input").fill(name)
     _type(page, "train_epochs", epochs)
-    plan = page.get_by_text("weight updates")  # said by the server, which then knows what was typed
+    plan = page.get_by_text("Total: ")  # said by the server, which then knows what was typed
     plan.filter(has_text=f"{epochs} epochs").wait_for()
     page.get_by_text("Photos and steps").click()
     _type(page, "train_steps_per_epoch", steps)
     plan.filter(has_text=f"{epochs} epochs × {steps} steps").wait_for()
     _type(page, "train_validation_steps", 2)
     lab.settle(page)
-    size = page.get_by_text("multiply-adds a photo")
+    size = page.get_by_text("multiply-adds per photo")
     large = size.inner_text()
     page.locator(".st-key-train_image_size").get_by_role("slider").press("Home")  # the least
     size.filter(has_not_text=large).wait_for()

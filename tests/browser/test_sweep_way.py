@@ -77,7 +77,7 @@ def test_a_sweep_from_its_form_to_the_curves_of_its_trials(lab, page, dataset):
     expect(page.get_by_test_id("stMain")).to_contain_text("Best so far")
 
     draw_a_box_over_all_of(page, page.locator(".st-key-group_chart .nsewdrag"))
-    expect(page.get_by_text("2 of 2 runs, picked on the chart")).to_be_visible()
+    expect(page.get_by_text("2 of 2 runs, selected on the chart")).to_be_visible()
 
     page.locator(".st-key-group_curves button").click()
     expect(page.locator(".st-key-compare_accuracy .scatterlayer .trace")).not_to_have_count(0)

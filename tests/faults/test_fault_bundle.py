@@ -38,7 +38,7 @@ def test_a_change_of_the_disk_that_fails_leaves_nothing_and_a_retry_works(
         ):
             bundle_import.import_bundle(exported_run[1])
         message = str(caught.value)
-        assert counter.hit and "could not be" in message and "\n" not in message, (
+        assert counter.hit and "couldn't be" in message and "\n" not in message, (
             counter.hit,
             message,
         )

@@ -185,7 +185,7 @@ def test_the_trash_of_another_disk_is_told(disk, tmp_path, workspace):
     """A run that lies elsewhere cannot be renamed into the workspace."""
     datasets.make_demo(tmp_path / "more", train=8, validation=8, size=32, seed=0)
     run = runs.create_run(datasets.open_folder(tmp_path / "more"), TINY, None, folder=disk / "away")
-    with pytest.raises(CatDogError, match="could not be written"):
+    with pytest.raises(CatDogError, match="couldn't be written"):
         runs.remove_run(run)
     assert (run / "settings.json").is_file()
     assert trash.list_trash() == []

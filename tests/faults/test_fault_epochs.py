@@ -56,7 +56,7 @@ def broken_at(dataset, workspace, expected, number, code):
         )
         assert loaded_run.status == "done", failed_write
         return True
-    assert "could not be" in str(error), f"{failed_write}: {error}"
+    assert "couldn't be" in str(error), f"{failed_write}: {error}"
     assert loaded_run.status in ("failed", "stopped"), failed_write  # stopped: it never began
     assert whole(run) == expected[: len(loaded_run.epochs)], failed_write
     assert find_leftovers(run) == [], failed_write

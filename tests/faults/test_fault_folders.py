@@ -68,7 +68,7 @@ def test_a_file_that_came_to_harm_is_told_and_spares_the_others(workspace, capsy
     bad_run = runs_by_id[bad.name]
     assert (bad_run.status == "damaged") == (how in NEEDED.get(name, ())), bad_run.problem
     if bad_run.status == "damaged":
-        assert str(bad_run.problem).split(" ")[0] == "its" or str(bad) in str(bad_run.problem)
+        assert str(bad_run.problem).startswith(f"{name} ") or str(bad) in str(bad_run.problem)
     histories.diagnose_run(bad_run)
     runs.read_batches(bad)
     assert groups.list_groups() == []
@@ -133,10 +133,10 @@ def test_a_run_of_a_newer_program_is_told_and_not_touched(workspace, name):
     before = (run / name).read_bytes()
     loaded_run = runs.load_run(run)
     assert loaded_run.status == "damaged"
-    assert "made by a newer program" in str(loaded_run.problem)
+    assert "made by a newer lab" in str(loaded_run.problem)
     assert not loaded_run.can_resume
     if name == "about.json":
-        with pytest.raises(Exception, match="newer program"):
+        with pytest.raises(Exception, match="newer lab"):
             runs.rename_run(run, "mine")
     assert (run / name).read_bytes() == before
 
@@ -145,10 +145,7 @@ def test_a_run_whose_resume_point_is_damaged_refuses_to_start(workspace):
     run = whole("bad")
     harm(run / "backup.keras", "truncated")
     assert not runs.load_run(run).can_resume
-    with pytest.raises(
-        RunError,
-        match=r"backup\.keras is damaged, so the run can't resume, but its best model is fine\.",
-    ):
+    with pytest.raises(RunError, match=r"backup\.keras is damaged, so the run can't resume"):
         runs.start_run(run)
 
 

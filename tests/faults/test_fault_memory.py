@@ -50,7 +50,7 @@ def test_a_worker_without_memory_has_failed_with_a_remedy(new_run, megabytes):
         failure_messages.LIKELY_OUT_OF_MEMORY,
         CRASHED,
     ), loaded_run.state["error"]
-    assert "smaller batch size" in loaded_run.state["error"]["message"]
+    assert "smaller batch or image size" in loaded_run.state["error"]["message"]
     assert loaded_run.can_resume
 
 
@@ -93,7 +93,7 @@ def test_a_trial_whose_process_ends_at_once_is_told(monkeypatch, pets):
 
     real = subprocess_jobs.run_subprocess
     monkeypatch.setattr(subprocess_jobs, "run_subprocess", gone)
-    with pytest.raises(CatDogError, match="run out of memory"):
+    with pytest.raises(CatDogError, match="memory ran out"):
         speed_probe.probe_speed(pets, Training(), None, lambda line: None)
 
 

@@ -306,6 +306,6 @@ def test_a_process_that_cannot_be_started_is_told_and_the_run_is_as_it_was(new_r
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(subprocess_jobs.subprocess, "Popen", refuse)
-    with pytest.raises(RunError, match="could not be started: Resource temporarily"):
+    with pytest.raises(RunError, match="couldn't start: Resource temporarily"):
         runs.start_run(run)
     assert runs.load_run(run).status == "stopped"

@@ -160,7 +160,7 @@ def inject(prepared: Path, folder: Path, operation: Callable[[Path], Any], numbe
     if error is None and any(fragment in counter.hit for fragment in OTHERWISE):
         return True  # it came about in another way
     assert error is not None, f"{failed_write}: nothing was said"
-    assert "could not be" in str(error) or "cannot" in str(error), f"{failed_write}: {error}"
+    assert "couldn't" in str(error) or "can't" in str(error), f"{failed_write}: {error}"
     after = snapshot_folder(folder)
     changed = [name for name in before if after.get(name) != before[name]]
     assert changed == [], f"{failed_write}: earlier files are not intact"

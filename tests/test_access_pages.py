@@ -240,5 +240,5 @@ def test_every_job_a_callback_starts_says_why_it_may_not():
     for path in (server.PROJECT / "catdog_ui").rglob("*.py"):
         lines = path.read_text("utf-8").splitlines()
         for number, line in enumerate(lines):
-            if "jobs.start(" in line and "action=None" not in line:
+            if "jobs.start_background_job(" in line and "action=None" not in line:
                 assert lines[number - 1].strip() in ("with guard():", "try:"), f"{path}:{number}"

@@ -183,7 +183,7 @@ def test_the_labs_own_text_holds_exactly_the_settings():
 @pytest.mark.parametrize("settings", [PRESETS["strong"], EVERYTHING], ids=["strong", "everything"])
 def test_the_lines_for_a_folder_run_too(demo, library, settings):
     names = run_snippet(library, settings)
-    comment = make_snippets(settings)[library].code.split("one folder a class:\n")[1]
+    comment = make_snippets(settings)[library].code.split("one subfolder per class:\n")[1]
     exec(comment.replace("# ", "").replace('"train"', repr(str(demo / "train"))), names)
     photos, labels = next(iter(names["train"]))
     assert photos.shape == (20, 150, 150, 3)

@@ -89,7 +89,7 @@ def show_convolution(who: LearnerContext) -> None:
             t("After ReLU, {share:.0%} are 0", share=float((left == 0).mean())),
         ],
     )
-    st.code(np.array2string(np.array(numpy_ops.KERNELS[kernel][1]), precision=2), "python")
+    st.code(np.array2string(np.array(numpy_ops.KERNELS[kernel][1]), precision=2), None)
     st.caption(
         t(
             "To keep it simple, the photo is gray, so the filter has 9 weights. Its sums go from"
@@ -115,8 +115,8 @@ def show_pooling(who: LearnerContext) -> None:
     top, left = max(2 * int(rows) - 2, 0), max(2 * int(columns) - 2, 0)
     part = edge_map[top : top + 4, left : left + 4]
     with st.grid(2, min_column_width=200, gap="small"):
-        st.code(np.array2string(part, precision=2, floatmode="fixed"), "python")
-        st.code(np.array2string(numpy_ops.max_pool(part), precision=2, floatmode="fixed"), "python")
+        st.code(np.array2string(part, precision=2, floatmode="fixed"), None)
+        st.code(np.array2string(numpy_ops.max_pool(part), precision=2, floatmode="fixed"), None)
     st.caption(t("On the left is a part of the first map, on the right what pooling keeps of it."))
     learner_context.another_photo_button()
 

@@ -98,7 +98,7 @@ def show_photo_array(who: LearnerContext) -> None:
     )
     st.code(
         f"photo[{top}:{top + _PATCH}, {left}:{left + _PATCH}, {channel}]\n{patch[:, :, channel]}",
-        "python",
+        None,  # the colors of Python code are too pale for numbers on a light page
     )
     learner_context.another_photo_button()
 
@@ -112,10 +112,10 @@ def show_rescaling(who: LearnerContext) -> None:
     with st.grid(2, min_column_width=330, gap="small"):
         with st.container():
             st.markdown(t("**As read**"))
-            st.code(str(red), "python")
+            st.code(str(red), None)
         with st.container():
             st.markdown(t("**After 1/255**"))
-            st.code(np.array2string(red / 255, precision=2, floatmode="fixed"), "python")
+            st.code(np.array2string(red / 255, precision=2, floatmode="fixed"), None)
     st.caption(
         t(
             "The values of the photo go from {low}–{high} to {small:.2f}–{large:.2f}. Nothing else"

@@ -18,13 +18,13 @@ if __name__ == "__main__":  # the script of a visitor
                 "train. See where it starts to overfit, then try it on your own photos."
             )
         )
-        found, trained = datasets.list_datasets(), runs.list_runs()
-        home_view.show_tour(first_visit=not found and not trained)
+        stored_datasets, stored_runs = datasets.list_datasets(), runs.list_runs()
+        home_view.show_tour(first_visit=not stored_datasets and not stored_runs)
         home_view.tour_button()
-        home_view.show_steps(found, trained)
+        home_view.show_steps(stored_datasets, stored_runs)
         st.space("small")
-        if found or trained:
-            home_view.show_datasets_and_runs(found, trained)
+        if stored_datasets or stored_runs:
+            home_view.show_datasets_and_runs(stored_datasets, stored_runs)
             st.space("small")
         home_view.show_pages()
         trash_view.render_trash_panel()

@@ -134,7 +134,7 @@ def readers(folder: Path | None) -> None:
 def _readers(dataset: Dataset) -> None:
     from catdog_core.training import loading_benchmark as course
 
-    lanes = course.run_loading_benchmark(dataset, SIZE, BATCH, _SECONDS, sample=_SAMPLE)
+    results = course.run_loading_benchmark(dataset, SIZE, BATCH, _SECONDS, sample=_SAMPLE)
     sheet = table(
         f"{SIZE} × {SIZE}, batches of {BATCH}, float32",
         "photos per second",
@@ -142,13 +142,13 @@ def _readers(dataset: Dataset) -> None:
         "warm",
         "ratio",
     )
-    first = next((lane.warm for lane in lanes if lane.warm), 1.0)
-    for lane in lanes:
-        if lane.left_out is None:
-            ratio = (lane.warm or 0.0) / first
-            sheet.add_row(lane.name, _number(lane.cold), _number(lane.warm), f"{ratio:.2f}")
+    first = next((result.warm for result in results if result.warm), 1.0)
+    for result in results:
+        if result.left_out is None:
+            ratio = (result.warm or 0.0) / first
+            sheet.add_row(result.name, _number(result.cold), _number(result.warm), f"{ratio:.2f}")
         else:
-            console.print(f"{lane.name} is left out. {lane.left_out}")
+            console.print(f"{result.name} is left out. {result.left_out}")
     console.print(sheet, "Medians. The readers take turns. Packing isn't counted.\n")
 
 

@@ -250,7 +250,7 @@ _VERDICT_STYLES = {
     "too_short": ("gray", ":material/hourglass_empty:"),
 }
 VERDICTS: dict[str, tuple[str, str, str]] = {
-    kind: (report_text.VERDICT_NAMES[kind], *look) for kind, look in _VERDICT_STYLES.items()
+    kind: (report_text.VERDICT_NAMES[kind], *style) for kind, style in _VERDICT_STYLES.items()
 }
 """Word, Streamlit's colour and icon of each kind of verdict."""
 

@@ -102,7 +102,7 @@ def _describe_setting(control: FieldSpec, value: Any) -> str:
         return f"{label} {value}"
     if control.kind == "range":
         return f"{label} {value[0]:g}–{value[1]:g} {control.unit}".rstrip()
-    sign = "" if control.one_way else "±"
+    sign = "" if control.one_sided else "±"
     space = "" if control.unit in ("", "°") else " "
     return f"{label} {sign}{value:g}{space}{control.unit}"
 

@@ -157,7 +157,7 @@ def pack_dataset(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
 
 
 def run_loading_benchmark(dataset: Dataset, job: Job) -> list[ReaderResult]:
-    """Race the readers of photos; meanwhile the job's result is how the race stands."""
+    """Run the loading benchmark; its progress is the job's result until it ends."""
     wait_for_preload()
     from catdog_core.training import loading_benchmark
 

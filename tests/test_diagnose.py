@@ -178,9 +178,9 @@ def test_twelve_validation_photos_are_too_few_to_tell():
 
 
 def test_early_stopping_that_did_its_work_is_said():
-    facts = RunContext(validation_photos=1000, planned_epochs=80, patience=10, kept_epoch=37)
+    facts = RunContext(validation_photos=1000, planned_epochs=80, patience=10, saved_epoch=37)
     assert "early" in ids(diagnose.diagnose(recorded("notes_plain_50"), facts).remarks)
-    stopped = RunContext(validation_photos=1000, planned_epochs=80, patience=20, kept_epoch=37)
+    stopped = RunContext(validation_photos=1000, planned_epochs=80, patience=20, saved_epoch=37)
     assert "early" not in ids(diagnose.diagnose(recorded("notes_plain_50"), stopped).remarks)
 
 

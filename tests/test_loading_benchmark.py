@@ -1,4 +1,4 @@
-"""The loading race: every reader on the same photos, in turns, told what failed, nothing left."""
+"""The loading benchmark: every reader on the same photos, failures named, nothing left behind."""
 
 import os
 import sys
@@ -15,8 +15,8 @@ QUICK = {"size": 32, "batch": 4, "seconds_each": 0.06, "sample": 16}
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux drops files from memory")
 
 
-def by_key(lanes):
-    return {lane.key: lane for lane in lanes}
+def by_key(results):
+    return {r.key: r for r in results}
 
 
 def folder_of(folder, kind, count=8):
@@ -33,7 +33,7 @@ def folder_of(folder, kind, count=8):
 @on_linux
 def test_every_reader_comes_to_figures_cold_and_warm_and_only_reads(workspace, demo, capfd):
     seen, before = [], {path: path.stat() for path in demo.rglob("*")}
-    lanes = loading_benchmark.run_loading_benchmark(
+    results = loading_benchmark.run_loading_benchmark(
         datasets.scan_folder(demo), **QUICK, on_progress=seen.append
     )
     after = {path: path.stat() for path in demo.rglob("*")}
@@ -44,10 +44,16 @@ def test_every_reader_comes_to_figures_cold_and_warm_and_only_reads(workspace, d
     assert {standing.phase for standing in seen} >= {"prepare", "warm"}
     warm = [standing.done for standing in seen if standing.phase == "warm"]
     assert warm == sorted(warm) and (seen[-1].done, seen[-1].running) == (1, "")
-    assert [lane.key for lane in lanes] == ["generator", "keras", "folder", "tfrecord", "memory"]
-    assert all(lane.left_out is None for lane in lanes)
-    assert all(lane.cold > 0 and lane.warm > 0 and lane.photos >= 3 * 16 for lane in lanes)
-    assert all((lane.cold_done, lane.warm_done) == (1, 1) for lane in lanes)
+    assert [r.key for r in results] == [
+        "generator",
+        "keras",
+        "folder",
+        "tfrecord",
+        "memory",
+    ]
+    assert all(r.left_out is None for r in results)
+    assert all(r.cold > 0 and r.warm > 0 and r.photos >= 3 * 16 for r in results)
+    assert all((r.cold_done, r.warm_done) == (1, 1) for r in results)
 
 
 @pytest.mark.parametrize("reader", loading_readers.READERS, ids=lambda reader: reader.key)
@@ -63,24 +69,24 @@ def test_every_reader_gives_batches_as_the_network_takes_them(workspace, demo, t
 def test_a_photo_nobody_can_read_ends_the_peers_and_not_the_lab(workspace, tmp_path):
     folder = folder_of(tmp_path / "set", "png")
     (folder / "train" / "cats" / "0.png").write_bytes(b"no photo")
-    lanes = by_key(loading_benchmark.run_loading_benchmark(datasets.scan_folder(folder), **QUICK))
+    results = by_key(loading_benchmark.run_loading_benchmark(datasets.scan_folder(folder), **QUICK))
     for key in ("generator", "keras"):
-        assert "It stopped: " in str(lanes[key].left_out)
-        assert lanes[key].warm is None
-    assert all(lanes[key].warm > 0 for key in ("folder", "tfrecord", "memory"))
+        assert "It stopped: " in str(results[key].left_out)
+        assert results[key].warm is None
+    assert all(results[key].warm > 0 for key in ("folder", "tfrecord", "memory"))
 
 
 def test_peers_that_know_no_webp_are_left_out_with_the_reason(workspace, tmp_path):
-    lanes = by_key(
+    results = by_key(
         loading_benchmark.run_loading_benchmark(
             datasets.scan_folder(folder_of(tmp_path / "set", "webp")), **QUICK
         )
     )
-    assert lanes["keras"].left_out is not None
-    assert lanes["folder"].warm > 0
+    assert results["keras"].left_out is not None
+    assert results["folder"].warm > 0
 
 
-def test_where_no_photo_can_be_read_there_is_no_race(workspace, tmp_path):
+def test_where_no_photo_can_be_read_there_is_no_benchmark(workspace, tmp_path):
     folder = folder_of(tmp_path / "set", "png", count=2)
     for path in folder.rglob("*.png"):
         path.write_bytes(b"no photo")
@@ -90,8 +96,8 @@ def test_where_no_photo_can_be_read_there_is_no_race(workspace, tmp_path):
 
 def test_a_system_that_keeps_files_in_memory_has_no_cold_figures(workspace, demo, monkeypatch):
     monkeypatch.setattr(loading_readers, "drop_from_page_cache", lambda paths: False)
-    lanes = loading_benchmark.run_loading_benchmark(datasets.scan_folder(demo), **QUICK)
-    assert all(lane.cold is None and lane.warm > 0 for lane in lanes)
+    results = loading_benchmark.run_loading_benchmark(datasets.scan_folder(demo), **QUICK)
+    assert all(r.cold is None and r.warm > 0 for r in results)
 
 
 @on_linux
@@ -132,7 +138,7 @@ def test_a_full_disk_ends_the_race_in_a_sentence(workspace, demo, monkeypatch):
 def test_rounds_begin_with_another_reader_each_and_none_is_named_twice():
     course = loading_benchmark._Benchmark(None)
     course.runners[1].left_out = CatDogError("gone")
-    keys = [runner.reader.key for runner in course._turns("warm", 3)]
+    keys = [runner.reader.key for runner in course._rounds("warm", 3)]
     assert keys[0::4] == ["generator", "folder", "folder"]
     assert all(len(set(keys[start : start + 4])) == 4 for start in (0, 4, 8))
 

@@ -1,4 +1,4 @@
-"""The loading race on its page: one at a time, bars while it runs, a sentence for what failed."""
+"""The loading benchmark on its page: one at a time, bars while it runs, failures in a sentence."""
 
 import threading
 
@@ -27,24 +27,24 @@ def script(folder):
     from catdog_core.data import datasets
     from catdog_ui.data import loading_benchmark_view
 
-    loading_benchmark_view.show_race(datasets.open_folder(Path(folder)))
+    loading_benchmark_view.show_loading_benchmark(datasets.open_folder(Path(folder)))
 
 
 @pytest.fixture
 def section(workspace, demo):
-    """The section on its own, before any race of the dataset."""
+    """The section on its own, before any benchmark of the dataset."""
     yield AppTest.from_function(script, kwargs={"folder": str(demo)}, default_timeout=30).run()
     for key in [key for key in jobs._jobs if key.startswith("race-")]:
         jobs.forget_job(key)
 
 
 def raced_by(monkeypatch, work):
-    """Let `work(job)` stand for the race."""
+    """Let `work(job)` stand for the benchmark."""
     monkeypatch.setattr(loaders, "run_loading_benchmark", lambda dataset, job: work(job))
 
 
 def ended():
-    """Wait for the race's thread."""
+    """Wait for the benchmark's thread."""
     for thread in threading.enumerate():
         if thread.name.startswith("job-race-"):
             thread.join(60)
@@ -82,7 +82,7 @@ def test_a_race_that_runs_shows_who_is_at_it_and_cannot_be_started_twice(section
     raced_by(monkeypatch, work)
     section.button(key="race_start").click().run()
     section.run()
-    loading_benchmark_view._start_race(
+    loading_benchmark_view._start_benchmark(
         datasets.list_datasets()[0]
     )  # a second window, or a click that came late
     assert section.button(key="race_start").disabled

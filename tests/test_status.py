@@ -8,7 +8,7 @@ from catdog_core.runs import status
 
 
 @pytest.mark.parametrize(
-    ("stored", "locked", "since_asked", "since_beat", "expected"),
+    ("stored", "locked", "since_request", "since_beat", "expected"),
     [
         (None, False, None, 0, "stopped"),  # made, never started
         (None, False, 3.0, 0, "queued"),  # its worker is on its way
@@ -27,10 +27,10 @@ from catdog_core.runs import status
     ],
 )
 def test_every_status_follows_from_state_lock_and_time(
-    stored, locked, since_asked, since_beat, expected
+    stored, locked, since_request, since_beat, expected
 ):
     result = status.derive_status(
-        stored, locked=locked, since_asked=since_asked, since_beat=since_beat
+        stored, locked=locked, since_request=since_request, since_beat=since_beat
     )
     assert result == expected
 

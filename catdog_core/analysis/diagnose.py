@@ -140,7 +140,7 @@ STOPPED_EARLY = N_(
     "Early stopping ended this run after epoch {n} of {planned}, because {patience} epochs "
     "brought no improvement. This is normal, and nothing is lost."
 )
-KEPT_EPOCH = N_("The saved model is from epoch {epoch}.")
+SAVED_EPOCH = N_("The saved model is from epoch {epoch}.")
 ACCURACY_MARGIN = N_(
     "With {n} validation photos, chance alone moves validation accuracy by ± {points:.1f} "
     "percentage points (95% confidence interval)."
@@ -436,7 +436,7 @@ class RunContext:
         planned_epochs: epochs it was started for.
         is_training: whether it still trains.
         diverged_epoch: the epoch, from 0, in which the loss became NaN, ending the training.
-        kept_epoch: the epoch, from 0, whose model is kept.
+        saved_epoch: the epoch, from 0, whose model is kept.
         patience: epochs early stopping waits, 0 for none.
         learning_rate: of the start.
         augmented: whether training photos were changed at random.
@@ -450,7 +450,7 @@ class RunContext:
     planned_epochs: int | None = None
     is_training: bool = False
     diverged_epoch: int | None = None
-    kept_epoch: int | None = None
+    saved_epoch: int | None = None
     patience: int = 0
     learning_rate: float | None = None
     augmented: bool | None = None
@@ -477,10 +477,10 @@ def _remarks(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
         and 0 < epochs < facts.planned_epochs
     ):
         params = {"n": epochs, "planned": facts.planned_epochs, "patience": facts.patience}
-        if facts.kept_epoch is not None and epochs - 1 - facts.kept_epoch >= facts.patience:
+        if facts.saved_epoch is not None and epochs - 1 - facts.saved_epoch >= facts.patience:
             yield Remark("early", STOPPED_EARLY, params)
-    if verdict.kind in ("overfitting", "diverged") and facts.kept_epoch is not None:
-        yield Remark("kept", KEPT_EPOCH, {"epoch": facts.kept_epoch + 1})
+    if verdict.kind in ("overfitting", "diverged") and facts.saved_epoch is not None:
+        yield Remark("kept", SAVED_EPOCH, {"epoch": facts.saved_epoch + 1})
     if facts.validation_photos and verdict.kind not in ("diverged", "too_short"):
         points = 100 * Z * numbers["validation_error"]
         yield Remark("chance", ACCURACY_MARGIN, {"n": facts.validation_photos, "points": points})

@@ -49,7 +49,7 @@ def build_run_context(run: RunRecord) -> RunContext:
         planned_epochs=training.epochs,
         is_training=run.is_active,
         diverged_epoch=int(params["epoch"]) - 1 if broke else None,
-        kept_epoch=run.best_epoch,
+        saved_epoch=run.best_epoch,
         patience=training.early_stopping,
         learning_rate=training.learning_rate,
         augmented=run.augmentation is not None and not run.augmentation.is_off,

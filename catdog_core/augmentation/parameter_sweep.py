@@ -134,7 +134,7 @@ def _sweep_values(control: FieldSpec, count: int) -> list[Value]:
     if control.kind == "choice":
         return list(control.choices)
     assert control.low is not None and control.high is not None
-    if control.one_way:
+    if control.one_sided:
         return list(np.linspace(control.low, control.high, count).tolist())
     if control.kind == "range":
         low, neutral, high = control.low, 1.0, control.high
@@ -159,7 +159,7 @@ def _can_be_drawn(control: FieldSpec, settings: Augmentation, value: Any) -> boo
         return False
     if control.kind == "range":
         low, high = now or (1.0, 1.0)
-    elif control.one_way:
+    elif control.one_sided:
         low, high = control.low, now
     else:
         low, high = _neutral_value(control) - now, _neutral_value(control) + now
@@ -177,7 +177,7 @@ def _label(control: FieldSpec, value: Any) -> str:
         return str(value)
     if control.kind == "range" or control.name == "zoom_range":
         return f"× {value:.3g}"
-    sign = "" if control.one_way or not value else "+"
+    sign = "" if control.one_sided or not value else "+"
     space = "" if control.unit == "°" else " "
     return f"{value:{sign}.3g}{space}{control.unit}".rstrip()
 

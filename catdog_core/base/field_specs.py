@@ -33,7 +33,7 @@ def field(
     unit: str = "",
     scale: Literal["linear", "log"] = "linear",
     typical: tuple[float, float] | None = None,
-    one_way: bool = False,
+    one_sided: bool = False,
 ) -> Any:
     """Define a field of a settings model, with all that a form, a flag and a check need to know.
 
@@ -47,9 +47,9 @@ def field(
         unit: of the value; a message id.
         scale: how a slider spaces its values.
         typical: the range most trainings use, to say what is little and what is much.
-        one_way: values are drawn from the lowest up, not either way of what changes nothing.
+        one_sided: values are drawn from the lowest up, not either way of what changes nothing.
     """
-    extra = _extra(label, unit, low, high, step, scale, typical, one_way)
+    extra = _extra(label, unit, low, high, step, scale, typical, one_sided)
     return Field(default, ge=low, le=high, title=label, description=help, json_schema_extra=extra)
 
 
@@ -67,7 +67,7 @@ def _extra(
     step: float | None,
     scale: str,
     typical: tuple[float, float] | None,
-    one_way: bool = False,
+    one_sided: bool = False,
 ) -> dict[str, Any]:
     return {
         "label": label,
@@ -77,7 +77,7 @@ def _extra(
         "low": low,
         "high": high,
         "typical": typical,
-        "one_way": one_way,
+        "one_sided": one_sided,
     }
 
 
@@ -98,7 +98,7 @@ class FieldSpec:
     choices: tuple[str, ...]
     optional: bool
     typical: tuple[float, float] | None
-    one_way: bool
+    one_sided: bool
 
 
 @cache
@@ -140,7 +140,7 @@ def _describe_field(name: str, field: Any) -> FieldSpec:
         choices=tuple(get_args(base)) if kind == "choice" else (),
         optional=optional,
         typical=extra["typical"],
-        one_way=extra["one_way"],
+        one_sided=extra["one_sided"],
     )
 
 

@@ -111,7 +111,7 @@ class Augmentation(Settings):
         low=0,
         high=255,
         step=1,
-        one_way=True,
+        one_sided=True,
     )
     contrast_range: tuple[float, float] | None = factor_range_field(
         "Contrast",
@@ -148,7 +148,7 @@ class Augmentation(Settings):
         step=0.1,
         unit="px",
         typical=(0.5, 1.5),
-        one_way=True,
+        one_sided=True,
     )
     noise_range: float = field(
         0.0,
@@ -159,7 +159,7 @@ class Augmentation(Settings):
         high=80,
         step=1,
         typical=(5, 20),
-        one_way=True,
+        one_sided=True,
     )
     erasing_probability: float = field(
         0.0,
@@ -169,7 +169,7 @@ class Augmentation(Settings):
         high=1,
         step=0.05,
         typical=(0.25, 0.5),
-        one_way=True,
+        one_sided=True,
     )
     erasing_area: float = field(
         0.33,
@@ -179,7 +179,7 @@ class Augmentation(Settings):
         high=0.8,
         step=0.01,
         typical=(0.1, 0.4),
-        one_way=True,
+        one_sided=True,
     )
     mixup_alpha: float = field(
         0.0,
@@ -192,7 +192,7 @@ class Augmentation(Settings):
         step=0.05,
         unit="α",
         typical=(0.1, 0.4),
-        one_way=True,
+        one_sided=True,
     )
     cutmix_alpha: float = field(
         0.0,
@@ -204,7 +204,7 @@ class Augmentation(Settings):
         step=0.05,
         unit="α",
         typical=(0.5, 1),
-        one_way=True,
+        one_sided=True,
     )
 
     @field_validator("brightness_range", "contrast_range", "saturation_range")

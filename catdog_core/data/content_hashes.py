@@ -53,11 +53,11 @@ def digest_files(root: Path, names: Sequence[str], known_digests: KnownDigests) 
         known_digests: from an earlier look, used where they hold and brought up to date.
     """
 
-    def look(name: str) -> tuple[int, int, str]:
+    def digest(name: str) -> tuple[int, int, str]:
         return _digest_if_changed(root / name, known_digests.get(name, _NOTHING))
 
     with ThreadPoolExecutor(2) as pool:
-        digests_by_name = dict(zip(names, pool.map(look, names), strict=True))
+        digests_by_name = dict(zip(names, pool.map(digest, names), strict=True))
     known_digests.clear()
     known_digests.update(digests_by_name)
     return [digest for _, _, digest in digests_by_name.values()]

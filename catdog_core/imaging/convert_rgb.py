@@ -71,8 +71,16 @@ def grey_to_rgb(values: NDArray[Any], low: float, high: float) -> NDArray[np.uin
 LARGE = 8_000_000
 """Pixels up to which a picture is never made smaller here."""
 _STRIP = 262_144  # pixels
-_TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True)}
-_TURNS |= {8: (1, False)}  # by EXIF mark: quarter turns against the clock, then mirrored or not
+# By EXIF orientation: quarter turns counterclockwise, then whether it is mirrored.
+_EXIF_ROTATIONS = {
+    2: (0, True),
+    3: (2, False),
+    4: (2, True),
+    5: (3, True),
+    6: (3, False),
+    7: (1, True),
+    8: (1, False),
+}
 
 
 def convert_to_rgb(
@@ -153,7 +161,7 @@ def _plain(image: Image.Image) -> Image.Image:
 
 def _as_stored(shown: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     """The pixels as they are shown, seen in the order in which they are stored."""
-    turns, mirrored = _TURNS.get(orientation, (0, False))
+    quarters, mirrored = _EXIF_ROTATIONS.get(orientation, (0, False))
     if mirrored:
         shown = shown[:, ::-1]
-    return np.rot90(shown, -turns)
+    return np.rot90(shown, -quarters)

@@ -84,7 +84,7 @@ def derive_status(
     stored: str | None,
     *,
     locked: bool,
-    since_asked: float | None,
+    since_request: float | None,
     since_beat: float,
     stop_wished: bool = False,
     crashed: bool = False,
@@ -94,7 +94,7 @@ def derive_status(
     Args:
         stored: the status in state.json, None before the worker has written one.
         locked: whether a living worker holds the run's lock.
-        since_asked: seconds since a start was asked for, None when none was after the worker's
+        since_request: seconds since a start was asked for, None when none was after the worker's
             last word. A negative number counts as long ago.
         since_beat: seconds, by this reader's own monotonic clock, since the beat last changed.
         stop_wished: whether the wish to stop still lies there: the worker takes it away when it
@@ -105,12 +105,12 @@ def derive_status(
         if since_beat > STALL_TIMEOUT:
             return "stalled"
         return "running" if stored == "running" else "queued"
-    if since_asked is not None and 0 <= since_asked < START_TIMEOUT:
+    if since_request is not None and 0 <= since_request < START_TIMEOUT:
         return "queued"
     match stored:
         case "stopped" | "done" | "failed":
             return stored
-        case None if since_asked is None:
+        case None if since_request is None:
             return "stopped"  # created, never started
     if crashed:
         return "failed"
@@ -141,7 +141,7 @@ def current_status(
     return derive_status(
         stored if isinstance(stored, str) else None,
         locked=locks.is_locked(folder / "lock"),
-        since_asked=_seconds_since_request(folder, requested_at) if unanswered else None,
+        since_request=_seconds_since_request(folder, requested_at) if unanswered else None,
         since_beat=_seconds_since_beat(folder, beat),
         stop_wished=(folder / "stop").exists(),
         crashed=has_crashed(folder),

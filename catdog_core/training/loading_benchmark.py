@@ -1,11 +1,12 @@
-"""The loading race: photos a second from this very disk, the class notes' readers beside the lab's.
+"""Measure how many photos per second each loader reads from this disk: the course's and the lab's.
 
-All read the same photos into batches of float32 0..255, as the network takes them. They take turns,
-so that a busy moment of the machine meets each of them, and every round begins with another one.
+All read the same photos into float32 batches in 0..255, as the network takes them. They run in
+rounds, so that a busy moment of the machine affects each of them, and each round starts with
+another one.
 
-Cold: the system has dropped the files from its memory, so that the disk is read. A pass counts
-from its first line to its last photo. Warm: the files are in memory; a turn counts from its first
-batch on.
+Cold: the system has dropped the files from its page cache, so the disk is read. A pass is timed
+from the reader's start to its last photo. Warm: the files are in memory, and a round is timed from
+its first batch.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from . import loading_readers
 from .loading_readers import BenchmarkData, Reader
 
 SAMPLE = 1000
-"""Photos raced with, at most: a mixed part of the training photos."""
+"""Photos to read, at most: a random sample of the training photos."""
 _COLD_PASSES = 3
 _LONGEST_PASS = 5.0  # seconds, on a slow disk
-_TURN_SECONDS = 1.0  # seconds
-_MIN_TURNS = 3
+_ROUND_SECONDS = 1.0  # seconds
+_MIN_ROUNDS = 3
 _REPORT_SECONDS = 0.1  # seconds
 
 Phase = Literal["prepare", "cold", "warm"]
@@ -42,13 +43,16 @@ Phase = Literal["prepare", "cold", "warm"]
 
 @dataclass(frozen=True)
 class ReaderResult:
-    """A reader and how far it came.
+    """The speed of one reader, so far or at the end.
 
-    `name` is a message of the catalogue; `ours` tells whether the reader is the lab's. `cold` and
-    `warm` are photos a second: so far while it runs, at the end the median of its passes and
-    turns; None before the first, and where there can be none. `cold_done` and `warm_done` are the
-    parts of its passes and turns behind it, 0..1. `photos` counts those of them all. `left_out`
-    tells why a reader takes no part any more.
+    Attributes:
+        key, name: identifier, and a message id for display.
+        ours: whether it is a reader of the lab.
+        cold, warm: photos per second, the median of its passes or rounds; None before the first
+            and where it cannot be measured.
+        cold_done, warm_done: the finished part of its passes or rounds, 0..1.
+        photos: photos read in all timed passes and rounds.
+        left_out: why the reader failed and takes no further part, None while it runs.
     """
 
     key: str
@@ -64,11 +68,11 @@ class ReaderResult:
 
 @dataclass(frozen=True)
 class BenchmarkProgress:
-    """How a race stands: the phase, the part of it done, 0..1, the lanes, and whose turn it is."""
+    """The phase, the finished part of it (0..1), the results, and the key of the current reader."""
 
     phase: Phase
     done: float
-    lanes: tuple[ReaderResult, ...]
+    results: tuple[ReaderResult, ...]
     running: str = ""
 
 
@@ -86,30 +90,34 @@ def run_loading_benchmark(
     """Measure how fast each reader loads a part of a dataset's training photos.
 
     Args:
-        dataset: its folder is only read; links and shards lie in the workspace meanwhile.
-        size: side of the squares in pixels.
-        batch: photos a batch.
-        seconds_each: a reader's warm turns together; getting ready and cold passes come on top.
-        on_progress: called now and then, in this thread. What it raises ends the race.
-        sample: photos, at most.
+        dataset: its folder is only read; links and shards go into the workspace for a while.
+        size: side of the square photos in pixels.
+        batch: photos per batch.
+        seconds_each: seconds of each reader's warm rounds; preparation and cold passes add to it.
+        on_progress: called about ten times per second in this thread. An exception it raises ends
+            the benchmark.
+        sample: photos to read, at most.
+
+    Returns:
+        One result for each reader, in the order of `loading_readers.READERS`.
 
     Raises:
-        CatDogError: another race is running, the disk is full, or no photo can be read.
+        CatDogError: another benchmark is running, the disk is full, or no photo can be read.
     """
     with _benchmark_folder() as folder:
-        race = _Benchmark(on_progress)
-        stage = loading_readers.prepare_benchmark_data(
-            dataset, folder, size, batch, sample, race.packing
+        benchmark = _Benchmark(on_progress)
+        data = loading_readers.prepare_benchmark_data(
+            dataset, folder, size, batch, sample, benchmark.report_packing
         )
-        race.warm_up(stage)
-        race.cold(stage)
-        race.warm(stage, seconds_each)
-        return [runner.lane() for runner in race.runners]
+        benchmark.warm_up(data)
+        benchmark.run_cold(data)
+        benchmark.run_warm(data, seconds_each)
+        return [runner.result() for runner in benchmark.runners]
 
 
 @contextmanager
 def _benchmark_folder() -> Iterator[Path]:
-    """A folder in the workspace for one race at a time; what a killed one left goes first."""
+    """Lock and empty the benchmark's folder in the workspace; a killed one may have left files."""
     folder = shard_cache.cache_root() / ".race"
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder.with_name(".race.lock"))
@@ -129,7 +137,9 @@ def _benchmark_folder() -> Iterator[Path]:
         lock.release()
 
 
-class _Failed(Exception):  # noqa: N818 - carries why a reader is out, past what a listener raises
+class _ReaderError(Exception):
+    """A reader failed, in distinction to what the progress callback raises."""
+
     def __init__(self, reason: CatDogError) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -137,10 +147,10 @@ class _Failed(Exception):  # noqa: N818 - carries why a reader is out, past what
 
 @dataclass
 class _Runner:
-    """A reader with the photos a second of its passes and turns so far.
+    """A reader and its photos per second in each pass and round so far.
 
-    `planned` is how many of them there will be, `now` the phase, rate and part done of the one
-    that is under way.
+    `planned` is the number of passes and rounds there will be. `now` is the phase, the rate and the
+    finished part of the one in progress.
     """
 
     reader: Reader
@@ -150,7 +160,7 @@ class _Runner:
     photos: int = 0
     left_out: CatDogError | None = None
 
-    def lane(self) -> ReaderResult:
+    def result(self) -> ReaderResult:
         return ReaderResult(
             key=self.reader.key,
             name=self.reader.name,
@@ -174,42 +184,42 @@ class _Runner:
 
 
 class _Benchmark:
-    """The runners, and whom to tell how they stand."""
+    """Run all readers in rounds and report their progress."""
 
-    def __init__(self, listener: ProgressCallback | None) -> None:
+    def __init__(self, on_progress: ProgressCallback | None) -> None:
         self.runners = [_Runner(reader) for reader in loading_readers.READERS]
-        self._listener, self._told = listener, -inf
+        self._on_progress, self._last_report = on_progress, -inf
         self._phase: Phase = "prepare"
         self._done = 0.0
 
-    def packing(self, done: int, total: int) -> None:
+    def report_packing(self, done: int, total: int) -> None:
         self._done = 0.9 * done / total
         self._report()
 
-    def warm_up(self, stage: BenchmarkData) -> None:
-        """Two batches of each: what is done at the first time only is no part of the race."""
-        for runner in self._turns("prepare", 1):
-            self._turn(runner, stage, photos=2 * stage.batch)
+    def warm_up(self, data: BenchmarkData) -> None:
+        """Read two batches with each reader, so that one-time costs are not measured."""
+        for runner in self._rounds("prepare", 1):
+            self._read_timed(runner, data, photos=2 * data.batch)
 
-    def cold(self, stage: BenchmarkData) -> None:
-        """A few passes over all photos, as far as the system can be made to read the disk."""
-        total = sum(stage.packed.counts.values())
-        for runner in self._turns("cold", _COLD_PASSES):
-            if not loading_readers.drop_from_page_cache(runner.reader.reads(stage)):
+    def run_cold(self, data: BenchmarkData) -> None:
+        """Time passes over all photos from disk; none where the page cache cannot be dropped."""
+        total = sum(data.packed.counts.values())
+        for runner in self._rounds("cold", _COLD_PASSES):
+            if not loading_readers.drop_from_page_cache(runner.reader.reads(data)):
                 return
-            self._turn(runner, stage, photos=total, seconds=_LONGEST_PASS)
+            self._read_timed(runner, data, photos=total, seconds=_LONGEST_PASS)
 
-    def warm(self, stage: BenchmarkData, seconds: float) -> None:
-        """Turns of about a second, after every file was read once more."""
-        for path in (*stage.files, *stage.shards):
+    def run_warm(self, data: BenchmarkData, seconds: float) -> None:
+        """Time rounds of about a second, after reading every file into memory."""
+        for path in (*data.files, *data.shards):
             with suppress(OSError), open(path, "rb", buffering=0) as file:
                 file.read()
-        turns = max(round(seconds / _TURN_SECONDS), _MIN_TURNS)
-        for runner in self._turns("warm", turns):
-            self._turn(runner, stage, seconds=seconds / turns)
+        rounds = max(round(seconds / _ROUND_SECONDS), _MIN_ROUNDS)
+        for runner in self._rounds("warm", rounds):
+            self._read_timed(runner, data, seconds=seconds / rounds)
 
-    def _turns(self, phase: Phase, rounds: int) -> Iterator[_Runner]:
-        """Those still in the race, once a round; each round begins with another one."""
+    def _rounds(self, phase: Phase, rounds: int) -> Iterator[_Runner]:
+        """Yield the working readers once per round; each round starts with the next one."""
         self._phase, count = phase, len(self.runners)
         for runner in self.runners:
             runner.planned[phase] = rounds
@@ -223,12 +233,12 @@ class _Benchmark:
         self._done = 1.0
         self._report(always=True)
 
-    def _turn(
-        self, runner: _Runner, stage: BenchmarkData, photos: float = inf, seconds: float = inf
+    def _read_timed(
+        self, runner: _Runner, data: BenchmarkData, photos: float = inf, seconds: float = inf
     ) -> None:
-        """Let one read until it has so many photos, or for so long."""
+        """Time one reader until it has read `photos` photos or `seconds` have passed."""
         phase = self._phase
-        with closing(_batch_sizes(runner.reader, stage)) as counts:
+        with closing(_batch_sizes(runner.reader, data)) as counts:
             try:
                 start, count, took = time.perf_counter(), 0, 0.0
                 if phase == "warm":
@@ -239,7 +249,7 @@ class _Benchmark:
                     took = time.perf_counter() - start
                     runner.now = phase, count / took, max(count / photos, took / seconds)
                     self._report(runner)
-            except _Failed as failure:
+            except _ReaderError as failure:
                 runner.left_out = failure.reason
             else:
                 if phase != "prepare":
@@ -250,27 +260,27 @@ class _Benchmark:
 
     def _report(self, runner: _Runner | None = None, always: bool = False) -> None:
         now = time.perf_counter()
-        if self._listener and (always or now - self._told > _REPORT_SECONDS):
-            self._told = now
-            lanes = tuple(each.lane() for each in self.runners)
+        if self._on_progress and (always or now - self._last_report > _REPORT_SECONDS):
+            self._last_report = now
+            results = tuple(each.result() for each in self.runners)
             running = runner.reader.key if runner else ""
-            self._listener(BenchmarkProgress(self._phase, self._done, lanes, running))
+            self._on_progress(BenchmarkProgress(self._phase, self._done, results, running))
 
 
-def _batch_sizes(reader: Reader, stage: BenchmarkData) -> Generator[int]:
-    """Photos of each batch that a reader gives. Raises _Failed."""
+def _batch_sizes(reader: Reader, data: BenchmarkData) -> Generator[int]:
+    """Yield the number of photos in each batch of a reader. Raises _ReaderError."""
     try:
-        for batch in reader.open(stage):
+        for batch in reader.open(data):
             if len(batch) == 0:
                 break
             yield len(batch)
     except CatDogError as error:
-        raise _Failed(error) from error
+        raise _ReaderError(error) from error
     except Exception as error:
         if reader.ours:
             raise
-        # Keras, TensorFlow and Pillow end at a photo they cannot read, each by errors of its own.
-        raise _Failed(
+        # Keras, TensorFlow and Pillow stop at a photo they cannot read, each with its own errors.
+        raise _ReaderError(
             DatasetError(
                 "It stopped: {reason}. One unreadable photo can cause this. The lab's readers "
                 "skip such photos and continue.",
@@ -279,6 +289,6 @@ def _batch_sizes(reader: Reader, stage: BenchmarkData) -> Generator[int]:
                 ),
             )
         ) from error
-    raise _Failed(
+    raise _ReaderError(
         DatasetError("It found no photos, because it recognizes only a few file extensions.")
     )

@@ -34,7 +34,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class BenchmarkData:
-    """The photos of a race, twice.
+    """The photos of a benchmark, twice.
 
     `photos` holds a folder for each class with links to the photos, or copies where the system
     has no links; `files` are these in mixed order. `packed` holds the same photos as shards.
@@ -70,7 +70,7 @@ class Reader:
 def prepare_benchmark_data(
     dataset: Dataset, folder: Path, size: int, batch: int, sample: int, progress: Progress
 ) -> BenchmarkData:
-    """Lay the photos of a race out in an empty folder.
+    """Lay the photos of a benchmark out in an empty folder.
 
     Args:
         dataset: its training photos are taken, or all where it has none.

@@ -2,11 +2,11 @@
 
 This is the learning rate range test (Smith, 2017, arXiv:1506.01186), read as follows.
 
-First nothing happens, then the loss falls, then the steps are too long and it rises. A good rate
-lies where the loss falls most steeply, and at most at a tenth of where it is lowest: there the
-steps are nearly too long already. Where so few steps make no fall that stands out from the noise
-of the batches, as with photos that are hard to tell apart, a tenth of where the loss begins to
-rise for good is as far as one can safely go.
+First the loss stays flat, then it falls, then the steps are too large and it rises. The suggested
+rate is where the loss falls most steeply, and at most a tenth of the rate with the lowest loss,
+where steps are almost too large already. With photos that are hard to tell apart, 100 steps may
+show no fall beyond the noise of the batches; then a tenth of the rate at which the loss rises for
+good is suggested.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from ..config import Training
 MIN_RATE, MAX_RATE = 1e-5, 1.0
 STEPS = 100
 DIVERGENCE_FACTOR = 1.5
-"""The search ends where the smoothed loss is so many times its lowest."""
+"""The search ends when the smoothed loss exceeds its minimum by this factor."""
 _SMOOTHING = 0.9  # of the moving average that smooths the losses
-_MIN_STEPS = 20  # steps to tell anything from; so many at the start tell how noisy the losses are
-_MIN_STANDARD_ERRORS = 6.0  # a change of so many standard errors is none of chance
+_MIN_STEPS = 20  # fewer show nothing; the first of them measure how noisy the losses are
+_MIN_STANDARD_ERRORS = 6.0  # a larger change of the smoothed loss is not noise
 
 Points = Sequence[tuple[float, float]]
 """(learning rate, loss of its step), the rates rising."""
@@ -34,9 +34,13 @@ Points = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class RateSuggestion:
-    """The outcome: the points, their smoothed losses, and the rate to use.
+    """The result of a range test.
 
-    `falls`: the rate is where the loss falls; otherwise only where it rises could be seen.
+    Attributes:
+        points: (learning rate, loss) of each step, rates rising.
+        smoothed: the moving average of the losses, one for each finite loss.
+        rate: the suggested learning rate, rounded to one digit.
+        falls: True where the loss fell clearly; False where only its rise was clear.
     """
 
     points: list[tuple[float, float]]
@@ -72,7 +76,7 @@ def suggest_rate(points: Points) -> RateSuggestion:
     """Suggest a learning rate, rounded to one digit.
 
     Raises:
-        CatDogError: the loss neither fell nor rose, so that no rate can be told.
+        CatDogError: the loss neither fell nor rose, so there is no suggestion.
     """
     usable = [(rate, loss) for rate, loss in points if isfinite(loss)]
     losses = [loss for _, loss in usable]
@@ -84,8 +88,8 @@ def suggest_rate(points: Points) -> RateSuggestion:
             * stdev(losses[:_MIN_STEPS])
             * sqrt((1 - _SMOOTHING) / (1 + _SMOOTHING))
         )
-        settled = range(_MIN_STEPS - 1, len(smoothed))  # before, the average is one of too few
-        # What comes after the loss has risen tells nothing: a network that broke guesses again.
+        settled = range(_MIN_STEPS - 1, len(smoothed))  # earlier averages hold too few losses
+        # After the loss has risen for good, a diverged network only guesses: ignore what follows.
         risen = next((n for n in settled if smoothed[n] > start + clear), len(points))
         calm = [n for n in settled if n < risen] or [_MIN_STEPS - 1]
         lowest = min(calm, key=smoothed.__getitem__)
@@ -105,7 +109,7 @@ def suggest_rate(points: Points) -> RateSuggestion:
 def _find_steepest(smoothed: Sequence[float], lowest: int) -> int:
     """Return the index where the losses fall most steeply before their lowest.
 
-    Neighbours differ by chance: slopes are taken over a tenth of the way.
+    Slopes are taken over a tenth of the steps, because neighboring losses differ by chance.
     """
     reach = max(2, len(smoothed) // 10)
     candidates = range(min(reach, lowest), lowest + 1)
@@ -114,6 +118,7 @@ def _find_steepest(smoothed: Sequence[float], lowest: int) -> int:
 
 
 def _round_rate(rate: float) -> float:
+    """Round to one significant digit, within the range of the setting."""
     control = next(c for c in describe_fields(Training) if c.name == "learning_rate")
     assert control.low is not None and control.high is not None
     rounded = float(f"{rate / 10 ** floor(log10(rate)):.0f}e{floor(log10(rate))}")

@@ -1,6 +1,6 @@
-"""Estimate how long a training will take, and how long one that waits will have to.
+"""Estimate how long a training takes, and how long a queued one waits.
 
-Either from earlier runs of the same kind on this machine, or from a few timed steps.
+Estimates come from earlier similar runs on this machine, or from a few timed steps.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ SPEED_SETTINGS = (
     "backbone",
     "unfreeze",
 )
-"""Settings that must agree for one training to tell of another's speed."""
+"""Settings that must be equal for two trainings to have the same speed."""
 _VALIDATION_COST = 1 / 3
-"""What validating a photo costs, as a part of training on it: one way through instead of both."""
+"""Cost of validating a photo relative to training on it: a forward pass without a backward pass."""
 FORMAT = 1
 _MAX_SPEEDS = 100
 
@@ -45,7 +45,12 @@ def count_photos(training: Training, dataset: Dataset) -> dict[str, int]:
 
 
 def estimate_seconds(training: Training, counts: Mapping[str, int], speed: Speed) -> float:
-    """Estimate the seconds of a whole training from a measured speed."""
+    """Estimate the seconds of a training from a measured speed.
+
+    Args:
+        counts: photos in "train" and "validation", as from `count_photos`.
+        speed: seconds of the start, of a training step and of a validation batch.
+    """
     steps = training.steps(counts["train"]) * speed.step
     validation = training.validation_batches(counts["validation"]) * speed.validation
     return speed.start + training.epochs * (steps + validation)
@@ -64,19 +69,19 @@ def estimate_from_runs(
             continue
         if speed_key(run.training, run.augmentation) != wanted_key:
             continue
-        there = {"train": run.train_photos, "validation": run.validation_photos}
+        run_counts = {"train": run.train_photos, "validation": run.validation_photos}
         epoch = median(float(row.get("seconds", 0)) for row in run.epochs)
-        work = _epoch_work(training, counts) / _epoch_work(run.training, there)
+        work = _epoch_work(training, counts) / _epoch_work(run.training, run_counts)
         return training.epochs * epoch * work, run
     return None
 
 
 def speed_key(training: Training, augmentation: Augmentation | None) -> str:
-    """Return a digest, 16 letters, of the settings that decide a training's speed."""
-    what = {name: getattr(training, name) for name in SPEED_SETTINGS}
-    what["network"] = _network_json(training)
-    what["augmentation"] = sorted(augmentation.active) if augmentation else []
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
+    """Return a digest (16 hex digits) of the settings that decide a training's speed."""
+    relevant = {name: getattr(training, name) for name in SPEED_SETTINGS}
+    relevant["network"] = _network_json(training)
+    relevant["augmentation"] = sorted(augmentation.active) if augmentation else []
+    return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def store_speed(key: str, speed: Speed) -> None:
@@ -97,7 +102,7 @@ def load_speed(key: str) -> Speed | None:
 def _read_speeds() -> dict[str, dict[str, float]]:
     stored = files.read_json_object(_speeds_path())
     if "format" not in stored:
-        return stored  # as it was before it told its format
+        return stored  # written before the file had a format number
     return dict(stored["speeds"]) if stored["format"] == FORMAT else {}
 
 
@@ -108,8 +113,8 @@ def _speeds_path() -> Path:
 def _epoch_work(training: Training, counts: Mapping[str, int]) -> float:
     """Return the cost of an epoch, in photos trained on; validating one costs a third."""
     batch = training.batch_size
-    checked = min(training.validation_batches(counts["validation"]) * batch, counts["validation"])
-    return training.steps(counts["train"]) * batch + _VALIDATION_COST * checked
+    validated = min(training.validation_batches(counts["validation"]) * batch, counts["validation"])
+    return training.steps(counts["train"]) * batch + _VALIDATION_COST * validated
 
 
 def _network_json(training: Training) -> str:
@@ -122,7 +127,7 @@ def _network_json(training: Training) -> str:
 class QueuePosition:
     """The runs ahead of a waiting one, in the order in which they train.
 
-    `seconds` is about how long they will take, None where one of them cannot be estimated.
+    `seconds` estimates how long they take together, None where one of them cannot be estimated.
     """
 
     ahead: tuple[RunRecord, ...]
@@ -133,8 +138,8 @@ def queue_position(run: RunRecord, every: Sequence[RunRecord]) -> QueuePosition:
     """Return the runs ahead of a waiting one, and how long they will take.
 
     Args:
-        run: one that waits.
-        every: all runs of the workspace, from which times are estimated, too.
+        run: the queued run.
+        every: all runs of the workspace; finished ones serve to estimate times.
     """
     own_order = _queue_order(run)
     ahead = [other for other in every if other.is_active and other.id != run.id]

@@ -223,7 +223,7 @@ def _remove_dataset(dataset_id: str) -> None:
 _PART_KEY = "data_part"
 
 
-def _show_race_terms(_: Dataset) -> None:
+def _show_benchmark_terms(_: Dataset) -> None:
     show_terms("latency", "tfrecord", "imagedatagenerator")
 
 
@@ -248,7 +248,7 @@ PARTS: dict[str, tuple[str, str, tuple[Callable[[Dataset], None], ...]]] = {
     "race": (
         N_("Loading benchmark"),
         ":material/sports_score:",
-        (loading_benchmark_view.show_race, _show_race_terms),
+        (loading_benchmark_view.show_loading_benchmark, _show_benchmark_terms),
     ),
 }
 """By their name in the address: name, icon, and what they draw."""

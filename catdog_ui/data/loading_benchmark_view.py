@@ -1,4 +1,4 @@
-"""The loading race: bars that grow while each reader of photos has its turns."""
+"""Show the loading benchmark: bars that grow while each reader reads photos."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ _READERS = {
 }
 
 
-def show_race(dataset: Dataset) -> None:
-    """Draw the section; a race that runs redraws this part alone."""
+def show_loading_benchmark(dataset: Dataset) -> None:
+    """Draw the section; a running benchmark redraws this part alone."""
     st.subheader(t("Loading benchmark"), anchor=False)
     st.caption(
         t(
@@ -52,21 +52,21 @@ def show_race(dataset: Dataset) -> None:
             "photos decoded, hardly makes it wait."
         )
     )
-    job_fragment.watch_job(_job_key(dataset), partial(_show_race_panel, dataset))
+    job_fragment.watch_job(_job_key(dataset), partial(_show_loading_benchmark_panel, dataset))
 
 
 def _job_key(dataset: Dataset) -> str:
     return f"race-{dataset.fingerprint[:20]}"
 
 
-def _start_race(dataset: Dataset) -> None:
+def _start_benchmark(dataset: Dataset) -> None:
     with guard():
         jobs.start_background_job(
             _job_key(dataset), lambda job: loaders.run_loading_benchmark(dataset, job)
         )
 
 
-def _show_race_panel(dataset: Dataset, job: Job | None) -> None:
+def _show_loading_benchmark_panel(dataset: Dataset, job: Job | None) -> None:
     status = job.status if job is not None else ""
     running = status == "running"
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -74,7 +74,7 @@ def _show_race_panel(dataset: Dataset, job: Job | None) -> None:
             t("Run again") if status == "done" else t("Run benchmark"),
             "race_start",
             "run a job",
-            _start_race,
+            _start_benchmark,
             dataset,
             icon="sports_score",
             disabled=running,
@@ -96,40 +96,42 @@ def _show_job(job: Job) -> None:
             st.progress(0.0, t("Loading TensorFlow…"))
             return
         st.progress(result.done, t(_PHASES[result.phase]))
-        st.html(render_bars(result.lanes, result.running))
+        st.html(render_bars(result.results, result.running))
     elif job.error is not None:
         icon = ":material/stop_circle:" if job.status == "stopped" else ":material/error:"
         (st.info if job.status == "stopped" else st.error)(escape(say(job.error)), icon=icon)
 
 
-def render_bars(lanes: Sequence[ReaderResult], running: str = "") -> str:
+def render_bars(results: Sequence[ReaderResult], running: str = "") -> str:
     """Return the readers as HTML: two bars each, as long as their photos a second.
 
     Args:
-        lanes: in the order drawn.
+        results: in the order drawn.
         running: key of the one whose turn it is.
     """
-    fastest = max((rate for lane in lanes for rate in (lane.cold, lane.warm) if rate), default=1.0)
-    drawn = "".join(_render_lane(lane, fastest, lane.key == running) for lane in lanes)
+    fastest = max(
+        (rate for result in results for rate in (result.cold, result.warm) if rate), default=1.0
+    )
+    drawn = "".join(_render_result(result, fastest, result.key == running) for result in results)
     return f'<div style="display:grid;gap:.8rem">{drawn}{_render_legend()}</div>'
 
 
-def _render_lane(lane: ReaderResult, fastest: float, at_it: bool) -> str:
-    color = _LAB_COLOR if lane.ours else _KERAS_COLOR
+def _render_result(result: ReaderResult, fastest: float, at_it: bool) -> str:
+    color = _LAB_COLOR if result.ours else _KERAS_COLOR
     weight = "700" if at_it else "600"
     mark = " ▸" if at_it else ""
     rows = "".join(
         _render_bar(label, rate, done, fastest, fill)
         for label, rate, done, fill in (
-            (t("cold"), lane.cold, lane.cold_done, _COLD_FILL.format(color=color)),
-            (t("warm"), lane.warm, lane.warm_done, color),
+            (t("cold"), result.cold, result.cold_done, _COLD_FILL.format(color=color)),
+            (t("warm"), result.warm, result.warm_done, color),
         )
-        if rate is not None or lane.left_out is None
+        if rate is not None or result.left_out is None
     )
-    below = say(lane.left_out) if lane.left_out else t(_READERS[lane.key])
+    below = say(result.left_out) if result.left_out else t(_READERS[result.key])
     return (
         f'<div><div style="font-weight:{weight};overflow-wrap:anywhere">'
-        f"{html_escape(t(lane.name))}{mark}</div>{rows}"
+        f"{html_escape(t(result.name))}{mark}</div>{rows}"
         f'<div style="font-size:.8rem;opacity:.75;overflow-wrap:anywhere">{html_escape(below)}'
         "</div></div>"
     )
@@ -170,11 +172,13 @@ def _render_legend() -> str:
     )
 
 
-def _show_result(lanes: Sequence[ReaderResult]) -> None:
-    st.html(render_bars(lanes))
-    first = next((lane for lane in lanes if not lane.ours and lane.warm), None)
+def _show_result(results: Sequence[ReaderResult]) -> None:
+    st.html(render_bars(results))
+    first = next((result for result in results if not result.ours and result.warm), None)
     best = max(
-        (lane for lane in lanes if lane.ours and lane.warm), key=_get_warm_rate, default=None
+        (result for result in results if result.ours and result.warm),
+        key=_get_warm_rate,
+        default=None,
     )
     if first is not None and best is not None:
         st.markdown(
@@ -189,12 +193,12 @@ def _show_result(lanes: Sequence[ReaderResult]) -> None:
             )
         )
     st.caption(t(_HOW))
-    if all(lane.cold is None for lane in lanes if lane.left_out is None):
+    if all(result.cold is None for result in results if result.left_out is None):
         st.caption(t(_NO_COLD))
 
 
-def _get_warm_rate(lane: ReaderResult) -> float:
-    return lane.warm or 0.0
+def _get_warm_rate(result: ReaderResult) -> float:
+    return result.warm or 0.0
 
 
 _HOW = N_(

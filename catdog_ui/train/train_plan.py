@@ -470,8 +470,8 @@ def search_chart(
         automargin=True,
     )
     low, high = min(smoothed), max(smoothed)
-    room = max(0.15 * (high - low), 0.01)
-    figure.update_yaxes(range=[low - room, high + room], nticks=5, automargin=True)
+    margin = max(0.15 * (high - low), 0.01)
+    figure.update_yaxes(range=[low - margin, high + margin], nticks=5, automargin=True)
     return figure
 
 

@@ -16,7 +16,7 @@ from catdog_core.base.errors import N_, CatDogError
 
 from .session import page_state
 
-__all__ = ["LANGUAGES", "N_", "choose_language", "escape", "language", "say", "t"]
+__all__ = ["LANGUAGES", "N_", "choose_language", "escape", "language", "pgettext", "say", "t"]
 
 LANGUAGES = {"en": "English", "ko": "한국어"}
 """Languages by code, each named in itself. The first is the fallback."""
@@ -34,6 +34,16 @@ def t(message: str, **params: object) -> str:
         **params: values of the fields; anything `str.format` accepts, and errors of the core.
     """
     return str(report_language.get_translator(language())(message, **params))
+
+
+def pgettext(context: str, message: str) -> str:
+    """Translate a word that other languages say differently in different contexts.
+
+    Args:
+        context: what it means here, such as "count" where "Photos" heads a column of numbers.
+        message: the English word, a literal.
+    """
+    return t(f"{context}{report_language.CONTEXT_SEPARATOR}{message}")
 
 
 def say(error: CatDogError) -> str:

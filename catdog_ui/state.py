@@ -16,7 +16,7 @@ from .i18n import t
 from .session import page_state
 
 _WIDTH = 420  # pixels; narrower where the page is
-CARRIED_PARAMS = ("lang", "dataset", "run", "runs")
+CARRIED_PARAMS = ("lang", "dataset", "run", "runs", "done")
 """Query parameters every link between pages takes along."""
 
 

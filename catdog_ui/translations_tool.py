@@ -16,7 +16,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.mofile import write_mo
@@ -25,6 +25,7 @@ from pydantic import BaseModel
 
 from catdog_core import config
 from catdog_core.base import errors, field_specs
+from catdog_core.base.report_language import CONTEXT_SEPARATOR
 
 from .i18n import LANGUAGES, LOCALE
 
@@ -34,30 +35,36 @@ _HEADER = "# The words of the CatDog Lab. Written by `python -m catdog_ui.transl
 _DATE = datetime(2026, 1, 1, tzinfo=UTC)  # the format wants one; a true one would always change
 
 
-def extraction_keywords() -> dict[str, None]:
-    """Return the functions and classes whose first argument is a text."""
+def extraction_keywords() -> dict[str, tuple[object, ...] | None]:
+    """Return the functions and classes whose first argument is a text, or context and text."""
     kinds = [
         name
         for name, value in vars(errors).items()
         if isinstance(value, type) and issubclass(value, errors.CatDogError)
     ]
-    return dict.fromkeys(["t", "say", "N_", *kinds])
+    return {**dict.fromkeys(["t", "say", "N_", *kinds]), "pgettext": ((1, "c"), 2)}
 
 
 def extract_texts() -> dict[str, set[str]]:
-    """Return every text of the project, with the files it stands in."""
+    """Return every text of the project, with the files it stands in.
+
+    A text with a context has the key "context\\x04text", as in compiled catalogues.
+    """
     with open(PROJECT / "babel.cfg", encoding="utf-8") as file:
         methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
     files_by_text: dict[str, set[str]] = {}
-    for file_name, _, message, _, _ in extract_from_dir(
+    for file_name, _, message, _, context in extract_from_dir(
         PROJECT,
         methods,
         options,
         keywords=extraction_keywords(),
         directory_filter=_holds_texts,
     ):
+        if isinstance(message, tuple):  # of pgettext
+            message = message[-1]
         if isinstance(message, str) and message:
-            files_by_text.setdefault(message, set()).add(Path(file_name).as_posix())
+            key = f"{context}{CONTEXT_SEPARATOR}{message}" if context else message
+            files_by_text.setdefault(key, set()).add(Path(file_name).as_posix())
     for text in _setting_texts():
         files_by_text.setdefault(text, set()).add("catdog_core/config/__init__.py")
     return files_by_text
@@ -88,7 +95,14 @@ def update_catalogue(code: str, texts: dict[str, set[str]]) -> Catalog:
     for text in sorted(texts):
         locations = [(file_name, 1) for file_name in sorted(texts[text])]
         flags = ["python-brace-format"] if "{" in text else []
-        catalogue.add(text, known.get(text, ""), locations=locations, flags=flags)
+        context, _, message = text.rpartition(CONTEXT_SEPARATOR)
+        catalogue.add(
+            message,
+            known.get(text, ""),
+            locations=locations,
+            flags=flags,
+            context=context or None,
+        )
     return catalogue
 
 
@@ -139,7 +153,12 @@ def read_translations(code: str) -> dict[str, str]:
     if not path.is_file():
         return {}
     with open(path, "rb") as file:
-        return {str(message.id): str(message.string or "") for message in read_po(file)}
+        return {_key(message): str(message.string or "") for message in read_po(file)}
+
+
+def _key(message: Message) -> str:
+    context = f"{message.context}{CONTEXT_SEPARATOR}" if message.context else ""
+    return f"{context}{message.id}"
 
 
 def _setting_texts() -> list[str]:

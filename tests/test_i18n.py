@@ -1,12 +1,13 @@
 """The catalogues: complete, up to date, and harmless when something is amiss."""
 
+import pickle
 import re
 import string
 from gettext import GNUTranslations
 
 import pytest
 
-from catdog_core.base import report_language
+from catdog_core.base import errors, report_language
 from catdog_core.base.errors import PhotoError
 from catdog_ui import i18n, translations_tool
 
@@ -94,3 +95,19 @@ def test_an_error_inside_an_error_is_said_in_the_language_too(korean):
     outer = PhotoError("{file} can't be read: {reason}", file="a.jpg", reason=inner)
     assert i18n.say(inner) in i18n.say(outer)
     assert "empty" not in i18n.say(outer)
+
+
+def test_a_word_with_a_context_is_translated_by_it_and_never_shows_it():
+    english, korean = report_language.get_translator("en"), report_language.get_translator("ko")
+    key = f"count{report_language.CONTEXT_SEPARATOR}Photos"
+    assert (english(key), english("Photos")) == ("Photos", "Photos")
+    assert (korean(key), korean("Photos")) == ("사진 수", "사진")
+    assert english(f"nowhere{report_language.CONTEXT_SEPARATOR}Photos") == "Photos"
+
+
+def test_the_name_of_a_split_is_translated_inside_a_sentence():
+    error = errors.DatasetError("{name}: {split}", name="train", split=errors.Term("train"))
+    assert str(error) == "train: train"
+    assert report_language.get_translator("ko")(error.message, **error.params) == "train: 학습"
+    again = pickle.loads(pickle.dumps(error))  # as through a pool of processes
+    assert isinstance(again.params["split"], errors.Term)

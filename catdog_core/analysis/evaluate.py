@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.errors import CatDogError, DatasetError, ModelError
+from ..base.errors import N_, CatDogError, DatasetError, ModelError, Term
 from ..data.datasets import Dataset
 from ..imaging import decode
 from ..imaging.decode import Photo
@@ -205,7 +205,7 @@ def predict_split(
         raise DatasetError(
             "'{name}' has no readable photos in {split}. Add at least one to evaluate.",
             name=dataset.name,
-            split=split or "any split",
+            split=Term(split or N_("any split")),
         )
     return answers, unreadable
 

@@ -19,6 +19,15 @@ from __future__ import annotations
 from .messages import Params
 
 
+class Term(str):
+    """A value that is itself a text of the catalogue, such as the split "train".
+
+    It is an ordinary string; where a message is translated, the value is translated as well.
+    """
+
+    __slots__ = ()
+
+
 class CatDogError(Exception):
     """A mistake a user can mend.
 

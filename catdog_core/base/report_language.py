@@ -8,10 +8,12 @@ from collections.abc import Callable
 from functools import cache
 
 from . import files, korean_particles
-from .errors import CatDogError
+from .errors import CatDogError, Term
 
 Translator = Callable[..., str]
 """Says a message with its values in a language, as `catdog_ui.i18n.t` does."""
+CONTEXT_SEPARATOR = "\x04"
+"""What gettext puts between a context and its message in one key."""
 LANGUAGE_VARIABLE = "CATDOG_LANGUAGE"
 """The variable of the environment that names the language, such as "ko"."""
 
@@ -35,7 +37,9 @@ def get_translator(code: str) -> Translator:
 
     def say(message: str, **params: object) -> str:
         translated = catalogue.gettext(message) if message else ""
-        values = {k: _error(v) if isinstance(v, CatDogError) else v for k, v in params.items()}
+        if translated == message:  # without a translation the context must not show
+            translated = message = message.rpartition(CONTEXT_SEPARATOR)[2]
+        values = {name: _translate_value(value) for name, value in params.items()}
         if not values:
             return translated
         try:
@@ -43,8 +47,10 @@ def get_translator(code: str) -> Translator:
         except (KeyError, IndexError, ValueError):  # a slip in a catalogue must not spoil a file
             return message.format(**values)
 
-    def _error(error: CatDogError) -> str:
-        return say(error.message, **error.params)
+    def _translate_value(value: object) -> object:
+        if isinstance(value, CatDogError):
+            return say(value.message, **value.params)
+        return catalogue.gettext(value) if isinstance(value, Term) else value
 
     return say
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from ..base.errors import N_
+from ..base.errors import N_, Term
 from ..base.files import truncate_for_display
 from ..base.messages import Params
 from ..imaging.image_header import EXTENSIONS_OF
@@ -190,7 +190,7 @@ def _imbalance_findings(dataset: Dataset) -> Iterator[Finding]:
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
         if counts[most] > IMBALANCE_RATIO * counts[least]:
             params: dict[str, object] = {
-                "split": split,
+                "split": Term(split),
                 "most": truncate_for_display(most),
                 "least": truncate_for_display(least),
             }

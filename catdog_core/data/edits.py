@@ -21,13 +21,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, NotRequired, TypedDict
 
-from ..base.errors import DatasetError
+from ..base.errors import N_, DatasetError, Term
 from ..base.files import truncate_for_display
 from . import splits
 from .splits import PhotoRows
 
 ACTIONS = ("exclude", "move", "relabel", "keep", "restore")
-SPLITS = ("train", "validation", "test")
+SPLITS = (N_("train"), N_("validation"), N_("test"))
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,7 @@ def refuse_unusable_edits(
             "{split} would have no photos of {name} left, but training and validation need one "
             "per class. Leave one, or add photos.",
             name=truncate_for_display(classes[label]),
-            split=split,
+            split=Term(split),
         )
 
 

@@ -190,7 +190,7 @@ _EXPRESS = (
         (
             QuizQuestion(
                 N_("What is the 20 in the shape (20, 150, 150, 3)?"),
-                (N_("Photos in the batch"), N_("Pixels per side"), N_("Classes")),
+                (N_("Photos in the batch"), N_("Pixels per side"), N_("Number of classes")),
                 0,
                 N_("Then come height, width and the three colors."),
                 (
@@ -896,7 +896,7 @@ _TRAINING = (
             ),
             QuizQuestion(
                 N_("You pick the best of ten runs by validation. Which photos judge it fairly?"),
-                (N_("Training photos"), N_("Validation photos"), N_("Test photos")),
+                (N_("The training photos"), N_("The validation photos"), N_("The test photos")),
                 2,
                 N_("Picking the best favors luck on the validation photos."),
             ),

@@ -69,7 +69,7 @@ def list_sequential_layers(
     if total > MAX_PARAMETERS:
         raise SettingsError(
             "The network '{name}' has {total:,} parameters, but the limit is {most:,}. Use fewer "
-            "dense units or filters, more blocks, or 'average' from map to row.",
+            "dense units or filters or more blocks, or set Head to 'average'.",
             name=name,
             total=total,
             most=MAX_PARAMETERS,

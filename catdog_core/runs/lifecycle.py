@@ -30,7 +30,7 @@ from typing import Any
 from uuid import uuid4
 
 from ..base import access, files, locks, trash
-from ..base.errors import DatasetError, RunError
+from ..base.errors import DatasetError, RunError, Term
 from ..config import Augmentation, Network, Training
 from ..data import datasets
 from ..data.datasets import Dataset
@@ -93,7 +93,7 @@ def create_run(
                 "Dataset '{name}' has no {split} photos, but needs train and validation photos. "
                 "Add photos, or choose another dataset.",
                 name=dataset.name,
-                split=split,
+                split=Term(split),
             )
     now = time.time()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))

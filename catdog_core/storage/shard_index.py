@@ -14,7 +14,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from ..base import bounded_readers, files
-from ..base.errors import CatDogError, DatasetError, PhotoError
+from ..base.errors import CatDogError, DatasetError, PhotoError, Term
 from ..data.datasets import Dataset
 from .shard_images import PartImages, ShardImages, ShardTable
 
@@ -130,7 +130,7 @@ def make_index(dataset: Dataset, size: int, rows: Sequence[ShardSummary]) -> Sha
                 "None of the {count} {split} photos of '{name}' can be read. Check the dataset on "
                 "the Data page or with 'check'.",
                 count=len(dataset.items(split)),
-                split=split,
+                split=Term(split),
                 name=dataset.name,
             )
     return {

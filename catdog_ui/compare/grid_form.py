@@ -136,7 +136,7 @@ def choose_search(varied: VariedSettings) -> SearchOptions:
             return {}
         shared: dict[str, Any] = {"persist_state": "session", "width": 160}
         samples = st.number_input(
-            t("Runs"), 2, grids.MAX_RUNS, _SAMPLES, key=f"{KEY}_samples", **shared
+            t("Number of runs"), 2, grids.MAX_RUNS, _SAMPLES, key=f"{KEY}_samples", **shared
         )
         seed = st.number_input(t("Random seed"), 0, 2**31 - 1, 0, key=f"{KEY}_draw", **shared)
     if has_range:

@@ -116,9 +116,8 @@ def _group_header(group: Group) -> None:
             )
         elif group.left if _uses_ray(group) else group.waiting:
             is_new = not any(run.epochs for run in group.runs)
-            on = t("Resume") if _uses_ray(group) or not group.cluster else t("Resume one by one")
             st.button(
-                t("Start") if is_new else on,
+                t("Start") if is_new else t("Resume"),
                 icon=":material/play_arrow:",
                 type="primary",
                 key="group_start",

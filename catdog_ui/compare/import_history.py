@@ -57,7 +57,7 @@ def _import_form() -> None:
             )
         with right:
             classes = st.number_input(
-                t("Classes"),
+                t("Number of classes"),
                 min_value=2,
                 max_value=history_import.MAX_CLASSES,
                 value=2,

@@ -200,7 +200,7 @@ def _show_group(dataset: Dataset, items: Items, finding: Finding) -> None:
             key = f"{finding_key(finding)}_{edit_actions.hash_key(file)}"
             edit_actions.photo_card(dataset, items[file], key, ())
     if len(finding.files) > _GROUP:
-        st.caption(t("and {n} more", n=len(finding.files) - _GROUP))
+        st.caption(t("and {n} more photos", n=len(finding.files) - _GROUP))
 
 
 def _select_page(findings: Sequence[Finding], size: int) -> Sequence[Finding]:

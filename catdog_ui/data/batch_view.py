@@ -123,7 +123,7 @@ def _show_arrays(photos: Photo, numbers: NDArray[np.int64], classes: int) -> Non
     ]
     names, shapes, kinds, ranges = zip(*rows, strict=True)
     widgets.show_table(
-        {t("Array"): names, t("Shape"): shapes, t("Type"): kinds, t("Values"): ranges},
+        {t("Array"): names, t("Shape"): shapes, t("Data type"): kinds, t("Values"): ranges},
         "batch_arrays",
         t("Shapes and value ranges of this batch's arrays"),
     )

@@ -19,7 +19,7 @@ from catdog_core.data.preview import LAYOUT_MESSAGES
 from catdog_core.imaging import decode
 
 from .. import permissions, trash_view, widgets
-from ..i18n import N_, escape, t
+from ..i18n import N_, escape, pgettext, t
 from ..learn.glossary_view import show_terms
 from ..startup import guard
 from . import (
@@ -124,7 +124,7 @@ def _build_counts_chart(dataset: Dataset, counts: dict[str, dict[str, int]]) -> 
         bargap=0.35,
         hovermode="x unified",
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        yaxis={"title": t("photos"), "rangemode": "tozero"},
+        yaxis={"title": pgettext("count", "photos"), "rangemode": "tozero"},
         xaxis={"tickvals": list(range(len(names))), "ticktext": names},
     )
     return figure

@@ -13,7 +13,7 @@ from catdog_core.data.datasets import Dataset
 from catdog_core.storage import shard_cache
 
 from .. import gallery, job_fragment, loaders, permissions
-from ..i18n import escape, say, t
+from ..i18n import escape, pgettext, say, t
 from ..startup import guard
 
 _MIN_SIDE, _MAX_SIDE = 8, 1024
@@ -137,8 +137,8 @@ def _show_packing(dataset: Dataset, size: int, job: Job | None) -> None:
 def _show_result(packed: loaders.PackedPhotos) -> None:
     gallery.metric_row(
         [
-            (t("Photos"), f"{packed.photos:,}"),
-            (t("Files"), f"{packed.shards:,}"),
+            (pgettext("count", "Photos"), f"{packed.photos:,}"),
+            (t("Shards"), f"{packed.shards:,}"),
             (t("Size on disk"), t("{n:.1f} MB", n=packed.bytes / 1e6)),
             (t("Checksums"), t("verified") if packed.verified else t("just written")),
         ]

@@ -22,7 +22,7 @@ from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import CLASS_COLORS, ON_DARK, ON_LIGHT, class_color
 
 from ..format_text import format_percent
-from ..i18n import N_, escape, t
+from ..i18n import N_, escape, pgettext, t
 
 HEIGHT = 320
 """Pixels; fixed, so that the page does not move with the threshold."""
@@ -127,7 +127,7 @@ def histogram_figure(table: PredictionTable, threshold: float) -> go.Figure:
         t("Predicted probabilities"),
         data,
         _percent_axis(t("Probability of {name}", name=_short_class_name(table.classes, 1))),
-        {"title": {"text": t("photos")}, "rangemode": "tozero"},
+        {"title": {"text": pgettext("count", "photos")}, "rangemode": "tozero"},
         barmode="group",
         bargap=0.08,
         shapes=[{**now, "xref": "x", "yref": "y domain"}],

@@ -20,7 +20,7 @@ from catdog_core.runs import Run, RunRecord
 
 from .. import captions, charts, gallery, loaders, state, widgets
 from ..data import edit_actions
-from ..i18n import N_, escape, t
+from ..i18n import N_, escape, pgettext, t
 from ..learn.glossary_view import show_terms
 from ..session import page_state
 from . import evaluate_cards, evaluate_charts, evaluate_map, model_picker
@@ -175,7 +175,7 @@ def _class_metrics_table(table: PredictionTable, result: ThresholdMetrics) -> No
         {
             t("Class"): [truncate_for_display(name, 60) for name in table.classes],
             **{name: 100 * values for name, values in columns.items()},
-            t("Photos"): result.support,
+            pgettext("count", "Photos"): result.support,
         },
         "evaluate_classes",
         t("Precision, recall, and F1 for each class"),
@@ -199,7 +199,7 @@ def _confusions_table(table: PredictionTable, result: ThresholdMetrics) -> None:
         {
             t("Actual class"): [names[truth] for truth, _, _ in confusions],
             t("Predicted class"): [names[guess] for _, guess, _ in confusions],
-            t("Photos"): [count for _, _, count in confusions],
+            pgettext("count", "Photos"): [count for _, _, count in confusions],
             t("Photos in class"): [int(result.support[truth]) for truth, _, _ in confusions],
         },
         _CONFUSIONS_KEY,

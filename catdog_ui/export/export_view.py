@@ -70,7 +70,7 @@ def choose_run() -> Run | None:
     gallery.metric_row(
         [
             (t("Network"), run.model),
-            (t("Photos"), f"{size} × {size} px"),
+            (t("Photo size"), f"{size} × {size} px"),
             (t("Classes"), truncate_for_display(", ".join(run.classes), 40)),
         ]
     )

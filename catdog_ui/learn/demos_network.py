@@ -390,7 +390,7 @@ def show_result(who: LearnerContext) -> None:
         "val_accuracy": t("validation accuracy"),
     }
     columns: dict[str, object] = {
-        t("Last epoch"): [*names.values(), t("seconds per epoch"), t("epochs")],
+        t("Last epoch"): [*names.values(), t("seconds per epoch"), t("number of epochs")],
         t("Course"): [
             *(f"{course[key]:.4f}" for key in names),
             f"{run_facts.COURSE_SECONDS}",

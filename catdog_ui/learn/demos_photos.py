@@ -26,7 +26,7 @@ from catdog_core.runs import Run
 
 from .. import charts, format_text, gallery, widgets
 from ..data import batch_view, split_view
-from ..i18n import escape, t
+from ..i18n import escape, pgettext, t
 from . import learner_context
 from .learner_context import LearnerContext
 
@@ -50,7 +50,7 @@ def show_little_data(who: LearnerContext) -> None:
         names,
         [count, 1_000, 10_000, 100_000],
         0,
-        t("Photos"),
+        pgettext("count", "Photos"),
         "learn_counts",
         t("Your {n:,} training photos next to 1,000, 10,000 and 100,000", n=count),
     )

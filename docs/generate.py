@@ -61,27 +61,20 @@ def settings() -> str:
         "",
         NOTE,
         "",
-        "After this page you can set any field on a page, as a flag or in a file. A training field",
-        "is a flag of `train` (`--learning-rate`) and a key in JSON files (`learning_rate`). An",
-        "augmentation field is a flag of `augment`, a key in JSON files and a key in the Augment",
-        "page's address. [cli.md](cli.md) lists the commands that take the flags.",
+        "After this page you can set any field on a page, as a flag (`--learning-rate`, see",
+        "[cli.md](cli.md)) or in JSON (`learning_rate`). Augmentation fields are also keys in the",
+        "Augment page's address. A default of – means that the lab chooses, or changes nothing.",
+        f"What untrusted files can cost is in [limits.md](limits.md) (`{limits.FILE}`).",
     ]
     parts = (
-        ("Training", Training, "How a network learns. The defaults come from the course notes."),
+        ("Training", Training, "The defaults come from the course notes."),
         (
             "Augmentation",
             Augmentation,
-            "Random changes to training photos. The first eleven have the names and units of"
-            " Keras's `ImageDataGenerator`. A run uses none unless you or the model's recipe choose"
-            " some.",
+            "The first eleven are those of Keras's `ImageDataGenerator`. A run uses none unless you"
+            " or the model's recipe choose some.",
         ),
-        ("Network", Network, "The blocks of the model `custom`: `--network FILE.json`."),
-        (
-            "Limits",
-            limits.Limits,
-            f"What an untrusted file can cost. Put the values you change into `{limits.FILE}` in"
-            " the workspace. [limits.md](limits.md) explains them.",
-        ),
+        ("Network", Network, "The blocks of model `custom` (`--network FILE.json`)."),
     )
     for title, model, about in parts:
         lines += ["", f"## {title}", "", about, "", *_fields(model)]
@@ -161,13 +154,12 @@ def _default(parameter: Any) -> str:
 
 
 def _fields(model: Any) -> list[str]:
-    lines = ["| field | default | accepts | meaning |", "|---|---|---|---|"]
+    lines = ["| field | default | accepts (usual) | meaning |", "|---|---|---|---|"]
     for control in describe_fields(model):
-        unit = f" {control.unit}" if control.unit not in ("", "×") else ""
+        unit = {"": "", "×": "", "°": "°"}.get(control.unit, f" {control.unit}")
         lines.append(
             f"| `{control.name}` | {_value(control.default)}{unit if control.default else ''}"
-            f" | {_accepts(control)}{' or nothing' if control.optional else ''}"
-            f" | {control.label}: {_plain(control.help)}{_typical(control)} |"
+            f" | {_accepts(control)}{_typical(control)} | {_label(control)}{_plain(control.help)} |"
         )
     return lines
 
@@ -184,7 +176,7 @@ def _accepts(control: FieldSpec, between: str = ", ") -> str:
     if control.kind == "choice":
         return between.join(control.choices) if between else "one of these"
     low, high = _number(control.low or 0.0), _number(control.high or 0.0)
-    kinds = {"int": ", whole", "range": ", two numbers, smaller first"}
+    kinds = {"int": ", whole", "range": ", low and high"}
     return f"{low} to {high}{kinds.get(control.kind, '')}"
 
 
@@ -196,22 +188,33 @@ def _typical(control: FieldSpec) -> str:
     if not control.typical:
         return ""
     low, high = control.typical
-    return f" Usual: {low:g} to {high:g}."
+    return f" ({low:g} to {high:g})"
+
+
+def _label(control: FieldSpec) -> str:
+    """The label of a field on the pages, where its name doesn't give it away."""
+    same = control.label.lower().replace(" ", "_").startswith(control.name.removesuffix("_range"))
+    return "" if same else f"**{control.label}.** "
 
 
 def _recipes() -> list[str]:
-    lines = [
-        "If you only name a model, these settings differ from the defaults above.",
-        "",
-        "| model | training | augmentation |",
-        "|---|---|---|",
-    ]
     plain, off = Training(), RECIPES["notes"].augmentation
+    rows, same = [], []
     for name, recipe in RECIPES.items():
         training = _different(recipe.training, plain, ("model",))
         changes = _different(recipe.augmentation, off, ())
-        lines.append(f"| `{name}` | {training or 'as above'} | {changes or 'none'} |")
-    return lines
+        if training or changes:
+            rows.append(f"| `{name}` | {training or 'as above'} | {changes or 'none'} |")
+        else:
+            same.append(f"`{name}`")
+    return [
+        f"What a model sets if you only name it. {', '.join(same)} keep the defaults, without"
+        " augmentation.",
+        "",
+        "| model | training | augmentation |",
+        "|---|---|---|",
+        *rows,
+    ]
 
 
 def _different(values: Any, base: Any, left_out: tuple[str, ...]) -> str:

@@ -21,7 +21,7 @@ from catdog_core.base.field_specs import FieldSpec, describe_fields  # noqa: E40
 from catdog_core.cli import PROGRAM, app  # noqa: E402
 from catdog_core.config import RECIPES, Augmentation, Network, Training  # noqa: E402
 
-NOTE = "<!-- Written by `python docs/generate.py`; do not edit. -->"
+NOTE = "<!-- Written by `python docs/generate.py`. Edit that instead. -->"
 SHARED_FLAGS = {
     "Training flags": (Training, "training"),
     "Augmentation flags": (Augmentation, "augmentation"),
@@ -71,7 +71,7 @@ def settings() -> str:
         (
             "Augmentation",
             Augmentation,
-            "The first eleven are those of Keras's `ImageDataGenerator`. A run uses none unless you"
+            "The first eleven come from Keras's `ImageDataGenerator`. A run uses none unless you"
             " or the model's recipe choose some.",
         ),
         ("Network", Network, "The blocks of model `custom` (`--network FILE.json`)."),
@@ -176,7 +176,7 @@ def _accepts(control: FieldSpec, between: str = ", ") -> str:
     if control.kind == "choice":
         return between.join(control.choices) if between else "one of these"
     low, high = _number(control.low or 0.0), _number(control.high or 0.0)
-    kinds = {"int": ", whole", "range": ", low and high"}
+    kinds = {"int": ", integer", "range": ", low and high"}
     return f"{low} to {high}{kinds.get(control.kind, '')}"
 
 

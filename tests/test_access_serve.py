@@ -48,7 +48,7 @@ def test_for_a_class_it_answers_to_its_own_address_and_tells_two_codes(started, 
     arguments, environment = started[0]
     hosts = [b for a, b in pairwise(arguments) if a.endswith("Hosts")]
     assert status == 0 and hosts == ["192.168.1.20", "lab.local"]
-    assert "http://192.168.1.20:8600" in stdout and "docs/class.md" in stdout
+    assert "http://192.168.1.20:8600" in stdout and "docs/classroom.md" in stdout
     codes = [line.split()[-1] for line in stdout.splitlines() if "code" in line and ":  " in line]
     overrides = json.loads(environment[access.OVERRIDES])
     assert len(codes) == 2 and overrides["shared"]

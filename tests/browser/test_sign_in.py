@@ -10,8 +10,8 @@ import pytest
 from benchmarks import server
 from catdog_core.base import access
 
-pytest.importorskip("authlib", reason="signing in needs requirements-class.txt")
-pytest.importorskip("httpx", reason="signing in needs requirements-class.txt")
+pytest.importorskip("authlib", reason="signing in needs requirements-classroom.txt")
+pytest.importorskip("httpx", reason="signing in needs requirements-classroom.txt")
 expect = pytest.importorskip("playwright.sync_api", reason="no browser is driven here").expect
 provider = pytest.importorskip("provider", reason="the provider of the test needs joserfc")
 

@@ -18,6 +18,7 @@ from ..data.cats_vs_dogs import Fetch, PhaseProgress
 from ..data.datasets import Dataset
 from ..data.preview import Preview
 from . import output
+from .options import AsClasses
 
 _TFDS_PREFIX = "tfds:"
 _MB = 1_000_000
@@ -59,6 +60,7 @@ def import_dataset(
     preview_only: Annotated[
         bool, typer.Option("--look", help="Show what's inside without importing.")
     ] = False,
+    as_classes: AsClasses = False,
 ) -> None:
     """Import photos into the workspace. The source is a zip or tar, TFRecords (a file or a folder,
     with image/encoded and image/class/label), a URL of a zip, tar or folder such as
@@ -78,7 +80,7 @@ def import_dataset(
     _print_preview(archives.inspect_archive(path, path.name))
     if not preview_only:
         with output.progress_bar("unpacking") as progress:
-            dataset = imports.import_archive(path, path.name, progress)
+            dataset = imports.import_archive(path, path.name, progress, as_classes)
         _print_dataset(dataset)
     return None
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..config import Augmentation, Training
 from ..data.dataset_record import Dataset
+from ..data.datasets import FolderReading
 from ..models import architecture
 from ..training import speed_probe, time_estimate
 from . import curate, options, output
@@ -32,15 +33,16 @@ def _with_training_options(command: EstimateCommand) -> Callable[..., None]:
         as_json: AsJson = False,
         *,
         flags: dict[str, Any],
+        reading: FolderReading,
     ) -> None:
         training, changes = options.resolve_settings(flags, augmentation, network)
-        dataset = curate.open_dataset(folder, None)
+        dataset = curate.open_dataset(folder, None, reading)
         architecture.list_training_layers(training, len(dataset.classes))
         command(dataset, training, changes, as_json)
 
     # Typer takes the command's name and help from these.
     with_arguments.__name__, with_arguments.__doc__ = command.__name__, command.__doc__
-    return options.with_flags(Training)(with_arguments)
+    return options.with_flags(Training)(options.with_reading(with_arguments))
 
 
 @_with_training_options

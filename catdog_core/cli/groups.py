@@ -19,6 +19,7 @@ from ..base import interruption
 from ..base.errors import CatDogError, ClusterError, SettingsError
 from ..base.files import truncate_for_display
 from ..config import Augmentation, Training
+from ..data.datasets import FolderReading
 from ..runs import Run, run_process
 from ..tuning import grid as grids
 from ..tuning import groups, plans, ray_session
@@ -63,6 +64,7 @@ Augment = Annotated[
 
 
 @options.with_flags(Training)
+@options.with_reading
 def sweep(
     folder: Annotated[
         Path | None, typer.Argument(metavar="DIR", help="A folder of photos by class.")
@@ -83,6 +85,7 @@ def sweep(
     as_json: AsJson = False,
     *,
     flags: dict[str, Any],
+    reading: FolderReading,
 ) -> None:
     """Train a run for each combination of a grid of settings, as Ray Tune trials. Flags apply to
     all of them. Press Ctrl-C to stop, and use --resume to resume."""
@@ -103,7 +106,7 @@ def sweep(
     ray_session.check_reachable(cluster.address)
     wanted = grids.load_grid(grid)
     training, changes = options.resolve_settings(flags, augmentation, network)
-    plan = plans.plan_sweep(curate.open_dataset(folder, None), wanted, training, changes)
+    plan = plans.plan_sweep(curate.open_dataset(folder, None, reading), wanted, training, changes)
     drive_group(groups.create_group(plan, name, cluster), as_json=as_json)
 
 
@@ -125,6 +128,7 @@ def list_sweeps() -> None:
 
 @app.command()
 @options.with_flags(Training)
+@options.with_reading
 def twin(
     folder: Folder,
     name: Name = "",
@@ -132,10 +136,11 @@ def twin(
     address: Address = None,
     *,
     flags: dict[str, Any],
+    reading: FolderReading,
 ) -> None:
     """Train the same network without and with augmentation, and show what that changes."""
     cluster = _resolve_cluster(address)
-    training, dataset = options.resolve_training(flags), curate.open_dataset(folder, None)
+    training, dataset = options.resolve_training(flags), curate.open_dataset(folder, None, reading)
     _train_plan(
         plans.plan_paired_experiment(dataset, training, options.resolve_augmentation(augment)),
         name,
@@ -145,6 +150,7 @@ def twin(
 
 @app.command("small-data")
 @options.with_flags(Training)
+@options.with_reading
 def small_data(
     folder: Folder,
     name: Name = "",
@@ -170,10 +176,14 @@ def small_data(
     address: Address = None,
     *,
     flags: dict[str, Any],
+    reading: FolderReading,
 ) -> None:
     """Train the same network on more and more photos, and show how accuracy grows."""
     cluster = _resolve_cluster(address)
-    dataset, changes = curate.open_dataset(folder, None), options.resolve_augmentation(augment)
+    dataset, changes = (
+        curate.open_dataset(folder, None, reading),
+        options.resolve_augmentation(augment),
+    )
     augmentations: dict[str, list[Augmentation | None]]
     augmentations = {"plain": [None], "augmented": [changes], "both": [None, changes]}
     if variants not in augmentations or budget not in ("steps", "epochs"):

@@ -13,8 +13,9 @@ from ..analysis import embedding, predictions
 from ..base import library_output, limits
 from ..base.errors import PhotoError, SettingsError
 from ..base.files import open_regular, truncate_for_display, write_bytes
+from ..data.datasets import FolderReading
 from . import curate, output, output_files
-from .options import AsJson, Folder, Force, Order
+from .options import AsJson, Folder, Force, Order, with_reading
 
 if TYPE_CHECKING:
     from ..analysis.predict import Prediction
@@ -25,6 +26,7 @@ Model = Annotated[
 ]
 
 
+@with_reading
 def evaluate(
     model: Model,
     folder: Folder,
@@ -46,6 +48,8 @@ def evaluate(
     ] = None,
     force: Force = False,
     as_json: AsJson = False,
+    *,
+    reading: FolderReading,
 ) -> None:
     """Evaluate a model on a dataset: accuracy, loss and confusion matrix."""
     if split not in (None, "train", "validation", "test"):
@@ -56,7 +60,7 @@ def evaluate(
     csv = output_files.resolve_output(csv, "table", inputs, force) if csv else None
     if embedding_out:
         embedding_out = output_files.resolve_output(embedding_out, "table", [*inputs, csv], force)
-    dataset = curate.read_dataset(folder, order)
+    dataset = curate.read_dataset(folder, order, reading)
     if split is None and dataset.note.get("layout") != "seeded":
         split = "validation"
     library_output.import_tensorflow()

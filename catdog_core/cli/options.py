@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -16,6 +16,7 @@ from ..base import bounded_readers, files
 from ..base.errors import SettingsError
 from ..base.field_specs import FieldSpec, describe_accepted_values, describe_fields, parse_settings
 from ..config import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
+from ..data.datasets import FolderReading, LabelChoice
 from ..models import architecture
 from ..runs.run_folder import Run, RunRecord
 from . import removed_commands
@@ -53,6 +54,83 @@ Force = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="A CSV or TSV with the label of each photo, instead of class folders. The lab keeps "
+        "using it for this folder. 'none' goes back to the folders.",
+    ),
+]
+FileColumn = Annotated[
+    str, typer.Option(metavar="NAME", help="The column of --labels with the photos.")
+]
+LabelColumn = Annotated[
+    str, typer.Option(metavar="NAME", help="The column of --labels with the classes.")
+]
+AsClasses = Annotated[
+    bool,
+    typer.Option("--as-classes", help="Use the folders as classes even if their names look odd."),
+]
+
+
+def with_reading(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the flags that say how to read its folder: a table of labels, odd classes.
+
+    The command receives them as a `FolderReading` in its argument `reading`.
+    """
+
+    @wraps(command)
+    def called(
+        *,
+        labels: Path | None,
+        file_column: str,
+        label_column: str,
+        as_classes: bool,
+        **values: Any,
+    ) -> None:
+        if labels is None and (file_column or label_column):
+            raise SettingsError(
+                "--file-column and --label-column need a table. Name it with --labels FILE."
+            )
+        forgets = labels == Path("none")
+        choice = (
+            None if labels is None or forgets else LabelChoice(labels, file_column, label_column)
+        )
+        command(**values, reading=FolderReading(choice, as_classes, forgets))
+
+    own = [
+        parameter
+        for parameter in inspect.signature(command, eval_str=True).parameters.values()
+        if parameter.name != "reading"
+    ]
+    flags: dict[str, tuple[object, Any]] = {
+        "labels": (None, Labels),
+        "file_column": ("", FileColumn),
+        "label_column": ("", LabelColumn),
+        "as_classes": (False, AsClasses),
+    }
+    named = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (default, kind) in flags.items()
+    ]
+    return _with_parameters(called, [*own, *named])
+
+
+def _with_parameters(
+    called: Callable[..., None], parameters: Sequence[inspect.Parameter]
+) -> Callable[..., None]:
+    """Give a function other parameters: Typer reads names and defaults from the signature, types
+    from the annotations."""
+    order = sorted(parameters, key=lambda each: each.kind)
+    wrapper: Any = called
+    wrapper.__signature__ = inspect.Signature(order)
+    wrapper.__annotations__ = {p.name: p.annotation for p in order}
+    if hasattr(wrapper, "__wrapped__"):
+        del wrapper.__wrapped__
+    return called
+
+
 def with_flags(
     model: type[BaseModel],
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -75,12 +153,7 @@ def with_flags(
 
         own = inspect.signature(command, eval_str=True).parameters.values()
         parameters = [p for p in own if p.name != "flags"] + [_build_flag(c) for c in fields]
-        # Typer reads the signature for names and defaults, the annotations for types.
-        wrapper: Any = called
-        wrapper.__signature__ = inspect.Signature(parameters)
-        wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
-        del wrapper.__wrapped__
-        return called
+        return _with_parameters(called, parameters)
 
     return decorate
 

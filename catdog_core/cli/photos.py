@@ -12,8 +12,9 @@ from ..base import library_output
 from ..base.errors import DatasetError
 from ..base.files import truncate_for_display
 from ..data import datasets
+from ..data.datasets import FolderReading
 from . import curate, output, removed_commands
-from .options import AsJson, Folder, Order
+from .options import AsJson, Folder, Order, with_reading
 
 
 def _parse_out_folder(text: str) -> Path:
@@ -27,11 +28,12 @@ Out = Annotated[
 ]
 
 
-def check(folder: Folder, as_json: AsJson = False) -> None:
+@with_reading
+def check(folder: Folder, as_json: AsJson = False, *, reading: FolderReading) -> None:
     """Check a dataset for unusable files, duplicates, leaks, imbalance and odd photos."""
     from ..data import audit
 
-    dataset = datasets.read_folder(folder)
+    dataset = datasets.read_folder(folder, reading=reading)
     with output.progress_bar("checking") as progress:
         findings = audit.audit_dataset(dataset, progress=progress)
     if as_json:
@@ -40,9 +42,12 @@ def check(folder: Folder, as_json: AsJson = False) -> None:
             for f in findings
         ]
         warnings = [text.format(**values) for text, values in dataset.note.get("warnings", ())]
-        output.print_json({"findings": rows, "warnings": warnings})
+        explanations = [str(each) for each in dataset.note.get("explanations", ())]
+        output.print_json({"findings": rows, "warnings": warnings, "explanations": explanations})
         return
     output.print_counts(dataset.counts())
+    for explanation in dataset.note.get("explanations", ()):
+        print(explanation)
     for message, values in dataset.note.get("warnings", ()):
         print(message.format(**values))
     for finding in findings:
@@ -55,6 +60,7 @@ def check(folder: Folder, as_json: AsJson = False) -> None:
         print("No problems found.")
 
 
+@with_reading
 def pack(
     folder: Folder,
     out: Out,
@@ -62,10 +68,12 @@ def pack(
         int, typer.Option(min=8, max=1024, help="Side of the square photos, in pixels.")
     ] = 150,
     order: Order = None,
+    *,
+    reading: FolderReading,
 ) -> None:
     """Store a dataset as TFRecord shards of decoded photos. After an interruption, run the same
     command to continue. On a packed folder, it verifies and repairs the shards."""
-    dataset = curate.read_dataset(folder, order)
+    dataset = curate.read_dataset(folder, order, reading)
     library_output.import_tensorflow()
     from ..storage import tfrecord
 

@@ -24,6 +24,7 @@ from ..base.errors import N_, CatDogError, RunError
 from ..base.files import truncate_for_display
 from ..config import Training
 from ..data import allowed_roots, datasets
+from ..data.datasets import FolderReading
 from ..models import architecture, model_sandbox
 from ..runs import run_process
 from ..tuning import groups
@@ -173,6 +174,7 @@ app.command()(augment.augment)
 
 @app.command()
 @options.with_flags(Training)
+@options.with_reading
 def train(
     folder: Folder,
     run: Annotated[
@@ -188,12 +190,13 @@ def train(
     ] = None,
     *,
     flags: dict[str, Any],
+    reading: FolderReading,
 ) -> None:
     """Train a network. Flags you leave out follow the model's recipe, or with --from the settings
     of that run. Press Ctrl-C to stop. You can resume later."""
     parent = runs.load_run(start) if start else None
     training, changes = options.resolve_settings(flags, augmentation, network, parent)
-    dataset = curate.open_dataset(folder, order)
+    dataset = curate.open_dataset(folder, order, reading)
     architecture.list_training_layers(training, len(dataset.classes))
     created = runs.create_run(dataset, training, changes, name=name, folder=run, parent=parent)
     print(f"Run {created}", flush=True)

@@ -12,28 +12,23 @@ from pathlib import Path
 from ..base import access, files
 from ..base.errors import DatasetError
 from . import url_import
+from .root_settings import ROOTS_VARIABLE, allowed_roots
 
-ROOTS_VARIABLE = "CATDOG_ROOTS"
+__all__ = [
+    "ROOTS_VARIABLE",
+    "URLS_VARIABLE",
+    "allowed_roots",
+    "allowed_urls",
+    "confine_path",
+    "confine_url",
+    "is_allowed_url",
+    "resolve_roots_variable",
+]
+
 URLS_VARIABLE = "CATDOG_URLS"
 _OBJECT_STORES = ("s3", "gs", "gcs", "az", "abfs", "memory")
 """Protocols of which a server of one's own may import from any URL: they reach object stores, while
 others reach whatever listens in the network the server is in."""
-
-
-def allowed_roots() -> list[Path] | None:
-    """Return the folders a person's photos may lie in; None where any may be opened.
-
-    ``CATDOG_ROOTS`` names them, as ``PATH`` does its folders; else access.json does. Where neither
-    says anything, a lab of one's own may open what its user may read, a shared one nothing.
-    """
-    named = os.environ.get(ROOTS_VARIABLE)
-    if named:
-        roots = named.split(os.pathsep)
-    elif access.load_access_settings().shared:
-        roots = list(access.load_access_settings().roots)
-    else:
-        return None
-    return [Path(root).expanduser().resolve() for root in roots if root.strip()]
 
 
 def resolve_roots_variable() -> None:
@@ -62,7 +57,8 @@ def confine_path(path: Path) -> Path:
     if allowed is None:
         return path
     resolved = path.expanduser().resolve()
-    if all(_is_within_any(each, allowed) for each in (resolved, *_iter_link_targets(resolved))):
+    if _is_within_any(resolved, allowed):
+        _refuse_links_out(resolved, allowed)
         return resolved
     if not allowed:
         raise DatasetError(
@@ -127,13 +123,26 @@ def is_allowed_url(url: str) -> bool:
     return True
 
 
-def _iter_link_targets(folder: Path) -> Iterator[Path]:
-    """Where the links within a folder lead."""
+def _refuse_links_out(folder: Path, allowed: list[Path]) -> None:
+    """Name the links of a folder that lead out of those allowed, and nothing of where they lead."""
+    out = [link for link in _iter_links(folder) if not _is_within_any(link.resolve(), allowed)]
+    if out:
+        names = ", ".join(link.relative_to(folder).as_posix() for link in sorted(out)[:3])
+        raise DatasetError(
+            "{n} links lead out of the allowed folders: {names}. Remove them, or ask whoever runs "
+            "the lab to add their targets to CATDOG_ROOTS or access.json.",
+            n=len(out),
+            names=files.truncate_for_display(names, 200),
+        )
+
+
+def _iter_links(folder: Path) -> Iterator[Path]:
+    """The links within a folder."""
     for parent, folders, names in os.walk(folder):  # which follows none
         for name in (*folders, *names):
             path = Path(parent, name)
             if path.is_symlink():
-                yield path.resolve()
+                yield path
 
 
 def _is_within_any(path: Path, allowed: list[Path]) -> bool:

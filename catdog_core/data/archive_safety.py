@@ -29,7 +29,7 @@ from ..base import files, limits
 from ..base.errors import N_, DatasetError
 from ..base.messages import Message
 from ..imaging.decode import EXTENSIONS
-from . import text_encoding
+from . import label_tables, text_encoding
 from .folder_tree import File, Tree, is_junk
 
 FREE_BYTES = 50_000_000
@@ -45,6 +45,7 @@ _FOLDERS_PER_ENTRY = 4  # times as many folders as entries may be named by the p
 _MAX_LETTERS = 50_000_000  # of all names together
 _MAX_ROW = 512  # bytes of the table for each entry on average, read before it is parsed
 _FREE_TABLE = 1 << 16  # bytes of the table besides
+_TABLE_BYTES = 2 * label_tables.MAX_BYTES  # of all tables of labels together
 _SPARE_ROWS = 10  # times as many rows as files are read, to say how many files there are
 _MAX_EXTRA = 1024  # bytes of extra fields of a row, which zipfile reads in quadratic time
 _ROW = 46  # bytes of a row without its name, extra fields and comment
@@ -134,6 +135,7 @@ def survey_entries(source: Iterable[ArchiveEntry], name: str) -> ArchiveSummary:
             many or too large.
     """
     listed: list[_EntryRecord] = []
+    tables: dict[int, bytes] = {}
     total, letters, allowed = 0, 0, limits.current_limits()
     for entry in source:
         total, letters = total + entry.size, letters + len(str(entry.path))
@@ -148,6 +150,9 @@ def survey_entries(source: Iterable[ArchiveEntry], name: str) -> ArchiveSummary:
                 letters=letters,
                 limit=_MAX_LETTERS,
             )
+        if _is_table(entry, tables):
+            with entry.open() as file:
+                tables[len(listed)] = file.read(entry.size)
         mark = entry.mark
         fits = 0 < entry.size <= allowed.photo_bytes
         if mark is None and fits and entry.is_photo and not entry.is_junk:
@@ -178,6 +183,8 @@ def survey_entries(source: Iterable[ArchiveEntry], name: str) -> ArchiveSummary:
             if file.is_photo:
                 _refuse_large_photo(seen)
             summary.tree.add(file)
+            if number in tables:
+                summary.tree.texts[path] = tables[number]
         if summary.tree.count > _FOLDERS_PER_ENTRY * allowed.archive_entries:
             raise DatasetError(
                 "The archive's paths name {count:,} folders or more, but the limit is {limit:,}. "
@@ -186,6 +193,15 @@ def survey_entries(source: Iterable[ArchiveEntry], name: str) -> ArchiveSummary:
                 limit=_FOLDERS_PER_ENTRY * allowed.archive_entries,
             )
     return summary
+
+
+def _is_table(entry: ArchiveEntry, tables: dict[int, bytes]) -> bool:
+    """Whether to keep the content of an entry, since it may be a table of labels."""
+    if entry.is_folder or entry.is_junk or not label_tables.is_table(entry.path):
+        return False
+    known = sum(map(len, tables.values()))
+    some = len(tables) < 10 * label_tables.MAX_TABLES
+    return some and 0 < entry.size <= min(label_tables.MAX_BYTES, _TABLE_BYTES - known)
 
 
 def _decode_paths(listed: list[_EntryRecord], warnings: list[Message]) -> list[PurePosixPath]:

@@ -44,7 +44,8 @@ _SAME_PHOTO = N_("The same photo is in {first} and {second}, so one of the label
 class StoredPhotos:
     """Photos written by a plan.
 
-    `photos` are (file, label, split), files relative to the folder written to; `root` is the
+    `photos` are (file, label, split), files relative to the folder written to; `unlabeled` are
+    files of which nobody knows the class; `root` is the
     dataset's own folder within it, `classes` the names of its class folders there. `names` maps
     each stored path that had to be renamed to its true last name. `digests` are those of the files.
     """
@@ -53,6 +54,7 @@ class StoredPhotos:
     root: PurePosixPath
     classes: tuple[str, ...]
     photos: PhotoRows = field(default_factory=list)
+    unlabeled: list[str] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     digests: content_hashes.KnownDigests = field(default_factory=dict)
 
@@ -126,7 +128,11 @@ def inspect_archive(file: IO[bytes] | Path, name: str) -> Preview:
 
 
 def unpack_archive(
-    file: IO[bytes] | Path, name: str, folder: Path, progress: Progress | None = None
+    file: IO[bytes] | Path,
+    name: str,
+    folder: Path,
+    progress: Progress | None = None,
+    is_confirmed: bool = False,
 ) -> StoredPhotos:
     """Unpack the photos of an archive into `folder` under safe names.
 
@@ -135,12 +141,15 @@ def unpack_archive(
         name: its file name, whose end tells zip from tar.
         folder: made by this call.
         progress: called with (bytes done, bytes in all).
+        is_confirmed: whether oddly named folders are classes all the same.
 
     Raises:
         DatasetError: as `inspect_archive`. The caller removes what was written.
     """
     with open_archive(file, name) as source:
-        return store_entries(source, folder, progress, archive_title(name))
+        return store_entries(
+            source, folder, progress, archive_title(name), is_confirmed=is_confirmed
+        )
 
 
 def plan_entries(
@@ -289,6 +298,7 @@ def store_entries(
     progress: Progress | None,
     name: str = "photos",
     classes: Sequence[str] = (),
+    is_confirmed: bool = False,
 ) -> StoredPhotos:
     """Plan all entries, then store the photos of the plan; see `unpack_archive`.
 
@@ -298,13 +308,16 @@ def store_entries(
         progress: called with (bytes done, bytes in all).
         name: of the dataset, for messages.
         classes: as for `plan_entries`.
+        is_confirmed: as for `unpack_archive`.
     """
     plan = plan_entries(source, name, classes)
+    if not is_confirmed:
+        plan.refuse_odd_classes()
     folder.mkdir(parents=True)
     refuse_full_disk(folder, plan.size)
     names, done, total = SafePaths(folder), 0, plan.size
     stored = StoredPhotos(plan, names.folder(plan.root.parts), ())
-    planned = {photo.file.number: photo for photo in plan.photos}
+    planned = {photo.file.number: photo for photo in (*plan.photos, *plan.unlabeled)}
     for number, entry in enumerate(source):
         photo = planned.pop(number, None)
         if photo is None:
@@ -315,7 +328,10 @@ def store_entries(
         digest = _write_entry(entry, folder / file)
         stamp = (folder / file).stat()
         stored.digests[str(file)] = (stamp.st_size, stamp.st_mtime_ns, digest)
-        stored.photos.append((str(file), photo.label, photo.split))
+        if photo.label < 0:
+            stored.unlabeled.append(str(file))
+        else:
+            stored.photos.append((str(file), photo.label, photo.split))
         done += entry.size
         if progress:
             progress(done, total)

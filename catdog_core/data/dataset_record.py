@@ -13,7 +13,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -73,6 +73,11 @@ class Dataset:
     excluded: tuple[str, ...] = ()
     dismissed_findings: dict[str, frozenset[str]] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def unlabeled(self) -> list[Path]:
+        """Photos nobody knows the class of, for predictions."""
+        return [self.root / file for file in self.note.get("unlabeled", ())]
 
     def items(self, split: str | None = None) -> list[Item]:
         """Return the photos of a split, or all of them, in the order of their names."""
@@ -237,8 +242,14 @@ def read_dataset_record(folder: Path) -> tuple[Dataset, list[EditEvent]]:
 def _parse_note(note: Mapping[str, Any]) -> DatasetNote:
     parsed = cast(DatasetNote, dict(note))
     if "warnings" in note:
-        parsed["warnings"] = [Message(str(text), dict(params)) for text, params in note["warnings"]]
+        parsed["warnings"] = _parse_messages(note["warnings"])
+    if "explanations" in note:
+        parsed["explanations"] = _parse_messages(note["explanations"])
     return parsed
+
+
+def _parse_messages(stored: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Message]:
+    return [Message(str(text), dict(params)) for text, params in stored]
 
 
 def write_dataset_record(folder: Path, dataset: Dataset, events: Sequence[EditEvent]) -> None:

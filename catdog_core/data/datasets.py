@@ -29,11 +29,16 @@ from .edit_log import (
     undo_last_edit,
 )
 from .edits import PhotoEdit
+from .label_tables import LabelChoice
+from .layout import DEFAULT_READING, FolderReading
 
 __all__ = [
+    "DEFAULT_READING",
     "DEMO_ID",
     "Dataset",
+    "FolderReading",
     "Item",
+    "LabelChoice",
     "PhotoEdit",
     "create_demo",
     "datasets_folder",
@@ -46,6 +51,7 @@ __all__ = [
     "open_folder",
     "order_classes",
     "read_folder",
+    "recall_reading",
     "register_dataset",
     "remove_dataset",
     "resplit",
@@ -67,6 +73,7 @@ def scan_folder(
     validation_fraction: float = VALIDATION_FRACTION,
     known_digests: content_hashes.KnownDigests | None = None,
     test_fraction: float = 0.0,
+    reading: FolderReading = DEFAULT_READING,
 ) -> Dataset:
     """Read a folder of photos as a dataset, as it is: earlier edits of it are left aside.
 
@@ -74,18 +81,21 @@ def scan_folder(
     keeps photos that are only alike together, too, which takes a look at each.
 
     Args:
-        folder: holds ``train/<class>/`` and ``validation/<class>/``, or ``<class>/`` folders.
+        folder: holds ``train/<class>/`` and ``validation/<class>/``, or ``<class>/`` folders. See
+            `layout.detect_layout` for the other layouts.
         classes: class names in label order; by default sorted.
         seed: of the split, where the folder has none.
         validation_fraction: part of each class kept for validation, 0..1, where it has none.
         known_digests: of an earlier scan, used where they hold and brought up to date.
         test_fraction: part of each class kept for a test, 0..1, where the lab divides it.
+        reading: a table of labels, and whether odd classes are confirmed. What was chosen when the
+            folder was opened still holds where this leaves it open.
 
     Raises:
-        DatasetError: it is no folder, or its layout is none of these.
+        DatasetError: it is no folder, its layout is none of these, or its classes look odd.
     """
-    plan = layout.detect_layout(layout.read_folder_tree(Path(folder)), classes)
-    root = Path(folder).resolve() / plan.root
+    root, plan = layout.plan_folder(Path(folder), reading, classes, recall_reading)
+    plan.refuse_odd_classes()
     listed = [file for file, _, _ in plan.rows]
     digests = content_hashes.digest_files(
         root, listed, {} if known_digests is None else known_digests
@@ -98,6 +108,8 @@ def scan_folder(
     unusable = [*plan.empty, *plan.unreadable]
     if unusable:
         note["unusable"] = unusable
+    if plan.unlabeled:
+        note["unlabeled"] = [photo.name for photo in plan.unlabeled]
     return Dataset(
         id=folder_dataset_id(root),
         name=files.truncate_for_display(root.name, 60),
@@ -110,11 +122,15 @@ def scan_folder(
     )
 
 
-def open_folder(folder: Path) -> Dataset:
+def open_folder(folder: Path, reading: FolderReading = DEFAULT_READING) -> Dataset:
     """Read a folder as a dataset and remember it in the workspace; the folder is not changed.
 
     What was decided about its photos earlier is still in force. The photos of a dataset that lie
     in the workspace are that dataset, and no other.
+
+    Args:
+        folder: of photos.
+        reading: as for `scan_folder`.
 
     Raises:
         DatasetError: as `scan_folder`.
@@ -125,7 +141,7 @@ def open_folder(folder: Path) -> Dataset:
     folder = Path(folder).absolute()
     # The true root, known after the scan, is nearly always the folder given.
     earlier = content_hashes.read_digests(datasets_folder() / folder_dataset_id(folder))
-    dataset = scan_folder(folder, known_digests=earlier)
+    dataset = scan_folder(folder, known_digests=earlier, reading=reading)
     with dataset_record.lock_dataset_folder(dataset.id) as record_folder:
         events = dataset_record.read_edit_history(record_folder)
         dataset_record.quarantine_record(record_folder)
@@ -134,7 +150,9 @@ def open_folder(folder: Path) -> Dataset:
     return dataset_record.apply_edits(dataset, edits.active_edits(events))
 
 
-def read_folder(folder: Path, order: Sequence[str] = ()) -> Dataset:
+def read_folder(
+    folder: Path, order: Sequence[str] = (), reading: FolderReading = DEFAULT_READING
+) -> Dataset:
     """Read a folder as a dataset, with the edits made of it in this workspace, if any.
 
     As `open_folder`, but nothing is written.
@@ -142,6 +160,7 @@ def read_folder(folder: Path, order: Sequence[str] = ()) -> Dataset:
     Args:
         folder: of photos by class, or a dataset's own in the workspace.
         order: all class names in another order, for this once.
+        reading: as for `scan_folder`.
 
     Raises:
         DatasetError: as `scan_folder`, or `order` is not one of its classes.
@@ -156,6 +175,7 @@ def read_folder(folder: Path, order: Sequence[str] = ()) -> Dataset:
             known_digests=content_hashes.read_digests(
                 datasets_folder() / folder_dataset_id(absolute_folder)
             ),
+            reading=reading,
         )
         events = dataset_record.read_edit_history(datasets_folder() / dataset.id)
     changes = edits.active_edits(events)
@@ -251,6 +271,9 @@ def _dataset_from_stored(stored: StoredPhotos) -> Dataset:
         for file, label, split in stored.photos
     ]
     digests = [stored.digests[file][2] for file, _, _ in stored.photos]
+    note = stored.plan.note()
+    if stored.unlabeled:
+        note["unlabeled"] = stored.unlabeled
     return Dataset(
         id="",
         name="",
@@ -258,7 +281,7 @@ def _dataset_from_stored(stored: StoredPhotos) -> Dataset:
         classes=stored.plan.classes,
         source="",
         fingerprint=content_hashes.fingerprint_content(inner, stored.classes, digests),
-        note=stored.plan.note(),
+        note=note,
         photos=tuple(stored.photos),
         names=stored.names,
     )
@@ -312,6 +335,20 @@ def workspace_dataset_id(folder: Path) -> str | None:
         ):
             return path.name
     return None
+
+
+def recall_reading(root: Path) -> FolderReading:
+    """Return how the dataset of a folder was read when it was opened; the default if it wasn't."""
+    try:
+        dataset, _ = dataset_record.read_dataset_record(datasets_folder() / folder_dataset_id(root))
+    except CatDogError:
+        return DEFAULT_READING
+    labels = dataset.note.get("labels")
+    return FolderReading(
+        None if labels is None else LabelChoice(Path(labels[0]), *labels[1:3]),
+        dataset.note.get("confirmed", False),
+        classes=dataset.classes,
+    )
 
 
 def folder_dataset_id(folder: Path) -> str:

@@ -6,9 +6,10 @@ every level. Files of one name stay as many as there are.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -76,12 +77,14 @@ class Tree:
     """All folders and files below a root.
 
     `unreadable` are what could not be listed or opened, each with the reason; `links_out` are
-    links that lead out of the root; `special` counts pipes and devices. `count` is the number of
-    folders.
+    links that lead out of the allowed folders; `special` counts pipes and devices. `count` is the
+    number of folders. `disk` is the folder on the disk, None for an archive, whose `texts` hold
+    the content of its tables.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, disk: Path | None = None) -> None:
+        self.name, self.disk = name, disk
+        self.texts: dict[PurePosixPath, bytes] = {}
         self.root = Folder()
         self.count = 0
         self.unreadable: list[tuple[PurePosixPath, str]] = []
@@ -109,6 +112,19 @@ class Tree:
         inner.spellings.setdefault(name)
         return inner
 
+    def read_text(self, path: PurePosixPath, limit: int) -> bytes:
+        """Return what a file of the tree holds, at most one byte more than `limit`.
+
+        Raises:
+            OSError: it cannot be read, or its archive did not keep it.
+        """
+        if self.disk is None:
+            if path not in self.texts:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+            return self.texts[path]
+        with open_regular(self.disk / path) as file:
+            return file.read(limit + 1)
+
     def add(self, file: File) -> None:
         """Add a file, with the folders it is in."""
         self.folder(file.path.parent).files.append(file)
@@ -119,17 +135,23 @@ def is_junk(name: str) -> bool:
     return name[:1] == "." or name.lower() in _JUNK
 
 
-def scan_folder_tree(folder: Path) -> Tree:
+def scan_folder_tree(folder: Path, allowed: Sequence[Path] | None = ()) -> Tree:
     """Read the tree of a folder on the disk. What cannot be read is noted and left out.
 
-    Links are followed where they stay within the folder, links to folders only near its top.
+    Links are followed where they stay within the folder or lead into an allowed one, links to
+    folders only near its top and never from a folder that was itself reached by a link.
+
+    Args:
+        folder: on the disk.
+        allowed: resolved folders that links may lead into; None where they may lead anywhere.
 
     Raises:
         OSError: the folder itself cannot be listed.
     """
     next(folder.iterdir(), None)
     root = folder.resolve()
-    tree = Tree(root.name)
+    tree = Tree(root.name, root)
+    within = None if allowed is None else (root, *allowed)
     waiting = [(str(root), PurePosixPath(), tree.root, False)]
     while waiting:
         path, inner, here, linked = waiting.pop()
@@ -148,10 +170,11 @@ def scan_folder_tree(folder: Path) -> Tree:
                 continue
             try:
                 is_link = entry.is_symlink()
+                if is_link and not _is_within(entry.path, within):
+                    tree.links_out.append(name)  # nothing is asked of what it leads to
+                    continue
                 status = entry.stat()
-                if is_link and not _is_within(entry.path, root):
-                    tree.links_out.append(name)
-                elif stat.S_ISDIR(status.st_mode):
+                if stat.S_ISDIR(status.st_mode):
                     if not is_link:
                         waiting.append((entry.path, name, tree.subfolder(here, entry.name), linked))
                     elif not linked and len(name.parts) <= _LINKS and not _is_above(entry.path):
@@ -177,8 +200,11 @@ def _check_readable(path: str) -> None:
         file.read(1)
 
 
-def _is_within(path: str, root: Path) -> bool:
-    return Path(os.path.realpath(path)).is_relative_to(root)
+def _is_within(path: str, folders: Sequence[Path] | None) -> bool:
+    if folders is None:
+        return True
+    target = Path(os.path.realpath(path))
+    return any(target.is_relative_to(folder) for folder in folders)
 
 
 def _is_above(path: str) -> bool:

@@ -20,13 +20,19 @@ PhotosByClass = Mapping[str, Sequence[tuple[str, bytes]]]
 """(file name, content) of each photo, by class name."""
 
 
-def import_archive(file: IO[bytes] | Path, name: str, progress: Progress | None = None) -> Dataset:
+def import_archive(
+    file: IO[bytes] | Path,
+    name: str,
+    progress: Progress | None = None,
+    is_confirmed: bool = False,
+) -> Dataset:
     """Unpack a zip or tar of photos into the workspace and remember it.
 
     Args:
         file: the archive.
         name: its file name, shown and made part of the dataset's id; never used as a path.
         progress: called with (bytes done, bytes in all).
+        is_confirmed: whether oddly named folders are classes all the same.
 
     Raises:
         DatasetError: unsafe, damaged, too large, or no dataset inside.
@@ -36,7 +42,7 @@ def import_archive(file: IO[bytes] | Path, name: str, progress: Progress | None 
         _new_dataset_id(title),
         title,
         archives.archive_kind(name),
-        lambda folder: archives.unpack_archive(file, name, folder, progress),
+        lambda folder: archives.unpack_archive(file, name, folder, progress, is_confirmed),
     )
 
 

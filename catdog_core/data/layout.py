@@ -9,44 +9,29 @@ that were made safe.
 from __future__ import annotations
 
 import os
-import re
 import unicodedata
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Literal, TypedDict
+from typing import Literal, NamedTuple, TypedDict
 
+from ..base import bounded_readers
 from ..base.errors import N_, DatasetError
 from ..base.files import truncate_for_display
 from ..base.messages import Message
 from ..imaging import decode_errors
-from . import class_names, folder_tree
+from . import class_names, folder_names, folder_tree, label_tables, photo_names
+from .folder_names import split_from_name
 from .folder_tree import File, Folder, Tree
+from .label_tables import LabelChoice, PhotoIndex, TableMatch
+from .root_settings import allowed_roots
 from .splits import PhotoRows, SplitSettings, stratified_split
 
 SPLITS = ("train", "validation", "test")
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "test": "test",
-    "testing": "test",
-}
-_SPLIT_WORDS = {
-    "train": "train(ing)?|학습|훈련",
-    "validation": "val(id(ation|ate)?)?|dev(elopment)?|검증",
-    "test": "test(ing)?|테스트|시험",
-}
-_SET_WORDS = "용|sets?|data|split|images?|imgs?|photos?|pictures?|데이터|세트|셋|이미지|사진"
-_SPLIT_NAME = {
-    split: re.compile(f"({words})({_SET_WORDS})*[0-9]*") for split, words in _SPLIT_WORDS.items()
-}
-_CONTAINERS = {"images", "image", "imgs", "img", "photos", "pictures", "data", "jpegs", "jpg"}
 MAX_CLASSES = 200
 _WRAPPERS = 3  # folders around the dataset that are looked through
+_TABLE_FOLDERS = 500  # folders in which tables are looked for
 _SPELLINGS = 3  # classes written otherwise that get a sentence each
 
 _WRITTEN_OTHERWISE = N_("{here} is treated as the class {train}, since only the spelling differs.")
@@ -61,8 +46,23 @@ _EMPTY = N_("{n} empty files are skipped: {names}. Copy these photos again.")
 _UNREADABLE = N_(
     "{n} unreadable files or folders are skipped: {names}. Check their permissions and links."
 )
-_LINKS_OUT = N_("{n} links lead out of the folder and are skipped: {names}.")
+_LINKS_OUT = N_(
+    "{n} links lead out of the allowed folders and are skipped: {names}. To use them, add their "
+    "targets to CATDOG_ROOTS."
+)
 _STRAY = N_("{n} photos are in no class folder and are skipped: {names}.")
+_MASKS = N_("{n} masks and annotation images are skipped: {names}.")
+_UNLABELED = N_("{n} photos without a label are set aside: {names}. You can predict them.")
+_UNNAMED = N_("{n} photos are skipped, since their names don't start with a class: {names}.")
+_FROM_NAMES = N_("The classes come from the file names, such as {name} for {file}.")
+_FROM_COLUMN = N_("The labels come from {file}, column {column}.")
+_FROM_COLUMNS = N_("The labels come from {file}, with one column per class.")
+_OTHER_COLUMNS = N_("{file} has other columns you can choose as the label: {names}.")
+_SPLIT_LISTS = N_("{names} define which photos are for training, validation and testing.")
+_SPLITS_INSIDE = N_("The splits are inside the class folders, such as {name}.")
+_ROWS_WITHOUT_FILE = N_("{n} rows of {file} match no photo: {names}.")
+_ROWS_UNCLEAR = N_("{n} photos don't have exactly one label in {file} and are skipped: {names}.")
+_PHOTOS_WITHOUT_ROW = N_("{n} photos have no row in {file} and are set aside: {names}.")
 
 
 @dataclass(slots=True)
@@ -80,6 +80,24 @@ class PlannedPhoto:
     """Path from the dataset's root; photos of one name in an archive get a number."""
 
 
+@dataclass(frozen=True)
+class FolderReading:
+    """How a person wants a folder to be read.
+
+    Attributes:
+        labels: a table of labels to go by instead of folders and names.
+        is_confirmed: whether oddly named folders are classes all the same.
+        forgets_labels: whether a table that was chosen earlier no longer counts.
+        classes: those of the dataset it was read as earlier, which need no confirmation.
+    """
+
+    labels: LabelChoice | None = None
+    is_confirmed: bool = False
+    forgets_labels: bool = False
+    classes: tuple[str, ...] = ()
+
+
+DEFAULT_READING = FolderReading()
 LayoutName = Literal["split", "seeded", "train-divided", "redivided"]
 
 
@@ -100,16 +118,24 @@ class DatasetNote(TypedDict, total=False):
         ignored: how many other files there are.
         warnings: what else is to be said.
         split: the seed and fractions the lab divided the photos by, where it did.
+        explanations: where the classes come from, if not from class folders.
         unusable: photo files of an opened folder that are left out since they are empty or cannot
             be read.
+        unlabeled: photo files nobody knows the class of, for predictions.
+        labels: the table of labels that was chosen, and its columns: path, file and label column.
+        confirmed: whether a person confirmed that oddly named folders are classes.
         subset: where this is a part of another dataset, which one.
     """
 
     layout: LayoutName
     ignored: int
     warnings: list[Message]
+    explanations: list[Message]
     split: SplitSettings
     unusable: list[str]
+    unlabeled: list[str]
+    labels: list[str]
+    confirmed: bool
     subset: SubsetNote
 
 
@@ -120,7 +146,10 @@ class DatasetPlan:
     `root` is the dataset's folder within the tree, `wrapper` the same as text. `classes` are
     displayed, no two alike; `folders` are their true names. `layout` is as in a `Dataset`'s note,
     as are `ignored` and `warnings`. `split` holds seed and fractions once the photos are divided.
-    `empty` are the names of empty photo files, from the dataset's root.
+    `empty` are the names of empty photo files, from the dataset's root. `explanations` say where
+    the classes come from, `odd` why the class folders might be none. `unlabeled` are photos set
+    aside for predictions; their label is -1. `table` is the table the labels come from, if any,
+    `reading` how the folder was to be read.
     """
 
     root: PurePosixPath
@@ -133,6 +162,11 @@ class DatasetPlan:
     split: SplitSettings | None = None
     empty: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
+    explanations: list[Message] = field(default_factory=list)
+    odd: list[Message] = field(default_factory=list)
+    unlabeled: list[PlannedPhoto] = field(default_factory=list)
+    table: TableMatch | None = None
+    reading: FolderReading = DEFAULT_READING
 
     @property
     def wrapper(self) -> str:
@@ -141,8 +175,8 @@ class DatasetPlan:
 
     @property
     def size(self) -> int:
-        """Bytes of all photos."""
-        return sum(photo.file.size for photo in self.photos)
+        """Bytes of all photos, those without a label among them."""
+        return sum(photo.file.size for photo in (*self.photos, *self.unlabeled))
 
     @property
     def rows(self) -> PhotoRows:
@@ -163,9 +197,24 @@ class DatasetPlan:
             "ignored": self.ignored,
             "warnings": self.warnings,
         }
+        if self.reading.is_confirmed:
+            note["confirmed"] = True
+        if labels := self.reading.labels:
+            note["labels"] = [str(labels.path), labels.file_column, labels.label_column]
+        if self.explanations:
+            note["explanations"] = self.explanations
         if self.split is not None:
             note["split"] = self.split
         return note
+
+    def refuse_odd_classes(self) -> None:
+        """Raise DatasetError where the class folders look like something else."""
+        if self.odd:
+            reason = " ".join(map(str, self.odd))
+            raise DatasetError(
+                "{reason} If they are your classes, confirm it (--as-classes on the command line).",
+                reason=reason,
+            )
 
 
 def read_folder_tree(folder: Path) -> Tree:
@@ -186,7 +235,7 @@ def read_folder_tree(folder: Path) -> Tree:
             folder=truncate_for_display(str(folder), 200),
         )
     try:
-        return folder_tree.scan_folder_tree(folder)
+        return folder_tree.scan_folder_tree(folder, allowed_roots())
     except OSError as error:
         raise DatasetError(
             "{folder} can't be read: {reason}. Check that you have permission to read it and that "
@@ -196,12 +245,51 @@ def read_folder_tree(folder: Path) -> Tree:
         ) from error
 
 
-def detect_layout(tree: Tree, order: tuple[str, ...] | None = None) -> DatasetPlan:
+def plan_folder(
+    folder: Path,
+    reading: FolderReading = DEFAULT_READING,
+    order: tuple[str, ...] | None = None,
+    recall: Callable[[Path], FolderReading] = lambda root: DEFAULT_READING,
+) -> tuple[Path, DatasetPlan]:
+    """Plan the dataset of a folder on the disk.
+
+    Args:
+        folder: of photos.
+        reading: how to read it.
+        order: as for `detect_layout`.
+        recall: gives how the dataset at a path was read earlier, which counts where `reading`
+            leaves it open.
+
+    Returns:
+        The dataset's own folder, and a plan that is not divided yet.
+
+    Raises:
+        DatasetError: as `read_folder_tree` and `detect_layout`.
+    """
+    tree = read_folder_tree(folder)
+    root = folder.resolve() / _unwrap_folder(tree.root)[0]
+    earlier = recall(root)
+    labels = reading.labels or (None if reading.forgets_labels else earlier.labels)
+    plan = detect_layout(tree, order, labels)
+    is_confirmed = reading.is_confirmed or earlier.is_confirmed
+    plan.reading = FolderReading(labels, is_confirmed and bool(plan.odd))
+    if is_confirmed or plan.classes == earlier.classes:
+        plan.odd = []
+    return root, plan
+
+
+def detect_layout(
+    tree: Tree, order: tuple[str, ...] | None = None, labels: LabelChoice | None = None
+) -> DatasetPlan:
     """Find wrappers, splits and classes in a tree of true names.
+
+    The classes are the folders of photos. Where there are none, a table beside the photos gives
+    the labels, else the names of the photos, if they are unambiguous.
 
     Args:
         tree: the tree.
         order: class names in label order; by default sorted. They may be some of them.
+        labels: a table of labels to go by instead.
 
     Returns:
         A plan that is not divided yet: without a validation folder its photos are all training.
@@ -210,21 +298,21 @@ def detect_layout(tree: Tree, order: tuple[str, ...] | None = None) -> DatasetPl
         DatasetError: the layout is none that is known, or could mean several things.
     """
     path, above, root = _unwrap_folder(tree.root)
-    splits = _find_split_folders(root)
-    reading = _ClassAssignment(tree, (*path.parts, *above))
-    if splits:
-        names = reading.splits(splits, order)
+    reading = _ClassAssignment(tree, path, above, root)
+    if labels is not None:
+        names = reading.table(_find_parts(root).parts, order, labels)
     else:
-        _refuse_unnamed_splits(root)
-        names, folders = _order_classes(_sorted_subfolders(root), order)
-        reading.classes(folders, names, (), "train", root)
+        names = reading.folders(_find_parts(root), order)
     title = path.name or tree.name
     shown_names, alike = class_names.display_names(names)
     _check_classes(title, tree, reading, shown_names, names)
     is_split = any(photo.split == "validation" for photo in reading.photos)
-    layout: LayoutName = "split" if is_split else "train-divided" if splits else "seeded"
+    has_splits = reading.has_splits or any(photo.split == "test" for photo in reading.photos)
+    layout: LayoutName = "split" if is_split else "train-divided" if has_splits else "seeded"
     plan = DatasetPlan(path, tuple(shown_names), tuple(names), reading.photos, layout)
-    reading.account(root, plan)
+    plan.explanations, plan.table = reading.explanations, reading.match
+    plan.odd = folder_names.odd_class_names(names) if reading.by_folder else []
+    reading.account(plan)
     plan.warnings += _alike_warnings(alike)
     _name_photos(plan)
     return plan
@@ -245,7 +333,7 @@ def plan_labelled_photos(
         DatasetError: fewer than two classes, or one without photos.
     """
     shown_names, alike = class_names.display_names(classes)
-    reading = _ClassAssignment(Tree(name), ())
+    reading = _ClassAssignment(Tree(name), PurePosixPath(), (), Folder())
     for file, split, label in photos:
         reading.take(file, file.path.parent.parts, label, split or "train")
     _check_classes(name, reading.tree, reading, shown_names, classes)
@@ -302,32 +390,95 @@ def group_equal_photos(photos: Iterable[PlannedPhoto]) -> list[list[PlannedPhoto
     return [group for group in groups.values() if len(group) > 1]
 
 
-def split_from_name(name: str) -> str | None:
-    """Return the split a folder's name stands for: "train", "validation", "test", or None.
-
-    Words such as training, val, dev, test, 학습, 검증 and 시험 count, also with set, data or images
-    behind them and with a number: training_set, Test-Data, val2017.
-    """
-    text = re.sub(r"[\s_\-.()\[\]]+", "", class_names.class_key(name))
-    return next((split for split, known in _SPLIT_NAME.items() if known.fullmatch(text)), None)
-
-
 class _ClassAssignment:
     """Photos as they are assigned to classes, and what is left over."""
 
-    def __init__(self, tree: Tree, wrappers: tuple[str, ...]) -> None:
-        self.tree, self.wrappers = tree, wrappers
+    def __init__(
+        self, tree: Tree, path: PurePosixPath, above: tuple[str, ...], root: Folder
+    ) -> None:
+        self.tree, self.root, self.root_path = tree, root, path
+        self.wrappers = (*path.parts, *above)
         self.photos: list[PlannedPhoto] = []
+        self.unlabeled: list[File] = []
+        self.masks: list[File] = []
+        self.unnamed: list[File] = []
+        self.without_row: list[File] = []
         self.empty: list[File] = []
-        self.seen: set[int] = set()  # folders of classes
+        self.seen: set[int] = set()  # files that are accounted for
         self.spelled: list[tuple[str, str]] = []
+        self.explanations: list[Message] = []
+        self.warnings: list[Message] = []
+        self.match: TableMatch | None = None
+        self.has_splits, self.by_folder = False, True
 
     def take(self, file: File, folders: tuple[str, ...], label: int, split: str) -> None:
         """Assign one photo; an empty file is noted and left out."""
+        self.seen.add(id(file))
         if file.size == 0:
             self.empty.append(file)
         else:
             self.photos.append(PlannedPhoto(file, folders, label, split))
+
+    def leave_out(self, folder: Folder, files: list[File]) -> None:
+        """Add all photos below a folder to `files`, which is a list of those left out."""
+        for _, inner in folder.walk():
+            for file in inner.files:
+                if file.is_photo and id(file) not in self.seen:
+                    self.seen.add(id(file))
+                    files.append(file)
+
+    def photos_below(self, folder: Folder) -> Iterator[tuple[tuple[str, ...], File]]:
+        """Yield the photos below a folder with the folders between; masks are left out."""
+        waiting: list[tuple[tuple[str, ...], Folder]] = [((), folder)]
+        while waiting:
+            names, here = waiting.pop()
+            masks = photo_names.find_masks(here.files)
+            for file in here.files:
+                if id(file) in masks:
+                    if id(file) not in self.seen:
+                        self.seen.add(id(file))
+                        self.masks.append(file)
+                elif file.is_photo:
+                    yield names, file
+            for inner in here.folders.values():
+                if _is_set_aside(inner, here):
+                    self.leave_out(inner, self.masks)
+                else:
+                    waiting.append(((*names, inner.name), inner))
+
+    def folders(self, found: _FoundParts, order: tuple[str, ...] | None) -> list[str]:
+        """Assign photos by the folders they are in, else by a table or by their names."""
+        self.has_splits = found.has_splits
+        if found.by_class:
+            return self._class_first(found.by_class, order)
+        train = next(part for part in found.parts if part.split in ("", "train"))
+        folders = _class_folders(train.folder, order or ())
+        if not found.is_flat and sum(map(_holds_photos, folders)) > 1:
+            if found.has_splits:
+                names = self.splits(found.parts, order)
+            else:
+                _refuse_unnamed_splits(self.root)
+                names, folders = _order_classes(folders, order)
+                self.classes(folders, names, (), "train", train.folder)
+        else:
+            names = self._from_tables(found.parts, order, None)
+            names = names or self._from_names(found.parts, order)
+            if not names:
+                return self._other_folders(found, order)
+        for folder in found.unlabeled:
+            self.leave_out(folder, self.unlabeled)
+        for folder in found.masks:
+            self.leave_out(folder, self.masks)
+        return names
+
+    def _other_folders(self, found: _FoundParts, order: tuple[str, ...] | None) -> list[str]:
+        """Assign photos to folders that hardly are classes: an error, or a person confirms it."""
+        if found.has_splits and not found.is_flat:
+            return self.splits(found.parts, order)
+        _refuse_unnamed_splits(self.root)
+        names, folders = _order_classes(_sorted_subfolders(self.root), order)
+        self.classes(folders, names, (), "train", self.root)
+        return names
 
     def classes(
         self,
@@ -339,64 +490,271 @@ class _ClassAssignment:
     ) -> None:
         """Assign the photos below class folders, in label order."""
         chosen = {id(folder) for folder in folders}
-        for other in parent.folders.values():
-            if id(other) not in chosen:  # a class left out by the order
-                self.seen |= {id(inner) for _, inner in other.walk()}
         for label, (folder, name) in enumerate(zip(folders, names, strict=True)):
             for spelling in folder.spellings:
                 if spelling != name:
                     self.spelled.append(("/".join((*above[-1:], spelling)), name))
-            for inner, each in folder.walk():
-                self.seen.add(id(each))
-                path_parts = (*self.wrappers, *above, name, *inner)
-                for file in each.files:
-                    if file.is_photo:
-                        self.take(file, path_parts, label, split)
+            for inner, file in self.photos_below(folder):
+                self.take(file, (*self.wrappers, *above, name, *inner), label, split)
+        for other in parent.folders.values():
+            if id(other) not in chosen:  # a class left out by the order, or no class
+                self._leave_out_beside(other, parent)
 
-    def splits(self, split_folders: dict[str, Folder], order: tuple[str, ...] | None) -> list[str]:
+    def _leave_out_beside(self, folder: Folder, parent: Folder) -> None:
+        if _is_set_aside(folder, parent):
+            self.leave_out(folder, self.masks)
+        elif folder_names.is_unlabeled(folder.name):
+            self.leave_out(folder, self.unlabeled)
+        else:
+            self.leave_out(folder, [])
+
+    def splits(self, parts: Sequence[_Part], order: tuple[str, ...] | None) -> list[str]:
         """Assign the photos of split folders; the names of their classes."""
-        above, train = _inside_split(split_folders["train"], "train")
-        names, folders = _order_classes(_sorted_subfolders(train), order)
+        train = next(part for part in parts if part.split == "train")
+        keep = set(order or ())
+        for part in parts:  # what both training and another part have is a class, whatever its name
+            if part is not train:
+                keep |= {
+                    part.folder.folders[key].name
+                    for key in train.folder.folders.keys() & part.folder.folders
+                }
+        names, folders = _order_classes(_class_folders(train.folder, keep), order)
         keys = [class_names.class_key(folder.name) for folder in folders]
-        for split, top in split_folders.items():
-            above, parent = _inside_split(top, split)
-            here = _sorted_subfolders(parent)
+        for part in parts:
+            here = _class_folders(part.folder, keep)
             known = {class_names.class_key(folder.name): folder for folder in here}
+            if len(here) == 1 and part.split != "train" and _is_hollow(here[0], keys):
+                # A folder that loaders want around photos nobody knows the classes of.
+                self.leave_out(here[0], self.unlabeled)
+                continue
             lacking = any(key not in known for key in keys)
             if here and (lacking or (order is None and len(here) > len(keys))):
-                everything, _ = class_names.display_names(
-                    list(dict.fromkeys([*(f.name for f in here), *names]))
-                )
-                named = dict(
-                    zip(dict.fromkeys([*(f.name for f in here), *names]), everything, strict=True)
-                )
-                raise DatasetError(
-                    "{split} has the classes {here}, but train has {train}. Rename or add folders "
-                    "so that both match.",
-                    split=truncate_for_display(top.name),
-                    here=truncate_for_display(
-                        ", ".join(named[f.name] for f in here) or "none", 200
-                    ),
-                    train=truncate_for_display(
-                        ", ".join(named[name] for name in names) or "none", 200
-                    ),
-                )
+                self._refuse_other_classes(part, here, names)
             if here:
-                self.classes([known[key] for key in keys], names, above, split, parent)
+                chosen = [known[key] for key in keys]
+                self.classes(chosen, names, part.above, part.split, part.folder)
         return names
 
-    def account(self, root: Folder, plan: DatasetPlan) -> None:
+    def _refuse_other_classes(
+        self, part: _Part, here: Sequence[Folder], names: Sequence[str]
+    ) -> None:
+        everything = list(dict.fromkeys([*(f.name for f in here), *names]))
+        named = dict(zip(everything, class_names.display_names(everything)[0], strict=True))
+        raise DatasetError(
+            "{split} has the classes {here}, but train has {train}. Rename or add folders so that "
+            "both match.",
+            split=truncate_for_display(part.name),
+            here=truncate_for_display(", ".join(named[f.name] for f in here) or "none", 200),
+            train=truncate_for_display(", ".join(named[name] for name in names) or "none", 200),
+        )
+
+    def _class_first(
+        self, by_class: dict[str, list[_Part]], order: tuple[str, ...] | None
+    ) -> list[str]:
+        """Assign the photos of splits that are inside the classes."""
+        names = _order_names(list(by_class), order)
+        for label, name in enumerate(names):
+            for part in by_class[name]:
+                for inner, file in self.photos_below(part.folder):
+                    path = (*self.wrappers, name, *part.above, *inner)
+                    self.take(file, path, label, part.split)
+        example = next(iter(by_class.values()))[0]
+        shown = truncate_for_display("/".join((next(iter(by_class)), *example.above)), 120)
+        self.explanations.append(Message(_SPLITS_INSIDE, {"name": shown}))
+        for name, parts in by_class.items():
+            if name not in names:
+                for part in parts:
+                    self.leave_out(part.folder, [])
+        return names
+
+    def table(
+        self, parts: Sequence[_Part], order: tuple[str, ...] | None, labels: LabelChoice
+    ) -> list[str]:
+        """Assign photos by a table that a person chose."""
+        names = self._from_tables(parts, order, labels)
+        if not names:
+            raise DatasetError(
+                "{file} names none of the photos in {folder}. Choose the table that belongs to "
+                "them, or its file column.",
+                file=truncate_for_display(labels.path.name),
+                folder=truncate_for_display(self.root_path.name or self.tree.name),
+            )
+        return names
+
+    def _from_tables(
+        self, parts: Sequence[_Part], order: tuple[str, ...] | None, chosen: LabelChoice | None
+    ) -> list[str]:
+        """Assign photos by tables beside them, or by the chosen one; no names where none is."""
+        tables = self._find_tables()
+        if not tables and chosen is None:
+            return []
+        rows = [
+            _PartPhoto(part, names, file)
+            for part in parts
+            for names, file in self.photos_below(part.folder)
+        ]
+        index = PhotoIndex(row.file for row in rows)
+        matches = [match for file in tables if (match := self._match(file, index))]
+        labelled = [match for match in matches if match.labels or len(match.choices) > 1]
+        if chosen is not None:
+            own = _match_chosen(chosen, index)
+            labelled = [own] if own else []
+        if not labelled:
+            return []
+        _refuse_several_columns(labelled)
+        labels: dict[PurePosixPath, str] = {}
+        unclear: dict[PurePosixPath, None] = {}
+        for match in labelled:
+            for path, label in match.labels.items():
+                if labels.setdefault(path, label) != label:
+                    unclear.setdefault(path)
+        if len(unclear) > len(labels) / 10:
+            raise DatasetError(
+                "{first} and {second} give photos different labels. Choose one table with "
+                "--labels.",
+                first=truncate_for_display(labelled[0].table.name),
+                second=truncate_for_display(labelled[1].table.name),
+            )
+        splits: dict[PurePosixPath, str] = {}
+        for match in matches if chosen is None else [*labelled, *matches]:
+            for path, split in match.splits.items():
+                splits.setdefault(path, split)
+        for path in unclear:
+            labels.pop(path, None)
+        names = self._assign_labels(rows, labels, splits, order)
+        self._describe_tables(labelled, matches, rows, labels)
+        return names
+
+    def _assign_labels(
+        self,
+        rows: Sequence[_PartPhoto],
+        labels: dict[PurePosixPath, str],
+        splits: dict[PurePosixPath, str],
+        order: tuple[str, ...] | None,
+    ) -> list[str]:
+        """Take each photo that has a label, in the split of its folder or of the table."""
+        spelled: dict[str, list[str]] = {}
+        for label in dict.fromkeys(labels.values()):
+            spelled.setdefault(class_names.class_key(label), []).append(label)
+        plainest = {key: class_names.plainest_spelling(each) for key, each in spelled.items()}
+        names = _order_names(list(plainest.values()), order)
+        numbers = {class_names.class_key(name): n for n, name in enumerate(names)}
+        for part, inner, file in rows:
+            label = labels.get(file.path)
+            number = None if label is None else numbers.get(class_names.class_key(label))
+            if label is not None and number is None:
+                self.seen.add(id(file))  # a class left out by the order
+            elif number is not None:
+                split = part.split or splits.get(file.path, "train")
+                folders = (*self.wrappers, *part.above, names[number], *inner)
+                self.take(file, folders, number, split)
+        self.by_folder = False
+        return names
+
+    def _describe_tables(
+        self,
+        labelled: Sequence[TableMatch],
+        matches: Sequence[TableMatch],
+        rows: Sequence[_PartPhoto],
+        labels: dict[PurePosixPath, str],
+    ) -> None:
+        """Say which tables were used, and what they leave open."""
+        self.match = first = labelled[0]
+        names = truncate_for_display(", ".join(match.table.name for match in labelled[:3]), 120)
+        if first.from_names:
+            path, label = next(iter(labels.items()))
+            self._explain(_FROM_NAMES, name=label, file=path.name)
+        elif first.label_column:
+            self._explain(_FROM_COLUMN, file=names, column=first.label_column)
+        else:
+            self._explain(_FROM_COLUMNS, file=names)
+        others = [name for name in first.choices if name != first.label_column]
+        if others:
+            self._explain(_OTHER_COLUMNS, file=names, names=", ".join(others))
+        lists = [match.table.name for match in matches if match.splits]
+        if lists and any(not part.split for part, _, _ in rows):
+            self._explain(_SPLIT_LISTS, names=", ".join(lists[:4]))
+        for match in labelled:
+            file = truncate_for_display(match.table.name)
+            self.warnings += _names_warning(_ROWS_WITHOUT_FILE, match.missing, file)
+            self.warnings += _names_warning(_ROWS_UNCLEAR, match.unclear, file)
+        unclear = {path for match in labelled for path in match.unclear}
+        for row in rows:
+            if row.file.path not in labels:
+                self.seen.add(id(row.file))
+                if str(row.file.path) not in unclear:
+                    self.without_row.append(row.file)
+        listed = [str(each.path) for each in self.without_row]
+        self.warnings += _names_warning(_PHOTOS_WITHOUT_ROW, listed, names)
+
+    def _explain(self, text: str, **params: str) -> None:
+        shown = {key: truncate_for_display(value, 120) for key, value in params.items()}
+        self.explanations.append(Message(text, shown))
+
+    def _find_tables(self) -> list[File]:
+        """Files that may be tables: around the dataset, in its folder and in two levels below."""
+        folders = [self.tree.root]
+        for name in self.wrappers:
+            folders.append(next(f for f in folders[-1].folders.values() if name in f.spellings))
+        below = list(folders[-1].folders.values())
+        folders += below
+        folders += [inner for folder in below for inner in folder.folders.values()]
+        found = [
+            file
+            for folder in folders[:_TABLE_FOLDERS]
+            for file in folder.files
+            if label_tables.is_table(file.path) and 0 < file.size <= label_tables.MAX_BYTES
+        ]
+        if len(found) > label_tables.MAX_TABLES:
+            # A text for each photo, such as boxes in YOLO's format, is no table of a dataset.
+            found = [file for file in found if file.path.suffix.lower() != ".txt"]
+        return found[: label_tables.MAX_TABLES]
+
+    def _match(self, file: File, index: PhotoIndex) -> TableMatch | None:
+        """What a table beside the photos says; None where it is none."""
+        try:
+            data = self.tree.read_text(file.path, label_tables.MAX_BYTES)
+            return label_tables.match_table(label_tables.read_table(data, file.path), index)
+        except (DatasetError, OSError):
+            return None  # a text of another kind
+
+    def _from_names(self, parts: Sequence[_Part], order: tuple[str, ...] | None) -> list[str]:
+        """Assign photos by classes in their names; no names where they are not unambiguous."""
+        rows: list[_PartPhoto] = []
+        labels: dict[PurePosixPath, str] = {}
+        unlabeled: list[File] = []
+        for part in sorted(parts, key=lambda each: each.split not in ("", "train")):
+            here = [_PartPhoto(part, names, file) for names, file in self.photos_below(part.folder)]
+            photos = [row.file for row in here]
+            found = photo_names.labels_from_names(photos)
+            if found is None and part.split in ("", "train"):
+                return []
+            if found is None or (labels and not set(found.values()) <= set(labels.values())):
+                unlabeled += photos
+                continue
+            rows += here
+            labels |= {photos[number].path: label for number, label in found.items()}
+        names = self._assign_labels(rows, labels, {}, order)
+        self.unlabeled += unlabeled
+        self.unnamed = [row.file for row in rows if row.file.path not in labels]
+        self.seen |= {id(file) for file in (*unlabeled, *self.unnamed)}
+        path, label = next(iter(labels.items()))
+        self._explain(_FROM_NAMES, name=label, file=path.name)
+        return names
+
+    def account(self, plan: DatasetPlan) -> None:
         """Count and name all that is in no class, or cannot be used."""
         foreign, stray = [], []
         for _, folder in self.tree.root.walk():
             for file in folder.files:
                 if file.is_photo:
-                    stray += [file.path] * (id(folder) not in self.seen)
+                    stray += [file] * (id(file) not in self.seen)
                 else:
                     plan.ignored += 1
                     foreign += [file.path] * decode_errors.is_unsupported_picture(file.path)
         plan.ignored += self.tree.special
         plan.warnings += self._spellings()
+        plan.warnings += self.warnings
         plan.warnings += decode_errors.unsupported_format_warnings(foreign)
         empty = sorted(file.path for file in self.empty)
         plan.empty = [str(path.relative_to(plan.root)) for path in empty]
@@ -409,7 +767,16 @@ class _ClassAssignment:
         ]
         plan.warnings += _paths_warning(_UNREADABLE, unreadable)
         plan.warnings += _paths_warning(_LINKS_OUT, self.tree.links_out)
-        plan.warnings += _paths_warning(_STRAY, stray)
+        plan.warnings += _paths_warning(_MASKS, [file.path for file in self.masks])
+        plan.warnings += _paths_warning(_UNNAMED, [file.path for file in self.unnamed])
+        unlabeled = [file for file in self.unlabeled if file.size]
+        plan.warnings += _paths_warning(_UNLABELED, [file.path for file in unlabeled])
+        plan.warnings += _paths_warning(_STRAY, [file.path for file in stray])
+        plan.unlabeled = [
+            PlannedPhoto(file, (*plan.root.parts, "unlabeled"), -1, "")
+            for file in (*unlabeled, *self.without_row)
+            if file.size and file.path.is_relative_to(plan.root)
+        ]
 
     def _spellings(self) -> list[Message]:
         spellings = list(dict.fromkeys(self.spelled))
@@ -431,10 +798,15 @@ class _ClassAssignment:
 
 
 def _paths_warning(message: str, paths: Sequence[PurePosixPath]) -> list[Message]:
-    if not paths:
+    return _names_warning(message, [str(path) for path in sorted(paths)])
+
+
+def _names_warning(message: str, names: Sequence[str], file: str = "") -> list[Message]:
+    """What to say of some names: how many there are, and the first of them."""
+    if not names:
         return []
-    names = ", ".join(str(path) for path in sorted(paths)[:3])
-    return [Message(message, {"n": str(len(paths)), "names": truncate_for_display(names, 200)})]
+    shown = {"n": str(len(names)), "names": truncate_for_display(", ".join(names[:3]), 200)}
+    return [Message(message, shown | ({"file": file} if file else {}))]
 
 
 def _alike_warnings(pairs: Sequence[tuple[str, str]]) -> list[Message]:
@@ -444,48 +816,268 @@ def _alike_warnings(pairs: Sequence[tuple[str, str]]) -> list[Message]:
 def _name_photos(plan: DatasetPlan) -> None:
     """Give each photo its name, no two the same."""
     taken: Counter[str] = Counter()
-    for photo in plan.photos:
+    for photo in (*plan.photos, *plan.unlabeled):
         name = str(photo.file.path.relative_to(plan.root))
         taken[name] += 1
         photo.name = name if taken[name] == 1 else f"{name}\0{taken[name]}"
 
 
-def _find_split_folders(root: Folder) -> dict[str, Folder]:
-    """The folders that stand for splits; none where the folders are classes."""
-    split_folders: dict[str, Folder] = {}
+@dataclass(frozen=True)
+class _Part:
+    """Photos of one split, or of none: the folder's name, the names from it to `folder`."""
+
+    split: str
+    name: str
+    above: tuple[str, ...]
+    folder: Folder
+
+
+class _PartPhoto(NamedTuple):
+    """A photo of a part, with the folders between."""
+
+    part: _Part
+    folders: tuple[str, ...]
+    file: File
+
+
+@dataclass
+class _FoundParts:
+    """Where to look for classes.
+
+    `by_class` is filled where the splits are inside the classes. `is_flat` is true where no part
+    holds class folders. `unlabeled` and `masks` are folders that belong to no part.
+    """
+
+    parts: list[_Part] = field(default_factory=list)
+    by_class: dict[str, list[_Part]] = field(default_factory=dict)
+    has_splits: bool = False
+    is_flat: bool = False
+    unlabeled: list[Folder] = field(default_factory=list)
+    masks: list[Folder] = field(default_factory=list)
+
+
+def _find_parts(root: Folder) -> _FoundParts:
+    """Find the folders that stand for splits; the root itself where there are none."""
+    if by_class := _find_splits_inside(root):
+        return _FoundParts(by_class=by_class, has_splits=True)
+    found = _FoundParts()
+    parts = _find_named_splits(root)
+    tops = {id(root.folders[class_names.class_key(part.name)]) for part in parts}
+    others = [each for each in _class_folders(root) if id(each) not in tops and _holds_photos(each)]
     for folder in _sorted_subfolders(root):
-        split = _split_of_folder(folder)
-        if split is None:
-            continue
-        if split in split_folders:
+        if id(folder) not in tops and _is_set_aside(folder, root):
+            found.masks.append(folder)
+        elif id(folder) not in tops and folder_names.is_unlabeled(folder.name):
+            found.unlabeled += [folder] * (folder not in others)
+    divided = [part for part in parts if _is_divided(part.folder)]
+    flat = [part for part in parts if part not in divided]
+    flat_tops = [root.folders[class_names.class_key(part.name)] for part in flat]
+    if divided:
+        found.parts, found.has_splits = _check_splits(root, divided, others), True
+        found.unlabeled += flat_tops
+    elif flat and not others:
+        found.parts = flat if len(flat) > 1 else [replace(flat[0], split="")]
+        found.has_splits, found.is_flat = len(flat) > 1, True
+        _refuse_no_training(found.parts)
+    elif len(others) > 1 and {part.split for part in flat} - {"train"}:
+        found.parts = [_Part("", root.name, (), _folder_of(others))]
+        found.unlabeled += flat_tops
+    else:  # trains may also be a class, beside planes
+        found.parts = [_Part("", root.name, (), root)]
+    return found
+
+
+def _find_named_splits(root: Folder) -> list[_Part]:
+    """The folders named like splits that hold photos, or nothing at all."""
+    folders = _sorted_subfolders(root)
+    related = _related_splits(folders)
+    parts = []
+    for folder in folders:
+        split = split_from_name(folder.name) or related.get(id(folder))
+        if split is not None:
+            above, inside = _inside_split(folder, split)
+            parts.append(_Part(split, folder.name, above, inside))
+    return parts
+
+
+def _related_splits(folders: Sequence[Folder]) -> dict[int, str]:
+    """Splits of folders whose names differ in nothing else, such as seg_train and seg_test."""
+    words = {
+        id(folder): found
+        for folder in folders
+        if (found := folder_names.split_and_rest(folder.name)) and found[1]
+    }
+    if len({rest.casefold() for _, rest in words.values()}) != 1:
+        return {}
+    return {key: split for key, (split, _) in words.items()} if len(words) > 1 else {}
+
+
+def _is_divided(folder: Folder) -> bool:
+    """Whether a split holds class folders, or no photo at all."""
+    return any(map(_holds_photos, _class_folders(folder))) or not _holds_photos(folder)
+
+
+def _check_splits(root: Folder, parts: list[_Part], others: Sequence[Folder]) -> list[_Part]:
+    """The parts of splits with class folders, one of them for training."""
+    names: dict[str, str] = {}
+    for part in parts:
+        if part.split in names:
             raise DatasetError(
                 "{first} and {second} both stand for {split}. Merge them, or rename one.",
-                first=truncate_for_display(split_folders[split].name),
-                second=truncate_for_display(folder.name),
-                split=split,
+                first=truncate_for_display(names[part.split]),
+                second=truncate_for_display(part.name),
+                split=part.split,
             )
-        split_folders[split] = folder
-    if split_folders and "train" not in split_folders:
+        names[part.split] = part.name
+    beside = {class_names.class_key(folder.name) for folder in others}
+    if "train" not in names and len(beside) > 1:
+        inside = [set(part.folder.folders) for part in parts if _holds_photos(part.folder)]
+        if all(len(keys & beside) > 1 for keys in inside):  # cats, dogs and test/cats, test/dogs
+            return [_Part("train", root.name, (), _folder_of(others)), *parts]
+    _refuse_no_training(parts)
+    _refuse_odd_sibling(root, parts)
+    return parts
+
+
+def _refuse_no_training(parts: Sequence[_Part]) -> None:
+    if all(part.split not in ("", "train") for part in parts):
         raise DatasetError(
             "There are folders {found}, but none for training. Add train/ next to them, or open "
             "a folder that contains only class folders.",
-            found=truncate_for_display(", ".join(folder.name for folder in split_folders.values())),
+            found=truncate_for_display(", ".join(part.name for part in parts)),
         )
-    if split_folders:
-        _refuse_odd_sibling(root, split_folders)
-    return split_folders
 
 
-def _refuse_odd_sibling(root: Folder, splits: dict[str, Folder]) -> None:
+def _refuse_odd_sibling(root: Folder, parts: Sequence[_Part]) -> None:
     """A folder that holds the classes of train under a name that is no split's."""
-    train = set(_inside_split(splits["train"], "train")[1].folders)
+    names = {part.name for part in parts}
+    train = next(part for part in parts if part.split == "train")
     for folder in _sorted_subfolders(root):
-        if folder not in splits.values() and len(train & set(folder.folders)) >= 2:
+        if folder.name not in names and len(train.folder.folders.keys() & folder.folders) >= 2:
             raise DatasetError(
                 "{odd} has the same classes as {train}, but its name doesn't stand for a split. "
                 "Rename it to validation or test, or remove it.",
                 odd=truncate_for_display(folder.name),
-                train=truncate_for_display(splits["train"].name),
+                train=truncate_for_display(train.name),
+            )
+
+
+def _find_splits_inside(root: Folder) -> dict[str, list[_Part]]:
+    """The splits of each class where they are inside the classes: cats/train, cats/test.
+
+    They also count as inside where one name says both: cats_train, cats_test, dogs_train, …
+    """
+    folders = [folder for folder in _class_folders(root) if _holds_photos(folder)]
+    if len(folders) < 2 or any(split_from_name(folder.name) for folder in folders):
+        return {}
+    words = [folder_names.split_and_rest(folder.name) for folder in folders]
+    by_class: dict[str, list[_Part]] = {}
+    if all(found and found[1] for found in words) and not any(map(_is_divided, folders)):
+        for folder, found in zip(folders, words, strict=True):
+            assert found is not None
+            part = _Part(found[0], folder.name, (folder.name,), folder)
+            by_class.setdefault(found[1], []).append(part)
+        sides = [{part.split for part in parts} for parts in by_class.values()]
+        return by_class if len(sides) > 1 and max(map(len, sides)) > 1 else {}
+    for folder in folders:
+        parts = []
+        for inner in filter(_holds_photos, _sorted_subfolders(folder)):
+            split = split_from_name(inner.name)
+            if split is None or sum(map(_holds_photos, _class_folders(inner))) > 1:
+                return {}
+            parts.append(_Part(split, inner.name, (inner.name,), inner))
+        if folder.has_photos and all(part.split != "train" for part in parts):
+            own = Folder()
+            own.spellings, own.files = folder.spellings, folder.files
+            parts.append(_Part("train", folder.name, (), own))
+        if not any(part.above for part in parts):
+            return {}
+        by_class[folder.name] = parts
+    kinds = {part.split for parts in by_class.values() for part in parts}
+    return by_class if kinds - {"train"} else {}
+
+
+def _class_folders(parent: Folder, keep: Collection[str] = ()) -> list[Folder]:
+    """The folders that may be classes: no annotations and, beside two others, none unlabeled.
+
+    Args:
+        parent: holds them.
+        keep: names of classes, whatever else they could mean.
+    """
+    kept = {class_names.class_key(name) for name in keep}
+    folders = [
+        folder
+        for key, folder in sorted(parent.folders.items(), key=lambda each: each[1].name)
+        if key in kept or not _is_set_aside(folder, parent)
+    ]
+    labelled = [
+        folder
+        for folder in folders
+        if not folder_names.is_unlabeled(folder.name) or class_names.class_key(folder.name) in kept
+    ]
+    return labelled if sum(map(_holds_photos, labelled)) > 1 else folders
+
+
+def _is_set_aside(folder: Folder, parent: Folder) -> bool:
+    """Whether a folder holds annotations of photos beside it."""
+    if folder_names.is_annotations(folder.name):
+        return True
+    if not folder_names.may_be_masks(folder.name):
+        return False
+    siblings = [each for each in parent.folders.values() if each is not folder]
+    if any("mask" in each.name.casefold() or "마스크" in each.name for each in siblings):
+        return False  # a class, beside no_mask
+    masks = list(_photos_in(folder))
+    photos = [file for file in parent.files if file.is_photo]
+    photos += [file for each in siblings for file in _photos_in(each)]
+    return not masks or photo_names.are_masks_of(masks, photos)
+
+
+def _is_hollow(folder: Folder, keys: Sequence[str]) -> bool:
+    """Whether a folder only wraps unlabeled photos: test/unknown, test/test, test/images."""
+    name = folder.name
+    if class_names.class_key(name) in keys:
+        return False
+    usual = folder_names.is_unlabeled(name) or folder_names.is_container(name)
+    return usual or split_from_name(name) is not None
+
+
+def _photos_in(folder: Folder) -> Iterator[File]:
+    return (file for _, inner in folder.walk() for file in inner.files if file.is_photo)
+
+
+def _holds_photos(folder: Folder) -> bool:
+    return any(inner.has_photos for _, inner in folder.walk())
+
+
+def _folder_of(folders: Sequence[Folder]) -> Folder:
+    """A folder that holds just these."""
+    parent = Folder()
+    parent.folders = {class_names.class_key(folder.name): folder for folder in folders}
+    return parent
+
+
+def _match_chosen(choice: LabelChoice, index: PhotoIndex) -> TableMatch | None:
+    """What a table that a person chose says. Raises DatasetError where it cannot be read."""
+    try:
+        data = bounded_readers.read_regular(choice.path, label_tables.MAX_BYTES)
+    except OSError as error:
+        raise DatasetError(
+            "{file} can't be read: {reason}. Choose a table of labels, such as labels.csv.",
+            file=truncate_for_display(str(choice.path), 200),
+            reason=error.strerror or str(error),
+        ) from error
+    table = label_tables.read_table(data, PurePosixPath(choice.path.name))
+    return label_tables.match_table(table, index, choice.file_column, choice.label_column)
+
+
+def _refuse_several_columns(matches: Sequence[TableMatch]) -> None:
+    for match in matches:
+        if not match.labels:
+            raise DatasetError(
+                "{file} has no clear label column. Choose one with --label-column: {names}.",
+                file=truncate_for_display(match.table.name),
+                names=truncate_for_display(", ".join(match.choices) or "none", 200),
             )
 
 
@@ -497,37 +1089,26 @@ def _refuse_unnamed_splits(root: Folder) -> None:
     for number, first in enumerate(here[:MAX_CLASSES]):
         for second in here[number + 1 : MAX_CLASSES]:
             common = [key for key in first.folders if key in second.folders]
-            if len(common) < 2:
-                continue
-            inside = {
-                "first": truncate_for_display(first.name, 60),
-                "second": truncate_for_display(second.name, 60),
-            }
-            names = truncate_for_display(
-                ", ".join(sorted(first.folders[key].name for key in common)[:4]), 120
-            )
-            if all(split_from_name(first.folders[key].name) for key in common):
+            if len(common) >= 2:
                 raise DatasetError(
-                    "{first} and {second} both contain {folders}, so the splits are inside the "
-                    "classes. Put the classes inside the splits, such as train/{first}.",
-                    **inside,
-                    folders=names,
+                    "{first} and {second} both contain {folders}, so they look like splits. Rename "
+                    "them to train and validation, or rename the folders inside.",
+                    first=truncate_for_display(first.name, 60),
+                    second=truncate_for_display(second.name, 60),
+                    folders=truncate_for_display(
+                        ", ".join(sorted(first.folders[key].name for key in common)[:4]), 120
+                    ),
                 )
-            raise DatasetError(
-                "{first} and {second} both contain {folders}, so they look like splits. Rename "
-                "them to train and validation, or rename the folders inside.",
-                **inside,
-                folders=names,
-            )
 
 
 def _check_classes(
     title: str, tree: Tree, reading: _ClassAssignment, names: Sequence[str], true: Sequence[str]
 ) -> None:
-    if not names or all(split_from_name(name) for name in true):
+    hollow = [name for name in true if split_from_name(name) or folder_names.is_container(name)]
+    if not names or all(map(split_from_name, true)) or (hollow and len(names) == 1):
         raise DatasetError(
             "{folder} has no class folders. Add one photo folder per class, such as cats/ and "
-            "dogs/, optionally inside train/ and validation/.",
+            "dogs/, or choose a table with the labels.",
             folder=truncate_for_display(title),
         )
     if len(names) == 1:
@@ -592,6 +1173,22 @@ def _order_classes(
     return [folder.name for folder in chosen], chosen
 
 
+def _order_names(names: Sequence[str], order: tuple[str, ...] | None) -> list[str]:
+    """Names of classes in label order, as `_order_classes` gives those of folders."""
+    sorted_names = sorted(names, key=lambda name: unicodedata.normalize("NFC", name))
+    if order is None:
+        return sorted_names
+    known = {class_names.class_key(name): name for name in sorted_names}
+    missing = sorted(name for name in set(order) if class_names.class_key(name) not in known)
+    if missing:
+        raise DatasetError(
+            "There's no class {names}. Choose from: {found}.",
+            names=truncate_for_display(", ".join(missing)),
+            found=truncate_for_display(", ".join(sorted_names), 200),
+        )
+    return [known[class_names.class_key(name)] for name in order]
+
+
 def _unwrap_folder(root: Folder) -> tuple[PurePosixPath, tuple[str, ...], Folder]:
     """Look through folders that hold nothing but one folder of folders.
 
@@ -601,12 +1198,12 @@ def _unwrap_folder(root: Folder) -> tuple[PurePosixPath, tuple[str, ...], Folder
     """
     path, above = PurePosixPath(), list[str]()
     for _ in range(_WRAPPERS):
-        inner = _sorted_subfolders(root)
-        if len(inner) != 1 or root.has_photos or not inner[0].folders:
+        inner = _only_subfolder(root)
+        if inner is None or root.has_photos or not inner.folders:
             break
-        if _split_of_folder(inner[0]) and not _holds_train(inner[0]):
+        if split_from_name(inner.name) and not _holds_train(inner):
             break
-        root = inner[0]
+        root = inner
         if above or len(root.spellings) > 1:
             above.append(root.name)
         else:
@@ -614,22 +1211,39 @@ def _unwrap_folder(root: Folder) -> tuple[PurePosixPath, tuple[str, ...], Folder
     return path, tuple(above), root
 
 
+def _only_subfolder(folder: Folder) -> Folder | None:
+    """The only folder within another, but for documents and annotations beside it."""
+    inner = _sorted_subfolders(folder)
+    if len(inner) > 1:
+        inner = [
+            each
+            for each in inner
+            if (_holds_photos(each) and not _is_set_aside(each, folder))
+            or not any(within.files for _, within in each.walk())
+        ]
+        if len(inner) != 1 or sum(map(_holds_photos, inner[0].folders.values())) < 2:
+            return None
+    return inner[0] if len(inner) == 1 else None
+
+
 def _holds_train(folder: Folder) -> bool:
     """Whether a folder named like a split holds splits itself, one of them for training."""
-    inside = [_split_of_folder(inner) for inner in folder.folders.values()]
+    inside = [part.split for part in _find_named_splits(folder)]
     return "train" in inside and len(inside) > 1
 
 
 def _inside_split(folder: Folder, split: str) -> tuple[tuple[str, ...], Folder]:
     """The folder that holds a split's classes, and the names that lead there: splits come doubled,
     training_set/training_set/cats, and with a folder for images inside."""
-    names = [folder.name]
+    top, names = folder, [folder.name]
     for _ in range(_WRAPPERS):
-        inner = _sorted_subfolders(folder)
-        if len(inner) != 1 or folder.has_photos or not inner[0].folders:
+        inner = [each for each in _sorted_subfolders(folder) if not _is_set_aside(each, folder)]
+        if len(inner) != 1 or folder.has_photos:
             break
         key = class_names.class_key(inner[0].name)
-        if split_from_name(inner[0].name) != split and key not in _CONTAINERS:
+        same = split_from_name(inner[0].name) == split or key == class_names.class_key(top.name)
+        holds_classes = sum(map(_holds_photos, inner[0].folders.values())) > 1
+        if not (same or holds_classes or folder_names.is_container(inner[0].name)):
             break
         folder = inner[0]
         names.append(folder.name)
@@ -638,11 +1252,3 @@ def _inside_split(folder: Folder, split: str) -> tuple[tuple[str, ...], Folder]:
 
 def _sorted_subfolders(folder: Folder) -> list[Folder]:
     return sorted(folder.folders.values(), key=lambda each: each.name)
-
-
-def _split_of_folder(folder: Folder) -> str | None:
-    """The split of a folder named like one that holds folders; trains may also be a class, beside
-    planes."""
-    if folder.folders or not folder.files:
-        return split_from_name(folder.name)
-    return None

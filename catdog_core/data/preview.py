@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from ..base import files
 from ..base.errors import N_
 from ..base.messages import Message
 from . import content_hashes, layout
-from .layout import DatasetPlan
+from .layout import DEFAULT_READING, DatasetPlan, FolderReading
 
 DEFAULT_SEED, DEFAULT_VALIDATION_FRACTION = 0, 0.25
 LAYOUT_MESSAGES = {
@@ -35,6 +36,8 @@ class Preview:
     `counts` are the photos by split and class name, `wrapper` the folders around the dataset that
     are looked through, `layout` and `ignored` as in a `Dataset`'s note, `size` the bytes of the
     photos, None where they stay in their folder, `warnings` what else is to be said.
+    `explanations` say where the classes come from, `odd` why a person has to confirm them.
+    `columns` are those of the table of labels, if there is one.
     """
 
     name: str
@@ -44,6 +47,9 @@ class Preview:
     ignored: int
     size: int | None
     warnings: list[Message] = field(default_factory=list)
+    explanations: list[Message] = field(default_factory=list)
+    odd: list[Message] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
 
     @property
     def total(self) -> int:
@@ -60,10 +66,11 @@ class Preview:
             messages.append(
                 Message(N_("The outer folder {wrapper} is skipped."), {"wrapper": self.wrapper})
             )
+        messages += self.explanations
         messages.append(Message(LAYOUT_MESSAGES[self.layout]))
         if self.ignored:
             messages.append(Message(N_("{n:,} other files are skipped."), {"n": self.ignored}))
-        return messages + self.warnings
+        return messages + self.odd + self.warnings
 
 
 def preview_plan(plan: DatasetPlan, name: str, size: int | None = -1) -> Preview:
@@ -82,15 +89,25 @@ def preview_plan(plan: DatasetPlan, name: str, size: int | None = -1) -> Preview
         ignored=plan.ignored,
         size=plan.size if size == -1 else size,
         warnings=plan.warnings,
+        explanations=plan.explanations,
+        odd=plan.odd,
+        columns=[] if plan.table is None else plan.table.columns,
     )
 
 
-def preview_folder(folder: Path) -> Preview:
-    """Describe the dataset a folder would become. Raises DatasetError: it is none."""
-    tree = layout.read_folder_tree(folder)
-    plan = layout.detect_layout(tree)
+def preview_folder(
+    folder: Path,
+    reading: FolderReading = DEFAULT_READING,
+    recall: Callable[[Path], FolderReading] = lambda root: DEFAULT_READING,
+) -> Preview:
+    """Describe the dataset a folder would become; arguments as for `layout.plan_folder`.
+
+    Raises:
+        DatasetError: it is none.
+    """
+    root, plan = layout.plan_folder(folder, reading, recall=recall)
     if plan.layout != "split":
         files_ = [(photo.name, photo.file.size) for photo in plan.photos]
-        same = content_hashes.find_equal_files(folder.resolve() / plan.root, files_)
+        same = content_hashes.find_equal_files(root, files_)
         plan = layout.split_plan(plan, same, DEFAULT_SEED, DEFAULT_VALIDATION_FRACTION)
-    return preview_plan(plan, files.truncate_for_display(plan.root.name or tree.name, 60), None)
+    return preview_plan(plan, files.truncate_for_display(root.name, 60), None)

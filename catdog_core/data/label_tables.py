@@ -1,0 +1,460 @@
+"""Read labels from a table: CSV, TSV or a list, with columns known by what is in them.
+
+A table says the class of a photo in a column of labels, in one column per class (0 and 1), or only
+which split it belongs to, as trainval.txt does. `read_table` reads bytes with a bound on the work,
+`match_table` finds the columns and the photos its rows mean. Nothing here opens a file.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from ..base.errors import DatasetError
+from ..base.files import truncate_for_display
+from ..imaging.decode import EXTENSIONS
+from . import folder_names, photo_names
+from .folder_tree import File
+
+MAX_BYTES = 20_000_000
+"""Size of a table; 300,000 rows of a long path and a label take as much."""
+MAX_ROWS = 300_000
+MAX_COLUMNS = 1000
+MAX_CELLS = 3_000_000
+MAX_TABLES = 20
+"""Tables beside the photos that are looked into."""
+SUFFIXES = (".csv", ".tsv", ".txt")
+_ENCODINGS = ("utf-8-sig", "cp949", "shift_jis", "gb18030", "latin-1")
+_DELIMITERS = (",", "\t", ";", "|")
+_SNIFFED = 40  # lines
+_SAMPLED = 400  # rows by which columns are judged
+_LABEL_NAMES = (
+    *("label", "labels", "class", "classes", "classname", "target", "category", "breed"),
+    *(
+        "species",
+        "diagnosis",
+        "dx",
+        "tag",
+        "y",
+        "정답",
+        "라벨",
+        "레이블",
+        "클래스",
+        "분류",
+        "종류",
+        "범주",
+    ),
+)
+_SPLIT_NAMES = ("split", "set", "dataset", "subset", "usage", "partition", "phase", "fold", "구분")
+_NO_TABLES = re.compile("submission|requirements|readme|license")
+_VALUE_NAMES = re.compile(r"#\s*([^:]{1,40}):((?:\s*\d+:\s*\w+)+)\s*")
+_TRUE, _FALSE = ("1", "1.0", "true"), ("0", "0.0", "false", "")
+
+
+@dataclass(frozen=True)
+class LabelChoice:
+    """The table a person chose, and its columns if they chose those: names, or numbers from 1."""
+
+    path: Path
+    file_column: str = ""
+    label_column: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text, all as wide as `header`, which is empty where the table has none.
+
+    `value_names` are names that comments give to numbers, by column.
+    """
+
+    name: str
+    folder: PurePosixPath
+    header: list[str]
+    rows: list[list[str]]
+    value_names: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+@dataclass
+class TableMatch:
+    """What a table says of photos.
+
+    Attributes:
+        table: the table.
+        file_column, label_column: their names; the second is empty where there is a column per
+            class, or no label.
+        labels: class of each photo, by its path.
+        splits: split of each photo, by its path, where the table says so.
+        missing: cells that name no photo, or several.
+        unclear: cells of rows without exactly one class.
+        columns: all columns.
+        choices: columns that could hold the label; more than one where a person has to choose.
+        from_names: whether names of files say what the numbers of the table mean.
+    """
+
+    table: Table
+    file_column: str
+    label_column: str = ""
+    labels: dict[PurePosixPath, str] = field(default_factory=dict)
+    splits: dict[PurePosixPath, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    unclear: list[str] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+    choices: list[str] = field(default_factory=list)
+    from_names: bool = False
+
+
+class PhotoIndex:
+    """Photos by what a table may call them: a path, a file's name, or the name without its end."""
+
+    def __init__(self, photos: Iterable[File]) -> None:
+        self.photos = list(photos)
+        self._by_name: dict[str, list[tuple[tuple[str, ...], File]]] = defaultdict(list)
+        self._by_stem: dict[str, list[tuple[tuple[str, ...], File]]] = defaultdict(list)
+        for file in self.photos:
+            parts = tuple(_plain(part) for part in file.path.parts)
+            self._by_name[parts[-1]].append((parts, file))
+            self._by_stem[_without_ending(parts[-1])].append((parts, file))
+
+    def find(self, cell: str, folder: PurePosixPath) -> File | None:
+        """Return the one photo a cell names; None where there is none, or are several.
+
+        Args:
+            cell: a path of any kind, absolute or not, or a name.
+            folder: of the table. Photos in or below it come first.
+        """
+        wanted = tuple(part for part in _plain(cell).replace("\\", "/").split("/") if part != ".")
+        if not wanted or not wanted[-1]:
+            return None
+        found = self._by_name.get(wanted[-1]) or self._by_stem.get(wanted[-1])
+        found = found or self._by_stem.get(_without_ending(wanted[-1])) or []
+        if len(found) == 1:
+            return found[0][1]
+        home = tuple(_plain(part) for part in folder.parts)
+        ranked = sorted(
+            (
+                (_common_end(parts, wanted), parts[: len(home)] == home, file)
+                for parts, file in found
+            ),
+            key=lambda each: each[:2],
+        )
+        if not ranked or ranked[-1][:2] == ranked[-2][:2]:
+            return None
+        return ranked[-1][2]
+
+
+def is_table(path: PurePosixPath) -> bool:
+    """Tell whether a file may be a table of labels, by its name."""
+    stem = path.stem.casefold()
+    return path.suffix.lower() in SUFFIXES and not _NO_TABLES.search(stem)
+
+
+def read_table(data: bytes, path: PurePosixPath) -> Table:
+    """Read a table of any usual encoding and delimiter.
+
+    Args:
+        data: the file's bytes.
+        path: the file, which names the table.
+
+    Raises:
+        DatasetError: it is too large, or no table.
+    """
+    name = truncate_for_display(path.name)
+    if len(data) > MAX_BYTES:
+        raise _too_large_error(name, f"{MAX_BYTES:,} bytes")
+    lines = _decode(data).splitlines()
+    comments = [line for line in lines if line.startswith("#")]
+    lines = [line for line in lines if line.strip() and not line.startswith("#")]
+    if not lines or "\0" in lines[0]:
+        raise DatasetError(
+            "{file} isn't a table. Choose a CSV with a column of file names and one of labels.",
+            file=name,
+        )
+    rows: list[list[str]] = []
+    cells = 0
+    try:
+        for row in _split_rows(lines):
+            cells += len(row)
+            if len(rows) >= MAX_ROWS or len(row) > MAX_COLUMNS or cells > MAX_CELLS:
+                raise _too_large_error(name, f"{MAX_ROWS:,} rows of {MAX_COLUMNS:,} columns")
+            rows.append([cell.strip() for cell in row])
+    except csv.Error as error:
+        raise DatasetError(
+            "{file} isn't a table: {reason}. Save it again as CSV.",
+            file=name,
+            reason=truncate_for_display(str(error)),
+        ) from error
+    width = max(map(len, rows))
+    for row in rows:
+        row += [""] * (width - len(row))
+    return Table(
+        str(path), path.parent, _header_of_comments(comments, width), rows, _value_names(comments)
+    )
+
+
+def match_table(
+    table: Table, index: PhotoIndex, file_column: str = "", label_column: str = ""
+) -> TableMatch | None:
+    """Find the columns of a table and the photos its rows mean.
+
+    Args:
+        table: as `read_table` returns it.
+        index: the photos.
+        file_column, label_column: the columns, by name or number from 1; found by their content
+            where they are empty.
+
+    Returns:
+        The match; None where no column names photos.
+
+    Raises:
+        DatasetError: there is no such column.
+    """
+    width = len(table.rows[0])
+    header, rows = table.header, table.rows
+    head = header or rows[0]
+    chosen = _column_number(table, head, file_column) if file_column else None
+    columns = range(width) if chosen is None else (chosen,)
+    sample = rows[:: max(1, len(rows) // _SAMPLED)]
+    found = {
+        column: {file.path for row in sample if (file := index.find(row[column], table.folder))}
+        for column in columns
+    }
+    file_number = max(columns, key=lambda column: (len(found[column]), -column))
+    hits = len(found[file_number])
+    enough = min(len(sample), len(index.photos)) / 2 if chosen is None else 1
+    if not hits or hits < enough - 1:
+        return None
+    if not header and index.find(rows[0][file_number], table.folder) is None and len(rows) > 1:
+        header, rows = rows[0], rows[1:]
+    names = _unique_names(header, width)
+    match = TableMatch(table, names[file_number], columns=names)
+    files = [index.find(row[file_number], table.folder) for row in rows]
+    match.missing = [row[file_number] for row, file in zip(rows, files, strict=True) if not file]
+    split_number = _find_split_column(header, rows, file_number)
+    others = [n for n in range(width) if n not in (file_number, split_number)]
+    if label_column:
+        label_number: int | None = _column_number(table, names, label_column)
+        one_hot: list[int] = []
+    else:
+        one_hot = _find_one_hot(header, rows, others)
+        label_number = None if one_hot else _find_label_column(match, names, rows, files, others)
+    _assign(match, names, rows, files, label_number, one_hot)
+    if split_number is not None:
+        for row, file in zip(rows, files, strict=True):
+            if file and (split := folder_names.split_from_name(row[split_number])):
+                match.splits[file.path] = split
+    elif split := _split_of_table(table.name):
+        match.splits = {file.path: split for file in files if file}
+    return match
+
+
+def _assign(
+    match: TableMatch,
+    names: list[str],
+    rows: list[list[str]],
+    files: list[File | None],
+    label_number: int | None,
+    one_hot: list[int],
+) -> None:
+    """Give each photo the class of its row; rows that contradict each other give none."""
+    if label_number is None and not one_hot:
+        return
+    match.label_column = "" if label_number is None else names[label_number]
+    named = match.table.value_names.get(match.label_column.casefold(), {})
+    refused: set[PurePosixPath] = set()
+    for row, file in zip(rows, files, strict=True):
+        if file is None:
+            continue
+        if label_number is not None:
+            label = named.get(row[label_number], row[label_number])
+        else:
+            marked = [number for number in one_hot if row[number].casefold() in _TRUE]
+            label = names[marked[0]] if len(marked) == 1 else ""
+        before = match.labels.get(file.path, label)
+        if not label or before != label or file.path in refused:
+            refused.add(file.path)
+            match.labels.pop(file.path, None)
+        else:
+            match.labels[file.path] = label
+    match.unclear = sorted(str(path) for path in refused)
+    if match.from_names:
+        match.labels = {
+            path: name
+            for path in match.labels
+            if (name := photo_names.label_from_name(path.stem)) is not None
+        }
+
+
+def _find_label_column(
+    match: TableMatch,
+    names: list[str],
+    rows: list[list[str]],
+    files: list[File | None],
+    others: list[int],
+) -> int | None:
+    """The column of labels; None where there is none, or `match.choices` are several."""
+    used = [(row, file) for row, file in zip(rows, files, strict=True) if file]
+    eligible = []
+    for number in others:
+        values = Counter(row[number] for row, _ in used if row[number])
+        if 2 <= len(values) <= max(2, len(used) // 2) and not _is_measure(values):
+            eligible.append(number)
+    match.choices = [names[number] for number in eligible]
+    if len(eligible) < 2:
+        return eligible[0] if eligible else None
+    labels = [photo_names.label_from_name(file.path.stem) for _, file in used]
+    for number in () if None in labels else eligible:  # of several, one that file names confirm
+        pairs = {(row[number], label) for (row, _), label in zip(used, labels, strict=True)}
+        sides = [{pair[side] for pair in pairs} for side in (0, 1)]
+        if len(pairs) == len(sides[0]) == len(sides[1]):
+            match.from_names = all(value.isdecimal() for value in sides[0])
+            return number
+    named = [n for n in eligible if re.sub(r"[\s_\-]", "", names[n].casefold()) in _LABEL_NAMES]
+    if len(named) == 1:
+        return named[0]
+    words = [n for n in named or eligible if not all(row[n].isdecimal() for row, _ in used)]
+    return words[0] if len(words) == 1 else None
+
+
+def _find_one_hot(header: list[str], rows: list[list[str]], others: Sequence[int]) -> list[int]:
+    """The columns of 0 and 1, one per class; none where there are not at least two."""
+    if not header:
+        return []
+    columns = [
+        number
+        for number in others
+        if all(row[number].casefold() in (*_TRUE, *_FALSE) for row in rows)
+        and header[number].strip()
+    ]
+    if len(columns) < 2:
+        return []
+    single = sum(sum(row[n].casefold() in _TRUE for n in columns) == 1 for row in rows)
+    return columns if single >= len(rows) / 2 else []
+
+
+def _find_split_column(header: list[str], rows: list[list[str]], file_number: int) -> int | None:
+    """The column whose cells all name splits."""
+    for number in range(len(rows[0])):
+        if number == file_number:
+            continue
+        values = {row[number] for row in rows[:MAX_ROWS]}
+        if len(values) <= 6 and all(folder_names.split_from_name(value) for value in values):
+            plain = re.sub(r"[\s_\-]", "", header[number].casefold()) if header else ""
+            if len(values) > 1 or plain in _SPLIT_NAMES:
+                return number
+    return None
+
+
+def _split_of_table(name: str) -> str | None:
+    found = folder_names.split_and_rest(PurePosixPath(name).stem)
+    return found[0] if found and not found[1] else None
+
+
+def _column_number(table: Table, head: Sequence[str], wanted: str) -> int:
+    plain = [_plain(name) for name in head]
+    if _plain(wanted) in plain:
+        return plain.index(_plain(wanted))
+    if wanted.isdecimal() and 1 <= int(wanted[:6]) <= len(head):
+        return int(wanted) - 1
+    raise DatasetError(
+        "{file} has no column {name}. Choose one of: {names}.",
+        file=truncate_for_display(table.name),
+        name=truncate_for_display(wanted),
+        names=truncate_for_display(", ".join(head), 200),
+    )
+
+
+def _unique_names(header: list[str], width: int) -> list[str]:
+    """The names of columns; their numbers where they have none."""
+    names: list[str] = []
+    for number in range(width):
+        name = header[number] if header else ""
+        names.append(name if name and name not in names else str(number + 1))
+    return names
+
+
+def _is_measure(values: Counter[str]) -> bool:
+    """Whether a column holds measures rather than classes: fractions, or very many numbers."""
+    numbers = [value for value in values if re.fullmatch(r"-?\d{1,20}(\.\d{1,20})?", value)]
+    fractions = [value for value in numbers if "." in value and value.rpartition(".")[2].strip("0")]
+    return len(fractions) > len(values) / 2 or len(numbers) == len(values) > 200
+
+
+def _split_rows(lines: Sequence[str]) -> Iterator[list[str]]:
+    """The rows of a table, by the delimiter that cuts its first lines alike."""
+    some = lines[:_SNIFFED]
+    best, columns = "", 1
+    for delimiter in _DELIMITERS:
+        widths = Counter(
+            len(row) for row in csv.reader(some, delimiter=delimiter, skipinitialspace=True)
+        )
+        width, times = widths.most_common(1)[0]
+        if width > columns and times >= 0.8 * widths.total():
+            best, columns = delimiter, width
+    if best:
+        # Joined, since a quoted cell may have several lines.
+        text = io.StringIO("\n".join(lines), newline="")
+        return (row for row in csv.reader(text, delimiter=best, skipinitialspace=True) if row)
+    widths = Counter(len(line.split()) for line in some)
+    if len(widths) == 1 and 2 <= next(iter(widths)) <= MAX_COLUMNS:
+        return (line.split(maxsplit=MAX_COLUMNS) for line in lines)
+    return ([line] for line in lines)
+
+
+def _header_of_comments(comments: Sequence[str], width: int) -> list[str]:
+    """The names of columns that the first comment gives, if it has enough words."""
+    for line in comments[:_SNIFFED]:
+        words = line.lstrip("# ").split()[:MAX_COLUMNS]
+        if ":" not in line and width <= len(words) <= width + 1:
+            return [*words[: width - 1], " ".join(words[width - 1 :])]
+    return []
+
+
+def _value_names(comments: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Names of numbers that comments give, as in ``#SPECIES: 1:Cat 2:Dog``, by column."""
+    names = {}
+    for line in comments[:_SNIFFED]:
+        if len(line) < 500 and (match := _VALUE_NAMES.fullmatch(line)):
+            pairs = re.findall(r"(\d+):\s*(\w+)", match[2])
+            if not any(name.isdecimal() for _, name in pairs):
+                names[match[1].strip().casefold()] = dict(pairs)
+    return names
+
+
+def _decode(data: bytes) -> str:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace")
+    for encoding in _ENCODINGS:
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise AssertionError("latin-1 decodes any bytes")
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFC", text.strip()).casefold()
+
+
+def _without_ending(name: str) -> str:
+    stem, dot, end = name.rpartition(".")
+    return stem if dot and f".{end}" in EXTENSIONS else name
+
+
+def _common_end(first: Sequence[str], second: Sequence[str]) -> int:
+    """How many folders two paths have in common, counted from the file upwards."""
+    length = 0
+    for one, other in zip(reversed(first[:-1]), reversed(second[:-1]), strict=False):
+        if one != other:
+            break
+        length += 1
+    return length
+
+
+def _too_large_error(name: str, most: str) -> DatasetError:
+    return DatasetError("{file} is too large. Use a table of at most {most}.", file=name, most=most)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from catdog_core.config import Augmentation
     from catdog_core.data.audit import Finding
     from catdog_core.data.edits import DatasetEdit
+    from catdog_core.data.layout import FolderReading
     from catdog_core.data.preview import Preview
     from catdog_core.export.bundle_import import ImportedBundle
 
@@ -99,8 +100,8 @@ class DataState:
     """Findings of audits, by what the dataset was like when it was audited."""
     batch_seed: int = 0
     """Seed of the batch that is shown."""
-    inspected_folder: tuple[Path, Preview] | None = None
-    """The folder that was looked into, and what is in it."""
+    inspected_folder: tuple[Path, FolderReading, Preview] | None = None
+    """The folder that was looked into, how it was read, and what is in it."""
     inspected_archive: tuple[str, Preview | CatDogError] | None = None
     """The id of the uploaded archive, and what is in it or why it is refused."""
     photos_by_class: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)

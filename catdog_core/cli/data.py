@@ -68,7 +68,7 @@ def import_dataset(
     if source.startswith(_TFDS_PREFIX):
         return _import_tfds(source.removeprefix(_TFDS_PREFIX), preview_only)
     if url_import.is_url(source):
-        return _import_url(source, preview_only)
+        return _import_url(source, preview_only, as_classes)
     path = Path(source)
     if tfrecord_frames.holds_tfrecords(path):
         return _import_records(path, preview_only)
@@ -85,12 +85,12 @@ def import_dataset(
     return None
 
 
-def _import_url(url: str, preview_only: bool) -> None:
+def _import_url(url: str, preview_only: bool, as_classes: bool) -> None:
     with _show_phase_progress() as (on_progress, _):
         result = (
             imports.preview_url(url, on_progress)
             if preview_only
-            else imports.import_url(url, on_progress)
+            else imports.import_url(url, on_progress, is_confirmed=as_classes)
         )
     return _print_preview(result) if isinstance(result, Preview) else _print_dataset(result)
 
@@ -123,8 +123,8 @@ def _import_tfds(name: str, preview_only: bool) -> None:
 
 def _print_preview(preview: Preview) -> None:
     output.print_counts(preview.counts)
-    for message, values in preview.sentences()[1:]:
-        print(message.format(**values))
+    for sentence in (*preview.sentences()[1:], *preview.odd):
+        print(sentence)
 
 
 def _print_dataset(dataset: Dataset) -> None:

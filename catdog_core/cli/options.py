@@ -63,10 +63,10 @@ Labels = Annotated[
     ),
 ]
 FileColumn = Annotated[
-    str, typer.Option(metavar="NAME", help="The column of --labels with the photos.")
+    str, typer.Option(metavar="NAME", help="The column of the table with the photos.")
 ]
 LabelColumn = Annotated[
-    str, typer.Option(metavar="NAME", help="The column of --labels with the classes.")
+    str, typer.Option(metavar="NAME", help="The column of the table with the classes.")
 ]
 AsClasses = Annotated[
     bool,
@@ -89,14 +89,9 @@ def with_reading(command: Callable[..., None]) -> Callable[..., None]:
         as_classes: bool,
         **values: Any,
     ) -> None:
-        if labels is None and (file_column or label_column):
-            raise SettingsError(
-                "--file-column and --label-column need a table. Name it with --labels FILE."
-            )
         forgets = labels == Path("none")
-        choice = (
-            None if labels is None or forgets else LabelChoice(labels, file_column, label_column)
-        )
+        named = (labels or file_column or label_column) and not forgets
+        choice = LabelChoice(labels, file_column, label_column) if named else None
         command(**values, reading=FolderReading(choice, as_classes, forgets))
 
     own = [

@@ -345,7 +345,9 @@ def recall_reading(root: Path) -> FolderReading:
         return DEFAULT_READING
     labels = dataset.note.get("labels")
     return FolderReading(
-        None if labels is None else LabelChoice(Path(labels[0]), *labels[1:3]),
+        None
+        if labels is None
+        else LabelChoice(Path(labels[0]) if labels[0] else None, *labels[1:]),
         dataset.note.get("confirmed", False),
         classes=dataset.classes,
     )

@@ -115,9 +115,15 @@ def may_be_masks(name: str) -> bool:
     return _MASKS.fullmatch(_plain(name)) is not None
 
 
-def is_unlabeled(name: str) -> bool:
-    """Tell whether a folder's name says that nobody knows the classes of its photos."""
-    return _UNLABELED.fullmatch(_plain(name)) is not None
+def is_unlabeled(name: str, any_word: bool = False) -> bool:
+    """Tell whether a folder's name says that nobody knows the classes of its photos.
+
+    Args:
+        name: of the folder.
+        any_word: whether one word of it is enough, as in seg_pred beside seg_train.
+    """
+    words = _SEPARATORS.split(class_names.class_key(name)) if any_word else ()
+    return any(_UNLABELED.fullmatch(word) for word in (_plain(name), *words))
 
 
 def odd_class_names(names: Sequence[str]) -> list[Message]:

@@ -51,6 +51,7 @@ def import_url(
     tell: PhaseProgress = lambda phase, done, total: None,
     stopped: Callable[[], bool] = lambda: False,
     is_allowed: Callable[[str], bool] = lambda url: True,
+    is_confirmed: bool = False,
 ) -> Dataset:
     """Download an archive, or a folder of photos, at a URL, and make a dataset of it.
 
@@ -59,6 +60,7 @@ def import_url(
         tell: learns what is done, and how much of how much.
         stopped: asked now and then whether to give up.
         is_allowed: asked of each address that the server redirects to.
+        is_confirmed: whether oddly named folders are classes all the same.
 
     Raises:
         AccessError: the visitor may not change data; nothing was asked for.
@@ -70,8 +72,8 @@ def import_url(
 
     with _download_source(address, tell, stopped, is_allowed) as (source, name):
         if isinstance(source, Path):
-            return import_archive(source, name, unpacking)
-        return import_entries(source, name, "url", unpacking)
+            return import_archive(source, name, unpacking, is_confirmed)
+        return import_entries(source, name, "url", unpacking, is_confirmed=is_confirmed)
 
 
 def preview_url(address: str, tell: PhaseProgress) -> Preview:
@@ -103,9 +105,9 @@ def _download_source(
 def preview_photos(photos: PhotosByClass, name: str) -> Preview:
     """Tell what photos dropped one by one would become. Raises DatasetError as `import_photos`."""
     access.check_permission("change data")
-    return preview.preview_plan(
-        archives.plan_entries(archives.entries_from_photos(photos), name), name
-    )
+    plan = archives.plan_entries(archives.entries_from_photos(photos), name)
+    plan.odd = []  # a person named these classes
+    return preview.preview_plan(plan, name)
 
 
 def import_photos(photos: PhotosByClass, name: str, progress: Progress | None = None) -> Dataset:
@@ -114,7 +116,8 @@ def import_photos(photos: PhotosByClass, name: str, progress: Progress | None = 
     Raises:
         DatasetError: a bad class name, fewer than two classes, or a class with too few photos.
     """
-    return import_entries(archives.entries_from_photos(photos), name, "photos", progress)
+    entries = archives.entries_from_photos(photos)
+    return import_entries(entries, name, "photos", progress, is_confirmed=True)
 
 
 def import_entries(
@@ -123,14 +126,17 @@ def import_entries(
     kind: str,
     progress: Progress | None = None,
     classes: Sequence[str] = (),
+    is_confirmed: bool = False,
 ) -> Dataset:
-    """Make a dataset of entries, iterated twice; `classes` as for `archives.plan_entries`."""
+    """Make a dataset of entries, iterated twice; arguments as for `archives.store_entries`."""
     title = files.truncate_for_display(" ".join(name.split()) or "photos", 60)
     return datasets.register_dataset(
         _new_dataset_id(title),
         title,
         kind,
-        lambda folder: archives.store_entries(source, folder, progress, title, classes),
+        lambda folder: archives.store_entries(
+            source, folder, progress, title, classes, is_confirmed
+        ),
     )
 
 

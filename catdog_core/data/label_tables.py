@@ -14,6 +14,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from ..base.errors import DatasetError
@@ -27,6 +28,8 @@ MAX_BYTES = 20_000_000
 MAX_ROWS = 300_000
 MAX_COLUMNS = 1000
 MAX_CELLS = 3_000_000
+MAX_DEPTH = 30
+"""Folders of a path in a table."""
 MAX_TABLES = 20
 """Tables beside the photos that are looked into."""
 SUFFIXES = (".csv", ".tsv", ".txt")
@@ -53,15 +56,18 @@ _LABEL_NAMES = (
 )
 _SPLIT_NAMES = ("split", "set", "dataset", "subset", "usage", "partition", "phase", "fold", "구분")
 _NO_TABLES = re.compile("submission|requirements|readme|license")
-_VALUE_NAMES = re.compile(r"#\s*([^:]{1,40}):((?:\s*\d+:\s*\w+)+)\s*")
+_SAME_NAME = 60  # photos of one name among which the one that a row means is looked for
 _TRUE, _FALSE = ("1", "1.0", "true"), ("0", "0.0", "false", "")
 
 
 @dataclass(frozen=True)
 class LabelChoice:
-    """The table a person chose, and its columns if they chose those: names, or numbers from 1."""
+    """The table a person chose, and its columns if they chose those: names, or numbers from 1.
 
-    path: Path
+    Without a path, the columns are those of a table beside the photos.
+    """
+
+    path: Path | None
     file_column: str = ""
     label_column: str = ""
 
@@ -116,36 +122,40 @@ class PhotoIndex:
         self.photos = list(photos)
         self._by_name: dict[str, list[tuple[tuple[str, ...], File]]] = defaultdict(list)
         self._by_stem: dict[str, list[tuple[tuple[str, ...], File]]] = defaultdict(list)
+        self._by_path: dict[tuple[str, ...], File] = {}
         for file in self.photos:
             parts = tuple(_plain(part) for part in file.path.parts)
+            self._by_path[parts] = file
             self._by_name[parts[-1]].append((parts, file))
             self._by_stem[_without_ending(parts[-1])].append((parts, file))
 
-    def find(self, cell: str, folder: PurePosixPath) -> File | None:
+    def find(self, cell: str, folder: PurePosixPath, split: str = "train") -> File | None:
         """Return the one photo a cell names; None where there is none, or are several.
 
         Args:
             cell: a path of any kind, absolute or not, or a name.
             folder: of the table. Photos in or below it come first.
+            split: that the table is about. Of equal photos, the one in its folder is meant.
         """
         wanted = tuple(part for part in _plain(cell).replace("\\", "/").split("/") if part != ".")
         if not wanted or not wanted[-1]:
             return None
+        for start in range(max(0, len(wanted) - MAX_DEPTH), len(wanted) - 1):
+            if (file := self._by_path.get(wanted[start:])) is not None:
+                return file
         found = self._by_name.get(wanted[-1]) or self._by_stem.get(wanted[-1])
         found = found or self._by_stem.get(_without_ending(wanted[-1])) or []
         if len(found) == 1:
             return found[0][1]
-        home = tuple(_plain(part) for part in folder.parts)
-        ranked = sorted(
-            (
-                (_common_end(parts, wanted), parts[: len(home)] == home, file)
-                for parts, file in found
-            ),
-            key=lambda each: each[:2],
-        )
-        if not ranked or ranked[-1][:2] == ranked[-2][:2]:
+        if len(found) > _SAME_NAME:
             return None
-        return ranked[-1][2]
+        home = tuple(_plain(part) for part in folder.parts)
+        ranked = [
+            (_common_end(parts, wanted), parts[: len(home)] == home, split in _splits(parts[:-1]))
+            for parts, _ in found
+        ]
+        best = max(ranked, default=None)
+        return found[ranked.index(best)][1] if best and ranked.count(best) == 1 else None
 
 
 def is_table(path: PurePosixPath) -> bool:
@@ -216,24 +226,28 @@ def match_table(
     """
     width = len(table.rows[0])
     header, rows = table.header, table.rows
+    home, split_of_table = table.folder, _split_of_table(table.name)
+
+    def find(cell: str) -> File | None:
+        return index.find(cell, home, split_of_table or "train")
+
     head = header or rows[0]
     chosen = _column_number(table, head, file_column) if file_column else None
     columns = range(width) if chosen is None else (chosen,)
     sample = rows[:: max(1, len(rows) // _SAMPLED)]
     found = {
-        column: {file.path for row in sample if (file := index.find(row[column], table.folder))}
-        for column in columns
+        column: {file.path for row in sample if (file := find(row[column]))} for column in columns
     }
     file_number = max(columns, key=lambda column: (len(found[column]), -column))
     hits = len(found[file_number])
     enough = min(len(sample), len(index.photos)) / 2 if chosen is None else 1
     if not hits or hits < enough - 1:
         return None
-    if not header and index.find(rows[0][file_number], table.folder) is None and len(rows) > 1:
+    if not header and find(rows[0][file_number]) is None and len(rows) > 1:
         header, rows = rows[0], rows[1:]
     names = _unique_names(header, width)
     match = TableMatch(table, names[file_number], columns=names)
-    files = [index.find(row[file_number], table.folder) for row in rows]
+    files = [find(row[file_number]) for row in rows]
     match.missing = [row[file_number] for row, file in zip(rows, files, strict=True) if not file]
     split_number = _find_split_column(header, rows, file_number)
     others = [n for n in range(width) if n not in (file_number, split_number)]
@@ -248,8 +262,8 @@ def match_table(
         for row, file in zip(rows, files, strict=True):
             if file and (split := folder_names.split_from_name(row[split_number])):
                 match.splits[file.path] = split
-    elif split := _split_of_table(table.name):
-        match.splits = {file.path: split for file in files if file}
+    elif split_of_table:
+        match.splits = {file.path: split_of_table for file in files if file}
     return match
 
 
@@ -419,10 +433,10 @@ def _value_names(comments: Sequence[str]) -> dict[str, dict[str, str]]:
     """Names of numbers that comments give, as in ``#SPECIES: 1:Cat 2:Dog``, by column."""
     names = {}
     for line in comments[:_SNIFFED]:
-        if len(line) < 500 and (match := _VALUE_NAMES.fullmatch(line)):
-            pairs = re.findall(r"(\d+):\s*(\w+)", match[2])
-            if not any(name.isdecimal() for _, name in pairs):
-                names[match[1].strip().casefold()] = dict(pairs)
+        column, _, values = line[:2000].lstrip("# ").partition(":")
+        pairs = [value.partition(":") for value in values.split()]
+        if pairs and all(number.isdecimal() and name.isalpha() for number, _, name in pairs):
+            names[column.strip().casefold()] = {number: name for number, _, name in pairs}
     return names
 
 
@@ -444,6 +458,11 @@ def _plain(text: str) -> str:
 def _without_ending(name: str) -> str:
     stem, dot, end = name.rpartition(".")
     return stem if dot and f".{end}" in EXTENSIONS else name
+
+
+@lru_cache(maxsize=1000)
+def _splits(folders: tuple[str, ...]) -> set[str | None]:
+    return {folder_names.split_from_name(folder) for folder in folders}
 
 
 def _common_end(first: Sequence[str], second: Sequence[str]) -> int:

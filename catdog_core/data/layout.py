@@ -30,7 +30,7 @@ from .splits import PhotoRows, SplitSettings, stratified_split
 
 SPLITS = ("train", "validation", "test")
 MAX_CLASSES = 200
-_WRAPPERS = 3  # folders around the dataset that are looked through
+_WRAPPERS = 10  # folders around the dataset that are looked through
 _TABLE_FOLDERS = 500  # folders in which tables are looked for
 _SPELLINGS = 3  # classes written otherwise that get a sentence each
 
@@ -58,8 +58,8 @@ _FROM_NAMES = N_("The classes come from the file names, such as {name} for {file
 _FROM_COLUMN = N_("The labels come from {file}, column {column}.")
 _FROM_COLUMNS = N_("The labels come from {file}, with one column per class.")
 _OTHER_COLUMNS = N_("{file} has other columns you can choose as the label: {names}.")
-_SPLIT_LISTS = N_("{names} define which photos are for training, validation and testing.")
-_SPLITS_INSIDE = N_("The splits are inside the class folders, such as {name}.")
+_SPLIT_LISTS = N_("The split into training, validation and test photos comes from {names}.")
+_SPLITS_INSIDE = N_("Folders such as {name} name the class and the split.")
 _ROWS_WITHOUT_FILE = N_("{n} rows of {file} match no photo: {names}.")
 _ROWS_UNCLEAR = N_("{n} photos don't have exactly one label in {file} and are skipped: {names}.")
 _PHOTOS_WITHOUT_ROW = N_("{n} photos have no row in {file} and are set aside: {names}.")
@@ -200,7 +200,8 @@ class DatasetPlan:
         if self.reading.is_confirmed:
             note["confirmed"] = True
         if labels := self.reading.labels:
-            note["labels"] = [str(labels.path), labels.file_column, labels.label_column]
+            path = "" if labels.path is None else str(labels.path.absolute())
+            note["labels"] = [path, labels.file_column, labels.label_column]
         if self.explanations:
             note["explanations"] = self.explanations
         if self.split is not None:
@@ -473,10 +474,17 @@ class _ClassAssignment:
 
     def _other_folders(self, found: _FoundParts, order: tuple[str, ...] | None) -> list[str]:
         """Assign photos to folders that hardly are classes: an error, or a person confirms it."""
+        self.masks.clear()
+        self.seen.clear()
         if found.has_splits and not found.is_flat:
             return self.splits(found.parts, order)
         _refuse_unnamed_splits(self.root)
-        names, folders = _order_classes(_sorted_subfolders(self.root), order)
+        holding = [
+            folder
+            for folder in _sorted_subfolders(self.root)
+            if _holds_photos(folder) or not folder_names.is_annotations(folder.name)
+        ]
+        names, folders = _order_classes(holding, order)
         self.classes(folders, names, (), "train", self.root)
         return names
 
@@ -558,9 +566,9 @@ class _ClassAssignment:
                 for inner, file in self.photos_below(part.folder):
                     path = (*self.wrappers, name, *part.above, *inner)
                     self.take(file, path, label, part.split)
-        example = next(iter(by_class.values()))[0]
-        shown = truncate_for_display("/".join((next(iter(by_class)), *example.above)), 120)
-        self.explanations.append(Message(_SPLITS_INSIDE, {"name": shown}))
+        inside = next((photo for photo in self.photos if photo.split != "train"), None)
+        if inside is not None:
+            self._explain(_SPLITS_INSIDE, name=str(inside.file.path.parent))
         for name, parts in by_class.items():
             if name not in names:
                 for part in parts:
@@ -572,14 +580,23 @@ class _ClassAssignment:
     ) -> list[str]:
         """Assign photos by a table that a person chose."""
         names = self._from_tables(parts, order, labels)
-        if not names:
+        if names:
+            return names
+        folder = truncate_for_display(self.root_path.name or self.tree.name)
+        if labels.path is None:
             raise DatasetError(
-                "{file} names none of the photos in {folder}. Choose the table that belongs to "
-                "them, or its file column.",
-                file=truncate_for_display(labels.path.name),
-                folder=truncate_for_display(self.root_path.name or self.tree.name),
+                "No table in {folder} has the columns {columns}. Name the table with --labels.",
+                folder=folder,
+                columns=truncate_for_display(
+                    ", ".join(filter(None, (labels.file_column, labels.label_column)))
+                ),
             )
-        return names
+        raise DatasetError(
+            "{file} names none of the photos in {folder}. Choose the table that belongs to them, "
+            "or its file column.",
+            file=truncate_for_display(labels.path.name),
+            folder=folder,
+        )
 
     def _from_tables(
         self, parts: Sequence[_Part], order: tuple[str, ...] | None, chosen: LabelChoice | None
@@ -596,11 +613,16 @@ class _ClassAssignment:
         index = PhotoIndex(row.file for row in rows)
         matches = [match for file in tables if (match := self._match(file, index))]
         labelled = [match for match in matches if match.labels or len(match.choices) > 1]
-        if chosen is not None:
-            own = _match_chosen(chosen, index)
+        if chosen is not None and chosen.path is None:
+            columns = chosen.file_column, chosen.label_column
+            found = (self._match(file, index, *columns) for file in tables)
+            labelled = [match for match in found if match and match.labels]
+        elif chosen is not None:
+            own = _match_chosen(chosen, chosen.path, index)
             labelled = [own] if own else []
         if not labelled:
             return []
+        labelled.sort(key=lambda match: not match.table.header)  # those that name their columns
         _refuse_several_columns(labelled)
         labels: dict[PurePosixPath, str] = {}
         unclear: dict[PurePosixPath, None] = {}
@@ -633,11 +655,10 @@ class _ClassAssignment:
         order: tuple[str, ...] | None,
     ) -> list[str]:
         """Take each photo that has a label, in the split of its folder or of the table."""
-        spelled: dict[str, list[str]] = {}
-        for label in dict.fromkeys(labels.values()):
-            spelled.setdefault(class_names.class_key(label), []).append(label)
-        plainest = {key: class_names.plainest_spelling(each) for key, each in spelled.items()}
-        names = _order_names(list(plainest.values()), order)
+        spelled: dict[str, Counter[str]] = {}
+        for label, count in Counter(labels.values()).items():
+            spelled.setdefault(class_names.class_key(label), Counter())[label] = count
+        names = _order_names([each.most_common(1)[0][0] for each in spelled.values()], order)
         numbers = {class_names.class_key(name): n for n, name in enumerate(names)}
         for part, inner, file in rows:
             label = labels.get(file.path)
@@ -661,6 +682,7 @@ class _ClassAssignment:
         """Say which tables were used, and what they leave open."""
         self.match = first = labelled[0]
         names = truncate_for_display(", ".join(match.table.name for match in labelled[:3]), 120)
+        table = truncate_for_display(first.table.name)
         if first.from_names:
             path, label = next(iter(labels.items()))
             self._explain(_FROM_NAMES, name=label, file=path.name)
@@ -670,7 +692,7 @@ class _ClassAssignment:
             self._explain(_FROM_COLUMNS, file=names)
         others = [name for name in first.choices if name != first.label_column]
         if others:
-            self._explain(_OTHER_COLUMNS, file=names, names=", ".join(others))
+            self._explain(_OTHER_COLUMNS, file=table, names=", ".join(others))
         lists = [match.table.name for match in matches if match.splits]
         if lists and any(not part.split for part, _, _ in rows):
             self._explain(_SPLIT_LISTS, names=", ".join(lists[:4]))
@@ -708,13 +730,20 @@ class _ClassAssignment:
         if len(found) > label_tables.MAX_TABLES:
             # A text for each photo, such as boxes in YOLO's format, is no table of a dataset.
             found = [file for file in found if file.path.suffix.lower() != ".txt"]
-        return found[: label_tables.MAX_TABLES]
+        total, some = 0, []
+        for file in found[: label_tables.MAX_TABLES]:
+            total += file.size
+            some += [file] * (total <= 2 * label_tables.MAX_BYTES)
+        return some
 
-    def _match(self, file: File, index: PhotoIndex) -> TableMatch | None:
-        """What a table beside the photos says; None where it is none."""
+    def _match(
+        self, file: File, index: PhotoIndex, file_column: str = "", label_column: str = ""
+    ) -> TableMatch | None:
+        """What a table beside the photos says; None where it is none, or lacks a column."""
         try:
             data = self.tree.read_text(file.path, label_tables.MAX_BYTES)
-            return label_tables.match_table(label_tables.read_table(data, file.path), index)
+            table = label_tables.read_table(data, file.path)
+            return label_tables.match_table(table, index, file_column, label_column)
         except (DatasetError, OSError):
             return None  # a text of another kind
 
@@ -748,7 +777,8 @@ class _ClassAssignment:
         for _, folder in self.tree.root.walk():
             for file in folder.files:
                 if file.is_photo:
-                    stray += [file] * (id(file) not in self.seen)
+                    if id(file) not in self.seen:
+                        (self.masks if _is_beside_masks(file) else stray).append(file)
                 else:
                     plan.ignored += 1
                     foreign += [file.path] * decode_errors.is_unsupported_picture(file.path)
@@ -867,8 +897,8 @@ def _find_parts(root: Folder) -> _FoundParts:
     for folder in _sorted_subfolders(root):
         if id(folder) not in tops and _is_set_aside(folder, root):
             found.masks.append(folder)
-        elif id(folder) not in tops and folder_names.is_unlabeled(folder.name):
-            found.unlabeled += [folder] * (folder not in others)
+        elif id(folder) not in tops and folder_names.is_unlabeled(folder.name, bool(parts)):
+            found.unlabeled += [folder] * (bool(parts) or folder not in others)
     divided = [part for part in parts if _is_divided(part.folder)]
     flat = [part for part in parts if part not in divided]
     flat_tops = [root.folders[class_names.class_key(part.name)] for part in flat]
@@ -1042,6 +1072,13 @@ def _is_hollow(folder: Folder, keys: Sequence[str]) -> bool:
     return usual or split_from_name(name) is not None
 
 
+def _is_beside_masks(file: File) -> bool:
+    return any(
+        folder_names.is_annotations(name) or folder_names.may_be_masks(name)
+        for name in file.path.parts[:-1]
+    )
+
+
 def _photos_in(folder: Folder) -> Iterator[File]:
     return (file for _, inner in folder.walk() for file in inner.files if file.is_photo)
 
@@ -1057,28 +1094,35 @@ def _folder_of(folders: Sequence[Folder]) -> Folder:
     return parent
 
 
-def _match_chosen(choice: LabelChoice, index: PhotoIndex) -> TableMatch | None:
+def _match_chosen(choice: LabelChoice, path: Path, index: PhotoIndex) -> TableMatch | None:
     """What a table that a person chose says. Raises DatasetError where it cannot be read."""
     try:
-        data = bounded_readers.read_regular(choice.path, label_tables.MAX_BYTES)
+        data = bounded_readers.read_regular(path, label_tables.MAX_BYTES)
     except OSError as error:
         raise DatasetError(
             "{file} can't be read: {reason}. Choose a table of labels, such as labels.csv.",
-            file=truncate_for_display(str(choice.path), 200),
+            file=truncate_for_display(str(path), 200),
             reason=error.strerror or str(error),
         ) from error
-    table = label_tables.read_table(data, PurePosixPath(choice.path.name))
+    table = label_tables.read_table(data, PurePosixPath(path.name))
     return label_tables.match_table(table, index, choice.file_column, choice.label_column)
 
 
 def _refuse_several_columns(matches: Sequence[TableMatch]) -> None:
     for match in matches:
-        if not match.labels:
+        if match.labels:
+            continue
+        if match.choices:
             raise DatasetError(
-                "{file} has no clear label column. Choose one with --label-column: {names}.",
+                "Several columns of {file} could be the label: {names}. Choose one "
+                "(--label-column).",
                 file=truncate_for_display(match.table.name),
-                names=truncate_for_display(", ".join(match.choices) or "none", 200),
+                names=truncate_for_display(", ".join(match.choices), 200),
             )
+        raise DatasetError(
+            "{file} has no column of labels. Choose a table with one label per photo.",
+            file=truncate_for_display(match.table.name),
+        )
 
 
 def _refuse_unnamed_splits(root: Folder) -> None:

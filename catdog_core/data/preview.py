@@ -14,7 +14,9 @@ from .layout import DEFAULT_READING, DatasetPlan, FolderReading
 
 DEFAULT_SEED, DEFAULT_VALIDATION_FRACTION = 0, 0.25
 LAYOUT_MESSAGES = {
-    "split": N_("The folders define which photos are for training and which for validation."),
+    "split": N_(
+        "The folders or tables define which photos are for training and which for validation."
+    ),
     "seeded": N_(
         "The folders aren't split, so the lab uses a quarter of each class for validation, always "
         "the same photos."
@@ -37,7 +39,7 @@ class Preview:
     are looked through, `layout` and `ignored` as in a `Dataset`'s note, `size` the bytes of the
     photos, None where they stay in their folder, `warnings` what else is to be said.
     `explanations` say where the classes come from, `odd` why a person has to confirm them.
-    `columns` are those of the table of labels, if there is one.
+    `columns` are those of the table of labels, if there is one, and `table` is its name.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Preview:
     explanations: list[Message] = field(default_factory=list)
     odd: list[Message] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
+    table: str = ""
 
     @property
     def total(self) -> int:
@@ -70,7 +73,7 @@ class Preview:
         messages.append(Message(LAYOUT_MESSAGES[self.layout]))
         if self.ignored:
             messages.append(Message(N_("{n:,} other files are skipped."), {"n": self.ignored}))
-        return messages + self.odd + self.warnings
+        return messages + self.warnings
 
 
 def preview_plan(plan: DatasetPlan, name: str, size: int | None = -1) -> Preview:
@@ -92,6 +95,7 @@ def preview_plan(plan: DatasetPlan, name: str, size: int | None = -1) -> Preview
         explanations=plan.explanations,
         odd=plan.odd,
         columns=[] if plan.table is None else plan.table.columns,
+        table="" if plan.table is None else plan.table.table.name,
     )
 
 

@@ -185,6 +185,8 @@ def _show_source(dataset: Dataset) -> None:
     lines = [t("Source: {source}", source=t(_SOURCE_NAMES.get(dataset.source, dataset.source)))]
     if dataset.source == "folder":
         lines[0] += f", {escape(dataset.root)}"
+    for message, params in dataset.note.get("explanations", []):
+        lines.append(t(message, **{name: escape(value) for name, value in params.items()}))
     lines.append(
         t(LAYOUT_MESSAGES.get(dataset.note.get("layout", "split"), LAYOUT_MESSAGES["split"]))
     )

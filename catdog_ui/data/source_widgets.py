@@ -61,6 +61,15 @@ def show_preview(preview: Preview) -> None:
         st.caption("  \n".join(sentences))
 
 
+def confirm_classes(preview: Preview, key: str) -> bool:
+    """Ask whether oddly named folders are classes; return whether they may be added."""
+    if not preview.odd:
+        return True
+    for message, values in preview.odd:
+        st.warning(t(message, **{name: escape(value) for name, value in values.items()}))
+    return st.checkbox(t("Use these folders as classes"), key=key)
+
+
 class progress_bar:  # noqa: N801 - used as a function is
     """A bar that takes (done, total) and moves only when a percent more is done."""
 

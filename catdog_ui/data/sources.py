@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -11,6 +12,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from catdog_core.base import access, limits
 from catdog_core.base.errors import CatDogError, DatasetError
 from catdog_core.data import allowed_roots, archives, datasets, imports, preview, url_import
+from catdog_core.data.datasets import FolderReading, LabelChoice
 from catdog_core.data.preview import Preview
 from catdog_core.imaging.decode import EXTENSIONS
 
@@ -19,7 +21,14 @@ from ..i18n import N_, escape, t
 from ..session import page_state
 from ..startup import guard
 from . import download_source
-from .source_widgets import choose_dataset, demo_button, progress_bar, show_heading, show_preview
+from .source_widgets import (
+    choose_dataset,
+    confirm_classes,
+    demo_button,
+    progress_bar,
+    show_heading,
+    show_preview,
+)
 
 KINDS: dict[str, tuple[str, str, Callable[[str], None]]]
 """By key: the short name, its icon, and what draws it, given the kind of its first button."""
@@ -72,6 +81,19 @@ def _folder_card(_kind: str) -> None:
             placeholder=t("/home/me/photos"),
             width=560,
         )
+        with st.expander(t("Labels in a table")):
+            table = st.text_input(
+                t("Path of the CSV or TSV"),
+                key="source_labels",
+                placeholder=t("/home/me/labels.csv"),
+                help=t(
+                    "Only if the labels aren't in the names of folders or files. A table next to "
+                    "the photos is found by itself."
+                ),
+            )
+            with st.container(horizontal=True):
+                file_column = st.text_input(t("File column"), key="source_file_column")
+                label_column = st.text_input(t("Label column"), key="source_label_column")
         submitted = st.form_submit_button(
             t("Preview"),
             icon=":material/search:",
@@ -88,21 +110,40 @@ def _folder_card(_kind: str) -> None:
                         "as the source."
                     )
                 folder = allowed_roots.confine_path(Path(path.strip()).expanduser())
-                inside = preview.preview_folder(folder)
-                page_state().data.inspected_folder = (folder, inside)
+                reading = _parse_reading(table.strip(), file_column.strip(), label_column.strip())
+                inside = preview.preview_folder(folder, reading, datasets.recall_reading)
+                page_state().data.inspected_folder = (folder, reading, inside)
     inspected = page_state().data.inspected_folder
     if inspected is None:
         return
-    show_preview(inspected[1])
+    folder, reading, inside = inspected
+    show_preview(inside)
+    is_confirmed = confirm_classes(inside, f"source_confirm_{folder}")
     if permissions.action_button(
-        t("Add folder"), "source_open", "change data", icon="add", type="primary"
+        t("Add folder"),
+        "source_open",
+        "change data",
+        icon="add",
+        disabled=not is_confirmed,
+        type="primary",
     ):
         with guard():
             with st.spinner(t("Reading the photos…")):
                 # The path is checked anew: it was looked into a while ago.
-                dataset = datasets.open_folder(allowed_roots.confine_path(inspected[0]))
+                dataset = datasets.open_folder(
+                    allowed_roots.confine_path(folder),
+                    replace(reading, is_confirmed=is_confirmed and bool(inside.odd)),
+                )
                 page_state().data.inspected_folder = None
             choose_dataset(dataset)
+
+
+def _parse_reading(table: str, file_column: str, label_column: str) -> FolderReading:
+    """How to read a folder: by the table of the form, if one is named."""
+    if not (table or file_column or label_column):
+        return datasets.DEFAULT_READING
+    path = allowed_roots.confine_path(Path(table).expanduser()) if table else None
+    return FolderReading(LabelChoice(path, file_column, label_column))
 
 
 def archive_card(_kind: str) -> None:
@@ -119,12 +160,19 @@ def archive_card(_kind: str) -> None:
     if file is None:
         return
     with guard():
-        show_preview(_inspect_archive(file))
+        inside = _inspect_archive(file)
+        show_preview(inside)
+        is_confirmed = confirm_classes(inside, f"source_import_confirm_{file.file_id}")
         if permissions.action_button(
-            t("Import photos"), "source_import", "change data", icon="add", type="primary"
+            t("Import photos"),
+            "source_import",
+            "change data",
+            icon="add",
+            disabled=not is_confirmed,
+            type="primary",
         ):
             with progress_bar(t("Unpacking…")) as tell:
-                dataset = imports.import_archive(file, file.name, tell)
+                dataset = imports.import_archive(file, file.name, tell, is_confirmed)
             choose_dataset(dataset)
 
 

@@ -139,6 +139,7 @@ def predict_in_background(
 
 SAMPLE_COUNT = 12
 MOST_PASTED = 200
+UNLABELED = "unlabeled"  # after a dataset's id
 NO_PETS = "no pets"  # in place of a dataset's id, which has no spaces
 _TYPES = [extension.lstrip(".") for extension in decode.EXTENSIONS]
 
@@ -239,6 +240,14 @@ def _photos_from_files(dataset_id: str) -> list[InputPhoto]:
                 on_click=_try_samples,
                 args=(dataset.id,),
             )
+        if dataset is not None and dataset.unlabeled:
+            st.button(
+                t("Try unlabeled photos"),
+                icon=":material/label_off:",
+                key="predict_unlabeled",
+                on_click=_try_samples,
+                args=(f"{dataset.id} {UNLABELED}",),
+            )
         st.button(
             t("Try non-pet photos"),
             icon=":material/question_mark:",
@@ -250,6 +259,8 @@ def _photos_from_files(dataset_id: str) -> list[InputPhoto]:
         return _no_pets_photos()
     if dataset is not None and state.sample_source == dataset.id:
         return _sample_photos(dataset, state.sample_seed)
+    if dataset is not None and state.sample_source == f"{dataset.id} {UNLABELED}":
+        return _unlabeled_photos(dataset, state.sample_seed)
     if dataset is None:
         st.caption(t("Drop in one or more photos to see what the model predicts."))
     else:
@@ -280,10 +291,23 @@ def _sample_photos(dataset: Dataset, seed: int) -> list[InputPhoto]:
     chosen = random.Random(seed).sample(items, min(SAMPLE_COUNT, len(items)))
     photos = []
     for item in chosen:
-        try:
-            data = item.path.read_bytes()
-        except OSError:
-            data = b""  # reported as unreadable beside the others
         key = f"{dataset.id}:{dataset.fingerprint}:{item.file}"
+        data = _read_photo(item.path)
         photos.append(InputPhoto(item.file, key, data, dataset.classes[item.label]))
     return photos
+
+
+def _unlabeled_photos(dataset: Dataset, seed: int) -> list[InputPhoto]:
+    paths = dataset.unlabeled
+    chosen = random.Random(seed).sample(paths, min(SAMPLE_COUNT, len(paths)))
+    return [
+        InputPhoto(path.name, f"{dataset.id}:{dataset.fingerprint}:{path}", _read_photo(path))
+        for path in sorted(chosen)
+    ]
+
+
+def _read_photo(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""  # reported as unreadable beside the others

@@ -112,7 +112,8 @@ def test_a_missing_folder_and_a_file_are_told_apart(tmp_path):
         datasets.scan_folder(tmp_path / "a.jpg")
 
 
-def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
+def test_a_link_out_of_the_allowed_folders_is_not_followed(tmp_path, monkeypatch):
+    monkeypatch.setenv("CATDOG_ROOTS", str(tmp_path / "set"))
     tree(tmp_path / "set", *classes_of(tmp_path, ("cats", 2), ("dogs", 2)))
     (tmp_path / "secret.jpg").write_bytes(JPEG)
     (tmp_path / "set" / "cats" / "link.jpg").symlink_to(tmp_path / "secret.jpg")
@@ -192,7 +193,10 @@ def test_a_folder_that_may_not_be_read_is_told(tmp_path, monkeypatch):
         datasets.scan_folder(tmp_path)
 
 
-def test_a_linked_class_folder_outside_is_no_class_and_a_link_inside_is_a_photo(tmp_path):
+def test_a_linked_class_folder_outside_is_no_class_and_a_link_inside_is_a_photo(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("CATDOG_ROOTS", str(tmp_path / "set"))
     root = tree(tmp_path / "set", *classes_of(tmp_path, ("cats", 2), ("dogs", 2)))
     tree(tmp_path / "private", "a.jpg", "b.jpg")
     (root / "private").symlink_to(tmp_path / "private")

@@ -65,6 +65,7 @@ GENERATED = {
     "long and alike": of("x" * 90 + "1" + "y" * 90, "x" * 90 + "2" + "y" * 90),
     "sets": of("d/training_set/a", "d/training_set/b", "d/test_set/a", "d/test_set/b"),
     "doubled sets": of(*[f"{s}/{s}/{c}" for s in ("training_set", "test_set") for c in "ab"]),
+    "splits inside classes": of("cats/train", "cats/test", "dogs/train", "dogs/test"),
     "Korean splits": of(*[f"{s}/{c}" for s in ("학습", "검증", "시험") for c in ("개", "고양이")]),
     "spelled wrappers": of("Pets/cats", "pets/dogs"),
     "one name twice": [*TWO, "cats/0.jpg", "cats/0.jpg", "dogs/1.jpg"],
@@ -107,7 +108,7 @@ def agree(data, name):
     again = datasets.load_dataset(dataset.id)
     assert again == dataset and set(seen.counts["train"]) == set(again.classes)
     stored = {path for path in dataset.root.rglob("*") if path.is_file()}
-    assert stored == {item.path for item in dataset.items()}
+    assert stored == {item.path for item in dataset.items()} | set(dataset.unlabeled)
     folders = [path for path in dataset.root.rglob("*") if path.is_dir()]
     assert all(any(path.is_file() for path in folder.rglob("*")) for folder in folders)
     kinds = {finding.kind for finding in audit.audit_dataset(dataset)}
@@ -181,7 +182,10 @@ def test_a_dataset_of_empty_files_only_is_refused(workspace, tmp_path, pack):
     [
         (["first/cats", "first/dogs", "second/cats", "second/dogs"], "look like splits"),
         (["x/train/a", "x/train/b", "x/other/a", "x/other/b"], "other has the same classes"),
-        (["cats/train", "cats/test", "dogs/train", "dogs/test"], "splits are inside the classes"),
+        (
+            [f"{site}/{c}" for site in ("x/train", "x/test", "y/train", "y/test") for c in "ab"],
+            "Open",
+        ),
         (["train/a", "train/b", "trainset/a", "trainset/b"], "both stand for train"),
         (["test_set/a", "test_set/b", "val2/a", "val2/b"], "none for training"),
         (["train/cats", "train/b", "val/c\u0430ts", "val/b"], r"c.ts \(U\+0430\)"),

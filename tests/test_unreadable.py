@@ -99,7 +99,10 @@ def test_files_that_may_not_be_opened_are_named_and_in_the_check(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
-def test_broken_links_circles_and_links_that_lead_out_are_named(workspace, pets, tmp_path):
+def test_broken_links_circles_and_links_that_lead_out_are_named(
+    workspace, pets, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("CATDOG_ROOTS", str(pets))
     (pets / "cats" / "gone.jpg").symlink_to(pets / "cats" / "never.jpg")
     (pets / "cats" / "circle").symlink_to(pets)
     (tmp_path / "secret").mkdir()
@@ -107,7 +110,7 @@ def test_broken_links_circles_and_links_that_lead_out_are_named(workspace, pets,
     dataset, warning_text = agreed(pets)
     assert dataset.classes == ("cats", "dogs") and len(dataset.items()) == 12
     assert "2 unreadable files or folders are skipped: cats/circle, cats/gone.jpg" in warning_text
-    assert "1 links lead out of the folder and are skipped: private." in warning_text
+    assert "1 links lead out of the allowed folders and are skipped: private." in warning_text
 
 
 def test_a_class_that_cannot_be_listed_is_no_empty_class(workspace, pets, monkeypatch):

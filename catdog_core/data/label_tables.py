@@ -177,10 +177,11 @@ def read_table(data: bytes, path: PurePosixPath) -> Table:
     name = truncate_for_display(path.name)
     if len(data) > MAX_BYTES:
         raise _too_large_error(name, f"{MAX_BYTES:,} bytes")
-    lines = _decode(data).splitlines()
+    text = _decode(data)
+    lines = [] if "\0" in text[:10_000] else text.splitlines()
     comments = [line for line in lines if line.startswith("#")]
     lines = [line for line in lines if line.strip() and not line.startswith("#")]
-    if not lines or "\0" in lines[0]:
+    if not lines:
         raise DatasetError(
             "{file} isn't a table. Choose a CSV with a column of file names and one of labels.",
             file=name,

@@ -1072,6 +1072,12 @@ def _is_hollow(folder: Folder, keys: Sequence[str]) -> bool:
     return usual or split_from_name(name) is not None
 
 
+def _is_part_of_class(name: str) -> bool:
+    """Whether a folder within a class says only what is in it: photos, masks or annotations."""
+    kinds = folder_names.is_container, folder_names.is_annotations, folder_names.may_be_masks
+    return any(is_kind(name) for is_kind in kinds)
+
+
 def _is_beside_masks(file: File) -> bool:
     return any(
         folder_names.is_annotations(name) or folder_names.may_be_masks(name)
@@ -1132,17 +1138,33 @@ def _refuse_unnamed_splits(root: Folder) -> None:
     ]
     for number, first in enumerate(here[:MAX_CLASSES]):
         for second in here[number + 1 : MAX_CLASSES]:
-            common = [key for key in first.folders if key in second.folders]
-            if len(common) >= 2:
+            common = [
+                key
+                for key, folder in first.folders.items()
+                if key in second.folders and not _is_part_of_class(folder.name)
+            ]
+            if len(common) < 2:
+                continue
+            inside = {
+                "first": truncate_for_display(first.name, 60),
+                "second": truncate_for_display(second.name, 60),
+            }
+            names = truncate_for_display(
+                ", ".join(sorted(first.folders[key].name for key in common)[:4]), 120
+            )
+            if all(split_from_name(first.folders[key].name) for key in common):
                 raise DatasetError(
-                    "{first} and {second} both contain {folders}, so they look like splits. Rename "
-                    "them to train and validation, or rename the folders inside.",
-                    first=truncate_for_display(first.name, 60),
-                    second=truncate_for_display(second.name, 60),
-                    folders=truncate_for_display(
-                        ", ".join(sorted(first.folders[key].name for key in common)[:4]), 120
-                    ),
+                    "{first} and {second} both contain {folders}, with classes inside. Open one of "
+                    "them, or merge them.",
+                    **inside,
+                    folders=names,
                 )
+            raise DatasetError(
+                "{first} and {second} both contain {folders}, so they look like splits. Rename "
+                "them to train and validation, or rename the folders inside.",
+                **inside,
+                folders=names,
+            )
 
 
 def _check_classes(

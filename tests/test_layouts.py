@@ -1,0 +1,309 @@
+"""Folders as people bring them: splits by any name, classes by names, and what is set aside."""
+
+import io
+import os
+import unicodedata
+import zipfile
+
+import numpy as np
+import pytest
+from fakes import run_cli
+
+from catdog_core.base.errors import DatasetError
+from catdog_core.data import archives, datasets, folder_names, imports, photo_names, preview
+from catdog_core.data.datasets import FolderReading
+from catdog_core.imaging import decode
+
+JPEG = decode.encode_photo(np.full((8, 8, 3), 90, np.uint8))
+
+
+def of(*folders, count=6):
+    return [f"{folder}/{i}.jpg" for folder in folders for i in range(count)]
+
+
+def named(folder, *classes, form="{}.{}.jpg", count=6):
+    return [f"{folder}/{form.format(name, i)}" for name in classes for i in range(count)]
+
+
+def split_ab(*splits):
+    """Photos of the classes a and b in each split."""
+    return of(*[f"{split}/{name}" for split in splits for name in "ab"])
+
+
+def nfd(text):
+    return unicodedata.normalize("NFD", text)
+
+
+def make(root, names):
+    """A folder of different photos; names of other files hold a word."""
+    for number, name in enumerate(names):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        is_photo = path.suffix in decode.EXTENSIONS
+        path.write_bytes(JPEG + number.to_bytes(3, "big") if is_photo else b"text")
+    return root
+
+
+def zipped(names):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for number, name in enumerate(names):
+            archive.writestr(name, JPEG + number.to_bytes(3, "big"))
+    return buffer.getvalue()
+
+
+def said(root, reading=datasets.DEFAULT_READING):
+    """What a preview counts, by split and class; and all that it says."""
+    seen = preview.preview_folder(root, reading)
+    return seen.counts, " ".join(map(str, [*seen.sentences(), *seen.odd]))
+
+
+TRAINED = {"train": 4, "validation": 2}
+TESTED = {**TRAINED, "test": 6}
+VALIDATED = {"train": 6, "validation": 6}
+DIVIDED = [
+    ("hyphens and spaces", split_ab("Training Set", "val-set"), VALIDATED),
+    ("doubled", split_ab("training_set/training_set", "test_set/test_set"), TESTED),
+    ("an inner folder of any name", split_ab("train/pets", "dev/pets"), VALIDATED),
+    ("deep", split_ab("a/b/c/d/images/train", "a/b/c/d/images/val"), VALIDATED),
+    ("Korean", split_ab(nfd("학습용"), nfd("검증_데이터")), VALIDATED),
+    ("Korean test", split_ab("훈련", "평가용"), TESTED),
+    ("words before", split_ab("images_train", "images_val"), VALIDATED),
+    ("one word more", split_ab("seg_train/seg_train", "seg_test/seg_test"), TESTED),
+    ("classes first", of("a/train", "a/test", "b/train", "b/test"), TESTED),
+    ("classes first, training beside", of("a", "a/val", "b", "b/val"), VALIDATED),
+    ("class and split in one name", of("a_train", "a_test", "b_train", "b_test"), TESTED),
+    ("test beside the classes", of("a", "b", "test/a", "test/b"), TESTED),
+    ("documents beside", [*of("data/a", "data/b"), "docs/read.me", "model/m.bin"], TRAINED),
+]
+
+
+@pytest.mark.parametrize(("names", "counts"), [c[1:] for c in DIVIDED], ids=[c[0] for c in DIVIDED])
+def test_a_split_never_becomes_a_class(tmp_path, names, counts):
+    counted, _ = said(make(tmp_path / "set", names))
+    assert {split: dict(row) for split, row in counted.items()} == {
+        split: {"a": n, "b": n} for split, n in counts.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "classes", "aside"),
+    [
+        (of("cats", "dogs", "test"), {"cats", "dogs"}, 6),
+        (of("cats", "dogs", "unknown"), {"cats", "dogs"}, 6),
+        (of("cats", "dogs", "미분류"), {"cats", "dogs"}, 6),
+        (of("train/a", "train/b", "test/unknown"), {"a", "b"}, 6),
+        (of("train/a", "train/b", "test1/test1"), {"a", "b"}, 6),
+        (of("seg_train/a", "seg_train/b", "seg_test/a", "seg_test/b", "seg_pred"), {"a", "b"}, 6),
+        (named("train", "cat", "dog") + of("test1"), {"cat", "dog"}, 6),
+        (named("train/train", "cat", "dog") + of("test1/test1"), {"cat", "dog"}, 6),
+        (named("train", "cat", "dog") + named("test", "x", "y"), {"cat", "dog"}, 12),
+    ],
+)
+def test_unlabeled_photos_are_set_aside_counted_and_kept_for_predictions(
+    workspace, tmp_path, names, classes, aside
+):
+    counts, text = said(make(tmp_path / "set", names))
+    assert set(counts["train"]) == classes
+    assert f"{aside} photos without a label are set aside" in text
+    opened = datasets.open_folder(tmp_path / "set")
+    imported = imports.import_archive(io.BytesIO(zipped(names)), "x.zip")
+    for dataset in (opened, imported, datasets.load_dataset(imported.id)):
+        assert len(dataset.unlabeled) == aside
+        assert all(path.is_file() for path in dataset.unlabeled)
+        assert not {item.path for item in dataset.items()} & set(dataset.unlabeled)
+    assert imported.counts() == counts == opened.counts()
+
+
+def test_a_class_of_an_unusual_name_is_one_where_all_splits_or_a_person_say_so(tmp_path):
+    names = [
+        f"{split}/{name}" for split in ("train", "val") for name in ("cats", "dogs", "unknown")
+    ]
+    make(tmp_path / "both", of(*names))
+    assert datasets.scan_folder(tmp_path / "both").classes == ("cats", "dogs", "unknown")
+    make(tmp_path / "asked", of("cats", "dogs", "unknown"))
+    order = ("cats", "dogs", "unknown")
+    assert datasets.scan_folder(tmp_path / "asked", classes=order).classes == order
+
+
+@pytest.mark.parametrize(
+    ("names", "classes"),
+    [
+        (named(".", "cat", "dog", form="{}_{}.jpg"), ["cat", "dog"]),
+        (named("pets", "Cat", "dog", form="{} ({}).jpg"), ["Cat", "dog"]),
+        (named("images", "Abyssinian", "big_pug", form="{}_{}.jpg"), ["Abyssinian", "big_pug"]),
+        (named("사진", "고양이", nfd("강아지"), form="{}_{}.jpg"), ["강아지", "고양이"]),
+        (named("train", "cat", "dog") + named("val", "cat", "dog"), ["cat", "dog"]),
+    ],
+)
+def test_names_of_files_give_the_classes_and_it_is_said(tmp_path, names, classes):
+    counts, text = said(make(tmp_path, names))
+    assert list(counts["train"]) == classes
+    assert "The classes come from the file names" in text
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        named(".", "IMG", "DSC", form="{}_{:04d}.jpg"),
+        named("x", "cat", "dog") + of("x"),
+        named(".", "train", "test", form="{}{}.jpg"),
+        [*named(".", "cat"), "dog.1.jpg"],
+        named("photos", "holiday 2019-12", "holiday 2020-01", form="{}-{}.jpg"),
+    ],
+)
+def test_names_that_are_not_unambiguous_are_no_labels(tmp_path, names):
+    with pytest.raises(DatasetError, match=r"no class folders|only one class"):
+        said(make(tmp_path / "set", names))
+
+
+@pytest.mark.parametrize(
+    ("stem", "label"),
+    [
+        ("cat.0", "cat"),
+        ("cat_0", "cat"),
+        ("cat-07", "cat"),
+        ("cat (3)", "cat"),
+        ("cat12", "cat"),
+        ("Maine_Coon_9", "Maine_Coon"),
+        ("개 1", "개"),
+        ("cat", None),
+        ("12", None),
+        ("", None),
+        ("IMG_0001", None),
+        ("PXL_20230105_1", None),
+        ("test_3", None),
+        ("스크린샷 3", None),
+    ],
+)
+def test_the_class_in_a_name(stem, label):
+    assert photo_names.label_from_name(stem) == label
+
+
+ENDS = ("", "_mask", "_mask_1")
+TRIMAPS = named("annotations/trimaps", "a", "b", form="{}_{}.png")
+
+
+@pytest.mark.parametrize(
+    ("names", "kept"),
+    [
+        ([f"{c}/{c} ({i}){m}.png" for c in "ab" for i in range(6) for m in ENDS], 12),
+        (of("images/a", "images/b", "masks/a", "masks/b"), 12),
+        (of("a", "b", "annotations"), 12),
+        (of("a/images", "a/masks", "b/images", "b/masks"), 12),
+        (of("a", "b", "SegmentationClass", "ground_truth"), 12),
+        (named("images", "a", "b", form="{}_{}.jpg") + TRIMAPS, 12),
+        (of("mask", "no_mask"), 12),
+        (of("with_mask", "without_mask"), 12),
+        ([*of("a", "b"), "a/face_mask.jpg"], 13),
+    ],
+)
+def test_masks_beside_the_photos_are_no_photos_of_a_class(tmp_path, names, kept):
+    counts, text = said(make(tmp_path / "set", names))
+    assert sum(sum(row.values()) for row in counts.values()) == kept
+    assert ("masks and annotation images are skipped" in text) == (kept < len(names))
+
+
+ODD = [
+    ("images", "annotations"),
+    ("images", "masks"),
+    ("2021", "2022"),
+    ("2023-01", "2023-02"),
+    ("fold_1", "fold_2"),
+    ("part1", "part2"),
+    ("100APPLE", "101APPLE"),
+    ("original", "augmented"),
+    ("test", "plane"),
+    ("새 폴더", "새 폴더 (2)"),
+]
+
+
+@pytest.mark.parametrize("folders", ODD, ids="-".join)
+def test_folders_that_hardly_are_classes_need_a_confirmation(workspace, tmp_path, folders):
+    root = make(tmp_path / "set", of(*folders))
+    assert preview.preview_folder(root).odd
+    with pytest.raises(DatasetError, match="--as-classes"):
+        datasets.open_folder(root)
+    with pytest.raises(DatasetError, match="--as-classes"):
+        imports.import_archive(io.BytesIO(zipped(of(*folders))), "x.zip")
+    confirmed = datasets.open_folder(root, FolderReading(is_confirmed=True))
+    assert set(confirmed.classes) == set(folders)
+    assert datasets.open_folder(root).classes == confirmed.classes  # asked once
+    assert not preview.preview_folder(root, recall=datasets.recall_reading).odd
+    imported = imports.import_archive(io.BytesIO(zipped(of(*folders))), "x.zip", None, True)
+    assert imported.classes == confirmed.classes
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("cats", "dogs"),
+        ("0", "1", "2"),
+        ("train", "plane"),
+        ("photo", "sketch"),
+        ("mask", "face"),
+        ("train_station", "train_interior"),
+        ("small", "large"),
+        ("1950s", "1960s"),
+    ],
+)
+def test_usual_classes_need_none(names):
+    assert folder_names.odd_class_names(names) == []
+
+
+def test_the_command_confirms_with_a_flag(workspace, tmp_path, capsys):
+    root = make(tmp_path / "set", of("2021", "2022"))
+    status, _, error = run_cli(capsys, "check", root)
+    assert status == 1 and "look like dates" in error and "--as-classes" in error
+    assert run_cli(capsys, "check", root, "--as-classes")[0] == 0
+    path = tmp_path / "set.zip"
+    path.write_bytes(zipped(of("2021", "2022")))
+    status, out, error = run_cli(capsys, "import", path)
+    assert status == 1 and "look like dates" in out + error
+    assert run_cli(capsys, "import", path, "--as-classes")[0] == 0
+
+
+def test_a_dataset_opened_before_there_were_questions_still_opens(workspace, tmp_path, monkeypatch):
+    root = make(tmp_path / "set", of("2021", "2022"))
+    with monkeypatch.context() as earlier:
+        earlier.setattr(folder_names, "odd_class_names", lambda names: [])
+        before = datasets.open_folder(root)
+    assert datasets.open_folder(root) == before
+
+
+def test_splits_inside_classes_become_splits_of_an_archive(workspace):
+    names = of("a/train", "a/test", "b/train", "b/test")
+    seen = archives.inspect_archive(io.BytesIO(zipped(names)), "x.zip")
+    dataset = imports.import_archive(io.BytesIO(zipped(names)), "x.zip")
+    assert seen.counts == dataset.counts() and dataset.counts()["test"] == {"a": 6, "b": 6}
+
+
+@pytest.mark.parametrize(
+    "name", ["a" * 200, "data" * 60, "_" * 250, "set1" * 60, "label" * 50 + "!", "1:11" * 60]
+)
+def test_no_name_takes_long_to_judge(name):
+    folder_names.odd_class_names([name, f"{name}x"])
+    folder_names.split_and_rest(name)
+    photo_names.label_from_name(name + "0")
+    photo_names.mask_base(name)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_linked_photos_and_classes_are_followed_where_they_may_lead(tmp_path, monkeypatch):
+    outside = make(tmp_path / "blobs", of("cats", "dogs"))
+    root = make(tmp_path / "set", of("birds"))
+    (root / "cats").symlink_to(outside / "cats")
+    (root / "dogs").mkdir()
+    for number in range(6):
+        (root / "dogs" / f"{number}.jpg").symlink_to(outside / "dogs" / f"{number}.jpg")
+    (outside / "cats" / "again").symlink_to(outside)  # a circle
+    counts, text = said(root)
+    assert list(counts["train"]) == ["birds", "cats", "dogs"]
+    assert sum(sum(row.values()) for row in counts.values()) == 18
+    assert "1 unreadable files or folders are skipped: cats/again" in text
+    monkeypatch.setenv("CATDOG_ROOTS", str(outside / "dogs"))
+    make(root, of("cows"))
+    counts, text = said(root)
+    assert list(counts["train"]) == ["birds", "cows", "dogs"]
+    assert "1 links lead out of the allowed folders and are skipped: cats." in text
+    assert "CATDOG_ROOTS" in text

@@ -151,8 +151,8 @@ def survey_entries(source: Iterable[ArchiveEntry], name: str) -> ArchiveSummary:
                 limit=_MAX_LETTERS,
             )
         if _is_table(entry, tables):
-            with entry.open() as file:
-                tables[len(listed)] = file.read(entry.size)
+            with entry.open() as content:
+                tables[len(listed)] = content.read(entry.size)
         mark = entry.mark
         fits = 0 < entry.size <= allowed.photo_bytes
         if mark is None and fits and entry.is_photo and not entry.is_junk:

@@ -316,19 +316,19 @@ def _find_label_column(
     used = [(row, file) for row, file in zip(rows, files, strict=True) if file]
     eligible = []
     for number in others:
-        values = Counter(row[number] for row, _ in used if row[number])
-        if 2 <= len(values) <= max(2, len(used) // 2) and not _is_measure(values):
+        counts = Counter(row[number] for row, _ in used if row[number])
+        if 2 <= len(counts) <= max(2, len(used) // 2) and not _is_measure(counts):
             eligible.append(number)
     match.choices = [names[number] for number in eligible]
+    labels = [photo_names.label_from_name(file.path.stem) for _, file in used]
+    for number in () if None in labels else eligible:  # one that the names of the files confirm
+        pairs = {(row[number], label) for (row, _), label in zip(used, labels, strict=True)}
+        values = {value for value, _ in pairs}
+        if len(pairs) == len(values) == len(set(labels)):
+            match.from_names = all(value.isdecimal() for value in values)
+            return number
     if len(eligible) < 2:
         return eligible[0] if eligible else None
-    labels = [photo_names.label_from_name(file.path.stem) for _, file in used]
-    for number in () if None in labels else eligible:  # of several, one that file names confirm
-        pairs = {(row[number], label) for (row, _), label in zip(used, labels, strict=True)}
-        sides = [{pair[side] for pair in pairs} for side in (0, 1)]
-        if len(pairs) == len(sides[0]) == len(sides[1]):
-            match.from_names = all(value.isdecimal() for value in sides[0])
-            return number
     named = [n for n in eligible if re.sub(r"[\s_\-]", "", names[n].casefold()) in _LABEL_NAMES]
     if len(named) == 1:
         return named[0]

@@ -617,8 +617,8 @@ class _ClassAssignment:
             columns = chosen.file_column, chosen.label_column
             found = (self._match(file, index, *columns) for file in tables)
             labelled = [match for match in found if match and match.labels]
-        elif chosen is not None:
-            own = _match_chosen(chosen, chosen.path, index)
+        elif chosen is not None and chosen.path is not None:
+            own = _match_table_file(chosen.path, chosen, index)
             labelled = [own] if own else []
         if not labelled:
             return []
@@ -656,8 +656,8 @@ class _ClassAssignment:
     ) -> list[str]:
         """Take each photo that has a label, in the split of its folder or of the table."""
         spelled: dict[str, Counter[str]] = {}
-        for label, count in Counter(labels.values()).items():
-            spelled.setdefault(class_names.class_key(label), Counter())[label] = count
+        for spelling, count in Counter(labels.values()).items():
+            spelled.setdefault(class_names.class_key(spelling), Counter())[spelling] = count
         names = _order_names([each.most_common(1)[0][0] for each in spelled.values()], order)
         numbers = {class_names.class_key(name): n for n, name in enumerate(names)}
         for part, inner, file in rows:
@@ -773,7 +773,7 @@ class _ClassAssignment:
 
     def account(self, plan: DatasetPlan) -> None:
         """Count and name all that is in no class, or cannot be used."""
-        foreign, stray = [], []
+        foreign, stray = list[PurePosixPath](), list[File]()
         for _, folder in self.tree.root.walk():
             for file in folder.files:
                 if file.is_photo:
@@ -1100,7 +1100,7 @@ def _folder_of(folders: Sequence[Folder]) -> Folder:
     return parent
 
 
-def _match_chosen(choice: LabelChoice, path: Path, index: PhotoIndex) -> TableMatch | None:
+def _match_table_file(path: Path, choice: LabelChoice, index: PhotoIndex) -> TableMatch | None:
     """What a table that a person chose says. Raises DatasetError where it cannot be read."""
     try:
         data = bounded_readers.read_regular(path, label_tables.MAX_BYTES)

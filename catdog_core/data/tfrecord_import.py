@@ -346,7 +346,7 @@ def _iter_entries(
 
 def _split_from_file_name(path: Path) -> str:
     words = re.split(r"[^a-z]+", path.name.lower())
-    return next((layout.SPLIT_NAMES[word] for word in words if word in layout.SPLIT_NAMES), "")
+    return next(filter(None, map(layout.split_from_name, words)), "")
 
 
 def _decode_text(data: bytes) -> str:

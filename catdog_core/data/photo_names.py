@@ -78,6 +78,8 @@ def mask_base(stem: str) -> str | None:
     """Return the name of the photo that a mask's name belongs to: a for ``a_mask``; else None."""
     name = stem.casefold()
     for plain in (name, name.rstrip(_DIGITS).rstrip(_SEPARATORS)):
+        if not plain.endswith(_MASK_WORDS):
+            continue
         for word in _MASK_WORDS:
             base = plain.removesuffix(word)
             if base != plain and base[-1:] and base[-1] in _SEPARATORS:

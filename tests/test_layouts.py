@@ -4,14 +4,17 @@ import io
 import os
 import unicodedata
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from fakes import run_cli
 
 from catdog_core.base.errors import DatasetError
+from catdog_core.config import Training
 from catdog_core.data import archives, datasets, folder_names, imports, photo_names, preview
 from catdog_core.data.datasets import FolderReading
+from catdog_core.export import code_data
 from catdog_core.imaging import decode
 
 JPEG = decode.encode_photo(np.full((8, 8, 3), 90, np.uint8))
@@ -269,6 +272,23 @@ def test_a_dataset_opened_before_there_were_questions_still_opens(workspace, tmp
         earlier.setattr(folder_names, "odd_class_names", lambda names: [])
         before = datasets.open_folder(root)
     assert datasets.open_folder(root) == before
+
+
+@pytest.mark.parametrize(
+    ("names", "is_listed"),
+    [
+        (split_ab("train", "validation"), False),
+        ([*split_ab("train", "validation"), "train/a/0_mask.jpg"], True),
+        (named("data/train/x", "a", "b") + named("data/val/x", "a", "b"), True),
+        (of("a/train", "a/val", "b/train", "b/val"), True),
+    ],
+)
+def test_the_code_of_a_run_lists_photos_that_folders_alone_do_not_tell(tmp_path, names, is_listed):
+    dataset = datasets.scan_folder(make(tmp_path / "set", names))
+    run = SimpleNamespace(training=Training(), augmentation=None)
+    listing = code_data.list_run_photos(run, dataset)
+    assert bool(listing.listed) == is_listed
+    assert not is_listed or sum(map(len, listing.listed["train"])) == 12
 
 
 def test_splits_inside_classes_become_splits_of_an_archive(workspace):

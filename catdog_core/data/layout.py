@@ -122,6 +122,7 @@ class DatasetNote(TypedDict, total=False):
         unusable: photo files of an opened folder that are left out since they are empty or cannot
             be read.
         unlabeled: photo files nobody knows the class of, for predictions.
+        is_partial: whether the folders of the photos also hold photos that are left out.
         labels: the table of labels that was chosen, and its columns: path, file and label column.
         confirmed: whether a person confirmed that oddly named folders are classes.
         subset: where this is a part of another dataset, which one.
@@ -134,6 +135,7 @@ class DatasetNote(TypedDict, total=False):
     split: SplitSettings
     unusable: list[str]
     unlabeled: list[str]
+    is_partial: bool
     labels: list[str]
     confirmed: bool
     subset: SubsetNote
@@ -149,7 +151,8 @@ class DatasetPlan:
     `empty` are the names of empty photo files, from the dataset's root. `explanations` say where
     the classes come from, `odd` why the class folders might be none. `unlabeled` are photos set
     aside for predictions; their label is -1. `table` is the table the labels come from, if any,
-    `reading` how the folder was to be read.
+    `reading` how the folder was to be read. `is_partial` tells that folders of the photos hold
+    others as well, which are left out.
     """
 
     root: PurePosixPath
@@ -167,6 +170,7 @@ class DatasetPlan:
     unlabeled: list[PlannedPhoto] = field(default_factory=list)
     table: TableMatch | None = None
     reading: FolderReading = DEFAULT_READING
+    is_partial: bool = False
 
     @property
     def wrapper(self) -> str:
@@ -197,6 +201,8 @@ class DatasetPlan:
             "ignored": self.ignored,
             "warnings": self.warnings,
         }
+        if self.is_partial:
+            note["is_partial"] = True
         if self.reading.is_confirmed:
             note["confirmed"] = True
         if labels := self.reading.labels:
@@ -404,6 +410,7 @@ class _ClassAssignment:
         self.masks: list[File] = []
         self.unnamed: list[File] = []
         self.without_row: list[File] = []
+        self.unclear: list[File] = []
         self.empty: list[File] = []
         self.seen: set[int] = set()  # files that are accounted for
         self.spelled: list[tuple[str, str]] = []
@@ -704,8 +711,8 @@ class _ClassAssignment:
         for row in rows:
             if row.file.path not in labels:
                 self.seen.add(id(row.file))
-                if str(row.file.path) not in unclear:
-                    self.without_row.append(row.file)
+                is_unclear = str(row.file.path) in unclear
+                (self.unclear if is_unclear else self.without_row).append(row.file)
         listed = [str(each.path) for each in self.without_row]
         self.warnings += _names_warning(_PHOTOS_WITHOUT_ROW, listed, names)
 
@@ -802,6 +809,9 @@ class _ClassAssignment:
         unlabeled = [file for file in self.unlabeled if file.size]
         plan.warnings += _paths_warning(_UNLABELED, [file.path for file in unlabeled])
         plan.warnings += _paths_warning(_STRAY, [file.path for file in stray])
+        used = {photo.file.path.parent for photo in self.photos}
+        left_out = (*self.masks, *self.unnamed, *self.without_row, *self.unlabeled, *self.unclear)
+        plan.is_partial = any(used & set(file.path.parents) for file in left_out)
         plan.unlabeled = [
             PlannedPhoto(file, (*plan.root.parts, "unlabeled"), -1, "")
             for file in (*unlabeled, *self.without_row)

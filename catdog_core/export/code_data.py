@@ -39,7 +39,8 @@ def list_run_photos(run: Run, dataset: Dataset) -> PhotoListing:
     training = run.training
     assert isinstance(dataset.root, Path)
     chosen = dataset.subset(training.train_photos, training.seed) if training.train_photos else None
-    folders = None if chosen or dataset.changes else _find_class_folders(dataset)
+    is_partial = chosen or dataset.changes or dataset.note.get("is_partial")
+    folders = None if is_partial else _find_class_folders(dataset)
     used = chosen or dataset
     listed: dict[str, list[list[str]]] = {}
     for split in ("train", "validation"):
@@ -74,6 +75,8 @@ def _find_class_folders(dataset: Dataset) -> dict[str, tuple[str, tuple[str, ...
         if len(tops) != 1 or any(len(folder) != 1 for folder in names.values()):
             return None
         if sorted(names) != list(range(len(dataset.classes))):
+            return None
+        if len(set.union(*names.values())) != len(names):  # the labels come from elsewhere
             return None
         class_folders[split] = (
             tops.pop(),

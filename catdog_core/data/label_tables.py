@@ -192,7 +192,13 @@ def read_table(data: bytes, path: PurePosixPath) -> Table:
         for row in _split_rows(lines):
             cells += len(row)
             if len(rows) >= MAX_ROWS or len(row) > MAX_COLUMNS or cells > MAX_CELLS:
-                raise _too_large_error(name, f"{MAX_ROWS:,} rows of {MAX_COLUMNS:,} columns")
+                raise DatasetError(
+                    "{file} is too large. Use a table of at most {rows:,} rows and {columns:,} "
+                    "columns.",
+                    file=name,
+                    rows=MAX_ROWS,
+                    columns=MAX_COLUMNS,
+                )
             rows.append([cell.strip() for cell in row])
     except csv.Error as error:
         raise DatasetError(
@@ -474,7 +480,3 @@ def _common_end(first: Sequence[str], second: Sequence[str]) -> int:
             break
         length += 1
     return length
-
-
-def _too_large_error(name: str, most: str) -> DatasetError:
-    return DatasetError("{file} is too large. Use a table of at most {most}.", file=name, most=most)

@@ -217,10 +217,10 @@ class DatasetPlan:
     def refuse_odd_classes(self) -> None:
         """Raise DatasetError where the class folders look like something else."""
         if self.odd:
-            reason = " ".join(map(str, self.odd))
             raise DatasetError(
-                "{reason} If they are your classes, confirm it (--as-classes on the command line).",
-                reason=reason,
+                "The folders {names} don't look like classes. If they are, confirm it on the Data "
+                "page or with --as-classes.",
+                names=self.odd[0].params["names"],
             )
 
 

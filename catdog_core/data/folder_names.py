@@ -20,7 +20,7 @@ _SPLIT_WORDS = {
     "train": "train(ing)?|trainval|trn|학습|훈련|트레이닝|트레인|训练|訓練|学習|"
     "entrenamiento|entra[iî]nement|treino|treinamento|addestramento",
     "validation": "val(id(ation|ate|ating)?)?|dev(el(opment)?)?|eval(uation)?|"
-    "검증|밸리데이션|验证|驗證|検証|validierung|validaci[oó]n|valida[cç][aã]o",
+    "검증|유효성(검사)?|[밸벨발]리데이션|验证|驗證|検証|validierung|validaci[oó]n|valida[cç][aã]o",
     "test": "test(ing)?|tst|holdout|테스트|시험|평가|测试|測試|テスト|評価|prueba|teste",
 }
 _SET_WORDS = (

@@ -176,7 +176,9 @@ def read_table(data: bytes, path: PurePosixPath) -> Table:
     """
     name = truncate_for_display(path.name)
     if len(data) > MAX_BYTES:
-        raise _too_large_error(name, f"{MAX_BYTES:,} bytes")
+        raise DatasetError(
+            "{file} is too large. Use a table of at most {most:,} bytes.", file=name, most=MAX_BYTES
+        )
     text = _decode(data)
     lines = [] if "\0" in text[:10_000] else text.splitlines()
     comments = [line for line in lines if line.startswith("#")]

@@ -233,7 +233,8 @@ def test_folders_that_hardly_are_classes_need_a_confirmation(workspace, tmp_path
     assert set(confirmed.classes) == set(folders)
     assert datasets.open_folder(root).classes == confirmed.classes  # asked once
     assert not preview.preview_folder(root, recall=datasets.recall_reading).odd
-    imported = imports.import_archive(io.BytesIO(zipped(of(*folders))), "x.zip", None, True)
+    reading = FolderReading(is_confirmed=True)
+    imported = imports.import_archive(io.BytesIO(zipped(of(*folders))), "x.zip", None, reading)
     assert imported.classes == confirmed.classes
 
 

@@ -15,10 +15,10 @@ from ..base.errors import DatasetError
 from ..base.files import truncate_for_display
 from ..data import archives, cats_vs_dogs, imports, tfds, tfrecord_frames, url_import
 from ..data.cats_vs_dogs import Fetch, PhaseProgress
-from ..data.datasets import Dataset
+from ..data.datasets import Dataset, FolderReading
 from ..data.preview import Preview
 from . import output
-from .options import AsClasses
+from .options import with_reading
 
 _TFDS_PREFIX = "tfds:"
 _MB = 1_000_000
@@ -49,6 +49,7 @@ def download(
     print(cats_vs_dogs.ORIGIN)
 
 
+@with_reading
 def import_dataset(
     source: Annotated[
         str,
@@ -60,7 +61,8 @@ def import_dataset(
     preview_only: Annotated[
         bool, typer.Option("--look", help="Show what's inside without importing.")
     ] = False,
-    as_classes: AsClasses = False,
+    *,
+    reading: FolderReading,
 ) -> None:
     """Import photos into the workspace. The source is a zip or tar, TFRecords (a file or a folder,
     with image/encoded and image/class/label), a URL of a zip, tar or folder such as
@@ -68,7 +70,7 @@ def import_dataset(
     if source.startswith(_TFDS_PREFIX):
         return _import_tfds(source.removeprefix(_TFDS_PREFIX), preview_only)
     if url_import.is_url(source):
-        return _import_url(source, preview_only, as_classes)
+        return _import_url(source, preview_only, reading)
     path = Path(source)
     if tfrecord_frames.holds_tfrecords(path):
         return _import_records(path, preview_only)
@@ -77,20 +79,20 @@ def import_dataset(
             "{file} doesn't exist or isn't a file. Check the name of the zip or tar of photos.",
             file=path,
         )
-    _print_preview(archives.inspect_archive(path, path.name))
+    _print_preview(archives.inspect_archive(path, path.name, reading))
     if not preview_only:
         with output.progress_bar("unpacking") as progress:
-            dataset = imports.import_archive(path, path.name, progress, as_classes)
+            dataset = imports.import_archive(path, path.name, progress, reading)
         _print_dataset(dataset)
     return None
 
 
-def _import_url(url: str, preview_only: bool, as_classes: bool) -> None:
+def _import_url(url: str, preview_only: bool, reading: FolderReading) -> None:
     with _show_phase_progress() as (on_progress, _):
         result = (
-            imports.preview_url(url, on_progress)
+            imports.preview_url(url, on_progress, reading)
             if preview_only
-            else imports.import_url(url, on_progress, is_confirmed=as_classes)
+            else imports.import_url(url, on_progress, reading=reading)
         )
     return _print_preview(result) if isinstance(result, Preview) else _print_dataset(result)
 

@@ -26,7 +26,7 @@ from ..base.errors import N_, DatasetError
 from ..base.messages import Message
 from . import archive_safety, content_hashes, layout, preview
 from .archive_safety import ARCHIVE_MAGIC, ArchiveEntry, TarEntries, ZipEntries
-from .layout import DatasetPlan
+from .layout import DEFAULT_READING, DatasetPlan, FolderReading
 from .preview import Preview
 from .splits import PhotoRows
 
@@ -111,12 +111,15 @@ class SafePaths:
         return f"{files.slugify(name, 24)}-{digest[:6]}"
 
 
-def inspect_archive(file: IO[bytes] | Path, name: str) -> Preview:
+def inspect_archive(
+    file: IO[bytes] | Path, name: str, reading: FolderReading = DEFAULT_READING
+) -> Preview:
     """Tell what an archive holds. Nothing is written.
 
     Args:
         file: the archive.
         name: its file name, whose end tells zip from tar.
+        reading: as for `unpack_archive`.
 
     Raises:
         AccessError: the visitor may not add a dataset; nothing of the file was read.
@@ -124,7 +127,8 @@ def inspect_archive(file: IO[bytes] | Path, name: str) -> Preview:
     """
     access.check_permission("change data")
     with open_archive(file, name) as source:
-        return preview.preview_plan(plan_entries(source, archive_title(name)), archive_title(name))
+        plan = plan_entries(source, archive_title(name), reading=reading)
+        return preview.preview_plan(plan, archive_title(name))
 
 
 def unpack_archive(
@@ -132,7 +136,7 @@ def unpack_archive(
     name: str,
     folder: Path,
     progress: Progress | None = None,
-    is_confirmed: bool = False,
+    reading: FolderReading = DEFAULT_READING,
 ) -> StoredPhotos:
     """Unpack the photos of an archive into `folder` under safe names.
 
@@ -141,19 +145,20 @@ def unpack_archive(
         name: its file name, whose end tells zip from tar.
         folder: made by this call.
         progress: called with (bytes done, bytes in all).
-        is_confirmed: whether oddly named folders are classes all the same.
+        reading: a table of labels, and whether oddly named folders are classes all the same.
 
     Raises:
         DatasetError: as `inspect_archive`. The caller removes what was written.
     """
     with open_archive(file, name) as source:
-        return store_entries(
-            source, folder, progress, archive_title(name), is_confirmed=is_confirmed
-        )
+        return store_entries(source, folder, progress, archive_title(name), reading=reading)
 
 
 def plan_entries(
-    source: Iterable[ArchiveEntry], name: str, classes: Sequence[str] = ()
+    source: Iterable[ArchiveEntry],
+    name: str,
+    classes: Sequence[str] = (),
+    reading: FolderReading = DEFAULT_READING,
 ) -> DatasetPlan:
     """Understand the true names of a list of entries: every photo with its class and split.
 
@@ -162,6 +167,7 @@ def plan_entries(
             the same content is read.
         name: of the dataset, for messages.
         classes: names in label order, where the entries tell their labels.
+        reading: as for `unpack_archive`.
 
     Raises:
         DatasetError: unsafe, too large, or no dataset inside.
@@ -170,7 +176,9 @@ def plan_entries(
     if classes:
         plan = layout.plan_labelled_photos(summary.labelled, classes, name, summary.ignored)
     else:
-        plan = layout.detect_layout(summary.tree)
+        plan = layout.detect_layout(summary.tree, labels=reading.labels)
+    if reading.is_confirmed:
+        plan.odd = []
     same = layout.group_equal_photos(plan.photos)
     plan = layout.split_plan(
         plan,
@@ -298,7 +306,7 @@ def store_entries(
     progress: Progress | None,
     name: str = "photos",
     classes: Sequence[str] = (),
-    is_confirmed: bool = False,
+    reading: FolderReading = DEFAULT_READING,
 ) -> StoredPhotos:
     """Plan all entries, then store the photos of the plan; see `unpack_archive`.
 
@@ -308,11 +316,10 @@ def store_entries(
         progress: called with (bytes done, bytes in all).
         name: of the dataset, for messages.
         classes: as for `plan_entries`.
-        is_confirmed: as for `unpack_archive`.
+        reading: as for `unpack_archive`.
     """
-    plan = plan_entries(source, name, classes)
-    if not is_confirmed:
-        plan.refuse_odd_classes()
+    plan = plan_entries(source, name, classes, reading)
+    plan.refuse_odd_classes()
     folder.mkdir(parents=True)
     refuse_full_disk(folder, plan.size)
     names, done, total = SafePaths(folder), 0, plan.size

@@ -14,6 +14,7 @@ from .archive_safety import ArchiveEntry
 from .archives import Progress
 from .cats_vs_dogs import DOWNLOADING, UNPACKING, PhaseProgress
 from .datasets import Dataset
+from .layout import DEFAULT_READING, FolderReading
 from .preview import Preview
 
 PhotosByClass = Mapping[str, Sequence[tuple[str, bytes]]]
@@ -24,7 +25,7 @@ def import_archive(
     file: IO[bytes] | Path,
     name: str,
     progress: Progress | None = None,
-    is_confirmed: bool = False,
+    reading: FolderReading = DEFAULT_READING,
 ) -> Dataset:
     """Unpack a zip or tar of photos into the workspace and remember it.
 
@@ -32,7 +33,7 @@ def import_archive(
         file: the archive.
         name: its file name, shown and made part of the dataset's id; never used as a path.
         progress: called with (bytes done, bytes in all).
-        is_confirmed: whether oddly named folders are classes all the same.
+        reading: a table of labels, and whether oddly named folders are classes all the same.
 
     Raises:
         DatasetError: unsafe, damaged, too large, or no dataset inside.
@@ -42,7 +43,7 @@ def import_archive(
         _new_dataset_id(title),
         title,
         archives.archive_kind(name),
-        lambda folder: archives.unpack_archive(file, name, folder, progress, is_confirmed),
+        lambda folder: archives.unpack_archive(file, name, folder, progress, reading),
     )
 
 
@@ -51,7 +52,7 @@ def import_url(
     tell: PhaseProgress = lambda phase, done, total: None,
     stopped: Callable[[], bool] = lambda: False,
     is_allowed: Callable[[str], bool] = lambda url: True,
-    is_confirmed: bool = False,
+    reading: FolderReading = DEFAULT_READING,
 ) -> Dataset:
     """Download an archive, or a folder of photos, at a URL, and make a dataset of it.
 
@@ -60,7 +61,7 @@ def import_url(
         tell: learns what is done, and how much of how much.
         stopped: asked now and then whether to give up.
         is_allowed: asked of each address that the server redirects to.
-        is_confirmed: whether oddly named folders are classes all the same.
+        reading: a table of labels, and whether oddly named folders are classes all the same.
 
     Raises:
         AccessError: the visitor may not change data; nothing was asked for.
@@ -72,16 +73,18 @@ def import_url(
 
     with _download_source(address, tell, stopped, is_allowed) as (source, name):
         if isinstance(source, Path):
-            return import_archive(source, name, unpacking, is_confirmed)
-        return import_entries(source, name, "url", unpacking, is_confirmed=is_confirmed)
+            return import_archive(source, name, unpacking, reading)
+        return import_entries(source, name, "url", unpacking, reading=reading)
 
 
-def preview_url(address: str, tell: PhaseProgress) -> Preview:
+def preview_url(
+    address: str, tell: PhaseProgress, reading: FolderReading = DEFAULT_READING
+) -> Preview:
     """Tell what `import_url` would make a dataset of; what is downloaded for that goes again."""
     with _download_source(address, tell) as (source, name):
         if isinstance(source, Path):
-            return archives.inspect_archive(source, name)
-        return preview.preview_plan(archives.plan_entries(source, name), name)
+            return archives.inspect_archive(source, name, reading)
+        return preview.preview_plan(archives.plan_entries(source, name, reading=reading), name)
 
 
 @contextmanager
@@ -105,8 +108,8 @@ def _download_source(
 def preview_photos(photos: PhotosByClass, name: str) -> Preview:
     """Tell what photos dropped one by one would become. Raises DatasetError as `import_photos`."""
     access.check_permission("change data")
-    plan = archives.plan_entries(archives.entries_from_photos(photos), name)
-    plan.odd = []  # a person named these classes
+    reading = FolderReading(is_confirmed=True)  # a person named these classes
+    plan = archives.plan_entries(archives.entries_from_photos(photos), name, reading=reading)
     return preview.preview_plan(plan, name)
 
 
@@ -117,7 +120,8 @@ def import_photos(photos: PhotosByClass, name: str, progress: Progress | None = 
         DatasetError: a bad class name, fewer than two classes, or a class with too few photos.
     """
     entries = archives.entries_from_photos(photos)
-    return import_entries(entries, name, "photos", progress, is_confirmed=True)
+    reading = FolderReading(is_confirmed=True)  # a person named these classes
+    return import_entries(entries, name, "photos", progress, reading=reading)
 
 
 def import_entries(
@@ -126,7 +130,7 @@ def import_entries(
     kind: str,
     progress: Progress | None = None,
     classes: Sequence[str] = (),
-    is_confirmed: bool = False,
+    reading: FolderReading = DEFAULT_READING,
 ) -> Dataset:
     """Make a dataset of entries, iterated twice; arguments as for `archives.store_entries`."""
     title = files.truncate_for_display(" ".join(name.split()) or "photos", 60)
@@ -134,9 +138,7 @@ def import_entries(
         _new_dataset_id(title),
         title,
         kind,
-        lambda folder: archives.store_entries(
-            source, folder, progress, title, classes, is_confirmed
-        ),
+        lambda folder: archives.store_entries(source, folder, progress, title, classes, reading),
     )
 
 

@@ -172,7 +172,8 @@ def archive_card(_kind: str) -> None:
             type="primary",
         ):
             with progress_bar(t("Unpacking…")) as tell:
-                dataset = imports.import_archive(file, file.name, tell, is_confirmed)
+                reading = FolderReading(is_confirmed=is_confirmed)
+                dataset = imports.import_archive(file, file.name, tell, reading)
             choose_dataset(dataset)
 
 

@@ -330,3 +330,16 @@ def test_the_environment_names_roots_for_a_lab_of_ones_own_too(workspace, monkey
     assert allowed_roots.allowed_roots() == [Path.home().resolve(), tmp_path / "data"]
     with pytest.raises(DatasetError):
         allowed_roots.confine_path(Path("/etc"))
+
+
+def test_links_that_lead_out_of_the_roots_are_named_with_the_setting(shared, tmp_path):
+    photos, other = tmp_path / "photos", tmp_path / "other"
+    for folder in (photos / "cats", other):
+        folder.mkdir(parents=True)
+    (photos / "cats" / "linked.jpg").symlink_to(other / "secret.jpg")
+    shared(STUDENT, roots=[str(photos)])
+    with pytest.raises(DatasetError, match=r"cats/linked\.jpg.*CATDOG_ROOTS") as error:
+        allowed_roots.confine_path(photos)
+    assert "secret" not in str(error.value)
+    shared(STUDENT, roots=[str(photos), str(other)])
+    assert allowed_roots.confine_path(photos) == photos

@@ -129,8 +129,9 @@ def _refuse_links_out(folder: Path, allowed: list[Path]) -> None:
     if out:
         names = ", ".join(link.relative_to(folder).as_posix() for link in sorted(out)[:3])
         raise DatasetError(
-            "{n} links lead out of the allowed folders: {names}. Remove them, or ask whoever runs "
-            "the lab to add their targets to CATDOG_ROOTS or access.json.",
+            "You can't open {folder} here, since {n} links lead out of the allowed folders: "
+            "{names}. Remove them, or have their targets added to CATDOG_ROOTS or access.json.",
+            folder=files.truncate_for_display(str(folder)),
             n=len(out),
             names=files.truncate_for_display(names, 200),
         )

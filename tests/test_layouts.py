@@ -97,6 +97,7 @@ def test_a_split_never_becomes_a_class(tmp_path, names, counts):
         (of("cats", "dogs", "미분류"), {"cats", "dogs"}, 6),
         (of("train/a", "train/b", "test/unknown"), {"a", "b"}, 6),
         (of("train/a", "train/b", "test1/test1"), {"a", "b"}, 6),
+        (of("train/a", "train/b", "test/all_classes"), {"a", "b"}, 6),
         (of("seg_train/a", "seg_train/b", "seg_test/a", "seg_test/b", "seg_pred"), {"a", "b"}, 6),
         (named("train", "cat", "dog") + of("test1"), {"cat", "dog"}, 6),
         (named("train/train", "cat", "dog") + of("test1/test1"), {"cat", "dog"}, 6),
@@ -199,6 +200,8 @@ TRIMAPS = named("annotations/trimaps", "a", "b", form="{}_{}.png")
         (of("mask", "no_mask"), 12),
         (of("with_mask", "without_mask"), 12),
         ([*of("a", "b"), "a/face_mask.jpg"], 13),
+        (of("label", "barcode", "stamp"), 18),
+        (of("a", "b", "masks"), 12),
     ],
 )
 def test_masks_beside_the_photos_are_no_photos_of_a_class(tmp_path, names, kept):
@@ -255,6 +258,12 @@ def test_usual_classes_need_none(names):
     assert folder_names.odd_class_names(names) == []
 
 
+def test_splits_inside_some_classes_only_need_a_confirmation(tmp_path):
+    counts, text = said(make(tmp_path / "set", of("cats/train", "cats/test", "dogs")))
+    assert set(counts) == {"train", "validation"}
+    assert "The folders in cats look like splits" in text
+
+
 def test_the_command_confirms_with_a_flag(workspace, tmp_path, capsys):
     root = make(tmp_path / "set", of("2021", "2022"))
     status, _, error = run_cli(capsys, "check", root)
@@ -290,6 +299,15 @@ def test_the_code_of_a_run_lists_photos_that_folders_alone_do_not_tell(tmp_path,
     listing = code_data.list_run_photos(run, dataset)
     assert bool(listing.listed) == is_listed
     assert not is_listed or sum(map(len, listing.listed["train"])) == 12
+
+
+def test_a_class_called_unknown_of_an_earlier_version_stays_one(workspace, tmp_path, monkeypatch):
+    root = make(tmp_path / "set", of("cats", "dogs", "unknown"))
+    with monkeypatch.context() as earlier:
+        earlier.setattr(folder_names, "is_unlabeled", lambda name, any_word=False: False)
+        before = datasets.open_folder(root)
+    assert before.classes == ("cats", "dogs", "unknown")
+    assert datasets.open_folder(root) == before
 
 
 def test_splits_inside_classes_become_splits_of_an_archive(workspace):

@@ -47,7 +47,7 @@ _MASKS = re.compile(
     "(?:images?|imgs?|pngs?|maps?)?"
 )
 _UNLABELED = re.compile(
-    "un(?:known|labell?ed|annotated|sup(?:ervised)?|sorted|classified)|(?:no|without)labels?|"
+    "allclass(?:es)?|un(?:known|labell?ed|annotated|sup(?:ervised)?|sorted|classified)|(?:no|without)labels?|"
     "pred(?:ict(?:ions?)?)?s?|inference|submissions?|미분류|미지정|미라벨|무라벨|라벨없음|레이블없음|예측|추론"
 )
 _DATES = re.compile(r"(?:19|20)\d{2}(?:년)?(?:[\s_\-.]?(?:0?[1-9]|1[0-2])(?:[\s_\-.]?\d{1,2})?)?")
@@ -113,6 +113,11 @@ def is_annotations(name: str) -> bool:
 def may_be_masks(name: str) -> bool:
     """Tell whether a folder's name can stand for masks of photos; it may be a class as well."""
     return _MASKS.fullmatch(_plain(name)) is not None
+
+
+def are_surely_masks(name: str) -> bool:
+    """Tell whether a name that can stand for masks hardly stands for a class: masks, gt, seg."""
+    return re.match("masks|gt|seg|마스크이미지", _plain(name)) is not None
 
 
 def is_unlabeled(name: str, any_word: bool = False) -> bool:

@@ -59,6 +59,7 @@ _FROM_COLUMN = N_("The labels come from {file}, column {column}.")
 _FROM_COLUMNS = N_("The labels come from {file}, with one column per class.")
 _OTHER_COLUMNS = N_("{file} has other columns you can choose as the label: {names}.")
 _SPLIT_LISTS = N_("The split into training, validation and test photos comes from {names}.")
+_SOME_SPLITS_INSIDE = N_("The folders in {names} look like splits, but other classes have none.")
 _SPLITS_INSIDE = N_("Folders such as {name} name the class and the split.")
 _ROWS_WITHOUT_FILE = N_("{n} rows of {file} match no photo: {names}.")
 _ROWS_UNCLEAR = N_("{n} photos don't have exactly one label in {file} and are skipped: {names}.")
@@ -277,7 +278,7 @@ def plan_folder(
     root = folder.resolve() / _unwrap_folder(tree.root)[0]
     earlier = recall(root)
     labels = reading.labels or (None if reading.forgets_labels else earlier.labels)
-    plan = detect_layout(tree, order, labels)
+    plan = detect_layout(tree, order, labels, earlier.classes)
     is_confirmed = reading.is_confirmed or earlier.is_confirmed
     plan.reading = FolderReading(labels, is_confirmed and bool(plan.odd))
     if is_confirmed or plan.classes == earlier.classes:
@@ -286,7 +287,10 @@ def plan_folder(
 
 
 def detect_layout(
-    tree: Tree, order: tuple[str, ...] | None = None, labels: LabelChoice | None = None
+    tree: Tree,
+    order: tuple[str, ...] | None = None,
+    labels: LabelChoice | None = None,
+    known: Collection[str] = (),
 ) -> DatasetPlan:
     """Find wrappers, splits and classes in a tree of true names.
 
@@ -297,6 +301,7 @@ def detect_layout(
         tree: the tree.
         order: class names in label order; by default sorted. They may be some of them.
         labels: a table of labels to go by instead.
+        known: names of folders that were classes before, whatever else they could mean.
 
     Returns:
         A plan that is not divided yet: without a validation folder its photos are all training.
@@ -309,7 +314,7 @@ def detect_layout(
     if labels is not None:
         names = reading.table(_find_parts(root).parts, order, labels)
     else:
-        names = reading.folders(_find_parts(root), order)
+        names = reading.folders(_find_parts(root), order, known)
     title = path.name or tree.name
     shown_names, alike = class_names.display_names(names)
     _check_classes(title, tree, reading, shown_names, names)
@@ -318,7 +323,7 @@ def detect_layout(
     layout: LayoutName = "split" if is_split else "train-divided" if has_splits else "seeded"
     plan = DatasetPlan(path, tuple(shown_names), tuple(names), reading.photos, layout)
     plan.explanations, plan.table = reading.explanations, reading.match
-    plan.odd = folder_names.odd_class_names(names) if reading.by_folder else []
+    plan.odd = reading.odd + (folder_names.odd_class_names(names) if reading.by_folder else [])
     reading.account(plan)
     plan.warnings += _alike_warnings(alike)
     _name_photos(plan)
@@ -416,6 +421,7 @@ class _ClassAssignment:
         self.spelled: list[tuple[str, str]] = []
         self.explanations: list[Message] = []
         self.warnings: list[Message] = []
+        self.odd: list[Message] = []
         self.match: TableMatch | None = None
         self.has_splits, self.by_folder = False, True
 
@@ -454,20 +460,24 @@ class _ClassAssignment:
                 else:
                     waiting.append(((*names, inner.name), inner))
 
-    def folders(self, found: _FoundParts, order: tuple[str, ...] | None) -> list[str]:
+    def folders(
+        self, found: _FoundParts, order: tuple[str, ...] | None, known: Collection[str]
+    ) -> list[str]:
         """Assign photos by the folders they are in, else by a table or by their names."""
+        keep = (*(order or ()), *known)
         self.has_splits = found.has_splits
         if found.by_class:
             return self._class_first(found.by_class, order)
         train = next(part for part in found.parts if part.split in ("", "train"))
-        folders = _class_folders(train.folder, order or ())
+        folders = _class_folders(train.folder, keep)
         if not found.is_flat and sum(map(_holds_photos, folders)) > 1:
             if found.has_splits:
-                names = self.splits(found.parts, order)
+                names = self.splits(found.parts, order, keep)
             else:
                 _refuse_unnamed_splits(self.root)
                 names, folders = _order_classes(folders, order)
                 self.classes(folders, names, (), "train", train.folder)
+                self._find_hidden_splits(folders)
         else:
             names = self._from_tables(found.parts, order, None)
             names = names or self._from_names(found.parts, order)
@@ -479,12 +489,23 @@ class _ClassAssignment:
             self.leave_out(folder, self.masks)
         return names
 
+    def _find_hidden_splits(self, folders: Sequence[Folder]) -> None:
+        """Note classes with splits inside, beside others without: cats/train, cats/test, dogs."""
+        hold = [
+            folder.name
+            for folder in folders
+            if len({_split_of(each) for each in folder.folders.values()} - {None}) > 1
+        ]
+        if hold:
+            names = truncate_for_display(", ".join(hold), 200)
+            self.odd.append(Message(_SOME_SPLITS_INSIDE, {"names": names}))
+
     def _other_folders(self, found: _FoundParts, order: tuple[str, ...] | None) -> list[str]:
         """Assign photos to folders that hardly are classes: an error, or a person confirms it."""
         self.masks.clear()
         self.seen.clear()
         if found.has_splits and not found.is_flat:
-            return self.splits(found.parts, order)
+            return self.splits(found.parts, order, order or ())
         _refuse_unnamed_splits(self.root)
         holding = [
             folder
@@ -523,10 +544,12 @@ class _ClassAssignment:
         else:
             self.leave_out(folder, [])
 
-    def splits(self, parts: Sequence[_Part], order: tuple[str, ...] | None) -> list[str]:
+    def splits(
+        self, parts: Sequence[_Part], order: tuple[str, ...] | None, known: Collection[str]
+    ) -> list[str]:
         """Assign the photos of split folders; the names of their classes."""
         train = next(part for part in parts if part.split == "train")
-        keep = set(order or ())
+        keep = set(known)
         for part in parts:  # what both training and another part have is a class, whatever its name
             if part is not train:
                 keep |= {
@@ -1070,6 +1093,9 @@ def _is_set_aside(folder: Folder, parent: Folder) -> bool:
     masks = list(_photos_in(folder))
     photos = [file for file in parent.files if file.is_photo]
     photos += [file for each in siblings for file in _photos_in(each)]
+    names = {file.path.stem for file in photos}
+    if len(names) <= len(photos) / 2 and not folder_names.are_surely_masks(folder.name):
+        return False  # all folders number their photos alike, and a class may be called label
     return not masks or photo_names.are_masks_of(masks, photos)
 
 
@@ -1080,6 +1106,10 @@ def _is_hollow(folder: Folder, keys: Sequence[str]) -> bool:
         return False
     usual = folder_names.is_unlabeled(name) or folder_names.is_container(name)
     return usual or split_from_name(name) is not None
+
+
+def _split_of(folder: Folder) -> str | None:
+    return split_from_name(folder.name) if _holds_photos(folder) else None
 
 
 def _is_part_of_class(name: str) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from catdog_core import cli
 from catdog_core.base.errors import DatasetError
-from catdog_core.data import archives, audit, datasets, imports, layout, preview
+from catdog_core.data import archives, audit, datasets, folder_names, imports, preview
 from catdog_core.imaging import decode
 from tests.conftest import SHARED
 
@@ -208,7 +208,7 @@ def test_splits_nobody_can_be_sure_of_are_refused(workspace, folders, words):
     ],
 )
 def test_the_names_of_splits(name, split):
-    assert layout.split_from_name(name) == split
+    assert folder_names.split_from_name(name) == split
 
 
 def test_only_folders_that_receive_photos_are_made(workspace):

@@ -30,7 +30,7 @@ import tensorflow as tf
 from ..base import access, files, limits
 from ..base.errors import N_, DatasetError
 from ..base.messages import Message
-from . import archives, datasets, layout, preview, tfrecord_frames
+from . import archives, datasets, folder_names, layout, preview, tfrecord_frames
 from .archive_safety import ArchiveEntry
 from .archives import Progress, StoredPhotos
 from .datasets import Dataset
@@ -346,7 +346,7 @@ def _iter_entries(
 
 def _split_from_file_name(path: Path) -> str:
     words = re.split(r"[^a-z]+", path.name.lower())
-    return next(filter(None, map(layout.split_from_name, words)), "")
+    return next(filter(None, map(folder_names.split_from_name, words)), "")
 
 
 def _decode_text(data: bytes) -> str:

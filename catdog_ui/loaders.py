@@ -26,7 +26,7 @@ from catdog_core.base.jobs import Job
 from catdog_core.data.datasets import Dataset
 from catdog_core.imaging.decode import Photo
 from catdog_core.models import model_sandbox
-from catdog_core.runs import RunRecord, model_registry
+from catdog_core.runs import RunRecord
 from catdog_core.storage import shard_cache
 
 from .i18n import t
@@ -46,7 +46,7 @@ def load_predictor(path: Path) -> Predictor:
         ModelError: the file is no usable model.
     """
     with st.spinner(t("Loading the model. The first time takes a few seconds…")):
-        return _load_from_file(str(path), path.stat().st_mtime_ns)
+        return _load_model(path)
 
 
 def load_uploaded_model(data: bytes, name: str) -> Predictor:
@@ -176,7 +176,7 @@ def evaluate_run(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
     wait_for_preload()
     from catdog_core.analysis import evaluate
 
-    evaluate.evaluate_and_cache(run_dir, _load_run_model, dataset, split, _pass_progress(job))
+    evaluate.evaluate_and_cache(run_dir, _load_model, dataset, split, _pass_progress(job))
 
 
 def compute_run_embeddings(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
@@ -184,7 +184,7 @@ def compute_run_embeddings(run_dir: Path, dataset: Dataset, split: str, job: Job
     wait_for_preload()
     from catdog_core.analysis import evaluate
 
-    evaluate.compute_embeddings(run_dir, _load_run_model, dataset, split, _pass_progress(job))
+    evaluate.compute_embeddings(run_dir, _load_model, dataset, split, _pass_progress(job))
 
 
 def _pass_progress(job: Job) -> Callable[[int, int], None]:
@@ -198,12 +198,8 @@ def _pass_progress(job: Job) -> Callable[[int, int], None]:
     return progress
 
 
-def _load_run_model(path: Path) -> Predictor:
-    model = _load_from_file(str(path), path.stat().st_mtime_ns)
-    imported = model_registry.find_imported_model(path.parent)
-    if imported is None:
-        return model
-    return model.with_scale(imported.scale).with_classes(imported.classes)  # type: ignore[arg-type]
+def _load_model(path: Path) -> Predictor:
+    return _load_from_file(str(path), path.stat().st_mtime_ns)
 
 
 def download_stem(run: RunRecord) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -22,14 +22,19 @@ from ..imaging import decode
 from ..models import keras_models, memory
 from ..models.keras_models import ModelMetadata
 from ..models.memory import BatchedGraph
-from ..runs.model_registry import find_model_file
+from ..runs import model_registry
+from ..runs.model_registry import InputScale
 from ..training import epoch_weights
 from . import model_graph
 from .uncertainty import energy
 
-InputScale = Literal["0..255", "0..1"]
+ASSUMED_SCALE: InputScale = "0..1"
+"""Of a model whose file does not tell: the notes' own ``rescale=1/255``."""
 _DEFAULT_SIZE = 150  # the notes' size, for a network that takes any
 _MAX_SIZE = 1024
+_IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+_IMAGENET_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
+_BGR_MEAN = np.array([103.939, 116.779, 123.68], np.float32)
 
 
 class RemoteModel(Protocol):
@@ -50,7 +55,7 @@ class Predictor:
         size: side of the square photos it takes in pixels, S.
         names_known: whether the class names are the file's or a user's.
         input_scale: the range of values it expects; None where the file does not tell, and then
-            0..1 is assumed, the notes' own ``rescale=1/255``.
+            `ASSUMED_SCALE` is taken.
         warnings: what a user should know, messages of the catalogue.
         run_batch: takes values (B, S, S, 3) float32; gives probabilities (B, units), and the scores
             these were made of, or (B, 0) where the last layer is of an unknown kind.
@@ -91,9 +96,7 @@ class Predictor:
 
     def scale_photos(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return fitted photos as the model's input: float32 in the range it expects."""
-        return photos.astype(np.float32) * np.float32(
-            1.0 if self.input_scale == "0..255" else 1 / 255
-        )
+        return scale_values(photos.astype(np.float32), self.input_scale or ASSUMED_SCALE)
 
     def predict(self, photos: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return probabilities of fitted photos: (N, S, S, 3) uint8 to (N, classes)."""
@@ -116,6 +119,24 @@ class Predictor:
         return np.concatenate(probabilities), np.concatenate(scores or [np.empty((0, 0))])
 
 
+def scale_values(values: NDArray[np.float32], scale: InputScale) -> NDArray[np.float32]:
+    """Return values of photos as a model of a scale takes them.
+
+    Args:
+        values: (N, H, W, 3) RGB, 0..255; or (N, H, W, 1), grey.
+        scale: one of `model_registry.INPUT_SCALES`; "imagenet" and "bgr" are for RGB only.
+    """
+    if scale == "0..1":
+        return values * np.float32(1 / 255)
+    if scale == "-1..1":
+        return values * np.float32(1 / 127.5) - np.float32(1)
+    if scale == "imagenet":
+        return (values * np.float32(1 / 255) - _IMAGENET_MEAN) / _IMAGENET_DEVIATION
+    if scale == "bgr":
+        return values[..., ::-1] - _BGR_MEAN
+    return values
+
+
 @dataclass(frozen=True)
 class Prediction:
     """What a model says of one photo; `error` instead when the photo could not be read.
@@ -136,10 +157,24 @@ def load_predictor(path: Path) -> Predictor:
     Raises:
         ModelError: it is no model, unsafe, or does not classify photos.
     """
-    path = find_model_file(path)
-    return build_predictor(
+    path = model_registry.find_model_file(path)
+    predictor = build_predictor(
         path.name, keras_models.load_model(path), keras_models.read_metadata(path)
     )
+    return apply_import_settings(predictor, path)
+
+
+def apply_import_settings(predictor: Predictor, path: Path) -> Predictor:
+    """Return the predictor with the class names and scale chosen when its file was imported.
+
+    Args:
+        predictor: of the model file.
+        path: of the model file; one that is not among the imported models changes nothing.
+    """
+    imported = model_registry.find_imported_model(path.parent)
+    if imported is None:
+        return predictor
+    return predictor.with_scale(imported.scale).with_classes(imported.classes)
 
 
 def load_predictor_at_epoch(path: Path, weights: Path) -> Predictor:
@@ -271,7 +306,10 @@ def build_predictor(name: str, model: Any, metadata: ModelMetadata) -> Predictor
         classes=class_names or tuple(f"p_{i}" for i in range(count)),
         size=int(height),
         names_known=known,
-        input_scale="0..255" if rescales or known else None,
+        input_scale=(
+            model_registry.parse_input_scale(metadata.get("scale"))
+            or ("0..255" if rescales or known else None)
+        ),
         warnings=tuple(warnings),
         run_batch=answer.run,
         batch=answer.batch,

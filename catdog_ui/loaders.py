@@ -78,7 +78,7 @@ def predict_photos(
 def compute_heat_maps(
     model: Predictor, photos: Sequence[Photo], labels: Sequence[int], job: Job
 ) -> NDArray[np.float32]:
-    """Return heat maps (N, S, S) of fitted photos (S, S, 3), for one class each.
+    """Return heat maps (N, H, W) of fitted photos (H, W, 3), for one class each.
 
     Of some of the photos only when stopped.
 
@@ -87,7 +87,7 @@ def compute_heat_maps(
     """
     from catdog_core.analysis import gradcam
 
-    parts = [np.empty((0, model.size, model.size), np.float32)]
+    parts = [np.empty((0, *model.size), np.float32)]
     for start in range(0, len(photos), _HEAT_BATCH):
         if job.stopped():
             break

@@ -54,7 +54,7 @@ def load_isolated(path: Path) -> Predictor:
         predictor = Predictor(
             model=None,
             classes=tuple(str(name) for name in description["classes"]),
-            size=int(description["size"]),
+            input_shape=_parse_input_shape(description["input_shape"]),
             names_known=description["names_known"] is True,
             input_scale=model_registry.parse_input_scale(description["input_scale"]),
             warnings=tuple(str(warning) for warning in description["warnings"]),
@@ -66,6 +66,13 @@ def load_isolated(path: Path) -> Predictor:
     except (KeyError, TypeError, ValueError) as error:
         raise _broke_off_error(path.name) from error
     return predict.apply_import_settings(predictor, path)
+
+
+def _parse_input_shape(sides: list[int]) -> tuple[int, int, int]:
+    height, width, channels = map(int, sides)
+    if min(height, width) < 1 or max(height, width) > predict.MAX_SIDE or channels not in (1, 3):
+        raise ValueError("no shape of photos")
+    return height, width, channels
 
 
 class IsolatedModel:

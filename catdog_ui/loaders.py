@@ -9,7 +9,7 @@ import gc
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +33,7 @@ from .i18n import t
 
 if TYPE_CHECKING:
     from catdog_core.analysis.predict import Prediction, Predictor
+    from catdog_core.analysis.scale_check import ScaleAnswers
     from catdog_core.training.loading_benchmark import BenchmarkProgress, ReaderResult
 
 
@@ -73,6 +74,15 @@ def predict_photos(
         job.tell("", len(rows), len(photos))
         rows += predict.predict_photos(model, photos[len(rows) : len(rows) + model.batch])
     return rows
+
+
+def compare_scales(
+    model: Predictor, photos: Sequence[Photo], labels: Sequence[int] | None
+) -> list[ScaleAnswers]:
+    """Return what a model answers to fitted photos (H, W, 3) with each scale of values."""
+    from catdog_core.analysis import scale_check
+
+    return scale_check.compare_scales(model, np.stack(photos), labels)
 
 
 def compute_heat_maps(
@@ -171,12 +181,21 @@ def run_loading_benchmark(dataset: Dataset, job: Job) -> list[ReaderResult]:
     return loading_benchmark.run_loading_benchmark(dataset, on_progress=progress)
 
 
-def evaluate_run(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
-    """Ask a run's model about a split and keep the table; tells the job its progress."""
+def evaluate_run(
+    run_dir: Path,
+    dataset: Dataset,
+    split: str,
+    job: Job,
+    mapping: Mapping[str, str] | None = None,
+) -> None:
+    """Ask a run's model about a split and keep the table; tells the job its progress.
+
+    `mapping` holds classes of the dataset by the model's names, where these don't match.
+    """
     wait_for_preload()
     from catdog_core.analysis import evaluate
 
-    evaluate.evaluate_and_cache(run_dir, _load_model, dataset, split, _pass_progress(job))
+    evaluate.evaluate_and_cache(run_dir, _load_model, dataset, split, _pass_progress(job), mapping)
 
 
 def compute_run_embeddings(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from catdog_core.analysis.class_matching import find_match, match_classes, parse_mapping
+from catdog_core.analysis.class_matching import find_class, find_match, match_classes, parse_mapping
 from catdog_core.base.errors import ModelError
 
 CATS = ("cats", "dogs")
@@ -90,3 +90,17 @@ def test_a_mapping_of_some_classes_leaves_the_others_to_their_names():
 def test_a_wrong_mapping_is_refused_in_a_sentence(pairs):
     with pytest.raises(ModelError, match="'"):
         parse_mapping(pairs, ("Cat", "Dog"), CATS)
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "found"),
+    [
+        ("cats", ("Cat", "Dog"), "Cat"),
+        ("dogs", ("dogs", "Dog"), "dogs"),
+        ("cats", ("Cat", "Kitten"), "Cat"),
+        ("puppy", ("Doggy", "Dogs"), "puppy"),
+        ("", ("Cat", "Dog"), ""),
+    ],
+)
+def test_one_class_is_found_among_a_models(name, model, found):
+    assert find_class(name, model) == found

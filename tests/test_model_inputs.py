@@ -213,3 +213,26 @@ def test_a_scale_that_gives_no_numbers_is_left_out_of_the_comparison():
     predictor = as_predictor(model)
     scales = [each.scale for each in scale_check.compare_scales(predictor, noise(2, 32, 32, 3))]
     assert "0..1" in scales and "0..255" not in scales
+
+
+@pytest.mark.parametrize("scale", ["0..255", "0..1", "-1..1", "imagenet", "bgr"])
+def test_the_code_for_other_programs_makes_the_same_values(scale, tmp_path, monkeypatch):
+    from PIL import Image
+
+    from catdog_core.export import usage
+
+    Image.fromarray(noise(20, 30, 3)).save(tmp_path / "photo.jpg", quality=95)
+    monkeypatch.chdir(tmp_path)
+    for shape in ((20, 30, 3), (20, 30, 1)):
+        predictor = as_predictor(build_brightness_model(shape))
+        if scale not in predictor.scales:
+            continue
+        code = usage.build_usage_code("keras", "m", ("a", "b"), shape[:2], scale, shape[2])
+        lines = [line for line in code.splitlines() if "model" not in line and "print" not in line]
+        made = {}
+        exec("\n".join(lines), made)
+        photo = decode.decode_photo((tmp_path / "photo.jpg").read_bytes())[None]
+        expected = predictor.with_scale(scale).scale_photos(photo)
+        assert made["batch"].dtype == np.float32 and made["batch"].shape == expected.shape
+        wide = 256 if scale in ("0..255", "bgr") else 5 if scale == "imagenet" else 2
+        assert np.abs(made["batch"] - expected).max() < 0.02 * wide

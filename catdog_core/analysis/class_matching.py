@@ -17,8 +17,8 @@ from ..base.errors import ModelError
 from ..data.class_names import class_key
 
 _SYNONYMS = (
-    "cat kitten kitty feline 고양이 냥이 야옹이 猫 ねこ ネコ gato gata chat katze gatto kedi kucing",
-    "dog puppy doggy canine 강아지 개 멍멍이 犬 狗 いぬ イヌ perro perra chien hund cane köpek anjing",
+    "cat kitten kitty feline 고양이 냥이 야옹이 猫 ねこ ネコ gato gata chat katze gatto",
+    "dog puppy doggy canine 강아지 개 멍멍이 犬 狗 いぬ イヌ perro perra chien hund cane",
 )
 """Names of the classes that the built-in model knows, in the singular."""
 _SYNONYM_GROUPS = {name: number for number, names in enumerate(_SYNONYMS) for name in names.split()}
@@ -95,6 +95,15 @@ def find_match(
         return None
 
 
+def find_class(name: str, model: Sequence[str]) -> str:
+    """Return what a model calls a class; the name itself where that is not certain."""
+    for meanings in _STEPS:
+        found = [theirs for theirs in model if meanings(theirs) & meanings(name)]
+        if found:
+            return found[0] if len(found) == 1 else name
+    return name
+
+
 def parse_mapping(
     pairs: Sequence[str], model: Sequence[str], dataset: Sequence[str]
 ) -> dict[str, str]:
@@ -160,13 +169,7 @@ def _match_names(model: Sequence[str], dataset: Sequence[str]) -> dict[str, str]
     """Return the model's name for each class of the dataset, None where it is not certain."""
     if len(model) != len(dataset):
         return None
-    steps: tuple[Callable[[str], frozenset[str]], ...] = (
-        lambda name: frozenset([name]),
-        lambda name: frozenset([_letters(name)]),
-        _singulars,
-        _synonyms,
-    )
-    for meanings in steps:
+    for meanings in _STEPS:
         partners = {
             ours: [theirs for theirs in model if meanings(theirs) & meanings(ours)]
             for ours in dataset
@@ -201,6 +204,15 @@ def _synonyms(name: str) -> frozenset[str]:
     singulars = _singulars(name)
     groups = {f"\0{_SYNONYM_GROUPS[each]}" for each in singulars if each in _SYNONYM_GROUPS}
     return singulars | groups
+
+
+_STEPS: tuple[Callable[[str], frozenset[str]], ...] = (
+    lambda name: frozenset([name]),
+    lambda name: frozenset([_letters(name)]),
+    _singulars,
+    _synonyms,
+)
+"""What names that mean the same have in common, from strict to loose."""
 
 
 def _build_match(

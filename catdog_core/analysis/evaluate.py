@@ -148,12 +148,11 @@ def compute_embeddings(
     dataset: Dataset,
     split: str,
     progress: Progress | None = None,
-    mapping: Mapping[str, str] | None = None,
 ) -> None:
     """Compute and store the embedding of a split, or a sample of it, by a run's model.
 
     Args:
-        run_dir, load, dataset, split, progress, mapping: as for `evaluate_and_cache`.
+        run_dir, load, dataset, split, progress: as for `evaluate_and_cache`.
 
     Raises:
         CatDogError: as for `evaluate_and_cache`.
@@ -164,8 +163,7 @@ def compute_embeddings(
     wanted = _sample_split(dataset, split)
     recorder = EmbeddingRecorder(predictor, wanted)
     rest = {item.file for item in dataset.items(split)} - set(wanted)
-    match = match_dataset(predictor, dataset, mapping)
-    predict_split(predictor, dataset, match, split, progress, rest, recorder)
+    predict_split(predictor, dataset, None, split, progress, rest, recorder)
     recorded = recorder.build_embedding()
     if recorded is None:
         raise ModelError(
@@ -178,7 +176,7 @@ def compute_embeddings(
 def predict_split(
     predictor: Predictor,
     dataset: Dataset,
-    match: ClassMatch,
+    match: ClassMatch | None,
     split: str | None = None,
     progress: Progress | None = None,
     known: Collection[str] = (),
@@ -188,7 +186,7 @@ def predict_split(
 
     Args:
         predictor: the model.
-        match: its classes and the dataset's.
+        match: its classes and the dataset's; without one the order is the model's.
         dataset, split, progress: as for `evaluate`.
         known: files it need not be asked about.
         recorder: of this model; records what its last layer gets of the photos.
@@ -208,9 +206,9 @@ def predict_split(
         else:
             waiting[item.file] = photo
         if waiting and (len(waiting) == asked_predictor.batch or number == len(items)):
-            probabilities = asked_predictor.predict(np.stack(list(waiting.values())))[
-                :, list(match.columns)
-            ]
+            probabilities = asked_predictor.predict(np.stack(list(waiting.values())))
+            if match is not None:
+                probabilities = probabilities[:, list(match.columns)]
             if recorder:
                 recorder.record(list(waiting), list(waiting.values()))
             answers |= zip(waiting, probabilities, strict=True)

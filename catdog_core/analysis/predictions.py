@@ -209,6 +209,18 @@ def read_predictions(
     return _match_dataset(dataset, split, holds, unreadable)
 
 
+def read_output_names(run_dir: Path, dataset: Dataset) -> dict[str, str]:
+    """Return the model's names by the dataset's, as they were mapped for any of its splits."""
+    for split in dataset.counts():
+        path = predictions_path(run_dir, dataset.id, split).with_suffix(".json")
+        try:
+            metadata = bounded_readers.read_bounded_json(path, _MAX_METADATA_BYTES, MAX_ROWS)
+            return dict(zip(metadata["classes"], metadata["outputs"], strict=True))
+        except (CatDogError, OSError, ValueError, TypeError, KeyError):
+            continue
+    return {}
+
+
 def build_prediction_table(
     dataset: Dataset,
     split: str | None,

@@ -1,4 +1,4 @@
-"""Which values a model on the command line gets, and what is said of it where its file is silent."""
+"""Which values a model on the command line gets, and what is said where its file is silent."""
 
 from __future__ import annotations
 

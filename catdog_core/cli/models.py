@@ -114,7 +114,7 @@ def _print_match(match: ClassMatch) -> None:
     """Print how the model's classes were matched, unless they are called as the dataset's."""
     pairs = truncate_for_display(match.text, 300)
     if match.by == "similar names":
-        print(f"Classes matched by name: {pairs}.", file=sys.stderr)
+        print(f"Classes matched by name (model = dataset): {pairs}.", file=sys.stderr)
     elif match.by == "order":
         print(
             f"The model has no class names, so its outputs are taken in order: {pairs}."

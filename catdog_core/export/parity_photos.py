@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..analysis import class_matching
 from ..base import files
 from ..base.errors import CatDogError
 from ..data import datasets
@@ -72,7 +73,7 @@ def find_training_dataset(source: Path, classes: tuple[str, ...]) -> Dataset | N
 
 
 def _find_dataset_by_classes(classes: tuple[str, ...]) -> Dataset | None:
-    same = (dataset for dataset in datasets.list_datasets() if set(dataset.classes) == set(classes))
+    same = (d for d in datasets.list_datasets() if class_matching.find_match(classes, d.classes))
     return next(same, None)
 
 
@@ -97,7 +98,7 @@ def _build_sample(
     classes: tuple[str, ...],
     name: str,
 ) -> PhotoSample:
-    if set(theirs) != set(classes):
+    match = class_matching.find_match(classes, theirs)
+    if match is None:
         return PhotoSample(photos, None, name)
-    numbers = np.array([classes.index(one) for one in theirs])
-    return PhotoSample(photos, numbers[labels], name)
+    return PhotoSample(photos, np.array(match.columns)[labels], name)

@@ -236,3 +236,70 @@ def test_the_code_for_other_programs_makes_the_same_values(scale, tmp_path, monk
         assert made["batch"].dtype == np.float32 and made["batch"].shape == expected.shape
         wide = 256 if scale in ("0..255", "bgr") else 5 if scale == "imagenet" else 2
         assert np.abs(made["batch"] - expected).max() < 0.02 * wide
+
+
+def test_a_process_of_its_own_takes_grey_and_oblong_photos_as_well():
+    """What the process computes of values equals what is computed of photos here."""
+    from catdog_core.analysis import model_sandbox_process
+
+    predictor = as_predictor(build_brightness_model((20, 30, 1)), scale="-1..1")
+    photos = noise(2, 20, 30, 3)
+    values = predictor.scale_photos(photos)
+    (layer,) = [x for x in activations.list_map_layers(predictor) if x.kind == "Conv2D"]
+    ask = model_sandbox_process.REQUEST_HANDLERS
+    assert ask["describe"](predictor)["input_shape"] == (20, 30, 1)
+    assert np.allclose(
+        ask["heat_maps"](predictor, values, np.array([0, 1]))[0],
+        gradcam.heat_maps(predictor, photos, [0, 1]),
+    )
+    assert np.allclose(
+        ask["maps"](predictor, values, layer.index)[0],
+        activations.compute_activations(predictor, photos, layer.index),
+    )
+    assert np.allclose(ask["answer"](predictor, values)[0][:, 0], predictor.predict(photos)[:, 1])
+
+
+def test_an_imported_model_keeps_its_scale_and_classes_wherever_it_is_named(
+    workspace, tmp_path, monkeypatch
+):
+
+    from catdog_core.models import keras_models
+    from catdog_core.runs import model_registry
+
+    keras_models.save_model(build_brightness_model(), tmp_path / "m.keras", {})
+    data = (tmp_path / "m.keras").read_bytes()
+    imported = model_registry.register_imported_model(data, "m.keras", ["Cat", "Dog"], "bgr")
+    monkeypatch.setattr(keras_models, "load_model", lambda _: build_brightness_model())
+    monkeypatch.chdir(workspace)
+    inside = imported.folder.relative_to(workspace)
+    for path in (imported.folder, imported.folder / "best.keras", inside, inside / "best.keras"):
+        predictor = predict.load_predictor(path)
+        assert (predictor.input_scale, predictor.classes) == ("bgr", ("Cat", "Dog"))
+
+
+@pytest.mark.parametrize(
+    ("shape", "units", "activation"),
+    [((20, 30, 1), 1, "sigmoid"), ((30, 20, 3), 2, "sigmoid"), ((32, 32, 3), 2, None)],
+)
+def test_an_export_takes_the_same_values_and_gives_the_same_probabilities(
+    tmp_path, shape, units, activation
+):
+    from catdog_core.export import model_writers
+    from catdog_core.models import keras_models
+
+    model = build_brightness_model(shape, (), (3.0, -1.0)[:units], (0.5, 0.1)[:units], activation)
+    keras_models.save_model(model, tmp_path / "m.keras", {"scale": "-1..1"})
+    exported, predictor = model_writers.load_inference_model(tmp_path / "m.keras")
+    photos = noise(3, *shape[:2], 3)
+    given = np.asarray(exported(predictor.scale_photos(photos)))
+    assert np.allclose(given[:, -1], predictor.predict(photos)[:, -1], atol=1e-5)
+    assert exported.input_shape == (None, *shape)
+
+
+def test_eight_bit_numbers_are_not_made_for_assumed_values(tmp_path):
+    from catdog_core.export import model_writers
+    from catdog_core.models import keras_models
+
+    keras_models.save_model(build_brightness_model(), tmp_path / "m.keras", {})
+    with pytest.raises(ModelError, match="8-bit"):
+        model_writers.write_litert_int8(tmp_path / "m.keras", tmp_path / "m.tflite")

@@ -349,7 +349,7 @@ def _limit_constants(name: str, refused: list[ModelError]) -> None:
 
 
 def _run_trial_predictions(predictor: Any, name: str, opened: Callable[[], None]) -> None:
-    """Predict grey photos, as many at once as will be asked for, and compute their heat maps.
+    """Predict made-up photos, as many at once as will be asked for, and compute their heat maps.
 
     Where these would take longer than a check may, they are fewer: time is for whoever asks to
     bear, memory is not.
@@ -358,7 +358,8 @@ def _run_trial_predictions(predictor: Any, name: str, opened: Callable[[], None]
     from . import gradcam
 
     allowed = limits.current_limits()
-    photos = np.full((predictor.batch, *predictor.size, 3), 128, np.uint8)
+    # Of all values, since a photo of one alone is NaN where a network divides by its deviation.
+    photos = np.resize(np.arange(256, dtype=np.uint8), (predictor.batch, *predictor.size, 3))
     before = _peak_memory()
     predictor.predict_with_scores(photos[:1])
     began = time.process_time()

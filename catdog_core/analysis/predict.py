@@ -230,7 +230,11 @@ def apply_import_settings(predictor: Predictor, path: Path) -> Predictor:
         predictor: of the model file.
         path: of the model file; one that is not among the imported models changes nothing.
     """
-    imported = model_registry.find_imported_model(path.parent)
+    folder = path.resolve().parent  # a user may name it from where they are
+    root = model_registry.imported_models_folder()
+    if folder.parent != root.resolve():
+        return predictor
+    imported = model_registry.find_imported_model(root / folder.name)
     if imported is None:
         return predictor
     return predictor.with_scale(imported.scale).with_classes(imported.classes)

@@ -14,6 +14,7 @@ import streamlit as st
 from catdog_core.analysis import class_matching
 from catdog_core.analysis.heatmap import overlay_heatmap
 from catdog_core.analysis.uncertainty import entropy, is_unsure
+from catdog_core.base.errors import ModelError
 from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import CLASS_COLORS
 from catdog_core.imaging import decode
@@ -42,6 +43,8 @@ def show_results(
     """
     if len(rows) < len(photos):
         st.info(t("Stopped after {n:,} of {total:,} photos.", n=len(rows), total=len(photos)))
+    if rows and isinstance(rows[0].error, ModelError) and all(row.error for row in rows):
+        raise rows[0].error
     pairs = [
         (replace(photo, truth=class_matching.find_class(photo.truth, model.classes)), row)
         for photo, row in zip(photos, rows, strict=False)

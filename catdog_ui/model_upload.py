@@ -118,15 +118,15 @@ def show_scale_check(
             len(photos),
             t("Comparing the ranges…"),
         )
+        if not answers:
+            return
         names = _scale_names()
         columns: dict[str, list[str]] = {
-            t("Range"): [names[each.scale] for each in answers or []],
-            t("Predictions"): [
-                _describe_counts(each.counts, model.classes) for each in answers or []
-            ],
+            t("Range"): [names[each.scale] for each in answers],
+            t("Predictions"): [_describe_counts(each.counts, model.classes) for each in answers],
         }
         if labels is not None:
-            columns[t("Correct")] = [f"{each.right} / {len(photos)}" for each in answers or []]
+            columns[t("Correct")] = [f"{each.right} / {len(photos)}" for each in answers]
         widgets.show_table(columns, f"scale_check_{hash(key)}", t("Predictions with each range"))
         st.caption(
             t(

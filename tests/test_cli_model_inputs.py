@@ -64,6 +64,8 @@ def test_a_file_that_says_its_scale_needs_no_word(photos, tmp_path, capsys):
     keras_models.save_model(model, path, {})
     status, out, err = fakes.run_cli(capsys, "predict", path, *photos, "--json")
     assert (status, labels(out), err) == (0, ["p_0", "p_1"], "")
+    _, out, err = fakes.run_cli(capsys, "predict", path, *photos, "--json", "--scale", "0..1")
+    assert labels(out) == ["p_0", "p_0"] and "file says 0..255" in err
 
 
 @pytest.mark.parametrize(("scale", "words"), [("0-1", "no scale '0-1'"), ("bgr", "grayscale")])

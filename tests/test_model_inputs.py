@@ -55,7 +55,14 @@ def stacked(x):
     return keras.ops.stack([x[..., n] / 255.0 - MEAN[n] for n in range(3)], axis=-1)
 
 
+def applied(network):
+    return keras.applications.__dict__[network].preprocess_input
+
+
 KNOWN = {
+    "MobileNet's function": ("0..255", [applied("mobilenet_v2")]),
+    "VGG's function": ("0..255", [applied("vgg16")]),
+    "DenseNet's function": ("0..255", [applied("densenet")]),
     "rescaling": ("0..255", [layers.Rescaling(1 / 255)]),
     "rescaling to -1..1": ("0..255", [layers.Rescaling(1 / 127.5, offset=-1)]),
     "rescaling to 0..2": ("0..255", [layers.Rescaling(1 / 127.5)]),

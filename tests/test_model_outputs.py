@@ -38,6 +38,13 @@ def ensemble():
     return keras.Model(photos, layers.Average()([one(photos), other(photos)]))
 
 
+def heads(activation):
+    one = build_brightness_model(activation=activation)
+    other = build_brightness_model(kernel=(-20.0,), bias=(10.0,), activation=activation)
+    photos = keras.Input((32, 32, 3))
+    return keras.Model(photos, layers.Concatenate()([one(photos), other(photos)]))
+
+
 UNDERSTOOD = {
     "sigmoid": (lambda: build_brightness_model(), pair(sigmoid(Z1)), False),
     "logit": (lambda: build_brightness_model(activation=None), pair(sigmoid(Z1)), True),
@@ -81,6 +88,12 @@ UNDERSTOOD = {
         True,
     ),
     "ensemble": (ensemble, softmax(Z2), False),
+    "two heads of one sigmoid": (
+        lambda: heads("sigmoid"),
+        shares(sigmoid(np.hstack([Z1, -Z1]))),
+        True,
+    ),
+    "two heads of one logit": (lambda: heads(None), softmax(np.hstack([Z1, -Z1])), True),
     "both of a sigmoid": (
         lambda: build_brightness_model(after=[lambda p: keras.ops.concatenate([1 - p, p], -1)]),
         pair(sigmoid(Z1)),

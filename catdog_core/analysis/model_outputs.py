@@ -94,6 +94,8 @@ def _node_kind(graph: ModelGraph, index: int, units: int, name: str) -> OutputKi
         return "probabilities"
     if activation in _SIGMOIDS:
         return "probabilities" if units == 1 else "independent"
+    if type(node.layer).__name__ == "Concatenate":
+        return _kind_of_parts(graph, node, name)
     if activation in _COMBINING:
         try:
             kinds = {_node_kind(graph, before, units, name) for before in node.input_indices}
@@ -110,9 +112,19 @@ def _node_kind(graph: ModelGraph, index: int, units: int, name: str) -> OutputKi
             name=name,
             activation=activation,
         )
-    if isinstance(node.layer, keras.Layer) and not isinstance(node.layer, kl.Concatenate):
+    if isinstance(node.layer, keras.Layer):
         return "logits"  # pooling, normalization and other layers without an activation
     return "probabilities"  # a prediction shows whether they are
+
+
+def _kind_of_parts(graph: ModelGraph, node: GraphNode, name: str) -> OutputKind:
+    """Return the kind of outputs laid side by side: of sigmoids, of logits, or of what may be both
+    probabilities of one."""
+    parts = [graph.nodes[index] for index in node.input_indices if index >= 0]
+    if parts and all(_activation_name(part) in _SIGMOIDS for part in parts):
+        return "independent"
+    kinds = {_node_kind(graph, index, 2, name) for index in node.input_indices}
+    return "logits" if kinds == {"logits"} else "probabilities"
 
 
 def _activation_name(node: GraphNode) -> str:

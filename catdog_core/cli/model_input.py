@@ -46,6 +46,12 @@ def load_model(model: Path, scale: str | None) -> Predictor:
     predictor = predict.load_predictor(model)
     wanted = model_registry.parse_input_scale(scale)
     if wanted is not None:
+        if predictor.input_scale not in (None, wanted):
+            print(
+                f"Warning: The model's file says {predictor.input_scale}, but --scale {wanted} is"
+                " used.",
+                file=sys.stderr,
+            )
         predictor = predictor.with_scale(wanted)
     for warning in predictor.warnings:
         print(warning, file=sys.stderr)

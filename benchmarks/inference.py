@@ -58,7 +58,7 @@ def _one_photo(name: str, predictor: Any, dataset: Dataset) -> None:
     data = path.read_bytes()
 
     def loaded() -> NDArray[np.float32]:
-        photo = keras.utils.load_img(path, target_size=(predictor.size, predictor.size))
+        photo = keras.utils.load_img(path, target_size=predictor.size)
         return np.asarray(keras.utils.img_to_array(photo)[None], dtype=np.float32)
 
     rows = _in_turns(
@@ -68,7 +68,7 @@ def _one_photo(name: str, predictor: Any, dataset: Dataset) -> None:
             "load_img and model.predict": lambda: predictor.model.predict(loaded(), verbose=0),
         }
     )
-    report(f"{name}, {predictor.size} px: predict one photo, model loaded", rows)
+    report(f"{name}, {predictor.size[0]} px: predict one photo, model loaded", rows)
     console.print(f"Target: median of {_TARGETS[name]} ms.\n")
 
 
@@ -83,7 +83,7 @@ def _heat_map(name: str, predictor: Any, dataset: Dataset) -> None:
             "Keras example, model built once": _example(predictor, photo),
         }
     )
-    report(f"{name}, {predictor.size} px: heat map of one photo", rows)
+    report(f"{name}, {predictor.size[0]} px: heat map of one photo", rows)
     console.print("Target: median of 150 ms.\n")
 
 
@@ -104,7 +104,7 @@ def _example(predictor: Any, photo: NDArray[np.uint8]) -> Callable[[], object]:
             score = answer[:, 0]
         weights = tf.reduce_mean(tape.gradient(score, maps), axis=(0, 1, 2))
         heat = tf.maximum(tf.squeeze(maps[0] @ weights[..., tf.newaxis]), 0)
-        heat = tf.image.resize(heat[..., tf.newaxis], (predictor.size, predictor.size))
+        heat = tf.image.resize(heat[..., tf.newaxis], predictor.size)
         return (heat / tf.maximum(tf.reduce_max(heat), 1e-9)).numpy()
 
     return run
@@ -132,11 +132,12 @@ def _evaluation(name: str, predictor: Any, dataset: Dataset) -> None:
         for start in range(0, len(photos), memory.MAX_BATCH):
             forward(tf.constant(photos[start : start + memory.MAX_BATCH])).numpy()
 
+    match = evaluate.match_dataset(predictor, dataset)
     rows = _in_turns(
         {
             "forward pass only, photos in memory": bare,
             "this lab, from files": lambda: evaluate.predict_split(
-                predictor, dataset, split, known=known
+                predictor, dataset, match, split, known=known
             ),
             "model.predict, photos in memory": lambda: predictor.model.predict(
                 photos.astype(np.float32), batch_size=memory.MAX_BATCH, verbose=0
@@ -146,7 +147,7 @@ def _evaluation(name: str, predictor: Any, dataset: Dataset) -> None:
     )
     middles = {who: statistics.median(times) for who, times in rows.items()}
     first = next(iter(middles.values()))
-    title = f"{name}, {predictor.size} px: evaluate {len(items):,} photos"
+    title = f"{name}, {predictor.size[0]} px: evaluate {len(items):,} photos"
     sheet = table(title, "s", "median", "fastest", "slowest", "ratio")
     for who, times in rows.items():
         numbers = [f"{value:.2f}" for value in (middles[who], min(times), max(times))]

@@ -12,7 +12,7 @@ import streamlit as st
 
 from catdog_core.base.errors import PhotoError
 from catdog_core.imaging import decode
-from catdog_core.imaging.decode import Photo
+from catdog_core.imaging.decode import Photo, PhotoSize
 
 _GAP = 8  # pixels between pictures
 MIN_WIDTH = 80
@@ -99,7 +99,7 @@ def _figure_html(image: bytes, caption: str, tooltip: str, alt: str, color: str)
     )
 
 
-def fitted_photo(path: Path, size: int) -> Photo | PhotoError:
+def fitted_photo(path: Path, size: PhotoSize) -> Photo | PhotoError:
     """Return a photo file as (S, S, 3) uint8, or why it cannot be read; cached by its version."""
     return _fitted_from_file(path, str(path), file_version(path), size)
 
@@ -112,18 +112,18 @@ def file_version(path: Path) -> int:
         return 0  # gone: reading it gives the reason
 
 
-def uploaded_photo(file_id: str, data: bytes, size: int) -> Photo | PhotoError:
+def uploaded_photo(file_id: str, data: bytes, size: PhotoSize) -> Photo | PhotoError:
     """Return an uploaded photo as (S, S, 3) uint8, or why it cannot be read."""
     return _fitted_from_bytes(file_id, data, size)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _fitted_from_file(_path: Path, path: str, changed: int, size: int) -> Photo | PhotoError:
+def _fitted_from_file(_path: Path, path: str, changed: int, size: PhotoSize) -> Photo | PhotoError:
     return next(iter(decode.load_photos([_path], size)))
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
-def _fitted_from_bytes(file_id: str, _data: bytes, size: int) -> Photo | PhotoError:
+def _fitted_from_bytes(file_id: str, _data: bytes, size: PhotoSize) -> Photo | PhotoError:
     try:
         return decode.decode_and_fit(_data, size)
     except PhotoError as error:

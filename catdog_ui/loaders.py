@@ -9,7 +9,7 @@ import gc
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,13 +26,14 @@ from catdog_core.base.jobs import Job
 from catdog_core.data.datasets import Dataset
 from catdog_core.imaging.decode import Photo
 from catdog_core.models import model_sandbox
-from catdog_core.runs import RunRecord, model_registry
+from catdog_core.runs import RunRecord
 from catdog_core.storage import shard_cache
 
 from .i18n import t
 
 if TYPE_CHECKING:
     from catdog_core.analysis.predict import Prediction, Predictor
+    from catdog_core.analysis.scale_check import ScaleAnswers
     from catdog_core.training.loading_benchmark import BenchmarkProgress, ReaderResult
 
 
@@ -46,7 +47,7 @@ def load_predictor(path: Path) -> Predictor:
         ModelError: the file is no usable model.
     """
     with st.spinner(t("Loading the model. The first time takes a few seconds…")):
-        return _load_from_file(str(path), path.stat().st_mtime_ns)
+        return _load_model(path)
 
 
 def load_uploaded_model(data: bytes, name: str) -> Predictor:
@@ -75,10 +76,19 @@ def predict_photos(
     return rows
 
 
+def compare_scales(
+    model: Predictor, photos: Sequence[Photo], labels: Sequence[int] | None
+) -> list[ScaleAnswers]:
+    """Return what a model answers to fitted photos (H, W, 3) with each scale of values."""
+    from catdog_core.analysis import scale_check
+
+    return scale_check.compare_scales(model, np.stack(photos), labels)
+
+
 def compute_heat_maps(
     model: Predictor, photos: Sequence[Photo], labels: Sequence[int], job: Job
 ) -> NDArray[np.float32]:
-    """Return heat maps (N, S, S) of fitted photos (S, S, 3), for one class each.
+    """Return heat maps (N, H, W) of fitted photos (H, W, 3), for one class each.
 
     Of some of the photos only when stopped.
 
@@ -87,7 +97,7 @@ def compute_heat_maps(
     """
     from catdog_core.analysis import gradcam
 
-    parts = [np.empty((0, model.size, model.size), np.float32)]
+    parts = [np.empty((0, *model.size), np.float32)]
     for start in range(0, len(photos), _HEAT_BATCH):
         if job.stopped():
             break
@@ -171,12 +181,21 @@ def run_loading_benchmark(dataset: Dataset, job: Job) -> list[ReaderResult]:
     return loading_benchmark.run_loading_benchmark(dataset, on_progress=progress)
 
 
-def evaluate_run(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
-    """Ask a run's model about a split and keep the table; tells the job its progress."""
+def evaluate_run(
+    run_dir: Path,
+    dataset: Dataset,
+    split: str,
+    job: Job,
+    mapping: Mapping[str, str] | None = None,
+) -> None:
+    """Ask a run's model about a split and keep the table; tells the job its progress.
+
+    `mapping` holds classes of the dataset by the model's names, where these don't match.
+    """
     wait_for_preload()
     from catdog_core.analysis import evaluate
 
-    evaluate.evaluate_and_cache(run_dir, _load_run_model, dataset, split, _pass_progress(job))
+    evaluate.evaluate_and_cache(run_dir, _load_model, dataset, split, _pass_progress(job), mapping)
 
 
 def compute_run_embeddings(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
@@ -184,7 +203,7 @@ def compute_run_embeddings(run_dir: Path, dataset: Dataset, split: str, job: Job
     wait_for_preload()
     from catdog_core.analysis import evaluate
 
-    evaluate.compute_embeddings(run_dir, _load_run_model, dataset, split, _pass_progress(job))
+    evaluate.compute_embeddings(run_dir, _load_model, dataset, split, _pass_progress(job))
 
 
 def _pass_progress(job: Job) -> Callable[[int, int], None]:
@@ -198,12 +217,8 @@ def _pass_progress(job: Job) -> Callable[[int, int], None]:
     return progress
 
 
-def _load_run_model(path: Path) -> Predictor:
-    model = _load_from_file(str(path), path.stat().st_mtime_ns)
-    imported = model_registry.find_imported_model(path.parent)
-    if imported is None:
-        return model
-    return model.with_scale(imported.scale).with_classes(imported.classes)  # type: ignore[arg-type]
+def _load_model(path: Path) -> Predictor:
+    return _load_from_file(str(path), path.stat().st_mtime_ns)
 
 
 def download_stem(run: RunRecord) -> str:

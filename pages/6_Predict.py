@@ -17,6 +17,7 @@ with startup.guard():
     with right, startup.guard():
         photos = predict_inputs.choose_photos(choice.dataset_id if choice else "")
     if choice is not None and photos:
+        predict_inputs.show_scale_check(choice, photos)
         model, rows = predict_inputs.predict_in_background(choice, photos)
         if rows is not None:
             predict_results.show_results(choice, model, photos, rows)

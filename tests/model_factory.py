@@ -1,7 +1,10 @@
 """Models to export."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 
 def make_model_file(
@@ -19,3 +22,39 @@ def make_model_file(
     path = folder / f"{name}.keras"
     keras_models.save_model(model, path, {"classes": list(classes), "model": name})
     return path
+
+
+def build_brightness_model(
+    shape: tuple[int | None, int | None, int] = (32, 32, 3),
+    before: Sequence[Callable[[Any], Any]] = (),
+    kernel: Sequence[float] = (20.0,),
+    bias: Sequence[float] = (-10.0,),
+    activation: Any = "sigmoid",
+    after: Sequence[Callable[[Any], Any]] = (),
+) -> Any:
+    """A network as other code builds it: a dense layer on the mean of a photo's values.
+
+    Args:
+        shape: height, width and channels of its photos.
+        before: layers or functions that photos pass first.
+        kernel, bias: of the dense layer, a number for each unit; by default values of 0..1 that
+            are brighter than a half are the second class.
+        activation: of the dense layer.
+        after: layers or functions that its outputs pass.
+    """
+    import keras
+    from keras import layers
+
+    x = inputs = keras.Input(shape)
+    for step in before:
+        x = step(x)
+    mean = layers.Conv2D(1, 1, name="seen")
+    dense = layers.Dense(len(kernel), activation)
+    x = dense(layers.GlobalAveragePooling2D()(mean(x)))
+    for step in after:
+        x = step(x)
+    mean.set_weights(
+        [np.full((1, 1, mean.kernel.shape[2], 1), 1 / mean.kernel.shape[2]), np.zeros(1)]
+    )
+    dense.set_weights([np.array([kernel]), np.array(bias)])
+    return keras.Model(inputs, x)

@@ -16,7 +16,7 @@ def predictor(model, classes=("cats", "dogs")):
 
 
 def noise(size, count=1):
-    photos = np.random.default_rng(0).integers(0, 255, (count, size, size, 3))
+    photos = np.random.default_rng(0).integers(0, 255, (count, *size, 3))
     return photos.astype(np.uint8)
 
 
@@ -82,7 +82,7 @@ def test_pooling_keeps_what_the_layer_gives(network):
 def test_every_unit_has_a_field_or_a_reason(network):
     for one in activations.list_map_layers(network):
         box = activations.receptive_field(network, one.index, one.shape[0] - 1, one.shape[1] - 1)
-        assert box.bottom - max(box.top, 0) > 0 and box.top < network.size
+        assert box.bottom - max(box.top, 0) > 0 and box.top < network.size[0]
 
 
 def test_the_strongest_photos_are_found_where_they_answer(network):
@@ -102,7 +102,7 @@ def test_the_strongest_photos_are_found_where_they_answer(network):
 
 def test_heat_maps_and_scores_of_every_network(network):
     photos = noise(network.size, 2)
-    assert gradcam.heat_maps(network, photos, [0, 1]).shape == (2, network.size, network.size)
+    assert gradcam.heat_maps(network, photos, [0, 1]).shape == (2, *network.size)
     probabilities, scores = network.predict_with_scores(photos)
     assert probabilities.sum(axis=1) == pytest.approx([1, 1])
     last = 1 / (1 + np.exp(-scores)) if scores.shape[1] == 1 else np.exp(scores)
@@ -117,7 +117,7 @@ def test_the_network_is_as_it_was_once_it_has_been_opened():
     assert model.get_config() == before and [one.name for one in model.layers] == names
     again = keras.models.clone_model(model)
     again.set_weights(model.get_weights())
-    batch = noise(33).astype(np.float32)
+    batch = noise((33, 33)).astype(np.float32)
     assert np.array_equal(np.asarray(again(batch)), np.asarray(model(batch)))
 
 
@@ -140,8 +140,8 @@ def test_maps_are_what_the_layers_give():
     layer_index = next(
         one.index for one in activations.list_map_layers(network) if one.name == layer.name
     )
-    direct = keras.Model(model.inputs[0], layer.output)(noise(64).astype(np.float32))
-    assert activations.compute_activations(network, noise(64), layer_index) == pytest.approx(
+    direct = keras.Model(model.inputs[0], layer.output)(noise((64, 64)).astype(np.float32))
+    assert activations.compute_activations(network, noise((64, 64)), layer_index) == pytest.approx(
         np.asarray(direct), abs=1e-5
     )
 

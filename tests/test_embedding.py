@@ -173,7 +173,7 @@ def saved(model, path, classes=("cats", "dogs"), **about):
 
 def watched(predictor, n=8):
     """A predictor's answers, those of a watch on it, and the watch after it took all photos."""
-    photos = np.random.default_rng(0).integers(0, 256, (n, predictor.size, predictor.size, 3))
+    photos = np.random.default_rng(0).integers(0, 256, (n, *predictor.size, 3))
     photos = photos.astype(np.uint8)
     names = [f"{row}.jpg" for row in range(n)]
     watch = EmbeddingRecorder(predictor, names)

@@ -52,7 +52,7 @@ def test_classes_that_fit_no_dataset_are_told(dataset):
 def test_a_model_is_asked_in_the_background_and_the_page_follows(dataset, monkeypatch):
     folder = make_dataset_run(dataset)
 
-    def evaluate(run_dir, dataset, split, job):
+    def evaluate(run_dir, dataset, split, job, mapping=None):
         write_answers(run_dir, dataset, split)
 
     monkeypatch.setattr(loaders, "evaluate_run", evaluate)

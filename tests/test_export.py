@@ -116,7 +116,7 @@ def test_the_lines_for_several_classes_name_the_likeliest(tmp_path, photo):
 
 
 def test_a_model_that_wants_values_up_to_one_is_given_them(exported):
-    code = usage.build_usage_code("onnx", "m.onnx", ("cats", "dogs"), 64, rescales=False)
+    code = usage.build_usage_code("onnx", "m.onnx", ("cats", "dogs"), 64, "0..1")
     assert "/ 255" in code
     assert "/ 255" not in usage.build_usage_code("onnx", "m.onnx", ("cats", "dogs"), 64)
 

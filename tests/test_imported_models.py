@@ -153,3 +153,60 @@ def test_a_student_deletes_own_models_only(dataset, monkeypatch):
     with pytest.raises(AccessError, match="mina"):
         model_registry.remove_imported_model(imported)
     assert model_registry.list_imported_models() == [imported]
+
+
+def test_a_file_that_is_silent_about_its_values_shows_what_each_range_gives(dataset, foreign):
+    app = open_evaluate_page()
+    app.file_uploader("evaluate_model").set_value([("model.h5", foreign, "")]).run()
+    assert not app.exception and not app.error
+    assert app.radio("evaluate_scale").options == [
+        "0 to 1, as after rescale=1/255",
+        "0 to 255 (the model rescales)",
+        "−1 to 1, as after x / 127.5 − 1",
+        "ImageNet mean and deviation, as in PyTorch",
+        "BGR minus ImageNet means, as for VGG16",
+    ]
+    (table,) = [f.value for f in app.dataframe if "Range" in f.value.columns]
+    answers = dict(zip(table["Range"], table["Predictions"], strict=True))
+    assert answers["0 to 255 (the model rescales)"] == "dogs × 8"  # all are far brighter than 0.5
+    assert set(table["Correct"].str.endswith("/ 8")) == {True}
+    app.radio("evaluate_scale").set_value("-1..1").run()
+    app.button("evaluate_guest_keep").click().run()
+    assert [each.scale for each in model_registry.list_imported_models()] == ["-1..1"]
+
+
+def test_a_model_of_other_names_for_the_same_classes_is_evaluated_and_it_is_said(dataset, foreign):
+    imported = model_registry.register_imported_model(foreign, "m.h5", ["Dog", "Cat"], "0..1")
+    app = open_evaluate_page(run=imported.folder.name)
+    assert "Cat = cats, Dog = dogs" in caption_text(app)
+    from catdog_ui import loaders
+
+    loaders.evaluate_run(imported.folder, dataset, "validation", jobs.Job("x"))
+    table = predictions.read_predictions(imported.folder, dataset, "validation").table
+    straight = model_registry.register_imported_model(foreign, "m.h5", ["dogs", "cats"], "0..1")
+    loaders.evaluate_run(straight.folder, dataset, "validation", jobs.Job("x"))
+    same = predictions.read_predictions(straight.folder, dataset, "validation").table
+    assert table.classes == ("cats", "dogs") and (table.probabilities == same.probabilities).all()
+
+
+def test_classes_that_nothing_matches_are_mapped_by_the_user(dataset, foreign):
+    imported = model_registry.register_imported_model(foreign, "m.h5", ["dim", "bright"], "0..1")
+    app = open_evaluate_page(run=imported.folder.name)
+    assert "other class names than the model (dim, bright)" in fakes.joined_text(app.info)
+    first, second = (f"evaluate_map_{imported.folder.name}_{dataset.id}_{n}" for n in (0, 1))
+    app.selectbox(first).set_value("bright").run()
+    key = f"evaluate-{imported.folder.name}-{dataset.id}-validation"
+    assert not [b for b in app.button if b.key == f"start_{key}"]
+    app.selectbox(second).set_value("bright").run()
+    assert "once" in fakes.joined_text(app.warning)
+    app.selectbox(second).set_value("dim").run()
+    app.button(f"start_{key}").click().run()
+    wait_for_job(jobs.get_job(key))
+    stored = predictions.read_predictions(imported.folder, dataset, "validation")
+    assert stored.table is not None
+    # Another mapping is not answered with these numbers, and a new session starts with this one.
+    again = predictions.read_predictions(imported.folder, dataset, "validation", ["dim", "bright"])
+    assert again.problem == predictions.OTHER_MAPPING
+    app = open_evaluate_page(run=imported.folder.name)
+    assert app.selectbox(first).value == "bright" and not app.error
+    assert "of 24 predictions are correct" in caption_text(app)

@@ -42,7 +42,7 @@ def needed(model, count, size=None):
 def test_the_shipped_model_is_asked_about_32_photos_at_once():
     model = predict.load_predictor(model_registry.default_model_folder() / "best.keras")
     assert model.batch == 32
-    assert gradcam._compile_gradcam(model.model, model.size).batch >= 8
+    assert gradcam._compile_gradcam(model.model, model.input_shape).batch >= 8
 
 
 @pytest.mark.parametrize("kind", ["upsampled", "attention", "any_size"])
@@ -175,7 +175,7 @@ for kind in {kinds!r}:
     except predict.ModelError:
         print(json.dumps([kind, "refused", 0, 0]), flush=True)
         continue
-    photos = np.random.default_rng(0).integers(0, 255, (32, model.size, model.size, 3), np.uint8)
+    photos = np.random.default_rng(0).integers(0, 255, (32, *model.size, 3), np.uint8)
     uses = {{
         "predict": lambda: model.predict(photos),
         "heat": lambda: gradcam.heat_maps(model, photos, 1),

@@ -163,5 +163,5 @@ def test_training_settings_of_a_model_within_are_still_looked_at(tmp_path):
 )
 def test_models_that_people_sent_predict(field, name):
     predictor = predict.load_predictor(field / name)
-    photos = np.zeros((2, predictor.size, predictor.size, 3), np.uint8)
+    photos = np.zeros((2, *predictor.size, 3), np.uint8)
     assert predictor.predict(photos).shape == (2, len(predictor.classes))

@@ -55,18 +55,16 @@ def photo():
 
 def test_a_lab_model_knows_its_classes_size_and_scale(own):
     predictor = predict.load_predictor(own)
-    assert (predictor.classes, predictor.size, predictor.input_scale) == (
-        ("cats", "dogs"),
-        32,
-        "0..255",
-    )
+    assert predictor.classes == ("cats", "dogs")
+    assert (predictor.input_shape, predictor.input_scale) == ((32, 32, 3), "0..255")
     assert predictor.names_known
     assert predictor.warnings == ()
 
 
 def test_the_notes_own_model_is_fed_values_of_0_to_1(foreign, photo):
     predictor = predict.load_predictor(foreign)
-    assert (predictor.classes, predictor.size, predictor.input_scale) == (("p_0", "p_1"), 40, None)
+    assert (predictor.classes, predictor.input_scale) == (("p_0", "p_1"), None)
+    assert predictor.size == (40, 40)
     fitted = decode.resize_photo(photo, 40)[None]
     direct = float(keras.models.load_model(foreign, compile=False)(fitted / 255.0)[0, 0])
     assert predictor.predict(fitted)[0] == pytest.approx([1 - direct, direct], abs=1e-6)

@@ -193,7 +193,9 @@ def test_a_foreign_model_is_asked_for_its_scale_and_names(foreign_file):
     assert app.radio("predict_scale").value == "0..1"
     app.text_input("predict_names_2").set_value("cats, dogs")
     app.file_uploader("predict_photos").set_value([("a.jpg", photo(), "image/jpeg")]).run()
-    assert app.dataframe[0].value["Class"][0] in ("cats", "dogs")
+    (scales, answers) = (table.value for table in app.dataframe)
+    assert next(iter(scales["Range"])).startswith("0 to 255") and len(scales) == 5
+    assert answers["Class"][0] in ("cats", "dogs")
 
 
 def test_a_file_that_is_no_model_is_refused_in_one_sentence():

@@ -136,10 +136,10 @@ def test_a_good_model_passes_within_seconds_and_is_checked_once(
     plain, workspace, apart, monkeypatch
 ):
     start = cpu()
-    assert predict.load_predictor(plain / "plain.keras").size == 32
+    assert predict.load_predictor(plain / "plain.keras").size == (32, 32)
     assert cpu() - start < SECONDS
     monkeypatch.setattr(model_sandbox, "_run_check", lambda *_: pytest.fail("asked"))
-    assert predict.load_predictor(plain / "plain.keras").size == 32
+    assert predict.load_predictor(plain / "plain.keras").size == (32, 32)
     assert len(list((workspace / "models_checked").glob("*.json"))) == 1
 
 
@@ -160,7 +160,7 @@ def test_the_labs_own_models_are_looked_at_but_not_opened_apart(
     own = workspace / "runs" / "first" / "best.keras"
     own.parent.mkdir(parents=True)
     own.write_bytes((plain / "plain.keras").read_bytes())
-    assert predict.load_predictor(own).size == 32
+    assert predict.load_predictor(own).size == (32, 32)
 
 
 def test_what_this_process_wrote_is_its_own_until_it_changes(plain, workspace, tmp_path):

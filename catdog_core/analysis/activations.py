@@ -106,7 +106,7 @@ def pooling_of_layer(predictor: Predictor, layer_index: int) -> tuple[Pooling, i
 def compute_activations(
     predictor: Predictor, photos: NDArray[np.uint8], layer_index: int
 ) -> NDArray[np.float32]:
-    """Return a layer's activations of fitted photos, (N, S, S, 3) uint8 to (N, h, w, K) float32.
+    """Return a layer's activations of fitted photos, (N, H, W, 3) uint8 to (N, h, w, K) float32.
 
     Args:
         predictor: the model.
@@ -119,7 +119,7 @@ def compute_activations(
         return values
     if predictor.remote is not None:
         return np.asarray(predictor.remote.call("maps", values=values, layer_index=layer_index))
-    run = _compile_submodel(predictor.model, predictor.size, layer_index)
+    run = _compile_submodel(predictor.model, predictor.input_shape, layer_index)
     parts = [np.asarray(run.run(values[rows])) for rows in run.slices(len(values))]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -131,26 +131,35 @@ def photos_at_once(predictor: Predictor, layer_index: int) -> int:
     return (
         predictor.batch
         if layer_index < 0
-        else _compile_submodel(predictor.model, predictor.size, layer_index).batch
+        else _compile_submodel(predictor.model, predictor.input_shape, layer_index).batch
     )
 
 
 def first_layer_filters(predictor: Predictor) -> NDArray[np.float32]:
     """Return the filters of the first convolution as pictures, (K, k, k, 3), 0..1.
 
-    Each is scaled by itself: trained ones differ in strength by a factor of a hundred.
+    Each is scaled by itself: trained ones differ in strength by a factor of a hundred. Those for
+    grey photos are grey.
 
     Raises:
         ModelError: no convolution looks at the colours of the photo.
     """
     if predictor.remote is not None:
-        return np.asarray(predictor.remote.call("filters"))
+        filters = np.asarray(predictor.remote.call("filters"))
+    else:
+        filters = _first_filters(predictor)
+    return filters[..., ::-1] if predictor.input_scale == "bgr" else filters
+
+
+def _first_filters(predictor: Predictor) -> NDArray[np.float32]:
+    channels = predictor.input_shape[2]
     for layer in model_graph.list_layers(predictor.model):
-        if isinstance(layer, kl.Conv2D) and layer.kernel.shape[2] == 3:
+        if isinstance(layer, kl.Conv2D) and layer.kernel.shape[2] == channels:
             kernel = np.asarray(layer.kernel, dtype=np.float32).transpose(3, 0, 1, 2)
             scale = np.abs(kernel).max(axis=(1, 2, 3), keepdims=True)
             scale[scale == 0] = 1
-            return np.asarray(kernel / scale / 2 + 0.5, dtype=np.float32)
+            pictures = np.asarray(kernel / scale / 2 + 0.5, dtype=np.float32)
+            return np.repeat(pictures, 3, axis=-1) if channels == 1 else pictures
     raise ModelError(
         "No convolution in the model takes a photo's three colors as input. Use a network that "
         "begins with one, such as 'notes' or 'transfer'."
@@ -165,7 +174,7 @@ def activations_by_epoch(
     Args:
         path: the run's `best.keras`.
         epochs: files of weights, as `epoch_weights.list_epoch_weights` tells them.
-        photo: (S, S, 3) uint8.
+        photo: (H, W, 3) uint8.
         layer_index: of the layer, as `list_map_layers` tells it.
         channel: of its map, from 0.
 
@@ -194,7 +203,7 @@ def top_activations(
 
     Args:
         predictor: the model.
-        photos: fitted photos, (S, S, 3) uint8 each.
+        photos: fitted photos, (H, W, 3) uint8 each.
         layer_index: of a layer, as `list_map_layers` tells it.
         channel: of its map, from 0.
         most: how many to return.
@@ -243,14 +252,16 @@ def receptive_field(predictor: Predictor, layer_index: int, row: int, column: in
 
 
 @lru_cache(maxsize=16)
-def _compile_submodel(model: keras.Model, size: int, layer_index: int) -> BatchedGraph:
-    """Compile the network up to a layer: values (B, S, S, 3) to its result, float32."""
-    part = model_graph.build_model_graph(model, size).submodel([layer_index])
+def _compile_submodel(
+    model: keras.Model, input_shape: tuple[int, int, int], layer_index: int
+) -> BatchedGraph:
+    """Compile the network up to a layer: values (B, H, W, C) to its result, float32."""
+    part = model_graph.build_model_graph(model, input_shape[:2]).submodel([layer_index])
 
     def run(batch: tf.Tensor) -> tf.Tensor:
         return tf.cast(part(batch, training=False), tf.float32)
 
-    return memory.compile_batched(run, size)
+    return memory.compile_batched(run, input_shape)
 
 
 @dataclass(frozen=True)
@@ -278,15 +289,14 @@ class _ReceptiveField:
 def _axis_receptive_field(predictor: Predictor, layer_index: int, axis: int) -> _ReceptiveField:
     """Return what the units of a layer see along an axis."""
     fields: dict[int, _ReceptiveField] = {}
+    side = predictor.size[axis]
     graph = model_graph.build_model_graph(predictor.model, predictor.size)
     for at, step in enumerate(graph.nodes[: layer_index + 1]):
-        input_fields = [
-            _ReceptiveField(predictor.size) if p < 0 else fields[p] for p in step.input_indices
-        ]
+        input_fields = [_ReceptiveField(side) if p < 0 else fields[p] for p in step.input_indices]
         if input_fields and (step.is_feature_map):
             fields[at] = _field_after_layer(step.layer, _merge_fields(input_fields), axis)
         else:  # without positions it depends on the whole photo, as all that follows
-            fields[at] = _ReceptiveField(1, size=predictor.size, step=0)
+            fields[at] = _ReceptiveField(1, size=side, step=0)
     return fields[layer_index]
 
 

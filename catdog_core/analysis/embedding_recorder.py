@@ -15,7 +15,7 @@ from ..base.errors import ModelError
 from ..imaging import decode
 from ..models import memory
 from ..models.memory import BatchedGraph
-from . import embedding, predict
+from . import embedding, model_outputs
 from .embedding import Embedding
 from .model_graph import build_model_graph
 from .predict import Predictor, RemoteModel
@@ -56,7 +56,7 @@ class EmbeddingRecorder:
         self._recorded: dict[str, tuple[NDArray[np.float32], bytes]] = {}
 
     def record(self, names: Sequence[str], photos: Sequence[decode.Photo]) -> None:
-        """Store features and thumbnails of the last batch: N names, photos (S, S, 3) uint8."""
+        """Store features and thumbnails of the last batch: N names, photos (H, W, 3) uint8."""
         for name, photo, row in zip(names, photos, self._latest, strict=True):
             if name in self._wanted:
                 small = decode.encode_photo(
@@ -111,8 +111,7 @@ def compile_features(predictor: Predictor) -> BatchedGraph:
     Raises:
         ModelError: no layer has a kernel.
     """
-    model, size = predictor.model, predictor.size
-    graph = build_model_graph(model, size)
+    graph = build_model_graph(predictor.model, predictor.size)
     weighing = [step for step in graph.nodes if hasattr(step.layer, "kernel")]
     if not weighing:
         raise ModelError(
@@ -124,18 +123,16 @@ def compile_features(predictor: Predictor) -> BatchedGraph:
     # A convolution's map becomes its mean over the positions; of a flattened one all is projected.
     shape = graph.nodes[before].shape if before >= 0 else ()
     wide = min(shape[-1] or 0, _MAX_UNSKETCHED) if len(shape) == 2 else 0
-    raw = predict.gives_raw_scores(model)
+    kind = model_outputs.find_output_kind(graph)
 
     def both(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         outputs, features = part(batch, training=False)
         features = tf.cast(features, tf.float32)
         if len(features.shape) > 2:
             features = tf.reduce_mean(features, axis=list(range(1, len(features.shape) - 1)))
-        if raw:
-            outputs = tf.sigmoid(outputs) if outputs.shape[1] == 1 else tf.nn.softmax(outputs)
-        return outputs, features
+        return model_outputs.convert_outputs(kind, outputs), features
 
     matrix = (
         wide * _PROJECTED_SIZE * 4 * 2 if wide > MAX_UNPROJECTED else 0
     )  # and while it is drawn
-    return memory.compile_batched(both, size, extra_bytes=matrix)
+    return memory.compile_batched(both, predictor.input_shape, extra_bytes=matrix)

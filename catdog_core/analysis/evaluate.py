@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from ..data.datasets import Dataset
 from ..imaging import decode
 from ..imaging.decode import Photo
 from ..runs import model_registry
-from . import embedding, metrics, predict, predictions
+from . import class_matching, embedding, metrics, predict, predictions
+from .class_matching import ClassMatch
 from .embedding import Embedding
 from .embedding_recorder import EmbeddingRecorder
 from .predict import Predictor
@@ -51,28 +52,36 @@ class Evaluation:
 
 
 def evaluate(
-    model_or_run: Path,
+    model_or_run: Path | Predictor,
     dataset: Dataset,
     split: str | None = None,
     progress: Progress | None = None,
     with_embedding: bool = False,
+    mapping: Mapping[str, str] | None = None,
 ) -> Evaluation:
     """Evaluate a model on every photo of a split.
 
     Args:
-        model_or_run: a model file or run folder.
-        dataset: classes are matched with the model's by name, else by order.
+        model_or_run: a model file or run folder, or its model.
+        dataset: its classes are matched with the model's as `class_matching.match_classes` does.
         split: "train", "validation", "test"; None for all photos.
         progress: called with (photos done, photos in all).
         with_embedding: whether to record what the last layer gets of the photos, or a sample.
+        mapping: classes of the dataset by the model's names, where these don't match.
 
     Raises:
         ModelError: no usable model, or its classes are others than the dataset's.
         DatasetError: the split has no readable photo.
     """
-    predictor = predict.load_predictor(model_or_run)
+    if isinstance(model_or_run, Predictor):
+        predictor = model_or_run
+    else:
+        predictor = predict.load_predictor(model_or_run)
+    match = match_dataset(predictor, dataset, mapping)
     recorder = _make_recorder(predictor, dataset, split) if with_embedding else None
-    answers, unreadable = predict_split(predictor, dataset, split, progress, recorder=recorder)
+    answers, unreadable = predict_split(
+        predictor, dataset, match, split, progress, recorder=recorder
+    )
     table = predictions.build_prediction_table(
         dataset, split, answers, [file for file, _ in unreadable]
     )
@@ -96,6 +105,7 @@ def evaluate_and_cache(
     dataset: Dataset,
     split: str,
     progress: Progress | None = None,
+    mapping: Mapping[str, str] | None = None,
 ) -> PredictionTable:
     """Evaluate a run's model on a split, and store the table; what is known is not computed anew.
 
@@ -104,7 +114,7 @@ def evaluate_and_cache(
     Args:
         run_dir: a run folder with a model.
         load: gives the model of a file.
-        dataset, split, progress: as for `evaluate`.
+        dataset, split, progress, mapping: as for `evaluate`.
 
     Raises:
         CatDogError: as for `evaluate`, or the table could not be written.
@@ -113,18 +123,19 @@ def evaluate_and_cache(
     digest = predictions.digest_model(
         model
     )  # before it is loaded: a newer one makes the table stale
-    stored = predictions.read_predictions(run_dir, dataset, split)
-    known = dict(stored.answers or {})
     predictor = load(model)
+    match = match_dataset(predictor, dataset, mapping)
+    stored = predictions.read_predictions(run_dir, dataset, split, match.outputs)
+    known = dict(stored.answers or {})
     recorder = None if known else _make_recorder(predictor, dataset, split)
-    answers, unreadable = predict_split(predictor, dataset, split, progress, known, recorder)
+    answers, unreadable = predict_split(predictor, dataset, match, split, progress, known, recorder)
     table = predictions.build_prediction_table(
         dataset,
         split,
         {**known, **answers},
         [*stored.unreadable, *(file for file, _ in unreadable)],
     )
-    predictions.write_predictions(run_dir, dataset, split, table, digest)
+    predictions.write_predictions(run_dir, dataset, split, table, digest, match.outputs)
     recorded = recorder.build_embedding() if recorder else None
     if recorded is not None:
         embedding.write_embedding(run_dir, dataset, split, recorded, digest)
@@ -152,7 +163,7 @@ def compute_embeddings(
     wanted = _sample_split(dataset, split)
     recorder = EmbeddingRecorder(predictor, wanted)
     rest = {item.file for item in dataset.items(split)} - set(wanted)
-    predict_split(predictor, dataset, split, progress, rest, recorder)
+    predict_split(predictor, dataset, None, split, progress, rest, recorder)
     recorded = recorder.build_embedding()
     if recorded is None:
         raise ModelError(
@@ -165,6 +176,7 @@ def compute_embeddings(
 def predict_split(
     predictor: Predictor,
     dataset: Dataset,
+    match: ClassMatch | None,
     split: str | None = None,
     progress: Progress | None = None,
     known: Collection[str] = (),
@@ -174,6 +186,7 @@ def predict_split(
 
     Args:
         predictor: the model.
+        match: its classes and the dataset's; without one the order is the model's.
         dataset, split, progress: as for `evaluate`.
         known: files it need not be asked about.
         recorder: of this model; records what its last layer gets of the photos.
@@ -181,7 +194,6 @@ def predict_split(
     Raises:
         ModelError, DatasetError: as for `evaluate`.
     """
-    columns = _match_columns(predictor, dataset)
     asked_predictor = recorder.predictor if recorder else predictor
     items = [item for item in dataset.items(split) if item.file not in known]
     answers: dict[str, NDArray[np.float64]] = {}
@@ -194,7 +206,9 @@ def predict_split(
         else:
             waiting[item.file] = photo
         if waiting and (len(waiting) == asked_predictor.batch or number == len(items)):
-            probabilities = asked_predictor.predict(np.stack(list(waiting.values())))[:, columns]
+            probabilities = asked_predictor.predict(np.stack(list(waiting.values())))
+            if match is not None:
+                probabilities = probabilities[:, list(match.columns)]
             if recorder:
                 recorder.record(list(waiting), list(waiting.values()))
             answers |= zip(waiting, probabilities, strict=True)
@@ -224,15 +238,10 @@ def _make_recorder(
         return None
 
 
-def _match_columns(predictor: Predictor, dataset: Dataset) -> list[int]:
-    """Return for each class of the dataset the model's output column."""
-    if set(predictor.classes) == set(dataset.classes):
-        return [predictor.classes.index(name) for name in dataset.classes]
-    if not predictor.names_known and len(predictor.classes) == len(dataset.classes):
-        return list(range(len(dataset.classes)))
-    raise ModelError(
-        "The model knows {model}, but the dataset has {dataset}. Choose the dataset that the "
-        "model was trained on, or rename its folders.",
-        model=", ".join(predictor.classes),
-        dataset=", ".join(dataset.classes),
+def match_dataset(
+    predictor: Predictor, dataset: Dataset, mapping: Mapping[str, str] | None = None
+) -> ClassMatch:
+    """Match a model's classes with a dataset's, as `class_matching.match_classes` does."""
+    return class_matching.match_classes(
+        predictor.classes, dataset.classes, predictor.names_known, mapping
     )

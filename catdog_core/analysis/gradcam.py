@@ -43,11 +43,11 @@ def heat_maps(
 
     Args:
         predictor: the model.
-        photos: fitted photos, (N, S, S, 3) uint8.
+        photos: fitted photos, (N, H, W, 3) uint8.
         labels: the class to explain, by its index in `predictor.classes`; or one a photo.
 
     Returns:
-        (N, S, S) float32, 0..1; each map is scaled by its own maximum, so maps of two photos
+        (N, H, W) float32, 0..1; each map is scaled by its own maximum, so maps of two photos
         cannot be compared. All 0 where no position speaks for the class.
 
     Raises:
@@ -57,19 +57,20 @@ def heat_maps(
     if predictor.remote is not None:
         values = predictor.scale_photos(photos)
         return np.asarray(predictor.remote.call("heat_maps", values=values, labels=wanted))
-    maps = _compile_gradcam(predictor.model, predictor.size)
+    maps = _compile_gradcam(predictor.model, predictor.input_shape)
     parts = [
         maps.run(predictor.scale_photos(photos[rows]), wanted[rows]).numpy()
         for rows in maps.slices(len(photos))
     ]
-    empty = np.empty((0, predictor.size, predictor.size), np.float32)
+    empty = np.empty((0, *predictor.size), np.float32)
     return np.concatenate(parts) if parts else empty
 
 
 @lru_cache(maxsize=8)
-def _compile_gradcam(model: keras.Model, size: int) -> BatchedGraph:
-    """Compile values (B, S, S, 3) float32 and labels (B,) int32 to maps (B, S, S), as one graph."""
+def _compile_gradcam(model: keras.Model, input_shape: tuple[int, int, int]) -> BatchedGraph:
+    """Compile values (B, H, W, C) float32 and labels (B,) int32 to maps (B, H, W), as one graph."""
 
+    size = input_shape[:2]
     graph = model_graph.build_model_graph(model, size)
     if graph.last_feature_map is None:
         raise ModelError(
@@ -91,10 +92,10 @@ def _compile_gradcam(model: keras.Model, size: int) -> BatchedGraph:
         # those of all photos.
         weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)  # a_k: (B, 1, 1, K)
         heat = tf.nn.relu(tf.reduce_sum(weights * activations, axis=-1, keepdims=True))
-        heat = tf.image.resize(heat, (size, size))[..., 0]
+        heat = tf.image.resize(heat, size)[..., 0]
         return tf.math.divide_no_nan(heat, tf.reduce_max(heat, axis=(1, 2), keepdims=True))
 
-    return memory.compile_batched(maps, size, extra_dtypes=[tf.int32])
+    return memory.compile_batched(maps, input_shape, extra_dtypes=[tf.int32])
 
 
 def _class_scores(scores: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

@@ -28,6 +28,8 @@ from ..base.files import truncate_for_display
 from ..base.limits import Limits
 from ..models import model_sandbox
 from ..models.model_sandbox import ModelRequest, ModelResponse
+from ..runs import model_registry
+from . import predict
 from .predict import Predictor
 
 MAX_PROCESSES = 2
@@ -49,14 +51,12 @@ def load_isolated(path: Path) -> Predictor:
         model = IsolatedModel(safe, path.name)
     description = model.call("describe")
     try:
-        return Predictor(
+        predictor = Predictor(
             model=None,
             classes=tuple(str(name) for name in description["classes"]),
-            size=int(description["size"]),
+            input_shape=_parse_input_shape(description["input_shape"]),
             names_known=description["names_known"] is True,
-            input_scale=description["input_scale"]
-            if description["input_scale"] in ("0..255", "0..1")
-            else None,
+            input_scale=model_registry.parse_input_scale(description["input_scale"]),
             warnings=tuple(str(warning) for warning in description["warnings"]),
             run_batch=lambda values: model.call("answer", values=values),
             batch=max(1, int(description["batch"])),
@@ -65,6 +65,14 @@ def load_isolated(path: Path) -> Predictor:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _broke_off_error(path.name) from error
+    return predict.apply_import_settings(predictor, path)
+
+
+def _parse_input_shape(sides: list[int]) -> tuple[int, int, int]:
+    height, width, channels = map(int, sides)
+    if min(height, width) < 1 or max(height, width) > predict.MAX_SIDE or channels not in (1, 3):
+        raise ValueError("no shape of photos")
+    return height, width, channels
 
 
 class IsolatedModel:

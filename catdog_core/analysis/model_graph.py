@@ -21,6 +21,8 @@ _COARSENING_LAYERS = (kl.MaxPooling2D, kl.AveragePooling2D, kl.Dropout, kl.Spati
 """Layers that compute nothing new from the map before them: a heat map of their result would only
 be coarser (pooling) or have holes (dropout)."""
 _OUTPUT_ACTIVATIONS = ("sigmoid", "softmax")
+DEFAULT_SIZE = 150
+"""Pixels of a side for a network that takes photos of any size: the notes'."""
 
 
 @dataclass(frozen=True)
@@ -89,13 +91,19 @@ class ModelGraph:
         return last_map
 
 
+def photo_size(model: keras.Model) -> tuple[int, int]:
+    """Return the height and width of a network's photos; the notes' size where it takes any."""
+    _, height, width = (*model.inputs[0].shape[:3], None, None, None)[:3]
+    return int(height or width or DEFAULT_SIZE), int(width or height or DEFAULT_SIZE)
+
+
 @lru_cache(maxsize=16)
-def build_model_graph(model: keras.Model, size: int | None = None) -> ModelGraph:
+def build_model_graph(model: keras.Model, size: tuple[int, int] | None = None) -> ModelGraph:
     """Return the graph of a functional or sequential model, which may hold such models itself.
 
     Args:
         model: the network.
-        size: side of the photos in pixels, for a network that takes any.
+        size: height and width of the photos in pixels, for a network that takes any.
     """
     return _GraphBuilder(model, size).build()
 
@@ -145,7 +153,7 @@ def _unwrap_single(inputs: list[Any]) -> Any:
 class _GraphBuilder:
     """Calls the layers of a model once more, on symbolic tensors, and notes what they take."""
 
-    def __init__(self, model: keras.Model, size: int | None) -> None:
+    def __init__(self, model: keras.Model, size: tuple[int, int] | None) -> None:
         self.nodes: list[GraphNode] = []
         self.results: list[Any] = []
         self.inputs: list[Any] = []
@@ -153,7 +161,10 @@ class _GraphBuilder:
             int, int
         ] = {}  # index of the node that gives a symbolic tensor, by id()
         for x in model.inputs:
-            shape = [size if axis and n is None else n for axis, n in enumerate(x.shape)]
+            shape = list(x.shape)
+            for axis in range(1, len(shape)):
+                if size is not None and shape[axis] is None:
+                    shape[axis] = size[axis == 2]
             self.inputs.append(keras.Input(batch_shape=shape, dtype=x.dtype))
             self.tensor_indices[id(self.inputs[-1])] = -len(self.inputs)
         if isinstance(model, keras.Sequential):

@@ -46,7 +46,6 @@ _MAPS = 4  # photos, as many as the Predict page asks about together
 _CONSTANTS = 10_000_000  # numbers that layers may lay out beside their weights
 _HOLES = 4_000_000_000  # bytes of address space that libraries map and never touch
 _SPARE = 10_000  # numbers of weights that a file need not hold, such as random states
-_DEFAULT_SIZE = 150  # pixels, for a network that takes photos of any size
 FORBIDDEN_EVENTS = (
     *("os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "os.startfile"),
     *("subprocess.Popen", "pty.spawn", "socket.connect", "socket.bind", "socket.getaddrinfo"),
@@ -108,7 +107,7 @@ def _error_message(error: Exception) -> ModelResponse:
 
 
 def _describe(model: Any) -> dict[str, Any]:
-    names = ("classes", "size", "names_known", "input_scale", "warnings", "batch", "units")
+    names = ("classes", "input_shape", "names_known", "input_scale", "warnings", "batch", "units")
     return {name: getattr(model, name) for name in names}
 
 
@@ -311,10 +310,8 @@ def _refuse_wide_layers(name: str, model: Any) -> None:
     from . import model_graph
 
     # With the size that `predict.build_predictor` will take, so that the graph is made once.
-    photos = model.inputs[0].shape
-    size = photos[1] if len(photos) > 1 and photos[1] else _DEFAULT_SIZE
-    for node in model_graph.build_model_graph(model, int(size)).nodes:
-        sides = [_DEFAULT_SIZE if side is None else int(side) for side in node.shape[1:]]
+    for node in model_graph.build_model_graph(model, model_graph.photo_size(model)).nodes:
+        sides = [model_graph.DEFAULT_SIZE if side is None else int(side) for side in node.shape[1:]]
         if prod(sides) > untrusted_models.MAX_VALUES:
             raise untrusted_models.too_wide_layer_error(name, sides)
 
@@ -352,7 +349,7 @@ def _limit_constants(name: str, refused: list[ModelError]) -> None:
 
 
 def _run_trial_predictions(predictor: Any, name: str, opened: Callable[[], None]) -> None:
-    """Predict grey photos, as many at once as will be asked for, and compute their heat maps.
+    """Predict made-up photos, as many at once as will be asked for, and compute their heat maps.
 
     Where these would take longer than a check may, they are fewer: time is for whoever asks to
     bear, memory is not.
@@ -361,7 +358,8 @@ def _run_trial_predictions(predictor: Any, name: str, opened: Callable[[], None]
     from . import gradcam
 
     allowed = limits.current_limits()
-    photos = np.full((predictor.batch, predictor.size, predictor.size, 3), 128, np.uint8)
+    # Of all values, since a photo of one alone is NaN where a network divides by its deviation.
+    photos = np.resize(np.arange(256, dtype=np.uint8), (predictor.batch, *predictor.size, 3))
     before = _peak_memory()
     predictor.predict_with_scores(photos[:1])
     began = time.process_time()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -16,20 +16,30 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from ..base import csv_safety
-from ..base.errors import N_, CatDogError, ModelError, PhotoError
+from ..base.errors import CatDogError, ModelError, PhotoError
 from ..base.files import truncate_for_display
 from ..imaging import decode
 from ..models import keras_models, memory
 from ..models.keras_models import ModelMetadata
 from ..models.memory import BatchedGraph
-from ..runs.model_registry import find_model_file
+from ..runs import model_registry
+from ..runs.model_registry import InputScale
 from ..training import epoch_weights
-from . import model_graph
+from . import input_scale, model_graph, model_outputs
+from .model_graph import ModelGraph
+from .model_outputs import OutputKind
 from .uncertainty import energy
 
-InputScale = Literal["0..255", "0..1"]
-_DEFAULT_SIZE = 150  # the notes' size, for a network that takes any
-_MAX_SIZE = 1024
+ASSUMED_SCALE: InputScale = "0..1"
+"""Of a model whose file does not tell: the notes' own ``rescale=1/255``."""
+MAX_SIDE = 1024
+"""Pixels of a side of a model's photos at most."""
+_ROUNDING = 0.02  # by which outputs may miss 0, 1 and their sum; numbers of 8 bits are coarse
+_EXAMPLES = 4  # outputs that an error shows
+_GREY = np.array([0.299, 0.587, 0.114], np.float32)
+_IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+_IMAGENET_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
+_BGR_MEAN = np.array([103.939, 116.779, 123.68], np.float32)
 
 
 class RemoteModel(Protocol):
@@ -47,12 +57,12 @@ class Predictor:
     Attributes:
         model: the Keras model; None where it runs in a process of its own.
         classes: class names in output order; "p_0", "p_1" … where the file names none.
-        size: side of the square photos it takes in pixels, S.
+        input_shape: height, width and channels of the photos it takes; one channel is grey.
         names_known: whether the class names are the file's or a user's.
         input_scale: the range of values it expects; None where the file does not tell, and then
-            0..1 is assumed, the notes' own ``rescale=1/255``.
+            `ASSUMED_SCALE` is taken.
         warnings: what a user should know, messages of the catalogue.
-        run_batch: takes values (B, S, S, 3) float32; gives probabilities (B, units), and the scores
+        run_batch: takes values (B, H, W, C) float32; gives probabilities (B, units), and the scores
             these were made of, or (B, 0) where the last layer is of an unknown kind.
         batch: how many photos it may get at once.
         units: outputs of its last layer; one for two classes with a sigmoid.
@@ -61,7 +71,7 @@ class Predictor:
 
     model: keras.Model
     classes: tuple[str, ...]
-    size: int
+    input_shape: tuple[int, int, int]
     names_known: bool
     input_scale: InputScale | None
     warnings: tuple[str, ...]
@@ -70,8 +80,29 @@ class Predictor:
     units: int
     remote: RemoteModel | None = None
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels of the photos it takes."""
+        return self.input_shape[:2]
+
+    @property
+    def scales(self) -> tuple[InputScale, ...]:
+        """The scales that its photos can have: those of colours only where it takes colours."""
+        return model_registry.INPUT_SCALES if self.input_shape[2] == 3 else _GREY_SCALES
+
     def with_scale(self, scale: InputScale) -> Predictor:
-        """Return the same model, given values of another range."""
+        """Return the same model, given values of another range.
+
+        Raises:
+            ModelError: the model takes grey photos, and the scale is for colours.
+        """
+        if scale not in self.scales:
+            raise ModelError(
+                "The model takes grayscale photos, but {scale} is for color photos. Use one of "
+                "{expected}.",
+                scale=scale,
+                expected=", ".join(self.scales),
+            )
         return replace(self, input_scale=scale)
 
     def with_classes(self, names: Sequence[str]) -> Predictor:
@@ -91,12 +122,17 @@ class Predictor:
 
     def scale_photos(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return fitted photos as the model's input: float32 in the range it expects."""
-        return photos.astype(np.float32) * np.float32(
-            1.0 if self.input_scale == "0..255" else 1 / 255
-        )
+        values = photos.astype(np.float32)
+        if self.input_shape[2] == 1 and values.shape[-1] == 3:  # a remote model's are grey already
+            values = np.rint(values @ _GREY)[..., np.newaxis]
+        return scale_values(values, self.input_scale or ASSUMED_SCALE)
 
     def predict(self, photos: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Return probabilities of fitted photos: (N, S, S, 3) uint8 to (N, classes)."""
+        """Return probabilities of fitted photos: (N, H, W, 3) uint8 to (N, classes).
+
+        Raises:
+            ModelError: the model's outputs are no probabilities.
+        """
         return self.predict_with_scores(photos)[0]
 
     def predict_with_scores(
@@ -106,19 +142,63 @@ class Predictor:
 
         Scores are (N, units): one for a sigmoid, or one a class; (N, 0) for a last layer of a kind
         that does not tell them.
+
+        Raises:
+            ModelError: the model's outputs are no probabilities.
         """
         probabilities, scores = [np.empty((0, len(self.classes)))], []
         for start in range(0, len(photos), self.batch):
             outputs, raw = self.run_batch(self.scale_photos(photos[start : start + self.batch]))
-            part = np.asarray(outputs, dtype=np.float64)
+            part = _check_probabilities(np.asarray(outputs, dtype=np.float64))
             probabilities.append(np.hstack([1 - part, part]) if part.shape[1] == 1 else part)
             scores.append(np.asarray(raw, dtype=np.float64))
         return np.concatenate(probabilities), np.concatenate(scores or [np.empty((0, 0))])
 
 
+_GREY_SCALES: tuple[InputScale, ...] = ("0..255", "0..1", "-1..1")
+
+
+def _check_probabilities(outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return outputs (B, units) without what rounding adds to probabilities. Raises ModelError."""
+    if not np.isfinite(outputs).all():
+        raise ModelError(
+            "The model outputs NaN or infinite values for these photos. Train it again with a "
+            "lower learning rate."
+        )
+    totals = outputs.sum(axis=1) if outputs.shape[1] > 1 else np.ones(len(outputs))
+    wrong = (np.abs(outputs - np.clip(outputs, 0, 1)) > _ROUNDING).any(axis=1)
+    wrong |= np.abs(totals - 1) > _ROUNDING
+    if wrong.any():
+        example = outputs[wrong][0][:_EXAMPLES]
+        raise ModelError(
+            "The model's outputs aren't probabilities (for example {values}). Use a model that "
+            "ends in a sigmoid or softmax.",
+            values=", ".join(f"{value:.4g}" for value in example),
+        )
+    return np.clip(outputs, 0, 1)
+
+
+def scale_values(values: NDArray[np.float32], scale: InputScale) -> NDArray[np.float32]:
+    """Return values of photos as a model of a scale takes them.
+
+    Args:
+        values: (N, H, W, 3) RGB, 0..255; or (N, H, W, 1), grey.
+        scale: one of `model_registry.INPUT_SCALES`; "imagenet" and "bgr" are for RGB only.
+    """
+    if scale == "0..1":
+        return values * np.float32(1 / 255)
+    if scale == "-1..1":
+        return values * np.float32(1 / 127.5) - np.float32(1)
+    if scale == "imagenet":
+        return (values * np.float32(1 / 255) - _IMAGENET_MEAN) / _IMAGENET_DEVIATION
+    if scale == "bgr":
+        return values[..., ::-1] - _BGR_MEAN
+    return values
+
+
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of one photo; `error` instead when the photo could not be read.
+    """What a model says of one photo; `error` instead when it can say nothing.
 
     `energy` is that of `uncertainty.energy`, None where the model does not tell its scores.
     """
@@ -136,10 +216,28 @@ def load_predictor(path: Path) -> Predictor:
     Raises:
         ModelError: it is no model, unsafe, or does not classify photos.
     """
-    path = find_model_file(path)
-    return build_predictor(
+    path = model_registry.find_model_file(path)
+    predictor = build_predictor(
         path.name, keras_models.load_model(path), keras_models.read_metadata(path)
     )
+    return apply_import_settings(predictor, path)
+
+
+def apply_import_settings(predictor: Predictor, path: Path) -> Predictor:
+    """Return the predictor with the class names and scale chosen when its file was imported.
+
+    Args:
+        predictor: of the model file.
+        path: of the model file; one that is not among the imported models changes nothing.
+    """
+    folder = path.resolve().parent  # a user may name it from where they are
+    root = model_registry.imported_models_folder()
+    if folder.parent != root.resolve():
+        return predictor
+    imported = model_registry.find_imported_model(root / folder.name)
+    if imported is None:
+        return predictor
+    return predictor.with_scale(imported.scale).with_classes(imported.classes)
 
 
 def load_predictor_at_epoch(path: Path, weights: Path) -> Predictor:
@@ -162,7 +260,7 @@ def predict_photos(
     files: Iterable[tuple[str, bytes]],
     progress: Callable[[int], None] | None = None,
 ) -> list[Prediction]:
-    """Predict photos by their bytes; one that cannot be read is reported, never fatal.
+    """Predict photos by their bytes; one without an answer is reported, never fatal.
 
     Args:
         predictor: the model.
@@ -173,17 +271,27 @@ def predict_photos(
     waiting: list[tuple[int, decode.Photo]] = []  # index in rows, fitted photo
 
     def flush() -> None:
-        probabilities, scores = predictor.predict_with_scores(
-            np.stack([photo for _, photo in waiting])
-        )
-        for (index, _), row, raw in zip(waiting, probabilities, scores.tolist(), strict=True):
+        photos = np.stack([photo for _, photo in waiting])
+        indices = [index for index, _ in waiting]
+        try:
+            fill(indices, photos)
+        except ModelError:  # of one photo, or of all: each has its own answer or error
+            for number, index in enumerate(indices):
+                try:
+                    fill([index], photos[number : number + 1])
+                except ModelError as error:
+                    rows[index] = replace(rows[index], error=error)
+        waiting.clear()
+
+    def fill(indices: Sequence[int], photos: NDArray[np.uint8]) -> None:
+        probabilities, scores = predictor.predict_with_scores(photos)
+        for index, row, raw in zip(indices, probabilities, scores.tolist(), strict=True):
             rows[index] = replace(
                 rows[index],
                 label=predictor.classes[int(np.argmax(row))],
                 probabilities=tuple(map(float, row)),
                 energy=energy(raw) if raw else None,
             )
-        waiting.clear()
 
     for done, (name, data) in enumerate(files, start=1):
         rows.append(Prediction(name))
@@ -235,23 +343,23 @@ def build_predictor(name: str, model: Any, metadata: ModelMetadata) -> Predictor
     inputs, outputs = model.inputs, model.outputs
     shape = tuple(inputs[0].shape) if len(inputs) == 1 else ()
     out = tuple(outputs[0].shape) if len(outputs) == 1 else ()
-    if len(shape) != 4 or shape[3] != 3 or len(out) != 2 or out[1] is None:
+    if len(shape) != 4 or shape[3] not in (1, 3) or len(out) != 2 or out[1] is None:
         raise ModelError(
-            "{name} takes {inputs} and outputs {outputs}. Use a model that takes color photos "
-            "(height, width, 3) and outputs one probability, or one per class.",
+            "{name} takes {inputs} and outputs {outputs}. Use a model that takes photos (height, "
+            "width, 3 or 1) and outputs one probability, or one per class.",
             name=truncate_for_display(name),
             inputs=truncate_for_display(str([tuple(x.shape[1:]) for x in inputs])),
             outputs=truncate_for_display(str([tuple(x.shape[1:]) for x in outputs])),
         )
-    height, width = shape[1] or shape[2] or _DEFAULT_SIZE, shape[2] or shape[1] or _DEFAULT_SIZE
-    if height != width or height > _MAX_SIZE:
+    height, width = model_graph.photo_size(model)
+    if max(height, width) > MAX_SIDE:
         raise ModelError(
-            "{name} takes photos of {width} × {height} px. Use a model for square photos of at "
-            "most {limit} px.",
+            "{name} takes photos of {width} × {height} px. Use a model for photos of at most "
+            "{limit} px per side.",
             name=truncate_for_display(name),
             width=width,
             height=height,
-            limit=_MAX_SIZE,
+            limit=MAX_SIDE,
         )
     _check_finite_weights(name, model)
     units = int(out[1])
@@ -259,20 +367,19 @@ def build_predictor(name: str, model: Any, metadata: ModelMetadata) -> Predictor
     names = metadata.get("classes")
     known = isinstance(names, list) and len(names) == count
     class_names = tuple(map(str, names)) if isinstance(names, list) and known else None
-    rescales = any(
-        isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization)
-        for layer in model_graph.list_layers(model)
-    )
-    raw = gives_raw_scores(model)
-    warnings = [_RAW_SCORES] if raw else []
-    answer = _compile_forward(model, int(height), raw, truncate_for_display(name))
+    input_shape = height, width, int(shape[3])
+    graph = model_graph.build_model_graph(model, (height, width))
+    kind = model_outputs.find_output_kind(graph, truncate_for_display(name))
+    answer = _compile_forward(graph, kind, input_shape, truncate_for_display(name))
+    stated = model_registry.parse_input_scale(metadata.get("scale"))
     return Predictor(
         model=model,
         classes=class_names or tuple(f"p_{i}" for i in range(count)),
-        size=int(height),
+        input_shape=input_shape,
         names_known=known,
-        input_scale="0..255" if rescales or known else None,
-        warnings=tuple(warnings),
+        # The lab's own models, which it names classes in, rescale photos themselves.
+        input_scale=stated or ("0..255" if known else input_scale.find_input_scale(graph)),
+        warnings=(model_outputs.OUTPUT_WARNINGS[kind],) if kind != "probabilities" else (),
         run_batch=answer.run,
         batch=answer.batch,
         units=units,
@@ -288,32 +395,17 @@ def _check_finite_weights(name: str, model: Any) -> None:
         )
 
 
-_RAW_SCORES = N_(
-    "The model's last layer outputs raw scores. The lab converts them to probabilities with a "
-    "sigmoid or softmax."
-)
-
-
-def gives_raw_scores(model: Any) -> bool:
-    """Return whether a model ends without an activation: its outputs are no probabilities."""
-    last = model.layers[-1]
-    while hasattr(last, "layers") and last.layers:
-        last = last.layers[-1]
-    activation = getattr(last, "activation", None)
-    return activation is not None and activation.__name__ == "linear"
-
-
-def _compile_forward(model: Any, size: int, raw: bool, name: str) -> BatchedGraph:
+def _compile_forward(
+    graph: ModelGraph, kind: OutputKind, input_shape: tuple[int, int, int], name: str
+) -> BatchedGraph:
     """Compile the forward pass as one graph: `model.predict` has a high fixed cost a call."""
-    graph = model_graph.build_model_graph(model, size)
     last = graph.output_node
     part = graph.submodel([last.input_indices[0], graph.output_indices[0]])
 
     def forward(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         before, result = part(batch, training=False)
         scores = model_graph.compute_logits(last.layer, before, result)
-        if raw:
-            result = tf.sigmoid(result) if result.shape[1] == 1 else tf.nn.softmax(result)
+        result = model_outputs.convert_outputs(kind, result)
         return result, result[:, :0] if scores is None else scores
 
-    return memory.compile_batched(forward, size, name=name)
+    return memory.compile_batched(forward, input_shape, name=name)

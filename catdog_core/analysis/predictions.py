@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,7 @@ NOT_PREDICTED = N_("This model hasn't been evaluated on these photos yet.")
 OTHER_MODEL = N_("The model has trained more since it was evaluated on these photos.")
 OTHER_PHOTOS = N_("The photos have changed since the model was evaluated on them.")
 MORE_PHOTOS = N_("This split has new photos since the last evaluation.")
+OTHER_MAPPING = N_("The model's classes were mapped differently in the last evaluation.")
 DAMAGED = N_("This model's prediction table is damaged. Evaluate the model again.")
 NEWER = N_(
     "This model's prediction table is from a newer version of the lab. Evaluate the model again."
@@ -78,6 +79,7 @@ class PredictionMetadata(TypedDict):
         photos: rows of the table.
         unreadable: photos that are not in it.
         table: BLAKE2b digest of the CSV file, which tells a torn or changed one.
+        outputs: the model's own names of its classes, in the same order.
     """
 
     format: int
@@ -89,6 +91,7 @@ class PredictionMetadata(TypedDict):
     photos: int
     unreadable: list[str]
     table: str
+    outputs: NotRequired[list[str]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +132,12 @@ def digest_model(model: Path) -> str:
 
 
 def write_predictions(
-    run_dir: Path, dataset: Dataset, split: str, table: PredictionTable, model: str
+    run_dir: Path,
+    dataset: Dataset,
+    split: str,
+    table: PredictionTable,
+    model: str,
+    outputs: Sequence[str] | None = None,
 ) -> None:
     """Store a table in a run's folder.
 
@@ -139,6 +147,7 @@ def write_predictions(
         split: the part of it.
         table: a row each of its photos that can be read.
         model: the `digest_model` of the model that was asked.
+        outputs: the model's names of the table's classes; by default the same.
 
     Raises:
         CatDogError: the disk is full or not writable.
@@ -156,16 +165,24 @@ def write_predictions(
         "photos": len(table),
         "unreadable": list(table.unreadable),
         "table": hashlib.blake2b(data, digest_size=20).hexdigest(),
+        "outputs": list(table.classes if outputs is None else outputs),
     }
     # Escaped, since a file's name may hold bytes that are no UTF-8.
     files.write_bytes(path.with_suffix(".json"), json.dumps(metadata, indent=1).encode())
 
 
-def read_predictions(run_dir: Path, dataset: Dataset, split: str) -> StoredPredictions:
+def read_predictions(
+    run_dir: Path, dataset: Dataset, split: str, outputs: Sequence[str] | None = None
+) -> StoredPredictions:
     """Return a run's stored table for the photos of a split as the dataset is now.
 
     Nothing is raised: a table that is missing, torn, of another model or of other photos is told
     as a problem, and asking the model again mends it.
+
+    Args:
+        run_dir: the run's folder.
+        dataset, split: the photos.
+        outputs: the model's names of the dataset's classes; None for whatever they were then.
     """
     path = predictions_path(run_dir, dataset.id, split)
     if not path.with_suffix(".json").is_file():
@@ -179,6 +196,10 @@ def read_predictions(run_dir: Path, dataset: Dataset, split: str) -> StoredPredi
             dataset, metadata["fingerprint"]
         ):
             return StoredPredictions(None, OTHER_PHOTOS)
+        if outputs is not None and "outputs" in metadata:
+            then = dict(zip(metadata["classes"], metadata["outputs"], strict=True))
+            if [then[name] for name in dataset.classes] != list(outputs):
+                return StoredPredictions(None, OTHER_MAPPING)
         unreadable = tuple(map(str, metadata["unreadable"]))
     except CatDogError as error:
         return StoredPredictions(None, error.message)
@@ -186,6 +207,18 @@ def read_predictions(run_dir: Path, dataset: Dataset, split: str) -> StoredPredi
         return StoredPredictions(None, DAMAGED)
     holds = {file: row[columns] for file, row in answers.items()}
     return _match_dataset(dataset, split, holds, unreadable)
+
+
+def read_output_names(run_dir: Path, dataset: Dataset) -> dict[str, str]:
+    """Return the model's names by the dataset's, as they were mapped for any of its splits."""
+    for split in dataset.counts():
+        path = predictions_path(run_dir, dataset.id, split).with_suffix(".json")
+        try:
+            metadata = bounded_readers.read_bounded_json(path, _MAX_METADATA_BYTES, MAX_ROWS)
+            return dict(zip(metadata["classes"], metadata["outputs"], strict=True))
+        except (CatDogError, OSError, ValueError, TypeError, KeyError):
+            continue
+    return {}
 
 
 def build_prediction_table(

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..analysis import embedding, predictions
+from ..analysis import class_matching, embedding, predictions
+from ..analysis.class_matching import ClassMatch
 from ..base import library_output, limits
-from ..base.errors import PhotoError, SettingsError
+from ..base.errors import ModelError, PhotoError, SettingsError
 from ..base.files import open_regular, truncate_for_display, write_bytes
 from ..data.datasets import FolderReading
-from . import curate, output, output_files
+from . import curate, model_input, output, output_files
+from .model_input import Scale
 from .options import AsJson, Folder, Force, Order, with_reading
 
 if TYPE_CHECKING:
@@ -46,6 +48,15 @@ def evaluate(
             "--embedding", metavar="OUT", help="Write the embedding map: a position for each photo."
         ),
     ] = None,
+    scale: Scale = None,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="MODEL=DATASET",
+            help="A class of the model and the same one of the dataset. Repeat it for more.",
+        ),
+    ] = None,
     force: Force = False,
     as_json: AsJson = False,
     *,
@@ -65,10 +76,24 @@ def evaluate(
         split = "validation"
     library_output.import_tensorflow()
     from ..analysis.evaluate import evaluate as measure
+    from ..analysis.evaluate import match_dataset
 
+    predictor = model_input.load_model(model, scale)
+    pairs = class_matching.parse_mapping(mapping or [], predictor.classes, dataset.classes)
+    match = match_dataset(predictor, dataset, pairs)
+    _print_match(match)
+    items = dataset.items(split)
+    model_input.warn_of_assumed_scale(
+        predictor, [item.path for item in items], [match.columns[item.label] for item in items]
+    )
     with output.progress_bar("evaluating") as progress:
         result = measure(
-            model, dataset, split, progress=progress, with_embedding=embedding_out is not None
+            predictor,
+            dataset,
+            split,
+            progress=progress,
+            with_embedding=embedding_out is not None,
+            mapping=pairs,
         )
     for file, error in result.unreadable:
         print(f"Left out {truncate_for_display(file, 200)}: {error}", file=sys.stderr)
@@ -89,6 +114,19 @@ def evaluate(
         print(f"{truncate_for_display(name)}: {summary}")
 
 
+def _print_match(match: ClassMatch) -> None:
+    """Print how the model's classes were matched, unless they are called as the dataset's."""
+    pairs = truncate_for_display(match.text, 300)
+    if match.by == "similar names":
+        print(f"Classes matched by name (model = dataset): {pairs}.", file=sys.stderr)
+    elif match.by == "order":
+        print(
+            f"The model has no class names, so its outputs are taken in order: {pairs}."
+            " To change that, use --map.",
+            file=sys.stderr,
+        )
+
+
 def predict(
     model: Model,
     photos: Annotated[
@@ -97,6 +135,7 @@ def predict(
     csv: Annotated[
         Path | None, typer.Option(metavar="OUT", help="Write the predictions as a table.")
     ] = None,
+    scale: Scale = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -111,7 +150,8 @@ def predict(
     library_output.import_tensorflow()
     from ..analysis import predict
 
-    predictor = predict.load_predictor(model)
+    predictor = model_input.load_model(model, scale)
+    model_input.warn_of_assumed_scale(predictor, photos)
     with output.progress_bar("predicting") as progress:
         named = ((str(photo), read_photo_argument(photo)) for photo in photos)
         rows = predict.predict_photos(predictor, named, lambda done: progress(done, len(photos)))
@@ -120,8 +160,6 @@ def predict(
             csv, predict.predictions_to_csv(rows, predictor.classes, for_spreadsheet=False).encode()
         )
     _refuse_all_unreadable(rows)
-    for warning in predictor.warnings:
-        print(warning, file=sys.stderr)
     if as_json:
         json_rows = [_prediction_to_json(row, predictor.classes) for row in rows]
         output.print_json({"classes": predictor.classes, "predictions": json_rows})
@@ -138,6 +176,8 @@ def predict(
 
 def _refuse_all_unreadable(rows: Sequence[Prediction]) -> None:
     if all(row.error for row in rows):
+        if isinstance(rows[0].error, ModelError):
+            raise rows[0].error
         raise PhotoError(
             "No photo could be read. {file}: {reason}", file=rows[0].file, reason=rows[0].error
         )

@@ -85,7 +85,9 @@ def serve(
     print(f"Class code, to train:               {codes['student_code']}")
     print(f"Teacher's code, to do everything:   {codes['teacher_code']}")
     print("Without a code, you can look, move sliders and predict.")
-    print("Everyone on this network can open the page, and nothing is encrypted (docs/classroom.md).")
+    print(
+        "Everyone on this network can open the page, and nothing is encrypted (docs/classroom.md)."
+    )
     print("Press Ctrl-C to stop the pages. Training continues.", flush=True)
     return _run_streamlit(build_streamlit_options(host, port, names), environment)
 

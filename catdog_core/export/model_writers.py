@@ -17,9 +17,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..analysis import predict
+from ..analysis import model_graph, model_outputs, predict
 from ..analysis.predict import Predictor
 from ..base import files
+from ..base.errors import ModelError
 from ..models import keras_models, untrusted_models
 from ..runs import model_registry
 from . import parity_photos
@@ -92,6 +93,11 @@ def write_litert_int8(source: Path, out: Path) -> None:
     256 steps.
     """
     model, predictor = load_inference_model(source)
+    if predictor.input_scale is None:
+        raise ModelError(
+            "The file doesn't say which input values the model expects, but 8-bit numbers depend "
+            "on them. Import it on the Evaluate page and choose them there."
+        )
     photos = parity_photos.load_parity_photos(
         source, predictor.classes, predictor.size, "train", CALIBRATION_PHOTOS
     ).photos
@@ -113,19 +119,20 @@ def _export_keras_model(source: Path, out: Path, kind: str) -> None:
 def load_inference_model(source: Path) -> tuple[Any, Predictor]:
     """Load the network to convert, and the predictor that says how it is used.
 
-    It gives what the predictor gives: scores of a last layer without an activation become
-    probabilities inside. Input: (B, S, S, 3) float32, B any.
+    It gives what the predictor gives: outputs that aren't probabilities become some inside.
+    Input: (B, H, W, C) float32, B any.
 
     Raises:
         ModelError: there is no usable model.
     """
     predictor = predict.load_predictor(source)
     model = _convert_to_float32(predictor.model)
-    if predict.gives_raw_scores(model):
-        last = "sigmoid" if model.output_shape[-1] == 1 else "softmax"
-        model = keras.Sequential([model, keras.layers.Activation(last)])
+    graph = model_graph.build_model_graph(model, predictor.size)
+    outputs = model_outputs.convert_outputs(model_outputs.find_output_kind(graph), model.outputs[0])
+    if outputs is not model.outputs[0]:
+        model = keras.Model(model.inputs[0], outputs)
     # Keras converts to ONNX only what has been called once.
-    model(np.zeros((1, predictor.size, predictor.size, 3), np.float32), training=False)
+    model(np.zeros((1, *predictor.input_shape), np.float32), training=False)
     return model, predictor
 
 

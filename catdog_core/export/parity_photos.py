@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..analysis import class_matching
 from ..base import files
 from ..base.errors import CatDogError
 from ..data import datasets
@@ -33,14 +34,14 @@ class PhotoSample:
 
 
 def load_parity_photos(
-    source: Path, classes: tuple[str, ...], size: int, split: str, count: int
+    source: Path, classes: tuple[str, ...], size: tuple[int, int], split: str, count: int
 ) -> PhotoSample:
     """Load up to `count` photos of a split, spread evenly over it.
 
     Args:
         source: the run folder or model file that is exported.
         classes: the model's class names in label order.
-        size: side of its photos in pixels, S.
+        size: height and width of its photos in pixels.
         split: "train" or "validation".
         count: how many photos, at most.
     """
@@ -53,7 +54,7 @@ def load_parity_photos(
         train, validation = (
             _DEMO_PHOTOS if split == part else 2 for part in ("train", "validation")
         )
-        datasets.make_demo(folder / "pets", train, validation, max(32, size))
+        datasets.make_demo(folder / "pets", train, validation, max(32, *size))
         drawn = datasets.scan_folder(folder / "pets")
         return _build_sample(
             *_read_photos(drawn.items(split), size, count), drawn.classes, classes, ""
@@ -72,12 +73,12 @@ def find_training_dataset(source: Path, classes: tuple[str, ...]) -> Dataset | N
 
 
 def _find_dataset_by_classes(classes: tuple[str, ...]) -> Dataset | None:
-    same = (dataset for dataset in datasets.list_datasets() if set(dataset.classes) == set(classes))
+    same = (d for d in datasets.list_datasets() if class_matching.find_match(classes, d.classes))
     return next(same, None)
 
 
 def _read_photos(
-    items: list[Item], size: int, count: int
+    items: list[Item], size: tuple[int, int], count: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     indices = np.unique(np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int))
     chosen = [items[index] for index in indices]
@@ -86,7 +87,7 @@ def _read_photos(
         if not isinstance(photo, CatDogError):
             photos.append(photo)
             labels.append(item.label)
-    empty = np.empty((0, size, size, 3), np.uint8)
+    empty = np.empty((0, *size, 3), np.uint8)
     return np.stack(photos) if photos else empty, np.array(labels, np.int64)
 
 
@@ -97,7 +98,7 @@ def _build_sample(
     classes: tuple[str, ...],
     name: str,
 ) -> PhotoSample:
-    if set(theirs) != set(classes):
+    match = class_matching.find_match(classes, theirs)
+    if match is None:
         return PhotoSample(photos, None, name)
-    numbers = np.array([classes.index(one) for one in theirs])
-    return PhotoSample(photos, numbers[labels], name)
+    return PhotoSample(photos, np.array(match.columns)[labels], name)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..imaging.decode import PhotoSize
+from ..runs.model_registry import InputScale
+
 _IMPORTS = {
     "keras": "import keras",
     "h5": "import keras",
@@ -32,12 +35,25 @@ _PREDICT_LINES = {
     ],
 }
 _PREDICT_LINES |= {"h5": _PREDICT_LINES["keras"], "litert_int8": _PREDICT_LINES["litert"]}
+_RGB = ("RGB", "np.float32(photo)[None]")
+_SCALED: dict[InputScale, str] = {
+    "0..255": "{values}",
+    "0..1": "{values} / 255",
+    "-1..1": "{values} / 127.5 - 1",
+    "imagenet": "np.float32(({values} / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225])",
+    "bgr": "np.float32({values}[..., ::-1] - [103.939, 116.779, 123.68])",
+}
 TENSORFLOW_JS = "tensorflowjs_converter --input_format=tf_saved_model {folder} web_model"
 """The line that makes a TensorFlow.js model of a SavedModel, in an environment of its own."""
 
 
 def build_usage_code(
-    kind: str, file: str, classes: Sequence[str], size: int, rescales: bool = True
+    kind: str,
+    file: str,
+    classes: Sequence[str],
+    size: PhotoSize,
+    scale: InputScale = "0..255",
+    channels: int = 3,
 ) -> str:
     """Return code that reads ``photo.jpg``, resizes it as the lab does, and prints a label.
 
@@ -45,20 +61,22 @@ def build_usage_code(
         kind: a format that is a model.
         file: the exported file's or folder's name.
         classes: class names in label order.
-        size: side of the square the model takes, in pixels.
-        rescales: whether the model takes values 0..255; else it wants 0..1.
+        size: side of the square the model takes, in pixels, or height and width.
+        scale: the values the model takes.
+        channels: 3 for RGB, 1 for grey photos.
     """
+    height, width = (size, size) if isinstance(size, int) else size
+    mode, values = ("L", "np.float32(photo)[None, ..., None]") if channels == 1 else _RGB
     open_line, predict_line = (line.format(file=file) for line in _PREDICT_LINES[kind])
-    values = "np.float32(photo)[None]" if rescales else "np.float32(photo)[None] / 255"
     return "\n".join(
         [
             _IMPORTS[kind],
             "import numpy as np",
             "from PIL import Image, ImageOps",
             "",
-            'photo = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")',
-            f"photo = photo.resize(({size}, {size}), Image.Resampling.BILINEAR)",
-            f"batch = {values}  # (1, {size}, {size}, 3)",
+            f'photo = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("{mode}")',
+            f"photo = photo.resize(({width}, {height}), Image.Resampling.BILINEAR)",
+            f"batch = {_SCALED[scale].format(values=values)}  # (1, {height}, {width}, {channels})",
             open_line,
             predict_line,
             f"print({_label_expression(classes)}, p)",

@@ -35,6 +35,8 @@ from . import (
 
 Photo = NDArray[np.uint8]
 """A photo: (H, W, 3) uint8, RGB."""
+PhotoSize = int | tuple[int, int]
+"""Pixels of a fitted photo: the side of a square, or (height, width)."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
@@ -128,8 +130,8 @@ def decode_photo(data: bytes, at_least: int | None = None) -> Photo:
         raise file_kinds.explain_decode_error(data, error) from error
 
 
-def resize_photo(image: Photo, size: int) -> Photo:
-    """Resize a photo to the square a network takes; as in the notes, the shape is not kept.
+def resize_photo(image: Photo, size: PhotoSize) -> Photo:
+    """Resize a photo to what a network takes; as in the notes, the shape is not kept.
 
     Shrinking averages, so that fine texture does not turn into noise: a side more than `_FINE`
     times too long is sampled twice for each pixel, one beyond `_COARSE` by whole areas. On
@@ -138,22 +140,24 @@ def resize_photo(image: Photo, size: int) -> Photo:
 
     Args:
         image: (H, W, 3) uint8.
-        size: side of the square in pixels, S.
+        size: side of the square in pixels, S, or height and width.
 
     Returns:
-        (S, S, 3) uint8.
+        (S, S, 3) or (height, width, 3) uint8.
     """
     height, width = image.shape[:2]
-    if min(height, width) >= size:
+    rows, columns = (size, size) if isinstance(size, int) else size
+    if height >= rows and width >= columns:
         # Linear interpolation takes the samples next to a place, however far apart the places are:
         # beyond a factor of 2 it skips pixels. So a long side is first sampled at twice the size,
         # then halved. OpenCV counts from the pixels' outer edges: x of a result half as large lies
         # at 2x + 0.5, right between two samples, and becomes their mean.
-        if max(height, width) > _COARSE * size:
-            return _resized(image, size, size, cv2.INTER_AREA)
-        across, down = (size * (1 + (side > _FINE * size)) for side in (width, height))
+        if height > _COARSE * rows or width > _COARSE * columns:
+            return _resized(image, columns, rows, cv2.INTER_AREA)
+        across = columns * (1 + (width > _FINE * columns))
+        down = rows * (1 + (height > _FINE * rows))
         image = _resized(image, across, down)
-    return _resized(image, size, size)
+    return _resized(image, columns, rows)
 
 
 def read_dimensions(path: Path) -> tuple[int, int]:
@@ -180,9 +184,10 @@ def read_dimensions(path: Path) -> tuple[int, int]:
         raise decode_errors.not_a_photo_error() from error
 
 
-def decode_and_fit(data: bytes, size: int) -> Photo:
+def decode_and_fit(data: bytes, size: PhotoSize) -> Photo:
     """Decode and fit in one step: file bytes to (S, S, 3) uint8. Raises PhotoError."""
-    return resize_photo(decode_photo(data, at_least=size), size)
+    longest = size if isinstance(size, int) else max(size)
+    return resize_photo(decode_photo(data, at_least=longest), size)
 
 
 def read_photo_bytes(path: Path) -> bytes:
@@ -215,12 +220,12 @@ def read_photo_bytes(path: Path) -> bytes:
         ) from error
 
 
-def load_photos(paths: Sequence[Path], size: int) -> Generator[Photo | PhotoError]:
+def load_photos(paths: Sequence[Path], size: PhotoSize) -> Generator[Photo | PhotoError]:
     """Read and fit photo files in parallel, in order, a bounded number ahead.
 
     Args:
         paths: photo files.
-        size: side of the squares in pixels, S.
+        size: side of the squares in pixels, S, or height and width.
 
     Yields:
         (S, S, 3) uint8 for each path, or the error that tells why it could not be read.
@@ -263,7 +268,7 @@ def encode_photo(image: Photo, kind: Literal["jpeg", "png"] = "jpeg", quality: i
     return buffer.tobytes()
 
 
-def _load_photo(path: Path, size: int) -> Photo | PhotoError:
+def _load_photo(path: Path, size: PhotoSize) -> Photo | PhotoError:
     try:
         return decode_and_fit(read_photo_bytes(path), size)
     except PhotoError as error:

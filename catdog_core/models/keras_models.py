@@ -43,6 +43,8 @@ class ModelMetadata(TypedDict, total=False):
         format: of the metadata.
         classes: class names in label order.
         model: the network, a key of `architecture.MODEL_DESCRIPTIONS`.
+        scale: the values it takes, one of `model_registry.INPUT_SCALES`; 0..255 where the lab
+            names classes but no scale.
         epoch: from 0, the last one trained; in a backup alone.
         row: the numbers of that epoch, as metrics.jsonl holds them; in a backup alone.
     """
@@ -50,6 +52,7 @@ class ModelMetadata(TypedDict, total=False):
     format: int
     classes: list[str]
     model: str
+    scale: str
     epoch: int
     row: Any
 

@@ -50,7 +50,7 @@ class BatchedGraph:
     """A computation on photos as one graph, and how many photos it may get at once.
 
     Attributes:
-        run: takes values (B, S, S, 3) float32, and B of whatever else it was compiled for.
+        run: takes values (B, H, W, C) float32, and B of whatever else it was compiled for.
         batch: how many photos it may get at once.
     """
 
@@ -65,7 +65,7 @@ class BatchedGraph:
 
 def compile_batched(
     function: Callable[..., Any],
-    size: int,
+    input_shape: tuple[int, int, int],
     extra_dtypes: Sequence[Any] = (),
     name: str = "",
     extra_bytes: int = 0,
@@ -74,7 +74,7 @@ def compile_batched(
 
     Args:
         function: takes tensors, the first of them photos.
-        size: side of the photos in pixels, S.
+        input_shape: height, width and channels of the photos.
         extra_dtypes: of what else it takes, one value a photo each.
         name: of the model's file, for the message.
         extra_bytes: bytes that are held beside the graph, however many photos there are.
@@ -84,7 +84,7 @@ def compile_batched(
     """
 
     def signature(count: int | None) -> list[Any]:
-        photos = tf.TensorSpec((count, size, size, 3), tf.float32)
+        photos = tf.TensorSpec((count, *input_shape), tf.float32)
         return [photos, *(tf.TensorSpec((count,), kind) for kind in extra_dtypes)]
 
     traced = tf.function(function, input_signature=signature(None), autograph=False)
@@ -97,7 +97,7 @@ def compile_batched(
             again = tf.function(function, autograph=False).get_concrete_function(*signature(count))
             shaped = again.graph
         # The values, and the photos they are made of, wait outside of the graph.
-        return bytes_needed(shaped) + extra_bytes + count * size * size * 3 * 6
+        return bytes_needed(shaped) + extra_bytes + count * prod(input_shape) * 6
 
     batch = photos_at_once(needed, name)
     return BatchedGraph(lambda *arrays: graph(*map(tf.constant, arrays)), batch)

@@ -19,6 +19,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from ..base import access, files, trash
 from ..base.errors import CatDogError, ModelError
@@ -84,21 +85,28 @@ def resolve_run_folder(run: Path) -> Path:
 
 FORMAT = 1
 _MODEL_FILE, _METADATA_FILE = "best.keras", "guest.json"
-INPUT_SCALES = ("0..255", "0..1")
+InputScale = Literal["0..255", "0..1", "-1..1", "imagenet", "bgr"]
+INPUT_SCALES: tuple[InputScale, ...] = get_args(InputScale)
+"""How a model's input is made of a photo's values 0..255.
+
+"0..1" divides by 255, and "-1..1" by 127.5, then subtracts 1. "imagenet" subtracts the mean of
+ImageNet from values 0..1 and divides by its deviation, channel by channel. "bgr" puts blue first
+and subtracts the mean, of values 0..255, as the Caffe networks have it.
+"""
 
 
 @dataclass(frozen=True)
 class ImportedModel:
     """A model from elsewhere and how it is asked.
 
-    `classes` are names in the order of its outputs, `scale` is the range of values it takes, one
-    of `INPUT_SCALES`. `created` is in seconds since 1970.
+    `classes` are names in the order of its outputs, `scale` is the range of values it takes.
+    `created` is in seconds since 1970.
     """
 
     folder: Path
     name: str
     classes: tuple[str, ...]
-    scale: str
+    scale: InputScale
     owner: str
     created: float
 
@@ -114,6 +122,11 @@ class ImportedModel:
             classes=self.classes,
             owner=self.owner,
         )
+
+
+def parse_input_scale(value: object) -> InputScale | None:
+    """Return a value as one of `INPUT_SCALES`, None where it is none of them."""
+    return next((scale for scale in INPUT_SCALES if scale == value), None)
 
 
 def imported_models_folder() -> Path:
@@ -138,13 +151,13 @@ def register_imported_model(
         CatDogError: the disk is full or not writable.
     """
     access.check_permission("run a job")
-    if len(set(classes)) < max(2, len(classes)) or scale not in INPUT_SCALES:
+    if len(set(classes)) < max(2, len(classes)) or parse_input_scale(scale) is None:
         raise ModelError(
             "The model has class names {names} and values {scale}. Use two or more different "
             "names, and values of {expected}.",
             names=", ".join(classes),
             scale=scale,
-            expected=" or ".join(INPUT_SCALES),
+            expected=", ".join(INPUT_SCALES),
         )
     settings = json.dumps([list(classes), scale]).encode()
     digest = hashlib.sha256(hashlib.sha256(data).digest() + settings).hexdigest()
@@ -198,12 +211,12 @@ def _read_imported_model(folder: Path) -> ImportedModel | None:
 
 def _parse_imported_model(folder: Path) -> ImportedModel:
     metadata = files.read_json(folder / _METADATA_FILE, FORMAT)
-    scale = str(metadata["scale"])
+    scale = parse_input_scale(metadata["scale"])
     return ImportedModel(
         folder=folder,
         name=str(metadata["name"]),
         classes=tuple(map(str, metadata["classes"])),
-        scale=scale if scale in INPUT_SCALES else INPUT_SCALES[0],
+        scale=scale or INPUT_SCALES[0],
         owner=str(metadata.get("owner", "")),
         created=files.float_or_default(metadata.get("created")),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,9 +11,9 @@ from typing import Any
 import streamlit as st
 
 from catdog_core import runs
-from catdog_core.analysis import predictions
+from catdog_core.analysis import class_matching, predictions
 from catdog_core.analysis.predictions import PredictionTable
-from catdog_core.base.errors import CatDogError
+from catdog_core.base.errors import CatDogError, PhotoError
 from catdog_core.base.files import truncate_for_display
 from catdog_core.base.jobs import Job
 from catdog_core.data import datasets
@@ -23,6 +23,7 @@ from catdog_core.runs.model_registry import ImportedModel
 
 from .. import (
     format_text,
+    gallery,
     job_fragment,
     loaders,
     model_upload,
@@ -39,11 +40,15 @@ from ..startup import guard, guarded_fragment
 
 @dataclass(frozen=True)
 class EvaluationSubject:
-    """A run's model and the photos it is asked about."""
+    """A run's model and the photos it is asked about.
+
+    `mapping` holds classes of the dataset by the model's names, where these don't match.
+    """
 
     run: RunRecord
     dataset: Dataset
     split: str
+    mapping: Mapping[str, str] | None = None
 
     @property
     def key(self) -> str:
@@ -113,13 +118,31 @@ def choose_subject() -> EvaluationSubject | None:
     if dataset is None:
         return None
     with fields.container():
-        return EvaluationSubject(run, dataset, _choose_split(dataset))
+        split = _choose_split(dataset)
+    match = class_matching.find_match(run.classes, dataset.classes)
+    if match is None:
+        mapping = _map_classes(run, dataset)
+        return EvaluationSubject(run, dataset, split, mapping) if mapping else None
+    if match.by == "similar names":
+        st.caption(
+            t(
+                "Classes matched by name (model = dataset): {pairs}.",
+                pairs=escape(truncate_for_display(match.text, 200)),
+            )
+        )
+    return EvaluationSubject(run, dataset, split)
 
 
 def fitting_datasets(run: RunRecord) -> list[Dataset]:
-    """Return the datasets whose classes a run's model knows, its own first."""
-    every = [d for d in datasets.list_datasets() if set(d.classes) == set(run.classes)]
-    return sorted(every, key=lambda dataset: not is_training_dataset(run, dataset))
+    """Return the datasets with as many classes as a run's model knows: its own first, then those
+    whose classes match the model's by name."""
+    every = [d for d in datasets.list_datasets() if len(d.classes) == len(run.classes)]
+
+    def rank(dataset: Dataset) -> tuple[bool, bool]:
+        match = class_matching.find_match(run.classes, dataset.classes)
+        return not is_training_dataset(run, dataset), match is None
+
+    return sorted(every, key=rank)
 
 
 def is_training_dataset(run: RunRecord, dataset: Dataset) -> bool:
@@ -132,7 +155,9 @@ def comparable_models(run: RunRecord) -> list[RunRecord]:
     return [
         other
         for other in [*runs.list_runs(), *other_models()]
-        if other.id != run.id and other.best_model and set(other.classes) == set(run.classes)
+        if other.id != run.id
+        and other.best_model
+        and class_matching.find_match(other.classes, run.classes)
     ]
 
 
@@ -159,7 +184,7 @@ def is_default_model(run: RunRecord) -> bool:
 def load_or_request_answers(subject: EvaluationSubject) -> PredictionTable | None:
     """Return the answers to the photos; where there are none yet, draw how to get them."""
     stored_predictions = predictions.read_predictions(
-        subject.run.folder, subject.dataset, subject.split
+        subject.run.folder, subject.dataset, subject.split, _output_names(subject)
     )
     if stored_predictions.table is None or job_fragment.is_running(subject.key):
         job_fragment.watch_job(
@@ -229,6 +254,47 @@ def _choose_split(dataset: Dataset) -> str:
     return split
 
 
+def _map_classes(run: RunRecord, dataset: Dataset) -> dict[str, str] | None:
+    """Draw a form that maps the model's classes to the dataset's; None while it is incomplete."""
+    stored = predictions.read_output_names(run.folder, dataset)
+    st.info(
+        t(
+            "The dataset has other class names than the model ({names}). Choose the model's class "
+            "for each class of the dataset.",
+            names=escape(truncate_for_display(", ".join(run.classes), 120)),
+        )
+    )
+    chosen: dict[str, str] = {}
+    with st.grid(min_column_width=200, gap="small"):
+        for number, name in enumerate(dataset.classes):
+            known = stored.get(name)
+            theirs = st.selectbox(
+                escape(truncate_for_display(name, 60)),
+                run.classes,
+                index=run.classes.index(known) if known in run.classes else None,
+                format_func=lambda each: truncate_for_display(each, 60),
+                key=f"evaluate_map_{run.id}_{dataset.id}_{number}",
+                placeholder=t("Class of the model"),
+                persist_state="session",
+            )
+            if theirs is not None:
+                chosen[name] = theirs
+    if len(chosen) < len(dataset.classes):
+        return None
+    if len(set(chosen.values())) < len(chosen):
+        st.warning(t("Choose each class of the model once."))
+        return None
+    return {theirs: name for name, theirs in chosen.items()}
+
+
+def _output_names(subject: EvaluationSubject) -> list[str] | None:
+    """Return the model's names of the dataset's classes where the user mapped them."""
+    if subject.mapping is None:
+        return None
+    names = {ours: theirs for theirs, ours in subject.mapping.items()}
+    return [names[name] for name in subject.dataset.classes]
+
+
 def _count_learnt_photos(subject: EvaluationSubject) -> int:
     """How many of the photos the model was trained with, as far as can be told."""
     run, dataset = subject.run, subject.dataset
@@ -275,7 +341,7 @@ def _pass_panel(subject: EvaluationSubject, problem: str, job: Job | None) -> No
 
 
 def _run_pass(subject: EvaluationSubject, job: Job) -> None:
-    loaders.evaluate_run(subject.run.folder, subject.dataset, subject.split, job)
+    loaders.evaluate_run(*subject.core_arguments, job, subject.mapping)
 
 
 def imported_models() -> list[RunRecord]:
@@ -307,6 +373,7 @@ def import_model() -> None:
                 )
             )
             return
+        _check_scales(uploaded_model)
         permissions.action_button(
             t("Evaluate model"),
             "evaluate_guest_keep",
@@ -316,6 +383,26 @@ def import_model() -> None:
             icon="fact_check",
             type="primary",
         )
+
+
+def _check_scales(uploaded_model: model_upload.UploadedModel) -> None:
+    """Draw what the model answers to photos of a dataset that fits it with each scale."""
+    model = uploaded_model.model
+    fitting = [d for d in datasets.list_datasets() if len(d.classes) == len(model.classes)]
+    if uploaded_model.scale_panel is None or not fitting:
+        return
+    dataset = fitting[0]
+    items = dataset.items("validation") or dataset.items()
+    step = -(-len(items) // model_upload.MAX_CHECK_PHOTOS)
+    fitted = [(item.label, gallery.fitted_photo(item.path, model.size)) for item in items[::step]]
+    good = [(label, photo) for label, photo in fitted if not isinstance(photo, PhotoError)]
+    match = class_matching.find_match(model.classes, dataset.classes)
+    model_upload.show_scale_check(
+        uploaded_model,
+        [photo for _, photo in good],
+        [match.columns[label] for label, _ in good] if match else None,
+        (dataset.id, dataset.fingerprint, model.classes),
+    )
 
 
 def imported_model_actions(imported: ImportedModel) -> None:

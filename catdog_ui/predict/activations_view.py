@@ -24,7 +24,7 @@ from catdog_core.base.files import truncate_for_display
 from catdog_core.base.jobs import Job
 from catdog_core.base.palette import WHITE
 from catdog_core.imaging import decode
-from catdog_core.imaging.decode import Photo
+from catdog_core.imaging.decode import Photo, PhotoSize
 from catdog_core.training import epoch_weights
 
 from .. import gallery, job_fragment, widgets
@@ -321,19 +321,22 @@ def _receptive_field_photo(selection: ActivationSelection, row: int, column: int
         width=_HEIGHT,
         alts=[t("Photo with the unit's receptive field")],
     )
-    size = selection.model.size
-    rows = min(box.bottom, size) - max(box.top, 0)
-    columns = min(box.right, size) - max(box.left, 0)
+    total_height, total_width = selection.model.size
+    rows = min(box.bottom, total_height) - max(box.top, 0)
+    columns = min(box.right, total_width) - max(box.left, 0)
+    share = rows * columns / (total_height * total_width)
     st.caption(
         t(
-            "The unit at this place sees {width} × {height} px of {size} × {size}. Nothing "
-            "outside the frame can change its response. A small frame is enlarged in a corner.",
+            "The unit at this place sees {width} × {height} px of {total_width} × {total_height}. "
+            "Nothing outside the frame can change its response. A small frame is enlarged in a "
+            "corner.",
             width=box.right - box.left,
             height=box.bottom - box.top,
-            size=size,
+            total_width=total_width,
+            total_height=total_height,
         )
         + " "
-        + t("The frame covers {share} of the photo.", share=f"{rows * columns / size**2:.2%}")
+        + t("The frame covers {share} of the photo.", share=f"{share:.2%}")
     )
 
 
@@ -456,7 +459,7 @@ def _search_photos(
     return top_photos, len(readable)
 
 
-def _read_photo(source: bytes | Path, size: int) -> Photo:
+def _read_photo(source: bytes | Path, size: PhotoSize) -> Photo:
     data = source if isinstance(source, bytes) else source.read_bytes()
     return decode.decode_and_fit(data, size)
 

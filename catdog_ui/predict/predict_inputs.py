@@ -15,14 +15,15 @@ import streamlit as st
 from catdog_core import runs
 from catdog_core.analysis import ood_examples
 from catdog_core.base import limits
-from catdog_core.base.errors import CatDogError
+from catdog_core.base.errors import CatDogError, PhotoError
 from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset
 from catdog_core.imaging import decode
 from catdog_core.runs import model_registry
 
-from .. import format_text, job_fragment, loaders, model_upload, uploads, widgets
+from .. import format_text, gallery, job_fragment, loaders, model_upload, uploads, widgets
 from ..i18n import escape, t
+from ..model_upload import UploadedModel
 from ..session import InputPhoto, page_state
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class ModelChoice:
     path: Path | None = None
     model: Predictor | None = None
     dataset_id: str = ""
+    uploaded: UploadedModel | None = None
 
     def load(self) -> Predictor:
         """Load the model. Raises ModelError."""
@@ -113,7 +115,22 @@ def _upload_model() -> ModelChoice | None:
     return (
         None
         if uploaded_model is None
-        else ModelChoice(uploaded_model.key, model=uploaded_model.model)
+        else ModelChoice(uploaded_model.key, model=uploaded_model.model, uploaded=uploaded_model)
+    )
+
+
+def show_scale_check(choice: ModelChoice, photos: Sequence[InputPhoto]) -> None:
+    """Draw what an uploaded model answers to the first photos with each scale of values."""
+    if choice.uploaded is None or choice.uploaded.scale_panel is None:
+        return
+    some = photos[: model_upload.MAX_CHECK_PHOTOS]
+    size = choice.uploaded.model.size
+    fitted = [gallery.uploaded_photo(photo.key, photo.data, size) for photo in some]
+    model_upload.show_scale_check(
+        choice.uploaded,
+        [photo for photo in fitted if not isinstance(photo, PhotoError)],
+        None,
+        tuple(photo.key for photo in some),
     )
 
 

@@ -21,7 +21,7 @@ from catdog_core.base.jobs import Job
 from catdog_core.base.palette import class_color
 from catdog_core.config import Augmentation
 from catdog_core.imaging import decode
-from catdog_core.imaging.decode import Photo
+from catdog_core.imaging.decode import Photo, PhotoSize
 
 from .. import format_text, gallery, job_fragment, loaders
 from ..augment import augment_controls, augment_panels
@@ -56,7 +56,7 @@ def _toggled_panel(label: str, key: str, panel: Callable[..., None], *args: Any)
 
 
 def choose_photo(model: Predictor, photos: PhotoFiles, key: str) -> Photo:
-    """Let the user choose a photo; it comes fitted for the model, (S, S, 3) uint8.
+    """Let the user choose a photo; it comes fitted for the model, (H, W, 3) uint8.
 
     Raises:
         PhotoError: its file cannot be read any more.
@@ -83,7 +83,7 @@ _OWN_ANSWER = -1
 
 @dataclass(frozen=True)
 class HeatMaps:
-    """Maps of the photos on the page, (N, S, S) float32, 0..1; of the first only if stopped."""
+    """Maps of the photos on the page, (N, H, W) float32, 0..1; of the first only if stopped."""
 
     maps: NDArray[np.float32]
     opacity: float
@@ -184,7 +184,7 @@ def _compute_heat_maps(
     )
 
 
-def _fitted_photo(key: str, data: bytes, size: int) -> Photo:
+def _fitted_photo(key: str, data: bytes, size: PhotoSize) -> Photo:
     photo = gallery.uploaded_photo(key, data, size)
     assert not isinstance(photo, PhotoError)  # the model has answered to it
     return photo

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape as html_escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from catdog_core.analysis import class_matching
 from catdog_core.analysis.heatmap import overlay_heatmap
 from catdog_core.analysis.uncertainty import entropy, is_unsure
+from catdog_core.base.errors import ModelError
 from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import CLASS_COLORS
 from catdog_core.imaging import decode
@@ -41,7 +43,12 @@ def show_results(
     """
     if len(rows) < len(photos):
         st.info(t("Stopped after {n:,} of {total:,} photos.", n=len(rows), total=len(photos)))
-    pairs = list(zip(photos, rows, strict=False))
+    if rows and isinstance(rows[0].error, ModelError) and all(row.error for row in rows):
+        raise rows[0].error
+    pairs = [
+        (replace(photo, truth=class_matching.find_class(photo.truth, model.classes)), row)
+        for photo, row in zip(photos, rows, strict=False)
+    ]
     good = [(p, row) for p, row in pairs if row.error is None]
     bad = [(p, row.error) for p, row in pairs if row.error is not None]
     if bad:

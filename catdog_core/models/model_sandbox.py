@@ -32,7 +32,7 @@ from ..base import file_cache, files, limits, locks, subprocess_jobs
 from ..base.errors import CatDogError, ModelError
 from ..base.files import truncate_for_display
 from ..base.limits import Limits
-from . import untrusted_models
+from . import model_packages, untrusted_models
 
 FORMAT = 2
 BREACH_STATUS = 77
@@ -102,6 +102,8 @@ class ModelResponse(TypedDict, total=False):
 def checked_model_file(path: Path, compiled: bool = False) -> Iterator[Path]:
     """Give a model file that was checked, under a name that Keras reads, for a `with` block.
 
+    Of a zip with a model and its labels it is the model inside.
+
     The lab's own models, which lie among the runs, came with it or were written by this process,
     are only looked at. Of any other a private copy is checked and given, so that nobody can change
     it in between.
@@ -123,6 +125,8 @@ def checked_model_file(path: Path, compiled: bool = False) -> Iterator[Path]:
     with files.temporary_folder("model") as folder:
         copy = folder / f"model{kind}"
         digest = copy_model(path, copy)
+        if kind == ".keras" and (unpacked := model_packages.unpack_model(copy, path.name, folder)):
+            copy = unpacked
         if not is_own_model(path):
             if compiled:
                 untrusted_models.inspect_model_file(copy, path.name, compiled=True)

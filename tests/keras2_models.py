@@ -15,10 +15,14 @@ from typing import Any
 SIZE = 24
 RESCALING = (
     *("augmented", "adapted", "arithmetic", "caffe", "tf", "torch", "frozen", "partly_frozen"),
-    *("mobilenet_v3", "efficientnet"),
+    "mobilenet_v3",
 )
 """Models of photos as they are, 0..255; the others take 0..1."""
-TRAINED = ("adapted", "frozen", "partly_frozen", "mobilenet_v3", "efficientnet")
+PRETRAINED = ("frozen", "partly_frozen", "mobilenet_v3")
+QUICK = (
+    *("course", "custom_training", "augmented", "adapted", "all_layers", "arithmetic"),
+    *("caffe", "tf", "torch", "nested", "mixed", "built_late"),
+)
 
 
 def build_models(keras: Any, tf: Any) -> dict[str, Callable[[], Any]]:
@@ -185,23 +189,26 @@ def build_models(keras: Any, tf: Any) -> dict[str, Callable[[], Any]]:
         "frozen": pretrained("MobileNetV2", False, alpha=0.35),
         "partly_frozen": pretrained("MobileNetV2", "upper", alpha=0.35),
         "mobilenet_v3": pretrained("MobileNetV3Small", True, minimalistic=False),
-        "efficientnet": pretrained("EfficientNetB0", False),
     }
 
 
-def main(folder: Path) -> None:
-    """Write each model in both formats, and predictions of the same photos beside them."""
+def main(folder: Path, names: list[str]) -> None:
+    """Write models in both formats, and predictions of the same photos beside them.
+
+    Models in folders ``export-…`` are opened, and their predictions written beside them.
+    """
     import numpy as np
     import tensorflow as tf
     import tf_keras as keras
 
     expected = {}
-    for number, (name, build) in enumerate(build_models(keras, tf).items()):
+    models = build_models(keras, tf)
+    for number, name in enumerate(names):
         keras.backend.clear_session()
         keras.utils.set_random_seed(number)
-        model = build()
+        model = models[name]()
         rng = np.random.default_rng(number)
-        for weight in () if name in TRAINED else model.weights:
+        for weight in () if name in (*PRETRAINED, "adapted") else model.weights:
             # As after a training: no bias is 0, no variance 1 any more.
             weight.assign(weight.numpy() * rng.uniform(0.8, 1.2, weight.shape) + 0.01)
         size = model.input_shape[1]
@@ -214,8 +221,13 @@ def main(folder: Path) -> None:
                 model.save(folder / f"{name}.{extension}")
             except Exception as error:
                 expected[f"{name}.{extension}"] = str(error)[:300]
+    for exported in folder.glob("export-*/model.h5"):
+        model = keras.models.load_model(exported, compile=False)
+        photos = np.random.default_rng(0).uniform(0, 255, (4, 64, 64, 3)).astype("float32")
+        outputs = model(photos, training=False)
+        np.savez(exported.with_name("outputs.npz"), photos=photos, outputs=outputs)
     (folder / "unsaved.json").write_text(json.dumps(expected))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

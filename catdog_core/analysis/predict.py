@@ -271,7 +271,7 @@ def build_predictor(name: str, model: Any, metadata: ModelMetadata) -> Predictor
         classes=class_names or tuple(f"p_{i}" for i in range(count)),
         size=int(height),
         names_known=known,
-        input_scale="0..255" if rescales or known else None,
+        input_scale="0..255" if rescales or (known and not metadata.get("labels_file")) else None,
         warnings=tuple(warnings),
         run_batch=answer.run,
         batch=answer.batch,

@@ -21,7 +21,7 @@ _OF_OBJECTS = ("module", "registered_name", "build_config", "compile_config", "s
 """Keys beside a class's name that Keras 2 does not need."""
 _NEW_ARGUMENTS = (
     *("optional", "quantization_config", "synchronized", "autocast", "keepdims"),
-    *("pad_to_aspect_ratio", "antialias"),
+    *("pad_to_aspect_ratio", "antialias", "input_axes", "output_axes"),
 )
 """Arguments that TensorFlow 2.4 does not know; dropped where they change nothing."""
 

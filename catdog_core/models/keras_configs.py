@@ -69,17 +69,21 @@ def translate_config(name: str, config: Config, keras_version: str) -> Config:
 
 
 def drop_unknown_arguments(config: Config) -> None:
-    """Drop arguments of layers that the installed Keras lacks and that change no prediction.
+    """Drop arguments that the installed Keras lacks and that change no prediction.
 
     Others stay, for Keras to refuse by name. Needs Keras, unlike the rest of this module.
     """
     import keras  # lazy: needs TensorFlow
 
     for entry in _iter_entries(config):
-        layer_class = getattr(keras.layers, str(entry["class_name"]), None)
-        if entry["class_name"] not in ALLOWED_LAYERS or not isinstance(layer_class, type):
+        module = _module_of(entry["class_name"], "")
+        if module is None or entry["class_name"] in _MODELS:
             continue
-        arguments, known = entry["config"], _argument_names(layer_class)
+        namespace = getattr(keras, module.rpartition(".")[2])
+        keras_class = getattr(namespace, entry["class_name"], None)
+        if not isinstance(keras_class, type):
+            continue
+        arguments, known = entry["config"], _argument_names(keras_class)
         for key in [key for key in arguments if key not in known]:
             if _changes_nothing(key, arguments[key]):
                 del arguments[key]
@@ -97,9 +101,9 @@ def _iter_entries(value: Any) -> Iterator[Config]:
             yield from _iter_entries(inner)
 
 
-def _argument_names(layer_class: type) -> set[str]:
+def _argument_names(keras_class: type) -> set[str]:
     names: set[str] = {"input_shape", "input_dim", "batch_input_shape"}
-    for each in layer_class.__mro__:
+    for each in keras_class.__mro__:
         if "__init__" in vars(each):
             parameters = inspect.signature(vars(each)["__init__"]).parameters.values()
             names |= {parameter.name for parameter in parameters}

@@ -47,6 +47,8 @@ class ModelMetadata(TypedDict, total=False):
         model: the network, a key of `architecture.MODEL_DESCRIPTIONS`.
         scale: the values it takes, one of `model_registry.INPUT_SCALES`; 0..255 where the lab
             names classes but no scale.
+        labels_file: the class names are those of a `labels.txt` that came with the model, so
+            nothing tells the values it takes unless `scale` does.
         epoch: from 0, the last one trained; in a backup alone.
         row: the numbers of that epoch, as metrics.jsonl holds them; in a backup alone.
     """
@@ -55,6 +57,7 @@ class ModelMetadata(TypedDict, total=False):
     classes: list[str]
     model: str
     scale: str
+    labels_file: bool
     epoch: int
     row: Any
 

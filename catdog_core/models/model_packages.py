@@ -34,10 +34,11 @@ _MAX_PROGRAM_BYTES = 100_000_000
 
 
 class PackageMetadata(TypedDict, total=False):
-    """What a package says of its model: the class names, and the range of values."""
+    """What a package says of its model; keys as in `keras_models.ModelMetadata`."""
 
     classes: list[str]
     scale: str
+    labels_file: bool
 
 
 def unpack_model(path: Path, name: str, folder: Path) -> Path | None:
@@ -263,10 +264,10 @@ def _parse_labels(text: bytes, numbered_only: bool) -> PackageMetadata:
     if numbers == list(range(len(lines))):
         names = [match.group(2) for match in found if match]
         if len(set(names)) == len(names):
-            return {"classes": names, "scale": TEACHABLE_MACHINE_SCALE}
+            return {"classes": names, "scale": TEACHABLE_MACHINE_SCALE, "labels_file": True}
     if numbered_only or len(set(lines)) < len(lines):
         return {}
-    return {"classes": lines}
+    return {"classes": lines, "labels_file": True}
 
 
 def is_from_teachable_machine(config: Any) -> bool:

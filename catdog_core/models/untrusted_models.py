@@ -52,6 +52,7 @@ MAX_JSON_VALUES = 1_000_000
 """Numbers, texts, lists and objects in a configuration; 20,000 parts have 50 each."""
 MAX_SIDES = 32
 """Sides of a shape; NumPy knows no more than 64, and no layer gives more than 5."""
+_MAX_REASON = 200  # characters of a library's own line about damage
 _MAX_DEPTH = 60  # models within models within models
 # Arguments that become a side of an array of weights. Small ones need not be found among the
 # arrays: they cannot flood, and some, such as a GRU's, are stored as multiples.
@@ -99,7 +100,9 @@ def damaged_model_error(name: str, error: Exception) -> ModelError:
     return ModelError(
         "{name} is damaged or incomplete ({reason}). Save or download it again.",
         name=truncate_for_display(name),
-        reason=truncate_for_display(str(error).strip().split("\n")[0] or type(error).__name__),
+        reason=truncate_for_display(
+            str(error).strip().split("\n")[0] or type(error).__name__, _MAX_REASON
+        ),
     )
 
 

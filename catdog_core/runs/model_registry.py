@@ -71,8 +71,8 @@ def find_model_file(model_or_run: Path) -> Path:
             name=path.name,
         )
     raise ModelError(
-        "There's no model at {path}. Use a .keras or .h5 file, a run folder, or 'default', the "
-        "built-in model.",
+        "There's no model at {path}. Use a .keras, .h5 or .zip file, a run folder, or 'default', "
+        "the built-in model.",
         path=path,
     )
 

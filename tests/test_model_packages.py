@@ -1,7 +1,9 @@
 """Models that come as a zip or a folder, with their class names."""
 
+import json
 import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -87,6 +89,28 @@ def test_the_file_alone_tells_its_range_by_its_form_and_no_classes(model, tmp_pa
     other = keras.Sequential([keras.Input((16, 16, 3)), layers.Flatten(), layers.Dense(2)])
     other.save(tmp_path / "other.h5")
     assert keras_models.read_metadata(tmp_path / "other.h5") == {}
+
+
+def test_a_teachable_machine_model_names_its_input_only_in_its_network(model, tmp_path):
+    path = tmp_path / "older.h5"
+    path.write_bytes(model)
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        for entry in (config, config["config"]["layers"][1]):
+            del entry["config"]["layers"][0]
+            entry["config"].pop("build_input_shape")
+        network = config["config"]["layers"][0]["config"]["layers"][0]
+        network["class_name"] = "Model"
+        for key in ("module", "registered_name"):
+            network.pop(key)
+        file.attrs["model_config"] = json.dumps(config)
+    assert keras_models.read_metadata(path) == {"scale": "-1..1"}
+    photos = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3)).astype(np.uint8)
+    (tmp_path / "m.h5").write_bytes(model)
+    first, second = (
+        predict.load_predictor(each).predict(photos) for each in (path, tmp_path / "m.h5")
+    )
+    assert np.allclose(first, second) and first.std() > 0
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import copy
 import json
 import subprocess
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -82,7 +83,10 @@ def test_an_exported_h5_predicts_the_same_in_keras_2_and_3(keras2, name):
         photos, outputs = there["photos"], there["outputs"]
     assert np.ptp(outputs) > 1e-3
     for path in (folder / f"{name}.keras", folder / "model.h5"):
-        here = keras.models.load_model(path, compile=False)(photos, training=False)
+        model = keras.models.load_model(path, compile=False)
+        with warnings.catch_warnings():  # of inputs that Keras 2 lists
+            warnings.simplefilter("ignore", UserWarning)
+            here = model(photos, training=False)
         assert np.abs(np.asarray(here) - outputs).max() < 1e-6
 
 
@@ -421,9 +425,8 @@ def test_an_escape_under_the_modules_of_another_keras_is_refused_as_data(
 
 
 def test_a_file_of_the_keras_installed_is_read_as_it_is(current):
-    for name in ("model.keras", "model.h5"):
-        config = untrusted_models.read_model_config(current / name, name)
-        assert config.saved == config.translated
+    config = untrusted_models.read_model_config(current / "model.keras", "model.keras")
+    assert config.saved == config.translated
 
 
 @pytest.mark.parametrize("kind", ["keras", "h5"])

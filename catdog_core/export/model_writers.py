@@ -75,12 +75,25 @@ def _save_inference_model(path: Path, out: Path) -> None:
 def _copy_inference_h5(path: Path, out: Path, metadata: ModelMetadata) -> None:
     """Copy an `.h5` file that was checked, without what it holds of a training."""
     with h5py.File(path, "r") as source, h5py.File(out, "w") as target:
-        for key, value in source.attrs.items():
-            if key != "training_config":
-                target.attrs[key] = value
+        for key in ("model_config", "keras_version", "backend"):
+            if key in source.attrs:
+                target.attrs[key] = source.attrs[key]
         if metadata:
             target.attrs[keras_models.METADATA_MEMBER] = json.dumps(metadata, ensure_ascii=False)
-        source.copy("model_weights", target)
+        _copy_weights(source["model_weights"], target.create_group("model_weights"), set())
+
+
+def _copy_weights(source: h5py.Group, target: h5py.Group, copied: set[int]) -> None:
+    """Copy a group of arrays with the attributes that Keras reads, each group once."""
+    copied.add(h5py.h5o.get_info(source.id).addr)
+    for key in source.attrs:
+        if key.startswith(("layer_names", "weight_names")) or key in ("keras_version", "backend"):
+            target.attrs[key] = source.attrs[key]
+    for key, item in source.items():
+        if isinstance(item, h5py.Dataset):
+            target.create_dataset(key, data=item[()])
+        elif h5py.h5o.get_info(item.id).addr not in copied:
+            _copy_weights(item, target.create_group(key), copied)
 
 
 def _is_inference_only(path: Path) -> bool:

@@ -57,7 +57,7 @@ def upload_model(
         ModelError: the file is no usable model, or the names are not one for each output.
     """
     file = st.file_uploader(
-        t("Keras model (.keras or .h5)"),
+        t("Keras model (.keras or .h5, or a .zip with labels.txt)"),
         max_upload_size=uploads.register_upload_limit(),
         key=f"{key_prefix}_model",
         **permissions.permission_kwargs(

@@ -12,7 +12,7 @@ from keras import layers
 
 from catdog_core.analysis import predict
 from catdog_core.base.errors import ModelError
-from catdog_core.models import keras_models, untrusted_models
+from catdog_core.models import allowed_classes, keras_models, untrusted_models
 
 
 def small(dtype=None):
@@ -89,7 +89,7 @@ def test_the_list_of_number_formats_is_that_of_the_keras_installed():
     }
     old = {"keras", "keras.mixed_precision"}
     assert {
-        pair for pair in untrusted_models.ALLOWED_PRECISION_CLASSES if pair[0] not in old
+        pair for pair in allowed_classes.ALLOWED_PRECISION_CLASSES if pair[0] not in old
     } == precision_classes
 
 

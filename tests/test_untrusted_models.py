@@ -15,7 +15,7 @@ import pytest
 from catdog_core.analysis import model_sandbox_process, predict
 from catdog_core.base import files, limits
 from catdog_core.base.errors import ModelError
-from catdog_core.models import keras_models, model_sandbox, untrusted_models
+from catdog_core.models import allowed_classes, keras_models, model_sandbox, untrusted_models
 
 SECONDS = 10
 
@@ -44,11 +44,11 @@ def test_the_list_of_classes_is_that_of_the_keras_installed():
     class_names = {
         name for name in dir(keras.layers) if isinstance(getattr(keras.layers, name), type)
     }
-    assert class_names - untrusted_models.ALLOWED_LAYERS - untrusted_models.REFUSED_LAYERS == {
+    assert class_names - allowed_classes.ALLOWED_LAYERS - allowed_classes.REFUSED_LAYERS == {
         "InputSpec",
         "Layer",
     }
-    assert class_names >= untrusted_models.ALLOWED_LAYERS
+    assert class_names >= allowed_classes.ALLOWED_LAYERS
 
 
 NAMES = sorted(hostile_models.code_execution_models(files.PROJECT))

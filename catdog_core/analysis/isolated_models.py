@@ -26,7 +26,7 @@ from ..base import files, limits
 from ..base.errors import ModelError
 from ..base.files import truncate_for_display
 from ..base.limits import Limits
-from ..models import model_sandbox
+from ..models import model_packages, model_sandbox
 from ..models.model_sandbox import ModelRequest, ModelResponse
 from ..runs import model_registry
 from . import predict
@@ -88,6 +88,9 @@ class IsolatedModel:
         folder = held.enter_context(files.temporary_folder("model"))
         self.path = folder / path.name
         shutil.move(path, self.path)
+        labels = path.with_name(model_packages.LABELS_FILE)
+        if labels.is_file():
+            shutil.move(labels, folder / labels.name)
         self.name = name
         # A process that uses the file has read it whole before it answers for the first time.
         weakref.finalize(self, held.close)

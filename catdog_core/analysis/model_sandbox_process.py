@@ -261,7 +261,7 @@ def load_model(path: Path, name: str, stored_weights: int) -> Any:
     )
     _limit_constants(name, refused)
     try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        model = keras_models.load_checked_model(path, name)
         _refuse_wide_layers(name, model)
         return predict.build_predictor(name, model, keras_models.read_metadata(path))
     except Exception as error:

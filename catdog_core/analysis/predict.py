@@ -372,13 +372,15 @@ def build_predictor(name: str, model: Any, metadata: ModelMetadata) -> Predictor
     kind = model_outputs.find_output_kind(graph, truncate_for_display(name))
     answer = _compile_forward(graph, kind, input_shape, truncate_for_display(name))
     stated = model_registry.parse_input_scale(metadata.get("scale"))
+    # The lab's own models, in which it stores class names, rescale photos themselves. Names from a
+    # labels.txt say nothing about the values.
+    is_own = known and not metadata.get("labels_file")
     return Predictor(
         model=model,
         classes=class_names or tuple(f"p_{i}" for i in range(count)),
         input_shape=input_shape,
         names_known=known,
-        # The lab's own models, which it names classes in, rescale photos themselves.
-        input_scale=stated or ("0..255" if known else input_scale.find_input_scale(graph)),
+        input_scale=stated or ("0..255" if is_own else input_scale.find_input_scale(graph)),
         warnings=(model_outputs.OUTPUT_WARNINGS[kind],) if kind != "probabilities" else (),
         run_batch=answer.run,
         batch=answer.batch,

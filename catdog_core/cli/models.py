@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 Model = Annotated[
     Path,
-    typer.Argument(metavar="MODEL_OR_RUN", help="A .keras or .h5 file, a run folder, or default."),
+    typer.Argument(
+        metavar="MODEL_OR_RUN", help="A .keras, .h5 or .zip file, a run folder, or default."
+    ),
 ]
 
 

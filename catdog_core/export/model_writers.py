@@ -21,9 +21,10 @@ from ..analysis import model_graph, model_outputs, predict
 from ..analysis.predict import Predictor
 from ..base import files
 from ..base.errors import ModelError
-from ..models import keras_models, untrusted_models
+from ..models import keras_models, model_sandbox, untrusted_models
+from ..models.keras_models import ModelMetadata
 from ..runs import model_registry
-from . import parity_photos
+from . import keras2_h5, parity_photos
 
 CALIBRATION_PHOTOS = 100
 """Training photos that tell int8 the range of every layer's values."""
@@ -38,30 +39,66 @@ _INFERENCE_MEMBERS = {
 
 def write_keras(source: Path, out: Path) -> None:
     """Write a run's best model, or a model file, as a `.keras` archive."""
-    _write_keras_file(source, out, ".keras")
+    path = model_registry.find_model_file(source)
+    with model_sandbox.checked_model_file(path) as safe:
+        config = untrusted_models.read_model_config(safe, path.name)
+        is_current = config.translated == config.saved
+        if safe.suffix == ".keras" and is_current and _is_inference_only(safe):
+            files.write_bytes(out, safe.read_bytes())
+            return
+    _save_inference_model(path, out)
 
 
 def write_h5(source: Path, out: Path) -> None:
-    """Write a run's best model, or a model file, as an `.h5` file."""
-    _write_keras_file(source, out, ".h5")
-
-
-def _write_keras_file(source: Path, out: Path, kind: str) -> None:
-    """Write the model alone: an optimizer's state doubles a file and tells of the training."""
+    """Write a run's best model, or a model file, as an `.h5` file that Keras 2 reads, too."""
     path = model_registry.find_model_file(source)
-    if untrusted_models.inspect_model_file(path) == kind and _is_inference_only(path, kind):
-        files.write_bytes(out, path.read_bytes())
-    else:
-        keras_models.save_model(
-            keras_models.load_model(path), out, keras_models.read_metadata(path), optimizer=False
-        )
+    is_keras2 = False
+    with model_sandbox.checked_model_file(path) as safe:
+        if safe.suffix == ".h5":
+            version = untrusted_models.read_model_config(safe, path.name).keras_version
+            is_keras2 = version.partition(".")[0] in ("1", "2")
+            with files.atomic_replace(out) as temporary:
+                _copy_inference_h5(safe, temporary, keras_models.read_metadata(path))
+        else:
+            _save_inference_model(path, out)
+    if not is_keras2:
+        keras2_h5.rewrite_for_keras2(out)
+        model_sandbox.remember_own_model(out)
 
 
-def _is_inference_only(path: Path, kind: str) -> bool:
-    """Return whether a file that was inspected holds nothing of a training."""
-    if kind == ".h5":
-        with h5py.File(path) as file:
-            return "training_config" not in file.attrs and "optimizer_weights" not in file
+def _save_inference_model(path: Path, out: Path) -> None:
+    """Save the model alone: an optimizer's state doubles a file and tells of the training."""
+    keras_models.save_model(
+        keras_models.load_model(path), out, keras_models.read_metadata(path), optimizer=False
+    )
+
+
+def _copy_inference_h5(path: Path, out: Path, metadata: ModelMetadata) -> None:
+    """Copy an `.h5` file that was checked, without what it holds of a training."""
+    with h5py.File(path, "r") as source, h5py.File(out, "w") as target:
+        for key in ("model_config", "keras_version", "backend"):
+            if key in source.attrs:
+                target.attrs[key] = source.attrs[key]
+        if metadata:
+            target.attrs[keras_models.METADATA_MEMBER] = json.dumps(metadata, ensure_ascii=False)
+        _copy_weights(source["model_weights"], target.create_group("model_weights"), set())
+
+
+def _copy_weights(source: h5py.Group, target: h5py.Group, copied: set[int]) -> None:
+    """Copy a group of arrays with the attributes that Keras reads, each group once."""
+    copied.add(h5py.h5o.get_info(source.id).addr)
+    for key in source.attrs:
+        if key.startswith(("layer_names", "weight_names")) or key in ("keras_version", "backend"):
+            target.attrs[key] = source.attrs[key]
+    for key, item in source.items():
+        if isinstance(item, h5py.Dataset):
+            target.create_dataset(key, data=item[()])
+        elif h5py.h5o.get_info(item.id).addr not in copied:
+            _copy_weights(item, target.create_group(key), copied)
+
+
+def _is_inference_only(path: Path) -> bool:
+    """Return whether a `.keras` file that was checked holds nothing of a training."""
     with zipfile.ZipFile(path) as archive:
         if set(archive.namelist()) - _INFERENCE_MEMBERS:
             return False

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+
+from ..models import keras_models
 
 PredictFunction = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Batches (B, S, S, 3) to the model's outputs, (B, units)."""
@@ -44,7 +45,7 @@ def _name_with_version(package: str) -> str:
 
 
 def _load_keras(path: Path) -> PredictFunction:
-    model = keras.models.load_model(path, compile=False)
+    model = keras_models.load_checked_model(path, path.name)
     return lambda batch: np.asarray(model(batch, training=False))
 
 

@@ -15,8 +15,8 @@ from typing import Any, TypedDict, cast
 import h5py
 import keras
 
-from ..base import bounded_readers, files
-from ..base.errors import DatasetError
+from ..base import bounded_readers, files, limits
+from ..base.errors import DatasetError, ModelError
 from ..config import Network, Training
 from ..data import archive_safety
 from . import (
@@ -24,8 +24,10 @@ from . import (
     backbones,
     compact_network,
     custom_network,
+    model_packages,
     model_sandbox,
     transfer,
+    translated_models,
     untrusted_models,
 )
 
@@ -45,6 +47,8 @@ class ModelMetadata(TypedDict, total=False):
         model: the network, a key of `architecture.MODEL_DESCRIPTIONS`.
         scale: the values it takes, one of `model_registry.INPUT_SCALES`; 0..255 where the lab
             names classes but no scale.
+        labels_file: the class names are those of a `labels.txt` that came with the model, so
+            nothing tells the values it takes unless `scale` does.
         epoch: from 0, the last one trained; in a backup alone.
         row: the numbers of that epoch, as metrics.jsonl holds them; in a backup alone.
     """
@@ -53,6 +57,7 @@ class ModelMetadata(TypedDict, total=False):
     classes: list[str]
     model: str
     scale: str
+    labels_file: bool
     epoch: int
     row: Any
 
@@ -227,13 +232,33 @@ def load_model(path: Path, compiled: bool = False) -> keras.Model:
     """
     with model_sandbox.checked_model_file(path, compiled) as safe:
         try:
-            return keras.models.load_model(safe, compile=compiled, safe_mode=True)
+            return load_checked_model(safe, path.name, compiled)
+        except ModelError:
+            raise
         except Exception as error:
             raise model_sandbox.unloadable_error(path.name, error) from error
 
 
+def load_checked_model(path: Path, name: str, compiled: bool = False) -> keras.Model:
+    """Read a model file that passed the checks, whichever version of Keras saved it.
+
+    Args:
+        path: ends in ``.keras`` or ``.h5``, as its content tells.
+        name: the file's name in messages.
+        compiled: with optimizer and loss, to train on.
+
+    Raises:
+        ModelError: it contains what the installed Keras cannot express.
+        Exception: of many kinds, where Keras refuses it.
+    """
+    with translated_models.readable_model_file(path, name, compiled) as readable:
+        return keras.models.load_model(readable, compile=compiled, safe_mode=True)
+
+
 def read_metadata(path: Path) -> ModelMetadata:
-    """Return what `save_model` stored inside a model file; empty for one from elsewhere.
+    """Return what `save_model` stored inside a model file, or what labels beside it say.
+
+    Labels are in the file's zip, or in the same folder. Empty for another file from elsewhere.
 
     Raises:
         CatDogError: a newer program stored it.
@@ -257,8 +282,25 @@ def read_metadata(path: Path) -> ModelMetadata:
                     _MAX_METADATA_BYTES,
                 )
     except (DatasetError, KeyError, OSError, ValueError):
-        return {}
-    if not isinstance(metadata, dict):
-        return {}
+        metadata = None
+    if not isinstance(metadata, dict) or not metadata:
+        found = cast(ModelMetadata, model_packages.read_package_metadata(path))
+        return found or _metadata_of_teachable_machine(path)
     files.check_format_version(path, metadata, FORMAT)
     return cast(ModelMetadata, metadata)
+
+
+def _metadata_of_teachable_machine(path: Path) -> ModelMetadata:
+    """Return the range of values of a Teachable Machine model without labels; else nothing."""
+    try:
+        with h5py.File(path) as file:
+            most = limits.current_limits().model_config_bytes
+            text = untrusted_models.read_text_attribute(file, "model_config", most) or b""
+        config = bounded_readers.parse_bounded_json(
+            text, max(len(text), 1), untrusted_models.MAX_JSON_VALUES
+        )
+    except (OSError, ValueError):
+        return {}
+    if model_packages.is_from_teachable_machine(config):
+        return {"scale": model_packages.TEACHABLE_MACHINE_SCALE}
+    return {}

@@ -32,7 +32,7 @@ from ..base import file_cache, files, limits, locks, subprocess_jobs
 from ..base.errors import CatDogError, ModelError
 from ..base.files import truncate_for_display
 from ..base.limits import Limits
-from . import untrusted_models
+from . import model_packages, untrusted_models
 
 FORMAT = 2
 BREACH_STATUS = 77
@@ -42,6 +42,7 @@ _POLL = 0.05  # seconds between two looks at the process
 _MAX_HEAD = 4_000_000  # bytes of a message's plain values
 _MAX_ANSWER = 10_000  # bytes
 _QUEUE_SECONDS = 300.0  # seconds to wait for other checks at most
+_MAX_REASON = 120  # characters of a reason of Keras's that is shown; a longer one isn't shown cut
 _FIELD = re.compile(r"\{\w+(:,)?\}")
 _PASSED_ENVIRONMENT = (
     # All that the process is given of the environment: where programs and libraries lie.
@@ -102,6 +103,8 @@ class ModelResponse(TypedDict, total=False):
 def checked_model_file(path: Path, compiled: bool = False) -> Iterator[Path]:
     """Give a model file that was checked, under a name that Keras reads, for a `with` block.
 
+    Of a zip with a model and its labels it is the model inside.
+
     The lab's own models, which lie among the runs, came with it or were written by this process,
     are only looked at. Of any other a private copy is checked and given, so that nobody can change
     it in between.
@@ -123,6 +126,8 @@ def checked_model_file(path: Path, compiled: bool = False) -> Iterator[Path]:
     with files.temporary_folder("model") as folder:
         copy = folder / f"model{kind}"
         digest = copy_model(path, copy)
+        if kind == ".keras" and (unpacked := model_packages.unpack_model(copy, path.name, folder)):
+            copy = unpacked
         if not is_own_model(path):
             if compiled:
                 untrusted_models.inspect_model_file(copy, path.name, compiled=True)
@@ -397,12 +402,21 @@ def too_long_error(name: str, allowed: Limits) -> ModelError:
 
 def unloadable_error(name: str, error: Exception) -> ModelError:
     """Return the error of a model that Keras itself refuses."""
-    # It reports unknown layers, bad shapes and damage by many kinds of exception.
+    # It reports unknown layers, bad shapes and damage by many kinds of exception, often in a
+    # page of text with the whole configuration, whose last exception is the cause.
+    cause = str(error).rpartition("Exception encountered: ")[2].strip()
+    if 0 < len(cause) <= _MAX_REASON and "\n" not in cause:
+        return ModelError(
+            "{name} couldn't be loaded: {reason}. Use a complete model that contains only Keras's "
+            "own layers.",
+            name=truncate_for_display(name),
+            reason=truncate_for_display(cause.rstrip("."), 2 * _MAX_REASON),
+        )
     return ModelError(
-        "{name} couldn't be loaded: {reason}. Use a complete model that contains only Keras's own "
-        "layers.",
+        "{name} couldn't be loaded: Keras {version} can't build its layers or read their weights. "
+        "Save it again with a current Keras, using only Keras's own layers.",
         name=truncate_for_display(name),
-        reason=truncate_for_display(str(error).strip().split("\n")[0], 160),
+        version=metadata.version("keras"),
     )
 
 

@@ -6,9 +6,8 @@ one of 36 kB was seen to make it allocate over 9 GB, and other layers read files
 that the file names. So the archive, the configuration and the weights are checked first, as data:
 nothing is imported or built.
 
-Classes are held against an allow-list, not a list of bad ones: a class that Keras adds is refused
-until somebody has looked whether it only calculates. The list is written out here, since names are
-judged before TensorFlow is there; a test holds it against the Keras installed.
+Classes are held against `allowed_classes`. What another version of Keras saved is translated first
+(`keras_configs`), since Keras reads the translation: it is what the checks look at.
 
 Sizes are held against what the file really stores: a layer may not declare units that no array of
 weights has, nor an array more numbers than its bytes can hold. `model_sandbox` has all this done
@@ -23,6 +22,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import IO, Any
@@ -36,96 +36,13 @@ from ..base.files import open_regular, truncate_for_display
 from ..base.limits import Limits
 from ..data import archive_safety
 from ..data.archive_safety import ArchiveEntry
-
-
-def _name_set(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-REFUSED_LAYERS = _name_set(
-    "FlaxLayer HashedCrossing Hashing IntegerLookup JaxLayer Lambda StringLookup TFSMLayer"
-    " TextVectorization TorchModuleWrapper"
+from . import keras_configs
+from .allowed_classes import (
+    ALLOWED_CLASSES,
+    ALLOWED_PRECISION_CLASSES,
+    OPERATIONS_MODULE,
+    REFUSED_LAYERS,
 )
-"""Layers that run code, or read files, named by the model file; they get a message of their own."""
-
-# Every layer of Keras that only calculates on tensors, its aliases among them.
-ALLOWED_LAYERS = _name_set(
-    "Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D"
-    " AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add"
-    " AdditiveAttention AlphaDropout Attention AugMix AutoContrast Average AveragePooling1D"
-    " AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D BatchNormalization"
-    " Bidirectional CategoryEncoding CenterCrop Concatenate"
-    " ContrastLimitedAdaptiveHistogramEqualization Conv1D Conv1DTranspose Conv2D Conv2DTranspose"
-    " Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Convolution1D Convolution1DTranspose"
-    " Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose Cropping1D"
-    " Cropping2D Cropping3D CutMix Dense DepthwiseConv1D DepthwiseConv2D Discretization Dot"
-    " Dropout ELU EinsumDense Embedding Equalization Flatten GRU GRUCell GaussianDropout"
-    " GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D"
-    " GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D"
-    " GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GroupNormalization"
-    " GroupQueryAttention Identity InputLayer LSTM LSTMCell LayerNormalization LeakyReLU Masking"
-    " MaxNumBoundingBoxes MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D"
-    " Maximum MelSpectrogram Minimum MixUp MultiHeadAttention Multiply Normalization PReLU Permute"
-    " Pipeline RMSNormalization RNN RandAugment RandomBrightness RandomColorDegeneration"
-    " RandomColorJitter RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip"
-    " RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective"
-    " RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear"
-    " RandomTranslation RandomZoom ReLU RepeatVector Rescaling Reshape Resizing"
-    " ReversibleEmbedding STFTSpectrogram SeparableConv1D SeparableConv2D SeparableConvolution1D"
-    " SeparableConvolution2D SimpleRNN SimpleRNNCell Softmax Solarization SpatialDropout1D"
-    " SpatialDropout2D SpatialDropout3D SpectralNormalization StackedRNNCells Subtract"
-    " TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D Wrapper"
-    " ZeroPadding1D ZeroPadding2D ZeroPadding3D"
-)
-# What layers and trainings are made of: initializers, regularizers and constraints; optimizers and
-# schedules; losses; metrics; the generator of seeds.
-_ALLOWED_PARTS = _name_set(
-    "Constant GlorotNormal GlorotUniform HeNormal HeUniform IdentityInitializer LecunNormal"
-    " LecunUniform Ones Orthogonal OrthogonalInitializer RandomNormal RandomUniform STFT"
-    " STFTInitializer TruncatedNormal VarianceScaling Zeros"
-    " L1 L1L2 L2 OrthogonalRegularizer MaxNorm MinMaxNorm NonNeg UnitNorm"
-    " Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer"
-    " MultiOptimizer Muon Nadam RMSprop SGD ScheduleFreeAdamW"
-    " CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay"
-    " PolynomialDecay"
-    " BinaryCrossentropy BinaryFocalCrossentropy CTC CategoricalCrossentropy"
-    " CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy CategoricalHinge Circle"
-    " CosineSimilarity Dice Hinge Huber KLDivergence LogCosh MeanAbsoluteError"
-    " MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError Poisson"
-    " SparseCategoricalCrossentropy SquaredHinge Tversky"
-    " AUC Accuracy BinaryAccuracy BinaryIoU CategoricalAccuracy ConcordanceCorrelation F1Score"
-    " FBetaScore FalseNegatives FalsePositives IoU LogCoshError Mean MeanIoU MeanMetricWrapper"
-    " OneHotIoU OneHotMeanIoU PearsonCorrelation Precision PrecisionAtRecall R2Score Recall"
-    " RecallAtPrecision RootMeanSquaredError SensitivityAtSpecificity SparseCategoricalAccuracy"
-    " SparseTopKCategoricalAccuracy SpecificityAtSensitivity Sum TopKCategoricalAccuracy"
-    " TrueNegatives TruePositives"
-    " SeedGenerator"
-)
-_PRECISION_CLASSES = {
-    "keras": _name_set("DTypePolicy DTypePolicyMap FloatDTypePolicy Policy"),
-    "keras.dtype_policies": _name_set(
-        "AWQDTypePolicy DTypePolicy DTypePolicyMap FloatDTypePolicy GPTQDTypePolicy Int4DTypePolicy"
-        " QuantizedDTypePolicy QuantizedFloat8DTypePolicy"
-    ),
-    "keras.mixed_precision": _name_set("DTypePolicy Policy"),
-    "keras.quantizers": _name_set(
-        "AWQConfig AbsMaxQuantizer Float8QuantizationConfig GPTQConfig Int4QuantizationConfig"
-        " Int8QuantizationConfig"
-    ),
-}
-ALLOWED_PRECISION_CLASSES = frozenset(
-    (module, name) for module, names in _PRECISION_CLASSES.items() for name in names
-)
-"""Modules and classes of number formats: of float16, int8, int4 and float8 models."""
-_INNER_CLASSES = _name_set(
-    "Functional Sequential Model LayerScale"  # the last is part of ConvNeXt
-    " __keras_tensor__ __tensor__ __numpy__ __tuple__ __typespec__ __ellipsis__ __slice__ slice"
-)
-ALLOWED_CLASSES = ALLOWED_LAYERS | _ALLOWED_PARTS | _INNER_CLASSES
-"""Class names a configuration may hold in a module of Keras, besides precision classes."""
-OPERATIONS_MODULE = "keras.src.ops."
-"""Where Keras keeps what ``x / 255`` on a symbolic tensor becomes; all of it only calculates."""
-
 
 MAX_PARTS = 20_000
 """Objects a configuration may hold; the largest network of `keras.applications` has 6,000."""
@@ -135,6 +52,7 @@ MAX_JSON_VALUES = 1_000_000
 """Numbers, texts, lists and objects in a configuration; 20,000 parts have 50 each."""
 MAX_SIDES = 32
 """Sides of a shape; NumPy knows no more than 64, and no layer gives more than 5."""
+_MAX_REASON = 200  # characters of a library's own line about damage
 _MAX_DEPTH = 60  # models within models within models
 # Arguments that become a side of an array of weights. Small ones need not be found among the
 # arrays: they cannot flood, and some, such as a GRU's, are stored as multiples.
@@ -142,23 +60,27 @@ _SIZE_KEYS = ("units", "filters", "input_dim", "output_dim", "num_heads", "key_d
 _SHAPE_KEYS = ("batch_shape", "batch_input_shape", "input_shape", "target_shape", "shape")
 
 
-def check_model_config(name: str, text: bytes, widths: Collection[int]) -> None:
-    """Refuse a configuration of classes that may run code, or of sizes its weights do not hold.
-
-    Args:
-        name: of the file, for messages.
-        text: the configuration, JSON.
-        widths: every side of every array of weights in the file.
-
-    Raises:
-        ModelError: naming what was found and what was expected.
-    """
+def _parse_config(name: str, text: bytes) -> dict[str, Any]:
     try:
         config = bounded_readers.parse_bounded_json(text, max(len(text), 1), MAX_JSON_VALUES)
     except ValueError as error:
         raise damaged_model_error(name, error) from error
     if not isinstance(config, dict):
         raise damaged_model_error(name, ValueError("the configuration is no object"))
+    return config
+
+
+def check_model_config(name: str, config: dict[str, Any], widths: Collection[int]) -> None:
+    """Refuse a configuration of classes that may run code, or of sizes its weights do not hold.
+
+    Args:
+        name: of the file, for messages.
+        config: parsed JSON of bounded size and depth.
+        widths: every side of every array of weights in the file.
+
+    Raises:
+        ModelError: naming what was found and what was expected.
+    """
     for parts, entry in enumerate(_iter_objects(name, config), start=1):
         if parts > MAX_PARTS:
             raise ModelError(
@@ -178,7 +100,9 @@ def damaged_model_error(name: str, error: Exception) -> ModelError:
     return ModelError(
         "{name} is damaged or incomplete ({reason}). Save or download it again.",
         name=truncate_for_display(name),
-        reason=truncate_for_display(str(error).strip().split("\n")[0] or type(error).__name__),
+        reason=truncate_for_display(
+            str(error).strip().split("\n")[0] or type(error).__name__, _MAX_REASON
+        ),
     )
 
 
@@ -270,6 +194,7 @@ _PLAIN_TYPES = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM
 _MAX_CHUNK_BYTES = 1_000_000  # that a chunk of an array may unpack to, however small the array
 MAX_MEMBERS = 16
 """Rows of a `.keras` archive's table of contents; Keras writes three, the lab two more."""
+_MAX_VERSION_BYTES = 100
 _MAX_RATIO = 20  # times its packed bytes that a `.keras` archive may unpack to
 _COPY_CHUNK = 1 << 20
 
@@ -327,25 +252,64 @@ def count_model_weights(
     path: Path, name: str = "", allowed: Limits | None = None, compiled: bool = False
 ) -> int:
     """Check a file as `inspect_model_file` does, and return how many numbers its weights hold."""
-    name, allowed = name or path.name, allowed or limits.current_limits()
-    inspector = _inspect_archive if detect_model_format(path, name) == ".keras" else _inspect_h5
+    name = name or path.name
+    allowed = allowed or limits.current_limits()
+    is_archive = detect_model_format(path, name) == ".keras"
+    read, list_shapes = (
+        (_read_archive, _list_archive_shapes) if is_archive else (_read_h5, _list_h5_shapes)
+    )
     try:
-        texts, shapes = inspector(path, name, allowed, compiled)
+        content = read(path, name, allowed)
+        shapes = list_shapes(path, name, allowed)
     except ModelError:
         raise
     except Exception as error:
         # zipfile, zlib and HDF5 report damage by a dozen exceptions.
         raise damaged_model_error(name, error) from error
     widths = {side for shape in shapes for side in shape}
-    for text in texts:
-        check_model_config(name, text, widths)
+    check_model_config(name, content.translate(name, compiled).translated, widths)
+    if compiled and content.training is not None:
+        check_model_config(name, _parse_config(name, content.training), widths)
     return sum(map(prod, shapes))
 
 
-_Inspection = tuple[list[bytes], list[tuple[int, ...]]]
+@dataclass(frozen=True)
+class ModelConfig:
+    """The configuration in a model file: as it was saved, and as the installed Keras spells it.
+
+    `keras_version` is the one that saved it; empty where the file does not say.
+    """
+
+    saved: dict[str, Any]
+    translated: dict[str, Any]
+    keras_version: str
 
 
-def _inspect_archive(path: Path, name: str, allowed: Limits, compiled: bool) -> _Inspection:
+@dataclass(frozen=True)
+class _Content:
+    """What a model file says of the model, and an `.h5` file of its training, as JSON."""
+
+    config: bytes
+    training: bytes | None
+    keras_version: str
+
+    def translate(self, name: str, compiled: bool) -> ModelConfig:
+        # That of the model's own training is dropped by Keras as well, where it is not to train.
+        # Of a model within it Keras would use it.
+        text = self.config if compiled else _drop_compile_config(self.config)
+        translated = keras_configs.translate_config(
+            name, _parse_config(name, text), self.keras_version
+        )
+        return ModelConfig(_parse_config(name, text), translated, self.keras_version)
+
+
+def read_model_config(path: Path, name: str, compiled: bool = False) -> ModelConfig:
+    """Return the configuration of a model file that passed `inspect_model_file`; same arguments."""
+    read = _read_archive if detect_model_format(path, name) == ".keras" else _read_h5
+    return read(path, name, limits.current_limits()).translate(name, compiled)
+
+
+def _read_archive(path: Path, name: str, allowed: Limits) -> _Content:
     with open(path, "rb") as file:
         members = _read_members(file, name, allowed)
         weights = sum(members[key].size for key in _WEIGHT_MEMBERS if key in members)
@@ -353,13 +317,28 @@ def _inspect_archive(path: Path, name: str, allowed: Limits, compiled: bool) -> 
         _refuse_large(name, other, weights, allowed)
         with members["config.json"].open() as config:
             text = config.read()
+        return _Content(text, None, _read_keras_version(members.get("metadata.json")))
+
+
+def _list_archive_shapes(path: Path, name: str, allowed: Limits) -> list[tuple[int, ...]]:
+    with open(path, "rb") as file:
+        members = _read_members(file, name, allowed)
         # HDF5 reads here and there, and every step back in a packed member unpacks it anew.
         with tempfile.TemporaryFile() as plain, members["model.weights.h5"].open() as packed:
             shutil.copyfileobj(packed, plain, _COPY_CHUNK)
             with h5py.File(plain, "r") as weights_file:
-                return [text if compiled else _drop_compile_config(text)], list(
-                    _iter_array_shapes(name, weights_file)
-                )
+                return list(_iter_array_shapes(name, weights_file))
+
+
+def _read_keras_version(member: ArchiveEntry | None) -> str:
+    if member is None or member.size > bounded_readers.SMALL_BYTES:
+        return ""
+    with member.open() as file:
+        try:
+            metadata = bounded_readers.parse_bounded_json(file.read())
+        except ValueError:
+            return ""
+    return str(metadata.get("keras_version", "")) if isinstance(metadata, dict) else ""
 
 
 def _read_members(file: IO[bytes], name: str, allowed: Limits) -> dict[str, ArchiveEntry]:
@@ -388,7 +367,7 @@ def _read_members(file: IO[bytes], name: str, allowed: Limits) -> dict[str, Arch
     return members
 
 
-def _inspect_h5(path: Path, name: str, allowed: Limits, compiled: bool) -> _Inspection:
+def _read_h5(path: Path, name: str, allowed: Limits) -> _Content:
     with h5py.File(path, "r") as file:
         config = read_text_attribute(file, "model_config", allowed.model_config_bytes)
         if config is None:
@@ -397,19 +376,19 @@ def _inspect_h5(path: Path, name: str, allowed: Limits, compiled: bool) -> _Insp
                 "model.save('model.h5'), not save_weights.",
                 name=truncate_for_display(name),
             )
-        texts = [config]
         training = read_text_attribute(file, "training_config", allowed.model_config_bytes)
-        if training is not None:
-            texts.append(training)
-        _refuse_large(name, max(map(len, texts)), path.stat().st_size, allowed)
-        return texts if compiled else texts[:1], list(_iter_array_shapes(name, file))
+        _refuse_large(name, max(len(config), len(training or b"")), path.stat().st_size, allowed)
+        version = read_text_attribute(file, "keras_version", _MAX_VERSION_BYTES) or b""
+    return _Content(config, training, version.decode("utf-8", "replace"))
+
+
+def _list_h5_shapes(path: Path, name: str, allowed: Limits) -> list[tuple[int, ...]]:
+    with h5py.File(path, "r") as file:
+        return list(_iter_array_shapes(name, file))
 
 
 def _drop_compile_config(text: bytes) -> bytes:
-    """Return a configuration without its part for training, which Keras drops as well.
-
-    That is the model's own: of a model within it Keras would use it.
-    """
+    """Return a configuration without the part for its own training."""
     try:
         config = bounded_readers.parse_bounded_json(text, max(len(text), 1), MAX_JSON_VALUES)
     except (ValueError, RecursionError):

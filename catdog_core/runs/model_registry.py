@@ -23,6 +23,7 @@ from typing import Literal, get_args
 
 from ..base import access, files, trash
 from ..base.errors import CatDogError, ModelError
+from ..models import model_packages
 from . import run_folder
 from .run_folder import ImportedHistory, Run, RunRecord
 
@@ -55,6 +56,10 @@ def find_model_file(model_or_run: Path) -> Path:
     path = resolve_run_folder(path)
     if (path / "best.keras").is_file():
         return path / "best.keras"
+    if path.is_dir() and not (path / "settings.json").is_file():
+        model = model_packages.find_model_in_folder(path)
+        if model is not None:
+            return model
     if (path / "settings.json").is_file():
         if isinstance(run_folder.load_run(path), ImportedHistory):
             raise ModelError(
@@ -67,8 +72,8 @@ def find_model_file(model_or_run: Path) -> Path:
             name=path.name,
         )
     raise ModelError(
-        "There's no model at {path}. Use a .keras or .h5 file, a run folder, or 'default', the "
-        "built-in model.",
+        "There's no model at {path}. Use a .keras, .h5 or .zip file, a run folder, or 'default', "
+        "the built-in model.",
         path=path,
     )
 

@@ -101,8 +101,8 @@ class DataState:
     """Seed of the batch that is shown."""
     inspected_folder: tuple[Path, Preview] | None = None
     """The folder that was looked into, and what is in it."""
-    inspected_archive: tuple[str, Preview | CatDogError] | None = None
-    """The id of the uploaded archive, and what is in it or why it is refused."""
+    inspected_upload: tuple[Hashable, Preview | CatDogError] | None = None
+    """The ids of the uploaded archive or files, and what is in them or why they are refused."""
     photos_by_class: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
     """Uploaded photos that become a dataset: file names and bytes, by the name of their class."""
     upload_round: int = 0

@@ -16,7 +16,9 @@ from catdog_core import runs
 from catdog_core.analysis import ood_examples
 from catdog_core.base import limits
 from catdog_core.base.errors import CatDogError, PhotoError
-from catdog_core.data import datasets
+from catdog_core.base.files import truncate_for_display
+from catdog_core.base.natural_order import natural_key
+from catdog_core.data import datasets, photo_listing
 from catdog_core.data.datasets import Dataset
 from catdog_core.imaging import decode
 from catdog_core.runs import model_registry
@@ -164,10 +166,13 @@ def choose_photos(dataset_id: str) -> list[InputPhoto]:
     """Let the user give photos, or take a few of the validation set of this dataset."""
     sources = {
         "files": t("Files"),
+        "folder": t("Folder"),
         "camera": t("Camera"),
         "clipboard": t("Clipboard"),
     }
     source = widgets.choose_one(t("Photos"), sources, "predict_source", default="files")
+    if source == "folder":
+        return _photos_from_folder()
     if source == "camera":
         return _photos_from_camera()
     if source == "clipboard":
@@ -184,6 +189,33 @@ def dataset_of_photos(dataset_id: str) -> Dataset | None:
             except CatDogError:
                 continue  # the run outlived its data
     return None
+
+
+def _photos_from_folder() -> list[InputPhoto]:
+    """The photos of a folder and its subfolders, in natural order; what else is there is named."""
+    files = st.file_uploader(
+        t("Folder of photos"),
+        accept_multiple_files="directory",
+        max_upload_size=uploads.register_upload_limit(_photo_megabytes()),
+        key="predict_folder",
+        label_visibility="collapsed",
+    )
+    if not files:
+        st.caption(t("Choose a folder. Photos in its subfolders are predicted, too."))
+        return []
+    names = photo_listing.relative_names([file.name for file in files])
+    order, skipped = photo_listing.sort_uploads(names)
+    if skipped:
+        st.caption(
+            t(
+                "{n:,} files that aren't photos are skipped: {names}.",
+                n=len(skipped),
+                names=escape(truncate_for_display(", ".join(skipped[:5]), 120)),
+            )
+        )
+    if not order:
+        st.info(t("This folder has no photos. Choose another one."))
+    return [InputPhoto(names[n], files[n].file_id, files[n].getvalue()) for n in order]
 
 
 def _photos_from_camera() -> list[InputPhoto]:
@@ -241,6 +273,7 @@ def _photos_from_files(dataset_id: str) -> list[InputPhoto]:
     )
     if files:
         state.sample_source, state.sample_seed = "", -1
+        files = sorted(files, key=lambda file: natural_key(file.name))
         return [InputPhoto(file.name, file.file_id, file.getvalue()) for file in files]
     dataset = dataset_of_photos(dataset_id)
     if (

@@ -254,7 +254,8 @@ def list_runs() -> None:
             run.model,
             truncate_for_display(run.dataset_name),
         ]
-        cells += [f"{len(run.epochs)}/{total}", f"{best['val_accuracy']:.4f}" if best else ""]
+        accuracy = best.get("val_accuracy") if best else None
+        cells += [f"{len(run.epochs)}/{total}", "" if accuracy is None else f"{accuracy:.4f}"]
         table.add_row(*[cell.replace("[", r"\[") for cell in cells])
     console = Console()
     # Through a pipe there is no width to keep to, and ids must stay whole.

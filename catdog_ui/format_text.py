@@ -9,7 +9,7 @@ from typing import Any
 from catdog_core.base.field_specs import FieldSpec, describe_fields
 from catdog_core.base.metric_rows import EpochRow
 from catdog_core.config import PRESETS, Augmentation, Network, Training
-from catdog_core.runs import ImportedHistory, Run, RunRecord
+from catdog_core.runs import ImportedHistory, Run, RunRecord, model_registry
 
 from .i18n import N_, t
 
@@ -193,6 +193,13 @@ def accuracy_gap(run: RunRecord) -> float | None:
 def best_epoch_row(run: RunRecord) -> EpochRow | None:
     """Return the metrics of the best epoch."""
     return next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
+
+
+def model_name(model: RunRecord) -> str:
+    """Return what pages call a model, in every picker."""
+    if model_registry.is_built_in(model):
+        return t("default (built-in model)")
+    return model.name or model.id
 
 
 def run_label(run: RunRecord) -> str:

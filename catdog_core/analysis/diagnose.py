@@ -119,8 +119,8 @@ CONVERGED_BY_LOSS = N_(
     "risen."
 )
 ACCURACY_NEEDED = N_(
-    "Validation accuracy has leveled off at {accuracy:.1%}. Without training accuracy, "
-    "overfitting and underfitting can't be told apart here."
+    "Validation accuracy has leveled off at {accuracy:.1%}. Without training accuracy, this could "
+    "be overfitting or underfitting."
 )
 STILL_LEARNING = N_(
     "Healthy and still improving. In the last {n} epochs, training loss fell from "

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 Model = Annotated[
     Path,
-    typer.Argument(metavar="MODEL_OR_RUN", help="A .keras or .h5 file, a run folder, or default."),
+    typer.Argument(
+        metavar="MODEL_OR_RUN",
+        help="A .keras or .h5 file, a run folder, or an id or name that 'models list' shows.",
+    ),
 ]
 
 
@@ -149,7 +152,7 @@ def predict(
     from ..analysis import predict
 
     predictor = model_input.load_model(model, scale)
-    model_input.warn_of_assumed_scale(predictor, photos)
+    model_input.warn_of_assumed_scale(predictor, [photo.path for photo in listing.photos])
     with output.progress_bar("predicting") as progress:
         contents = ((photo.name, _read_or_explain(photo.path)) for photo in listing.photos)
         total = len(listing.photos)

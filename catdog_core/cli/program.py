@@ -39,6 +39,7 @@ from . import (
     output,
     output_files,
     photos,
+    registry,
     removed_commands,
     serve,
     tensorboard,
@@ -291,6 +292,7 @@ app.add_typer(cli_groups.app, name="experiment")
 app.command()(cli_groups.sweep)
 app.command("sweeps")(cli_groups.list_sweeps)
 app.command("sweep-stop")(cli_groups.stop_sweep)
+app.add_typer(registry.app, name="models")
 app.add_typer(trash.app, name="trash")
 app.command()(serve.serve)
 app.command("find-rate")(estimates.find_rate)

@@ -47,14 +47,20 @@ def write_h5(source: Path, out: Path) -> None:
 
 
 def _write_keras_file(source: Path, out: Path, kind: str) -> None:
-    """Write the model alone: an optimizer's state doubles a file and tells of the training."""
+    """Write the model alone: an optimizer's state doubles a file and tells of the training.
+
+    The file of an imported model gets the classes and the scale it was imported with.
+    """
     path = model_registry.find_model_file(source)
-    if untrusted_models.inspect_model_file(path) == kind and _is_inference_only(path, kind):
+    imported = model_registry.find_imported_model(path.parent)
+    is_plain = untrusted_models.inspect_model_file(path) == kind and _is_inference_only(path, kind)
+    if is_plain and imported is None:
         files.write_bytes(out, path.read_bytes())
-    else:
-        keras_models.save_model(
-            keras_models.load_model(path), out, keras_models.read_metadata(path), optimizer=False
-        )
+        return
+    metadata = keras_models.read_metadata(path)
+    if imported is not None:
+        metadata |= {"format": 1, "classes": list(imported.classes), "scale": imported.scale}
+    keras_models.save_model(keras_models.load_model(path), out, metadata, optimizer=False)
 
 
 def _is_inference_only(path: Path, kind: str) -> bool:

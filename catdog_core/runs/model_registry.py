@@ -93,14 +93,14 @@ def resolve_run_folder(run: Path) -> Path:
 
 
 def list_models() -> list[RunRecord]:
-    """Return all models: of runs and imported ones, each the newest first, and the built-in one."""
+    """Return all models: those of runs, the built-in one, then the imported ones; newest first."""
     return [run for run in run_folder.list_runs() if run.best_model] + list_other_models()
 
 
 def list_other_models() -> list[RunRecord]:
-    """Return the models that were not trained here: the imported ones and the built-in one."""
+    """Return the models that were not trained here: the built-in one and the imported ones."""
     built_in = load_default_run()
-    return [*list_imported_models(), *([built_in] if built_in else [])]
+    return [*([built_in] if built_in else []), *list_imported_models()]
 
 
 def find_model(key: str) -> RunRecord | None:

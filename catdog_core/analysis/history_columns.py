@@ -34,6 +34,10 @@ NO_TRAINING_ACCURACY = N_(
     "The history has no training accuracy, so the verdict rests on the losses and the validation "
     "accuracy."
 )
+MISSING_COLUMNS = N_(
+    "{file} lacks the columns {missing} and has only {found}. Use the columns {names}, or say "
+    "which of its columns they are."
+)
 COLUMNS_USED = N_("Columns used: {columns}.")
 
 
@@ -48,8 +52,7 @@ class ColumnsError(RunError):
 
     def __init__(self, table: HistoryTable, missing: Sequence[str], found: ColumnNames) -> None:
         super().__init__(
-            "{file} lacks the columns {missing} and has only {found}. Use the columns {names}, or "
-            "say which of its columns they are.",
+            MISSING_COLUMNS,
             file=table.name,
             missing=", ".join(missing),
             found=truncate_for_display(", ".join(table.columns)) or "none",

@@ -430,6 +430,8 @@ def test_the_page_asks_for_columns_it_does_not_know(workspace):
     page.file_uploader(key="history_file").upload("foreign.csv", FOREIGN.encode(), "text/csv")
     next(b for b in page.button if b.label == "Import").click().run()
     assert not page.exception and "no column that is surely" in fakes.joined_text(page.info)
+    page.button(key="history_columns_import").click().run()
+    assert "Choose both losses" in fakes.joined_text(page.info) and not runs.list_runs()
     for metric, name in MAPPING.items():
         page.selectbox(key=f"history_column_{metric}").set_value(name)
     page.button(key="history_columns_import").click().run()

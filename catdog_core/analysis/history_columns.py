@@ -276,8 +276,8 @@ def _merge_rows(
             position = parse_number(source.get(position_column), table.decimal_comma)
         positions.append(position if position is not None and isfinite(position) else None)
     if all(len(numbers) == len(metrics) for numbers in rows):
-        epochs = _number_epochs(positions if epoch_column else [])
-        return [_epoch_row(epochs(n), numbers) for n, numbers in enumerate(rows)]
+        epochs = _number_epochs(positions if epoch_column else [None] * len(rows))
+        return [_epoch_row(n, numbers) for n, numbers in zip(epochs, rows, strict=True)]
     if position_column is None or any(position is None for position in positions):
         grouped = [[numbers] for numbers in rows if numbers]
     else:
@@ -293,17 +293,13 @@ def _epoch_row(epoch: int, numbers: Mapping[MetricName, float]) -> EpochRow:
     return row
 
 
-class _number_epochs:  # noqa: N801 - used as a function is
-    """The number of each row's epoch, from 0: the file's where they ascend, else counted."""
-
-    def __init__(self, positions: Sequence[float | None]) -> None:
-        numbers = [p for p in positions if p is not None and p == int(p) and 0 <= p <= 10**6]
-        ascend = all(a < b for a, b in pairwise(numbers))
-        self._numbers = numbers if len(numbers) == len(positions) and ascend else []
-        self._first = 1 if self._numbers and self._numbers[0] == 1 else 0
-
-    def __call__(self, row: int) -> int:
-        return int(self._numbers[row]) - self._first if self._numbers else row
+def _number_epochs(positions: Sequence[float | None]) -> list[int]:
+    """Return the number of each row's epoch, from 0: the file's where they ascend, else counted."""
+    numbers = [int(p) for p in positions if p is not None and 0 <= p <= 10**6 and p == int(p)]
+    if len(numbers) < len(positions) or not all(a < b for a, b in pairwise(numbers)):
+        return list(range(len(positions)))
+    first = 1 if numbers[:1] == [1] else 0
+    return [number - first for number in numbers]
 
 
 def _group_rows(

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from ..base import bounded_readers
 from ..base.bounded_readers import BoundError
@@ -34,7 +34,8 @@ JSON_EXPORT_LINE = (
     ' open("history.json", "w"))'
 )
 """The line of Python that writes a Keras history as a file this module reads."""
-EPOCH, STEP = "epoch", "step"
+EPOCH: Final = "epoch"
+STEP: Final = "step"
 
 TableRow: TypeAlias = Mapping[str, object]
 

@@ -129,6 +129,10 @@ def _import(pending: PendingHistory, columns: ColumnNames) -> None:
     st.rerun()
 
 
+def _forget_pending() -> None:
+    page_state().compare.pending_history = None
+
+
 def _columns_form(pending: PendingHistory) -> None:
     """Draw a choice of column for each metric of a file that has unknown ones."""
     st.info(
@@ -160,6 +164,7 @@ def _columns_form(pending: PendingHistory) -> None:
             key="history_columns_import",
             **permissions.permission_kwargs("train"),
         )
+    st.button(t("Cancel"), key="history_columns_cancel", on_click=_forget_pending)
     if is_submitted:
         if not all(metric in chosen for metric in REQUIRED):
             st.info(t("Choose both losses and the validation accuracy."))

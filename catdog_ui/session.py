@@ -90,6 +90,8 @@ class ExpanderState:
 class DataState:
     """The Data page."""
 
+    inspected_upload: tuple[tuple[str, ...], Preview | CatDogError] | None = None
+    """The ids of an uploaded folder's files, and what is in it or why it is refused."""
     awaited_jobs: set[str] = field(default_factory=set)
     """Keys of the downloads this session began, whose end it wants to see."""
     edit_error: CatDogError | None = None
@@ -104,8 +106,8 @@ class DataState:
     """Seed of the batch that is shown."""
     inspected_folder: tuple[Path, Preview] | None = None
     """The folder that was looked into, and what is in it."""
-    inspected_upload: tuple[Hashable, Preview | CatDogError] | None = None
-    """The ids of the uploaded archive or files, and what is in them or why they are refused."""
+    inspected_archive: tuple[str, Preview | CatDogError] | None = None
+    """The id of the uploaded archive, and what is in it or why it is refused."""
     photos_by_class: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
     """Uploaded photos that become a dataset: file names and bytes, by the name of their class."""
     upload_round: int = 0

@@ -12,7 +12,6 @@ from ..base.errors import PhotoError
 from ..base.files import truncate_for_display
 from ..base.natural_order import natural_key
 from ..imaging import decode_errors
-from ..imaging.decode import EXTENSIONS
 from . import folder_tree, layout
 
 MAX_PHOTOS = 200_000
@@ -45,7 +44,7 @@ class PhotoListing:
 def is_photo_name(name: str) -> bool:
     """Return whether a file is a photo by its name, of a format the lab reads or knows."""
     path = PurePosixPath(name.replace("\\", "/"))
-    return path.suffix.lower() in EXTENSIONS or decode_errors.is_unsupported_picture(path)
+    return folder_tree.File(path, 0).is_photo or decode_errors.is_unsupported_picture(path)
 
 
 def is_junk_path(name: str) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -19,7 +18,7 @@ from .. import permissions, uploads
 from ..i18n import N_, escape, t
 from ..session import page_state
 from ..startup import guard
-from . import download_source
+from . import download_source, folder_upload
 from .source_widgets import choose_dataset, demo_button, progress_bar, show_heading, show_preview
 
 KINDS: dict[str, tuple[str, str, Callable[[str], None]]]
@@ -64,7 +63,7 @@ def _demo_card(kind: str) -> None:
 
 
 def _folder_card(_kind: str) -> None:
-    _upload_folder()
+    folder_upload.upload_folder()
     st.divider()
     show_heading(t("A folder on this machine"))
     st.caption(t("The photos stay where they are, and nothing is written next to them."))
@@ -108,40 +107,6 @@ def _folder_card(_kind: str) -> None:
             choose_dataset(dataset)
 
 
-def _upload_folder() -> None:
-    """An uploader for a folder with class folders, which becomes what a zip of it becomes."""
-    show_heading(t("Upload a folder"))
-    st.caption(
-        t(
-            "Choose a folder with the button. If you drag a folder here, your browser leaves out "
-            "the names of its subfolders."
-        )
-    )
-    files = st.file_uploader(
-        t("Upload a folder"),
-        accept_multiple_files="directory",
-        max_upload_size=uploads.register_upload_limit(
-            limits.current_limits().photo_bytes // 1_000_000
-        ),
-        key="source_directory",
-        label_visibility="collapsed",
-        **permissions.permission_kwargs("change data"),
-    )
-    if not files:
-        return
-    with guard():
-        access.check_permission("change data")  # before any of the files is read
-        uploaded = [(file.name, file.getvalue()) for file in files]
-        key = tuple(file.file_id for file in files)
-        show_preview(_inspect_upload(key, partial(imports.preview_folder_upload, uploaded)))
-        if permissions.action_button(
-            t("Import photos"), "source_directory_import", "change data", icon="add", type="primary"
-        ):
-            with progress_bar(t("Saving…")) as tell:
-                dataset = imports.import_folder_upload(uploaded, tell)
-            choose_dataset(dataset)
-
-
 def archive_card(_kind: str) -> None:
     """Draw an uploader for a zip or tar; it is inspected, and unpacked on a second click."""
     show_heading(t("A zip or tar of photos"))
@@ -156,9 +121,7 @@ def archive_card(_kind: str) -> None:
     if file is None:
         return
     with guard():
-        show_preview(
-            _inspect_upload(file.file_id, partial(archives.inspect_archive, file, file.name))
-        )
+        show_preview(_inspect_archive(file))
         if permissions.action_button(
             t("Import photos"), "source_import", "change data", icon="add", type="primary"
         ):
@@ -167,17 +130,17 @@ def archive_card(_kind: str) -> None:
             choose_dataset(dataset)
 
 
-def _inspect_upload(key: Hashable, inspect: Callable[[], Preview]) -> Preview:
-    """What is in uploaded files, looked at once. Raises what was raised then."""
-    known = page_state().data.inspected_upload
-    if known is None or known[0] != key:
+def _inspect_archive(file: UploadedFile) -> Preview:
+    """What is inside a file, looked at once. Raises what was raised then."""
+    known = page_state().data.inspected_archive
+    if known is None or known[0] != file.file_id:
         result: Preview | CatDogError
         with st.spinner(t("Checking the contents…")):
             try:
-                result = inspect()
+                result = archives.inspect_archive(file, file.name)
             except CatDogError as error:
                 result = error
-        known = page_state().data.inspected_upload = (key, result)
+        known = page_state().data.inspected_archive = (file.file_id, result)
     if isinstance(known[1], CatDogError):
         raise known[1]
     return known[1]

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from catdog_core.base.field_specs import FieldSpec, describe_fields
+from catdog_core.base.files import truncate_for_display
 from catdog_core.base.metric_rows import EpochRow
 from catdog_core.config import PRESETS, Augmentation, Network, Training
-from catdog_core.runs import ImportedHistory, Run, RunRecord
+from catdog_core.runs import ImportedHistory, Run, RunRecord, model_registry
+from catdog_core.runs.model_registry import ImportedModel
 
-from .i18n import N_, t
+from .i18n import N_, escape, t
 
 PRESET_NAMES = {
     "notes": N_("Course notes"),
@@ -193,6 +195,30 @@ def accuracy_gap(run: RunRecord) -> float | None:
 def best_epoch_row(run: RunRecord) -> EpochRow | None:
     """Return the metrics of the best epoch."""
     return next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
+
+
+def model_name(model: RunRecord) -> str:
+    """Return what pages call a model, in every picker."""
+    if model_registry.is_built_in(model):
+        return t("default (built-in model)")
+    return model.name or model.id
+
+
+def model_label(model: RunRecord) -> str:
+    """Return a model's line in a list: its name, and when it was made."""
+    name = truncate_for_display(model_name(model))
+    if model_registry.is_built_in(model):
+        return name
+    return f"{name} · {format_timestamp(model.created)}"
+
+
+def describe_imported_model(model: ImportedModel) -> str:
+    """Say how an imported model is used: the values it takes and its classes."""
+    return t(
+        "Imported model. Input values: {scale}. Outputs in order: {names}.",
+        scale=model.scale.replace("..", " to "),
+        names=escape(truncate_for_display(", ".join(model.classes), 120)),
+    )
 
 
 def run_label(run: RunRecord) -> str:

@@ -10,12 +10,14 @@ import streamlit as st
 
 from catdog_core.base import access
 from catdog_core.base.access import Action
+from catdog_core.base.errors import CatDogError
 from catdog_core.base.files import truncate_for_display
 from catdog_core.imaging.decode import Photo
+from catdog_core.runs import model_registry
 from catdog_core.runs.model_registry import InputScale
 
 from . import job_fragment, loaders, permissions, uploads, widgets
-from .i18n import escape, t
+from .i18n import escape, say, t
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -93,6 +95,18 @@ def upload_model(
     )
     key = f"{file.file_id}:{scale}:{model.classes}"
     return UploadedModel(key, file.name, data, scale, model, panel)
+
+
+def keep_model(uploaded: UploadedModel) -> None:
+    """Store an uploaded model with its scale and classes, and choose it; fit for a callback."""
+    try:
+        imported = model_registry.register_imported_model(
+            uploaded.data, uploaded.name, uploaded.model.classes, uploaded.scale
+        )
+    except CatDogError as error:
+        st.toast(escape(say(error)), icon=":material/error:")
+    else:
+        st.query_params["run"] = imported.id
 
 
 def show_scale_check(

@@ -22,8 +22,11 @@ import streamlit as st
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from catdog_core.analysis.history_columns import ColumnNames
+    from catdog_core.analysis.history_formats import HistoryFile
     from catdog_core.base.access import Role
     from catdog_core.base.errors import CatDogError, SettingsError
+    from catdog_core.base.messages import Message
     from catdog_core.config import Augmentation
     from catdog_core.data.audit import Finding
     from catdog_core.data.edits import DatasetEdit
@@ -88,6 +91,8 @@ class ExpanderState:
 class DataState:
     """The Data page."""
 
+    inspected_upload: tuple[tuple[str, ...], Preview | CatDogError] | None = None
+    """The ids of an uploaded folder's files, and what is in it or why it is refused."""
     awaited_jobs: set[str] = field(default_factory=set)
     """Keys of the downloads this session began, whose end it wants to see."""
     edit_error: CatDogError | None = None
@@ -145,6 +150,23 @@ class TrainState:
     """The augmentation taken over from the Augment page or from a copied run."""
 
 
+@dataclass(frozen=True)
+class PendingHistory:
+    """An uploaded training history of which some columns aren't known.
+
+    `files` are what was uploaded, the next three are what the form said. `columns` are all columns,
+    `found` those that are known by what they are, `missing` the metrics without one.
+    """
+
+    files: tuple[HistoryFile, ...]
+    name: str
+    classes: int
+    photos: int
+    columns: tuple[str, ...] = ()
+    found: ColumnNames = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+
 @dataclass
 class CompareState:
     """The Compare page."""
@@ -153,6 +175,10 @@ class CompareState:
     """The model whose learning rate was filled into the form of a new group last."""
     imported_history: str = ""
     """The name of the history that was just imported, to say once."""
+    import_notes: list[Message] = field(default_factory=list)
+    """What was understood or changed in it, to say once."""
+    pending_history: PendingHistory | None = None
+    """The uploaded history for which the user has to choose columns."""
     picked_runs: dict[str, list[str]] = field(default_factory=dict)
     """Ids of the runs picked on a chart of parallel coordinates, by the chart's part of the page;
     the chart itself forgets them when it is drawn anew."""

@@ -12,6 +12,7 @@ from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset
 from catdog_core.runs import RunRecord
 
+from . import format_text
 from .i18n import t
 from .session import page_state
 
@@ -75,7 +76,7 @@ def choose_run(
     if not runs_by_id:
         st.info(t("There's no run yet. Start one on the Train page."))
         return None
-    names = _unique_names({key: run.name or key for key, run in runs_by_id.items()})
+    names = _unique_names({key: format_text.model_name(run) for key, run in runs_by_id.items()})
     ready = [key for key, run in runs_by_id.items() if with_model and run.best_model is not None]
     key = _select_with_url(
         "run",

@@ -13,7 +13,7 @@ with startup.guard():
     st.markdown(
         t("Take a model with you to a phone, a web page, another program or another machine.")
     )
-    run = export_view.choose_run()
-    if run is not None:
-        export_view.show_formats(run)
+    model = export_view.choose_model()
+    if model is not None:
+        export_view.show_formats(model)
     export_view.render_bundle_import()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from catdog_core import runs
-from catdog_core.analysis import diagnose, histories
+from catdog_core.analysis import diagnose, histories, history_import
 from catdog_core.analysis.diagnose import RunContext
 
 RECORDED = Path(__file__).parent / "histories"
@@ -20,7 +20,7 @@ AUGMENTED = RunContext(validation_photos=500, planned_epochs=50, dropout=True, a
 
 
 def recorded(name):
-    return histories.read_history_csv(RECORDED / f"{name}.csv")
+    return history_import.read_history(RECORDED / f"{name}.csv").rows
 
 
 def ids(sentences):

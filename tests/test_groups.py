@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 
 from catdog_core import runs
-from catdog_core.analysis import group_comparison, histories
+from catdog_core.analysis import group_comparison, history_import
 from catdog_core.base import files, locks, subprocess_jobs
 from catdog_core.base.errors import ClusterError, RunError
 from catdog_core.config import NO_AUGMENTATION, Augmentation, Training
@@ -387,7 +387,7 @@ def test_the_notes_twins_differ_in_their_gap_and_not_in_accuracy(workspace):
     pair = []
     for name, augmentation in (("plain", None), ("augmented", Augmentation())):
         folder = fakes.make_run(name, epochs=0, augmentation=augmentation)
-        for row in histories.read_history_csv(RECORDED / f"notes_{name}_50.csv"):
+        for row in history_import.read_history(RECORDED / f"notes_{name}_50.csv").rows:
             files.append_json_line(folder / "metrics.jsonl", {**row, "seconds": 2.0})
         pair.append(runs.load_run(folder))
     gap, level = group_comparison.compare_pair(*pair)

@@ -8,7 +8,7 @@ import fakes
 import pytest
 
 from catdog_core import runs
-from catdog_core.analysis import histories, sweep_table
+from catdog_core.analysis import history_import, sweep_table
 from catdog_core.base import access, files
 from catdog_core.base.access import Visitor
 from catdog_core.base.errors import AccessError
@@ -105,7 +105,7 @@ def twins():
     """The runs of the class notes."""
     for name, augmentation in (("plain", None), ("augmented", PRESETS["notes"])):
         run = runs.load_run(member("twin", name, augmentation=augmentation))
-        for row in histories.read_history_csv(RECORDED / f"notes_{name}_50.csv"):
+        for row in history_import.read_history(RECORDED / f"notes_{name}_50.csv").rows:
             files.append_json_line(run.folder / "metrics.jsonl", {**row, "seconds": 1.0})
 
 

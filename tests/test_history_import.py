@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from catdog_core import runs
-from catdog_core.analysis import histories, history_import
+from catdog_core.analysis import histories, history_formats, history_import
 from catdog_core.base.errors import ModelError, RunError
 from catdog_core.data import datasets
 from catdog_core.export import report
@@ -38,7 +38,7 @@ def test_json_is_read_as_lists_or_as_rows(tmp_path):
     ]
     for content in (HISTORY, {"history": HISTORY}, rows):
         path = stored(tmp_path / "h.json", json.dumps(content).encode())
-        assert [row["loss"] for row in history_import.read_history(path)] == HISTORY["loss"]
+        assert [row["loss"] for row in history_import.read_history(path).rows] == HISTORY["loss"]
 
 
 class Runs:
@@ -90,7 +90,7 @@ def test_a_pickle_is_refused_whatever_its_name_with_the_line_that_writes_json(
     path = stored(tmp_path / f"h.{end}", {**PICKLES, **PACKED}[name])
     with pytest.raises(RunError) as caught:
         history_import.read_history(path)
-    assert history_import.JSON_EXPORT_LINE in str(caught.value)
+    assert history_formats.JSON_EXPORT_LINE in str(caught.value)
     assert ("is a pickle" in str(caught.value)) == (name in PICKLES)
     assert not (tmp_path / "harmed").exists()
 
@@ -102,9 +102,10 @@ def test_the_line_a_refusal_names_writes_what_is_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with contextlib.ExitStack() as closed:
         opened = lambda *given: closed.enter_context(open(*given))  # noqa: E731
-        exec(history_import.JSON_EXPORT_LINE, {"json": json, "history": Keras, "open": opened})
+        exec(history_formats.JSON_EXPORT_LINE, {"json": json, "history": Keras, "open": opened})
     assert (
-        history_import.read_history(Path("history.json"))[1]["val_loss"] == HISTORY["val_loss"][1]
+        history_import.read_history(Path("history.json")).rows[1]["val_loss"]
+        == HISTORY["val_loss"][1]
     )
 
 
@@ -114,7 +115,7 @@ def test_the_line_a_refusal_names_writes_what_is_read(tmp_path, monkeypatch):
 )
 def test_a_table_is_no_pickle_because_of_how_its_first_column_is_called(tmp_path, start):
     text = f"{start},accuracy,val_loss,val_accuracy\n1,0.5,0.5,0.5,0.\n1,2,3,4,1."
-    assert len(history_import.read_history(stored(tmp_path / "h.csv", text.encode()))) == 2
+    assert len(history_import.read_history(stored(tmp_path / "h.csv", text.encode())).rows) == 2
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,7 @@ def test_the_command_says_in_one_line_how_a_pickle_becomes_json(
     status, _, err = fakes.run_cli(capsys, command, path)
     assert (
         status == 1
-        and history_import.JSON_EXPORT_LINE in err
+        and history_formats.JSON_EXPORT_LINE in err
         and len(err.strip().splitlines()) == 1
     )
 

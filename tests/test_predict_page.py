@@ -217,3 +217,14 @@ def test_of_many_classes_the_likeliest_get_bars():
     card = predict_results.PredictionCard("a", b"", "c9", tuple(n / 45 for n in range(10)))
     text = predict_results.cards_html([f"c{n}" for n in range(10)], [card])
     assert "c9" in text and "c5" in text and "c4" not in text
+
+
+def test_a_folder_becomes_one_table_in_natural_order(model_file):
+    app = page(run=run_with_model(model_file).name)
+    app.segmented_control("predict_source").set_value("folder").run()
+    names = ["pile/10.jpg", "pile/2.jpg", "pile/sub/1.jpg", "pile/notes.txt", "pile/.DS_Store"]
+    files = [(name, photo(), "image/jpeg") for name in names]
+    app.file_uploader("predict_folder").set_value(files).run()
+    assert not app.exception
+    assert list(app.dataframe[0].value["Photo"]) == ["2.jpg", "10.jpg", "sub/1.jpg"]
+    assert "notes.txt" in fakes.joined_text(app.caption)

@@ -232,3 +232,32 @@ def test_a_name_of_tensorflow_datasets_is_looked_up_then_fetched(monkeypatch, de
     app.button("tfds_fetch").click().run()
     settle(app, lambda app: "dataset" in app.query_params)
     assert chosen(app) == datasets.list_datasets()[0].id
+
+
+def test_an_uploaded_folder_becomes_what_a_zip_of_it_becomes():
+    app = page("folder")
+    some = [
+        (f"pets/{split}/{name}/{i}.jpg", photo(30 * i + 90 * n + shade), "image/jpeg")
+        for shade, split in enumerate(("train", "validation"))
+        for n, name in enumerate(("cats", "dogs"))
+        for i in range(3)
+    ]
+    extra = [("pets/notes.txt", b"text", "text/plain"), ("pets/.DS_Store", b"x", "")]
+    app.file_uploader("source_directory").set_value([*some, *extra]).run()
+    assert not app.exception
+    assert "| cats | 3 | 3 |" in fakes.joined_text(app.markdown)
+    app.button("source_directory_import").click().run()
+    assert not app.exception
+    dataset = datasets.load_dataset(chosen(app))
+    assert (dataset.name, dataset.classes) == ("pets", ("cats", "dogs"))
+    assert len(dataset.items("train")) == len(dataset.items("validation")) == 6
+
+
+@pytest.mark.parametrize("path", ["pets/../../x/1.jpg", "/etc/1.jpg"])
+def test_an_uploaded_path_out_of_its_folder_is_refused(path):
+    app = page("folder")
+    some = [(f"pets/{c}/{i}.jpg", photo(40 * i), "image/jpeg") for c in "ab" for i in range(3)]
+    app.file_uploader("source_directory").set_value([*some, (path, photo(9), "")]).run()
+    assert not app.exception
+    assert "unsafe path" in fakes.joined_text(app.error)
+    assert not [b for b in app.button if b.key == "source_directory_import"]

@@ -8,7 +8,7 @@ import pytest
 from filelock import FileLock
 
 from catdog_core import runs
-from catdog_core.analysis import histories
+from catdog_core.analysis import history_import
 from catdog_core.base import files
 from catdog_core.config import Augmentation
 from catdog_core.data import datasets
@@ -148,9 +148,9 @@ def test_a_damaged_run_does_not_hide_the_form(demo):
 
 def test_a_run_that_has_ended_is_judged_in_words():
     folder = fakes.make_run(epochs=0, status="done")
-    for row in histories.read_history_csv(
+    for row in history_import.read_history(
         Path(__file__).parent / "histories" / "notes_plain_50.csv"
-    ):
+    ).rows:
         files.append_json_line(folder / "metrics.jsonl", {**row, "seconds": 1.0})
     app = page(run=folder.name)
     assert not app.exception

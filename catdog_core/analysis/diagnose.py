@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import isfinite, log, sqrt
+from math import isfinite, isnan, log, nan, sqrt
 from typing import Any, Literal, TypeAlias, TypedDict, TypeGuard
 
 import numpy as np
@@ -106,6 +106,22 @@ CONVERGED = N_(
     "Healthy: training accuracy has leveled off at {train:.1%} and validation accuracy at "
     "{validation:.1%}, close together."
 )
+NO_LEARNING_BY_LOSS = N_(
+    "Underfitting: after {n} epochs, training loss is {loss:.2f}, and guessing gives {guess:.2f}. "
+    "Validation accuracy is {validation:.1%}."
+)
+UNDERFITTING_BY_LOSS = N_(
+    "Underfitting: training loss has leveled off at {train:.2f}, close to validation loss at "
+    "{validation:.2f}. Validation accuracy is only {accuracy:.1%}."
+)
+CONVERGED_BY_LOSS = N_(
+    "Healthy: validation accuracy has leveled off at {validation:.1%}, and validation loss hasn't "
+    "risen."
+)
+ACCURACY_NEEDED = N_(
+    "Validation accuracy has leveled off at {accuracy:.1%}. Without training accuracy, this could "
+    "be overfitting or underfitting."
+)
 STILL_LEARNING = N_(
     "Healthy and still improving. In the last {n} epochs, training loss fell from "
     "{train_then:.2f} to {train_now:.2f}, and validation loss went from {then:.2f} to {now:.2f}."
@@ -134,6 +150,10 @@ VALIDATION_EASIER = N_(
     "Validation is better than training, but there's no dropout or augmentation to explain it. "
     "Training is measured while the weights still change, which matters early on. The validation "
     "photos might also be easier, or some might be in training too. The Data page can find those."
+)
+NO_TRAINING_ACCURACY = N_(
+    "The history has no training accuracy, so the gap to validation accuracy can't be judged. "
+    "Overfitting shows here only if validation loss rises."
 )
 IN_SOME_EPOCHS = N_("This happened in {n} of {all} epochs.")
 STOPPED_EARLY = N_(
@@ -177,6 +197,7 @@ FIND_RATE = N_("Try another learning rate. Use “Find learning rate” on the T
 CHECK_LABELS = N_(
     "View a batch on the Data page. Are the labels right? Can you tell the classes apart yourself?"
 )
+MEASURE_ACCURACY = N_("Measure training accuracy as well, and import the history again.")
 MORE_VALIDATION = N_("Validate on more photos: a few hundred, or better, a thousand.")
 ALL_WELL = N_("Nothing needs fixing. Test the model on new photos.")
 
@@ -267,7 +288,8 @@ uncertain by this over sqrt(n). Measured ones are 0.4 to 0.9: this errs on the s
 
 
 class CompleteRow(TypedDict):
-    """An epoch of which all four metrics are numbers; a loss may be infinite or NaN."""
+    """An epoch with all four metrics; a loss may be infinite or NaN, and so may an accuracy that
+    was not measured."""
 
     epoch: int
     loss: float
@@ -277,11 +299,18 @@ class CompleteRow(TypedDict):
 
 
 def clean_history(history: Iterable[EpochRow]) -> list[CompleteRow]:
-    """Return the rows that hold all four metrics, by epoch; of an epoch twice the last counts."""
+    """Return the rows that hold all four metrics, by epoch; of an epoch twice the last counts.
+
+    Where no row has a training accuracy, as in histories of other programs, it is NaN in all.
+    """
     rows_by_epoch: dict[int, CompleteRow] = {}
-    for row in history:
+    rows = list(history)
+    has_accuracy = any(_is_number(row.get("accuracy")) for row in rows)
+    for row in rows:
         epoch = row.get("epoch")
         values: list[object] = [row.get(name) for name in METRICS]
+        if not has_accuracy:
+            values[METRICS.index("accuracy")] = nan
         numbers = [float(value) for value in values if _is_number(value)]
         if _is_number(epoch) and len(numbers) == len(METRICS):
             loss, accuracy, val_loss, val_accuracy = numbers
@@ -354,6 +383,11 @@ class HistoryCurves:
         """How many epochs there are."""
         return len(self.epochs)
 
+    @property
+    def has_training_accuracy(self) -> bool:
+        """Whether the accuracy was measured on the training photos, too."""
+        return not np.isnan(self.accuracy).all()
+
     def final_level(self, values: Values) -> float:
         """Return the level of a curve at its end: the mean of the last window."""
         return float(values[-self.window :].mean())
@@ -390,9 +424,11 @@ class HistoryCurves:
         """Return the smaller error of the two accuracies, as a part of guessing's error.
 
         1 is no better than guessing, 0 all right. So 80 % of two classes (0.4) and of ten (0.22)
-        can be held against one threshold.
+        can be held against one threshold. Without a training accuracy, it is validation's.
         """
-        best = max(self.final_level(self.accuracy), self.final_level(self.val_accuracy))
+        best = self.final_level(self.val_accuracy)
+        if self.has_training_accuracy:
+            best = max(best, self.final_level(self.accuracy))
         return (1 - best) / (1 - 1 / facts.classes)
 
     def best_epoch_in_window(self, start: int) -> int:
@@ -402,13 +438,16 @@ class HistoryCurves:
     def numbers(self) -> dict[str, float]:
         """Return the numbers a verdict rests on; see `diagnose.diagnose`."""
         best = float(moving_average(self.val_loss, self.window).min())
+        training = {
+            "training_accuracy": self.final_level(self.accuracy),
+            "gap": self.gap,
+        }
         return {
             "epochs": self.count,
             "training_loss": self.final_level(self.loss),
-            "training_accuracy": self.final_level(self.accuracy),
+            **(training if self.has_training_accuracy else {}),
             "validation_loss": self.final_level(self.val_loss),
             "validation_accuracy": self.final_level(self.val_accuracy),
-            "gap": self.gap,
             "validation_error": self.val_error,
             "best_epoch": self.epochs[self.best_epoch_in_window(self.lowest_window)],
             "best_loss": best,
@@ -467,6 +506,9 @@ def add_remarks(verdict: Verdict, facts: RunContext) -> Verdict:
 
 def _remarks(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
     numbers = verdict.numbers
+    is_judged = verdict.kind != "diverged" and numbers.get("epochs", 0) >= MIN_EPOCHS
+    if is_judged and "training_accuracy" not in numbers:
+        yield Remark("no_training_accuracy", NO_TRAINING_ACCURACY)
     if verdict.kind not in ("diverged", "too_short"):
         yield from _explain_better_validation(verdict, facts)
     epochs = int(numbers.get("epochs", 0))
@@ -489,7 +531,10 @@ def _remarks(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
 def _explain_better_validation(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
     """Explain why validation was better than training in at least half of the epochs."""
     epochs, easier = (int(verdict.numbers[name]) for name in ("epochs", "easier_epochs"))
-    learnt = verdict.message != NO_LEARNING  # two coins tossed differ as well
+    learnt = verdict.message not in (
+        NO_LEARNING,
+        NO_LEARNING_BY_LOSS,
+    )  # two coins tossed differ as well
     if not learnt or 2 * easier < epochs:
         return
     message = {
@@ -535,7 +580,7 @@ def _overfitting_steps(facts: RunContext) -> Iterator[Remark]:
 
 def _underfitting_steps(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
     rate = facts.learning_rate
-    if verdict.message == NO_LEARNING:
+    if verdict.message in (NO_LEARNING, NO_LEARNING_BY_LOSS):
         wild = rate is not None and rate >= 1e-2
         if verdict.numbers["epochs"] < 20 and not facts.is_training and not wild:
             yield Remark("more_epochs", SLOW_START)
@@ -554,6 +599,8 @@ def _underfitting_steps(verdict: Verdict, facts: RunContext) -> Iterator[Remark]
 def _too_short_steps(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
     if verdict.message == TOO_FEW_PHOTOS:
         yield Remark("more_validation", MORE_VALIDATION)
+    elif verdict.message == ACCURACY_NEEDED:
+        yield Remark("measure_accuracy", MEASURE_ACCURACY)
     elif not facts.is_training:
         yield Remark("more_epochs", ENOUGH_EPOCHS, {"n": 10})
 
@@ -594,6 +641,10 @@ _UNDERFITTING_ERROR = 0.3
 moves no more, has not even learnt its training photos."""
 _GUESSING_MARGIN = 0.05
 """Accuracy above guessing, as a fraction, that is hardly better than guessing."""
+_GUESSING_LOSS = 0.95
+"""The part of guessing's loss that is hardly better: with two classes, 60 % are right at most."""
+_LOSS_GAP = 0.1
+"""The part of the validation loss that training loss is below it where both fit about as well."""
 _LEARNT_MARGIN = 0.15
 """Accuracy above guessing, as a fraction, that a network must have had to have lost it again."""
 
@@ -608,14 +659,17 @@ def diagnose(history: Iterable[EpochRow], facts: RunContext | None = None) -> Ve
 
     Returns:
         The verdict. Its numbers: epochs; training_loss, training_accuracy, validation_loss and
-        validation_accuracy, means of the last epochs; gap, training minus validation accuracy;
+        validation_accuracy, means of the last epochs; gap, training minus validation accuracy
+        (both only where the training accuracy is known);
         validation_error, the standard error of the validation accuracy; best_epoch, from 0, and
         best_loss of the smoothed validation loss; rise of the validation loss from there.
     """
     facts = facts or RunContext()
     rows = clean_history(history)
+    is_measured = not all(isnan(row["accuracy"]) for row in rows)
+    measured = [name for name in METRICS if name != "accuracy" or is_measured]
     for number, row in enumerate(rows):
-        if not all(isfinite(row[name]) for name in METRICS):
+        if not all(isfinite(row[name]) for name in measured):
             return add_remarks(_not_finite(number, row), facts)
     if facts.diverged_epoch is not None:
         return add_remarks(_not_finite(len(rows), {"epoch": facts.diverged_epoch}), facts)
@@ -659,12 +713,22 @@ def _diverged(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
             end=end,
             guess=guess,
         )
-    if (
-        curves.count < MIN_EPOCHS
-        or curves.final_level(curves.accuracy) - 1 / facts.classes > _GUESSING_MARGIN
-    ):
+    if curves.count < MIN_EPOCHS or not _only_guesses(curves, facts):
         return None
     return _collapsed(curves, facts)
+
+
+def _only_guesses(curves: HistoryCurves, facts: RunContext) -> bool:
+    """Return whether the network does hardly better than guessing on its training photos.
+
+    Without their accuracy, the loss must be about guessing's as well: a network that is right only
+    about its training photos overfits.
+    """
+    if curves.has_training_accuracy:
+        return curves.final_level(curves.accuracy) - 1 / facts.classes <= _GUESSING_MARGIN
+    is_loss_of_guessing = curves.final_level(curves.loss) >= _GUESSING_LOSS * log(facts.classes)
+    validation = curves.final_level(curves.val_accuracy) - 1 / facts.classes
+    return is_loss_of_guessing and validation <= _GUESSING_MARGIN
 
 
 def _collapsed(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
@@ -677,6 +741,8 @@ def _collapsed(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     if curves.loss[worst] > 3 * log(facts.classes):
         high, epoch = float(curves.loss[worst]), curves.epochs[worst] + 1
         return curves.verdict("diverged", LOSS_SPIKED, high=high, epoch=epoch)
+    if not curves.has_training_accuracy:
+        return None
     levels = moving_average(curves.accuracy, curves.window)
     high, end = float(levels.max()), curves.final_level(curves.accuracy)
     if high - 1 / facts.classes < _LEARNT_MARGIN:
@@ -699,13 +765,19 @@ def _no_learning(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     guess = 1 / facts.classes
     train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
     if (
-        max(
-            train - _GUESSING_MARGIN,
-            validation - max(_GUESSING_MARGIN, MIN_STANDARD_ERRORS * curves.val_error),
-        )
-        > guess
+        not _only_guesses(curves, facts)
+        or validation - max(_GUESSING_MARGIN, MIN_STANDARD_ERRORS * curves.val_error) > guess
     ):
         return None
+    if not curves.has_training_accuracy:
+        return curves.verdict(
+            "underfitting",
+            NO_LEARNING_BY_LOSS,
+            n=curves.count,
+            loss=curves.final_level(curves.loss),
+            guess=log(facts.classes),
+            validation=validation,
+        )
     return curves.verdict("underfitting", NO_LEARNING, n=curves.count, train=train, guess=guess)
 
 
@@ -734,7 +806,9 @@ def _val_loss_plateau(curves: HistoryCurves, facts: RunContext) -> Verdict | Non
     The accuracies must be clearly apart as well, since the training loss of a well-regularised
     network may fall for long without harm.
     """
-    if curves.gap < max(_MIN_GAP, MIN_STANDARD_ERRORS * curves.val_error) or curves.still_learning:
+    if not curves.has_training_accuracy or curves.still_learning:
+        return None
+    if curves.gap < max(_MIN_GAP, MIN_STANDARD_ERRORS * curves.val_error):
         return None
     levels = moving_average(curves.val_loss, curves.window)
     train = moving_average(curves.loss, curves.window)
@@ -779,11 +853,30 @@ def _underfitting(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     ):
         return None
     train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
+    if not curves.has_training_accuracy:
+        return _leveled_off_low(curves)
     return curves.verdict("underfitting", UNDERFITTING, train=train, validation=validation)
 
 
+def _leveled_off_low(curves: HistoryCurves) -> Verdict:
+    """Judge by the losses alone a training that has leveled off where much is still wrong."""
+    train, validation = curves.final_level(curves.loss), curves.final_level(curves.val_loss)
+    accuracy = curves.final_level(curves.val_accuracy)
+    if train >= (1 - _LOSS_GAP) * validation:
+        return curves.verdict(
+            "underfitting",
+            UNDERFITTING_BY_LOSS,
+            train=train,
+            validation=validation,
+            accuracy=accuracy,
+        )
+    return curves.verdict("too_short", ACCURACY_NEEDED, accuracy=accuracy)
+
+
 def _healthy(curves: HistoryCurves, facts: RunContext) -> Verdict:
-    if curves.gap > max(_MIN_GAP, MIN_STANDARD_ERRORS * curves.val_error):
+    if curves.has_training_accuracy and curves.gap > max(
+        _MIN_GAP, MIN_STANDARD_ERRORS * curves.val_error
+    ):
         return curves.verdict("healthy", GAP_GROWING, gap=100 * curves.gap)
     if curves.still_learning or (
         curves.training_falls and curves.error_over_guessing(facts) > _UNDERFITTING_ERROR
@@ -800,4 +893,6 @@ def _healthy(curves: HistoryCurves, facts: RunContext) -> Verdict:
             train_now=float(train_now.mean()),
         )
     train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
+    if not curves.has_training_accuracy:
+        return curves.verdict("healthy", CONVERGED_BY_LOSS, validation=validation)
     return curves.verdict("healthy", CONVERGED, train=train, validation=validation)

@@ -257,14 +257,14 @@ def load_predictor_at_epoch(path: Path, weights: Path) -> Predictor:
 
 def predict_photos(
     predictor: Predictor,
-    files: Iterable[tuple[str, bytes]],
+    files: Iterable[tuple[str, bytes | PhotoError]],
     progress: Callable[[int], None] | None = None,
 ) -> list[Prediction]:
     """Predict photos by their bytes; one without an answer is reported, never fatal.
 
     Args:
         predictor: the model.
-        files: (name, file content) of each photo.
+        files: (name, file content) of each photo, or why it could not be read.
         progress: called with the number of photos done.
     """
     rows: list[Prediction] = []
@@ -296,6 +296,8 @@ def predict_photos(
     for done, (name, data) in enumerate(files, start=1):
         rows.append(Prediction(name))
         try:
+            if isinstance(data, PhotoError):
+                raise data
             waiting.append((done - 1, decode.decode_and_fit(data, predictor.size)))
         except PhotoError as error:
             rows[-1] = Prediction(name, error=error)

@@ -170,13 +170,16 @@ def read_bounded_json(path: Path, most: int = SMALL_BYTES, values: int | None = 
         return parse_bounded_json(file.read(most + 1), most, values)
 
 
-def parse_bounded_csv(text: str, columns: int, rows: int) -> tuple[list[str], list[list[str]]]:
+def parse_bounded_csv(
+    text: str, columns: int, rows: int, delimiter: str = ","
+) -> tuple[list[str], list[list[str]]]:
     """Read a CSV table of bounded width and length: its header, and the rows that aren't empty.
 
     Args:
         text: the table; the caller bounds its size.
         columns: cells a row may have.
         rows: rows it may have below the header.
+        delimiter: the character between two cells.
 
     Raises:
         BoundError: it passes a bound.
@@ -184,7 +187,7 @@ def parse_bounded_csv(text: str, columns: int, rows: int) -> tuple[list[str], li
     """
     header: list[str] | None = None
     records: list[list[str]] = []
-    for row in csv.reader(io.StringIO(text, newline="")):
+    for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
         if not row:
             continue
         if len(row) > columns:

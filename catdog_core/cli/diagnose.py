@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
@@ -11,15 +13,34 @@ from .. import runs
 from ..analysis import histories, history_import
 from ..analysis.diagnose import Remark, RunContext, Verdict
 from ..analysis.diagnose import diagnose as judge
+from ..analysis.history_columns import ColumnNames, ColumnsError, History, HistoryColumn
+from ..base import access
+from ..base.errors import RunError
+from ..base.files import truncate_for_display
 from . import output
 from .options import AsJson
+
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="METRIC=NAME",
+        help="For a file: which column is loss, accuracy, val_loss, val_accuracy or epoch. "
+        "Repeat it for each.",
+    ),
+]
 
 
 def diagnose(
     history: Annotated[
-        str,
-        typer.Argument(metavar="RUN_DIR_OR_FILE", help="A run, or a history as CSV or JSON."),
+        list[str],
+        typer.Argument(
+            metavar="RUN_DIR_OR_FILE...",
+            help="A run, or a history: CSV, JSON or Keras's printed text. TensorBoard's CSV "
+            "files, one per metric, belong together.",
+        ),
     ],
+    column: Columns = None,
     validation_photos: Annotated[
         int | None, typer.Option(min=1, help="For a file: photos per validation.")
     ] = None,
@@ -28,11 +49,11 @@ def diagnose(
 ) -> None:
     """Diagnose a run and suggest what to try next. The verdict is overfitting (and since which
     epoch), underfitting, healthy, diverged, or too short to judge."""
-    if Path(history).is_file():
+    if len(history) > 1 or Path(history[0]).is_file():
         facts = RunContext(classes=classes, validation_photos=validation_photos)
-        verdict = judge(history_import.read_history(Path(history)), facts)
+        verdict = judge(_read_history([Path(file) for file in history], column).rows, facts)
     else:
-        verdict = histories.diagnose_run(runs.load_run(history))
+        verdict = histories.diagnose_run(runs.load_run(history[0]))
     if as_json:
         output.print_json(_verdict_to_json(verdict))
         return
@@ -44,7 +65,14 @@ def diagnose(
 
 
 def history(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="history.history as CSV or JSON.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="A history as CSV, JSON or Keras's printed text, or TensorBoard's CSV files.",
+        ),
+    ],
+    column: Columns = None,
     name: Annotated[str, typer.Option(help="The run's name. By default, the file's name.")] = "",
     validation_photos: Annotated[
         int | None, typer.Option(min=1, help="Photos per validation.")
@@ -52,7 +80,44 @@ def history(
     classes: Annotated[int, typer.Option(min=2, help="Number of classes.")] = 2,
 ) -> None:
     """Import a training history as a run without a model, to compare it with others."""
-    print(f"Run {history_import.import_history(file, name, classes, validation_photos)}")
+    access.check_quota(runs.list_runs)  # before any of the files is read
+    found = _read_history(files, column)
+    print(f"Run {history_import.import_history(found, name, classes, validation_photos)}")
+
+
+def _read_history(paths: Sequence[Path], columns: Sequence[str] | None) -> History:
+    """Read a history; say on stderr what was understood. Raises RunError."""
+    try:
+        found = history_import.read_history(
+            history_import.read_history_files(paths), _parse_columns(columns or ())
+        )
+    except ColumnsError as error:
+        raise RunError(
+            "{file} lacks the columns {missing} and has only {found}. Add --column {first}=NAME "
+            "for each of them.",
+            first=error.missing[0],
+            **error.params,
+        ) from error
+    for note in found.notes:
+        print(note, file=sys.stderr)
+    return found
+
+
+def _parse_columns(texts: Sequence[str]) -> ColumnNames:
+    """Return the columns of `--column METRIC=NAME`. Raises RunError for an unknown metric."""
+    columns: dict[HistoryColumn, str] = {}
+    for text in texts:
+        metric, _, name = text.partition("=")
+        known = next((each for each in get_args(HistoryColumn) if each == metric), None)
+        if known is None or not name:
+            raise RunError(
+                "{text} names no column. Write --column METRIC=NAME, where METRIC is one of "
+                "{metrics}.",
+                text=truncate_for_display(text),
+                metrics=", ".join(get_args(HistoryColumn)),
+            )
+        columns[known] = name
+    return columns
 
 
 def _verdict_to_json(verdict: Verdict) -> dict[str, object]:

@@ -25,7 +25,9 @@ from .options import AsJson, Force
 def export(
     run: Annotated[
         Path,
-        typer.Argument(metavar="RUN_DIR", help="A run folder, a model file, or default."),
+        typer.Argument(
+            metavar="RUN_DIR", help="A run folder, a model file, or an id or name of a model."
+        ),
     ],
     kind: Annotated[str, typer.Argument(metavar="FORMAT", help=f"{', '.join(FORMATS)}.")],
     out: Annotated[

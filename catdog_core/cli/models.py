@@ -14,7 +14,9 @@ from ..analysis.class_matching import ClassMatch
 from ..base import library_output, limits
 from ..base.errors import ModelError, PhotoError, SettingsError
 from ..base.files import open_regular, truncate_for_display, write_bytes
+from ..data import photo_listing
 from ..data.datasets import FolderReading
+from ..data.photo_listing import PhotoListing
 from . import curate, model_input, output, output_files
 from .model_input import Scale
 from .options import AsJson, Folder, Force, Order, with_reading
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 Model = Annotated[
     Path,
     typer.Argument(
-        metavar="MODEL_OR_RUN", help="A .keras, .h5 or .zip file, a run folder, or default."
+        metavar="MODEL_OR_RUN",
+        help="A .keras, .h5 or .zip file, a run folder, or an id or name that 'models list' shows.",
     ),
 ]
 
@@ -132,7 +135,11 @@ def _print_match(match: ClassMatch) -> None:
 def predict(
     model: Model,
     photos: Annotated[
-        list[Path], typer.Argument(metavar="PHOTO...", help="The photos to predict.")
+        list[Path],
+        typer.Argument(
+            metavar="PHOTO_OR_DIR...",
+            help="Photos, patterns such as '*.jpg', or folders with all their subfolders.",
+        ),
     ],
     csv: Annotated[
         Path | None, typer.Option(metavar="OUT", help="Write the predictions as a table.")
@@ -141,30 +148,34 @@ def predict(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Predict the labels and probabilities of photos."""
-    for photo in photos:
-        if not photo.is_file():
-            raise PhotoError(
-                "{file} doesn't exist or isn't a file. Check the name of the photo.", file=photo
-            )
+    """Predict the labels and probabilities of photos, in natural order: 1, 2, … 10."""
+    listing = photo_listing.list_photos(photos)
     inputs = [output_files.get_model_input(model), *photos]
     csv = output_files.resolve_output(csv, "table", inputs, force) if csv else None
     library_output.import_tensorflow()
     from ..analysis import predict
 
     predictor = model_input.load_model(model, scale)
-    model_input.warn_of_assumed_scale(predictor, photos)
+    model_input.warn_of_assumed_scale(predictor, [photo.path for photo in listing.photos])
     with output.progress_bar("predicting") as progress:
-        named = ((str(photo), read_photo_argument(photo)) for photo in photos)
-        rows = predict.predict_photos(predictor, named, lambda done: progress(done, len(photos)))
+        contents = ((photo.name, _read_or_explain(photo.path)) for photo in listing.photos)
+        total = len(listing.photos)
+        rows = predict.predict_photos(predictor, contents, lambda done: progress(done, total))
     if csv:
         write_bytes(
             csv, predict.predictions_to_csv(rows, predictor.classes, for_spreadsheet=False).encode()
         )
     _refuse_all_unreadable(rows)
+    _print_left_out(listing)
     if as_json:
         json_rows = [_prediction_to_json(row, predictor.classes) for row in rows]
-        output.print_json({"classes": predictor.classes, "predictions": json_rows})
+        output.print_json(
+            {
+                "classes": predictor.classes,
+                "predictions": json_rows,
+                "skipped": [*listing.skipped, *(name for name, _ in listing.unreadable)],
+            }
+        )
         return
     for row in rows:
         if row.error:
@@ -174,6 +185,26 @@ def predict(
                 f"{truncate_for_display(row.file, 200)}: {truncate_for_display(row.label)}"
                 f" {max(row.probabilities):.4f}"
             )
+
+
+def _print_left_out(listing: PhotoListing) -> None:
+    """Name on stderr what of the folders was not predicted."""
+    for name, reason in listing.unreadable:
+        print(f"Left out {truncate_for_display(name, 200)}: {reason}", file=sys.stderr)
+    if listing.skipped:
+        names = ", ".join(truncate_for_display(name, 60) for name in listing.skipped[:10])
+        more = f" and {len(listing.skipped) - 10:,} more" if len(listing.skipped) > 10 else ""
+        count = len(listing.skipped)
+        what = "file that isn't a photo" if count == 1 else "files that aren't photos"
+        print(f"Skipped {count:,} {what}: {names}{more}", file=sys.stderr)
+
+
+def _read_or_explain(path: Path) -> bytes | PhotoError:
+    """Return a photo's content, or why it cannot be read: the others go on."""
+    try:
+        return read_photo_argument(path)
+    except PhotoError as error:
+        return error
 
 
 def _refuse_all_unreadable(rows: Sequence[Prediction]) -> None:

@@ -40,6 +40,7 @@ from . import (
     output,
     output_files,
     photos,
+    registry,
     removed_commands,
     serve,
     tensorboard,
@@ -257,7 +258,8 @@ def list_runs() -> None:
             run.model,
             truncate_for_display(run.dataset_name),
         ]
-        cells += [f"{len(run.epochs)}/{total}", f"{best['val_accuracy']:.4f}" if best else ""]
+        accuracy = best.get("val_accuracy") if best else None
+        cells += [f"{len(run.epochs)}/{total}", "" if accuracy is None else f"{accuracy:.4f}"]
         table.add_row(*[cell.replace("[", r"\[") for cell in cells])
     console = Console()
     # Through a pipe there is no width to keep to, and ids must stay whole.
@@ -293,6 +295,7 @@ app.add_typer(cli_groups.app, name="experiment")
 app.command()(cli_groups.sweep)
 app.command("sweeps")(cli_groups.list_sweeps)
 app.command("sweep-stop")(cli_groups.stop_sweep)
+app.add_typer(registry.app, name="models")
 app.add_typer(trash.app, name="trash")
 app.command()(serve.serve)
 app.command("find-rate")(estimates.find_rate)

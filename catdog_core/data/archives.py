@@ -244,6 +244,18 @@ def entries_from_photos(photos: Mapping[str, Sequence[tuple[str, bytes]]]) -> li
     return entries
 
 
+def entries_from_folder(uploaded: Sequence[tuple[str, bytes]]) -> list[ArchiveEntry]:
+    """Return the entries of a folder's files, as a zip of the folder has them.
+
+    Args:
+        uploaded: path below the folder, or with it, and content of each file.
+    """
+    return [
+        ArchiveEntry(PurePosixPath(path), len(data), False, partial(BytesIO, data))
+        for path, data in uploaded
+    ]
+
+
 @contextmanager
 def open_archive(file: IO[bytes] | Path, name: str) -> Iterator[Iterable[ArchiveEntry]]:
     """Give the entries of an archive; what its readers raise in the block becomes a sentence.

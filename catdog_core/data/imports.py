@@ -19,6 +19,8 @@ from .preview import Preview
 
 PhotosByClass = Mapping[str, Sequence[tuple[str, bytes]]]
 """(file name, content) of each photo, by class name."""
+FolderFiles = Sequence[tuple[str, bytes]]
+"""(path with the folder's name, content) of each file of an uploaded folder."""
 
 
 def import_archive(
@@ -122,6 +124,29 @@ def import_photos(photos: PhotosByClass, name: str, progress: Progress | None = 
     entries = archives.entries_from_photos(photos)
     reading = FolderReading(is_confirmed=True)  # a person named these classes
     return import_entries(entries, name, "photos", progress, reading=reading)
+
+
+def preview_folder_upload(uploaded: FolderFiles) -> Preview:
+    """Tell what an uploaded folder would become. Raises DatasetError as `import_folder_upload`."""
+    access.check_permission("change data")
+    name = _uploaded_folder_name(uploaded)
+    plan = archives.plan_entries(archives.entries_from_folder(uploaded), name)
+    return preview.preview_plan(plan, name)
+
+
+def import_folder_upload(uploaded: FolderFiles, progress: Progress | None = None) -> Dataset:
+    """Make a dataset of the files of a folder, by the same rules as for a zip of it.
+
+    Raises:
+        DatasetError: unsafe names, too large, or no dataset inside.
+    """
+    name = _uploaded_folder_name(uploaded)
+    return import_entries(archives.entries_from_folder(uploaded), name, "photos", progress)
+
+
+def _uploaded_folder_name(uploaded: FolderFiles) -> str:
+    tops = {path.partition("/")[0] for path, _ in uploaded}
+    return tops.pop() if len(tops) == 1 and "/" in uploaded[0][0] else "photos"
 
 
 def import_entries(

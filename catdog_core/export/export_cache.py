@@ -92,6 +92,9 @@ class ExportCache:
         digest = hashlib.sha256(self._model.encode())
         if self.dataset is not None:
             digest.update(self.dataset.fingerprint.encode())
+        imported = model_registry.find_imported_model(self.source)
+        if imported is not None:  # the same file is another model with other settings
+            digest.update(imported.id.encode())
         if formats.get_format(kind).group != "model":
             digest.update(self.language.encode())
             folder = model_registry.resolve_run_folder(self.source)

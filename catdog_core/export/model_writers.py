@@ -43,7 +43,9 @@ def write_keras(source: Path, out: Path) -> None:
     with model_sandbox.checked_model_file(path) as safe:
         config = untrusted_models.read_model_config(safe, path.name)
         is_current = config.translated == config.saved
-        if safe.suffix == ".keras" and is_current and _is_inference_only(safe):
+        is_imported = model_registry.find_imported_model(path.parent) is not None
+        is_plain = safe.suffix == ".keras" and not is_imported
+        if is_plain and is_current and _is_inference_only(safe):
             files.write_bytes(out, safe.read_bytes())
             return
     _save_inference_model(path, out)
@@ -58,7 +60,7 @@ def write_h5(source: Path, out: Path) -> None:
             version = untrusted_models.read_model_config(safe, path.name).keras_version
             is_keras2 = version.partition(".")[0] in ("1", "2")
             with files.atomic_replace(out) as temporary:
-                _copy_inference_h5(safe, temporary, keras_models.read_metadata(path))
+                _copy_inference_h5(safe, temporary, _read_export_metadata(path))
         else:
             _save_inference_model(path, out)
     if not is_keras2:
@@ -69,8 +71,18 @@ def write_h5(source: Path, out: Path) -> None:
 def _save_inference_model(path: Path, out: Path) -> None:
     """Save the model alone: an optimizer's state doubles a file and tells of the training."""
     keras_models.save_model(
-        keras_models.load_model(path), out, keras_models.read_metadata(path), optimizer=False
+        keras_models.load_model(path), out, _read_export_metadata(path), optimizer=False
     )
+
+
+def _read_export_metadata(path: Path) -> ModelMetadata:
+    """Return the metadata of a model file, with classes and scale an imported one came with."""
+    metadata = keras_models.read_metadata(path)
+    imported = model_registry.find_imported_model(path.parent)
+    if imported is not None:
+        metadata |= {"format": 1, "classes": list(imported.classes), "scale": imported.scale}
+        metadata.pop("labels_file", None)  # it doubts the scale, which is known now
+    return metadata
 
 
 def _copy_inference_h5(path: Path, out: Path, metadata: ModelMetadata) -> None:

@@ -1,4 +1,8 @@
-"""The models there are: of runs, the one that comes with the lab, and files from outside.
+"""All models: those of runs, the built-in one, and imported files. Each is a `RunRecord`.
+
+`list_models` lists them, `find_model` finds one by its id or name, and `rename_model` and
+`remove_model` change them. A record has the name, the file (`best_model`) and the classes;
+`get_model_scale` returns its input scale.
 
 An imported model is kept with its predictions by digest:
 
@@ -24,7 +28,7 @@ from typing import Literal, get_args
 from ..base import access, files, trash
 from ..base.errors import CatDogError, ModelError
 from ..models import model_packages
-from . import run_folder
+from . import lifecycle, run_folder
 from .run_folder import ImportedHistory, Run, RunRecord
 
 DEFAULT_MODEL_NAME = "default"
@@ -54,8 +58,8 @@ def find_model_file(model_or_run: Path) -> Path:
     if path.is_file():
         return path
     path = resolve_run_folder(path)
-    if (path / "best.keras").is_file():
-        return path / "best.keras"
+    if (path / _MODEL_FILE).is_file():
+        return path / _MODEL_FILE
     if path.is_dir() and not (path / "settings.json").is_file():
         model = model_packages.find_model_in_folder(path)
         if model is not None:
@@ -72,20 +76,104 @@ def find_model_file(model_or_run: Path) -> Path:
             name=path.name,
         )
     raise ModelError(
-        "There's no model at {path}. Use a .keras, .h5 or .zip file, a run folder, or 'default', "
-        "the built-in model.",
+        "There's no model at {path}. Use a .keras, .h5 or .zip file, a run folder, or an id or "
+        "name that 'models list' shows.",
         path=path,
     )
 
 
 def resolve_run_folder(run: Path) -> Path:
-    """Return the folder for a run's folder, its id in this workspace, or "default"."""
+    """Return the folder for a model's folder, or its id or name, see `find_model`.
+
+    Raises:
+        ModelError: several models have the name.
+    """
     path = Path(run)
-    if not path.is_dir() and path.name == str(path) and (run_folder.runs_folder() / path).is_dir():
+    if path.exists() or path.name != str(path):
+        return path
+    if (run_folder.runs_folder() / path).is_dir():  # one without a model, too
         return run_folder.runs_folder() / path
-    if str(path) == DEFAULT_MODEL_NAME and not path.exists():
-        return default_model_folder()
-    return path
+    model = find_model(str(path))
+    return path if model is None else model.folder
+
+
+def list_models() -> list[RunRecord]:
+    """Return all models: those of runs, the built-in one, then the imported ones; newest first."""
+    return [run for run in run_folder.list_runs() if run.best_model] + list_other_models()
+
+
+def list_other_models() -> list[RunRecord]:
+    """Return the models that were not trained here: the built-in one and the imported ones."""
+    built_in = load_default_run()
+    return [*([built_in] if built_in else []), *list_imported_models()]
+
+
+def find_model(key: str) -> RunRecord | None:
+    """Return the model of an id, or else of a name; None where there is none.
+
+    Raises:
+        ModelError: several models have the name.
+    """
+    models = list_models()
+    found = [model for model in models if model.id == key] or [
+        model for model in models if model.name == key
+    ]
+    if len(found) > 1:
+        raise ModelError(
+            "{n} models are named '{name}'. Use an id that 'models list' shows.",
+            n=len(found),
+            name=files.truncate_for_display(key),
+        )
+    return found[0] if found else None
+
+
+def is_built_in(model: RunRecord) -> bool:
+    """Return whether a model is the one that comes with the lab."""
+    return model.folder == default_model_folder()
+
+
+def get_model_scale(model: RunRecord) -> InputScale:
+    """Return the range of values a model takes; the lab's own networks rescale inside."""
+    return model.scale if isinstance(model, ImportedModel) else "0..255"
+
+
+def rename_model(model: RunRecord, name: str) -> None:
+    """Give a model another name, of at most 80 characters; without one, it keeps its own.
+
+    Raises:
+        AccessError: it is somebody else's.
+        ModelError: it is the built-in one.
+        CatDogError: the disk is full or not writable.
+    """
+    _refuse_built_in(model)
+    if not isinstance(model, ImportedModel):
+        lifecycle.rename_run(model.folder, name)
+        return
+    access.check_permission("manage run", model.owner)
+    path = model.folder / _METADATA_FILE
+    metadata = files.read_json(path, FORMAT)
+    files.write_json(path, {**metadata, "name": name.strip()[:80] or model.name})
+
+
+def remove_model(model: RunRecord) -> str:
+    """Move a model to the trash with all that belongs to it, and return its entry's id there.
+
+    Raises:
+        AccessError: it is somebody else's.
+        ModelError: it is the built-in one.
+        RunError: it is of a run that is training.
+    """
+    _refuse_built_in(model)
+    if isinstance(model, ImportedModel):
+        return remove_imported_model(model)
+    return lifecycle.remove_run(model.folder)
+
+
+def _refuse_built_in(model: RunRecord) -> None:
+    if is_built_in(model):
+        raise ModelError(
+            "The built-in model can't be renamed or deleted. Choose a run or an imported model."
+        )
 
 
 FORMAT = 1
@@ -101,32 +189,14 @@ and subtracts the mean, of values 0..255, as the Caffe networks have it.
 
 
 @dataclass(frozen=True)
-class ImportedModel:
-    """A model from elsewhere and how it is asked.
+class ImportedModel(RunRecord):
+    """A model of another program, as a run that was never trained here.
 
-    `classes` are names in the order of its outputs, `scale` is the range of values it takes.
-    `created` is in seconds since 1970.
+    Attributes:
+        scale: the range of values it takes. `classes` are in the order of its outputs.
     """
 
-    folder: Path
-    name: str
-    classes: tuple[str, ...]
-    scale: InputScale
-    owner: str
-    created: float
-
-    @property
-    def run(self) -> RunRecord:
-        """The model as a run that was never trained here, which is what predictions belong to."""
-        return RunRecord(
-            id=self.folder.name,
-            folder=self.folder,
-            status="done",
-            name=self.name,
-            created=self.created,
-            classes=self.classes,
-            owner=self.owner,
-        )
+    scale: InputScale = "0..255"
 
 
 def parse_input_scale(value: object) -> InputScale | None:
@@ -194,11 +264,10 @@ def list_imported_models() -> list[ImportedModel]:
 
 def find_imported_model(folder: Path) -> ImportedModel | None:
     """Return the imported model in a folder, None where it holds none."""
-    return (
-        _read_imported_model(Path(folder))
-        if Path(folder).parent == imported_models_folder()
-        else None
-    )
+    folder, home = Path(folder), imported_models_folder()
+    if folder.parent != home and folder.absolute().parent.resolve() != home.resolve():
+        return None
+    return _read_imported_model(home / folder.name)
 
 
 def remove_imported_model(imported: ImportedModel) -> str:
@@ -218,7 +287,9 @@ def _parse_imported_model(folder: Path) -> ImportedModel:
     metadata = files.read_json(folder / _METADATA_FILE, FORMAT)
     scale = parse_input_scale(metadata["scale"])
     return ImportedModel(
+        id=folder.name,
         folder=folder,
+        status="done",
         name=str(metadata["name"]),
         classes=tuple(map(str, metadata["classes"])),
         scale=scale or INPUT_SCALES[0],

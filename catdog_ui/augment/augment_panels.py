@@ -12,7 +12,6 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core import runs
 from catdog_core.augmentation import code_templates, parameter_sweep
 from catdog_core.augmentation.augment import Transform
 from catdog_core.augmentation.mixing import Mix
@@ -22,7 +21,8 @@ from catdog_core.base.palette import IN_RANGE, class_color
 from catdog_core.config import Augmentation
 from catdog_core.imaging import decode
 from catdog_core.imaging.decode import Photo
-from catdog_core.runs import Run
+from catdog_core.runs import Run, RunRecord, model_registry
+from catdog_core.runs.model_registry import ImportedModel
 
 from .. import format_text, gallery, loaders, widgets
 from ..i18n import N_, escape, t
@@ -66,7 +66,7 @@ class VariantSet:
 
 def ask_model(variants: VariantSet, original: Photo) -> VariantSet:
     """Add the answers of the model chosen below the variants, where one is chosen."""
-    chosen = _chosen_run()
+    chosen = _chosen_model()
     if chosen is None or chosen.best_model is None:
         return variants
     return with_answers(variants, original, loaders.load_predictor(Path(chosen.best_model)))
@@ -136,21 +136,16 @@ def _sweep_panel(photo: Photo, settings: Augmentation, variants: VariantSet) -> 
     )
 
 
-def _chosen_run() -> Run | None:
+def _chosen_model() -> RunRecord | None:
     if st.session_state.get(_PANEL) != "model":
         return None
-    return next(
-        (run for run in _runs_with_models() if run.id == st.session_state.get(_MODEL)), None
-    )
-
-
-def _runs_with_models() -> list[Run]:
-    return [run for run in runs.list_runs() if isinstance(run, Run) and run.best_model]
+    chosen = st.session_state.get(_MODEL)
+    return next((model for model in model_registry.list_models() if model.id == chosen), None)
 
 
 def _model_panel(variants: VariantSet, settings: Augmentation) -> None:
-    runs_by_id = {run.id: run for run in _runs_with_models()}
-    if not runs_by_id:
+    models = {model.id: model for model in model_registry.list_models()}
+    if not models:
         st.info(
             t("There's no trained model yet. Train one to see what it predicts for the variants."),
             icon=":material/model_training:",
@@ -158,9 +153,9 @@ def _model_panel(variants: VariantSet, settings: Augmentation) -> None:
         return
     chosen = st.selectbox(
         t("Model"),
-        list(runs_by_id),
+        list(models),
         index=None,
-        format_func=lambda key: truncate_for_display(runs_by_id[key].name or key),
+        format_func=lambda key: format_text.model_label(models[key]),
         placeholder=t("Choose a trained model"),
         key=_MODEL,
         label_visibility="collapsed",
@@ -172,11 +167,16 @@ def _model_panel(variants: VariantSet, settings: Augmentation) -> None:
         )
         return
     show_spread(variants)
+    model = models[chosen]
+    if not isinstance(model, Run):
+        if isinstance(model, ImportedModel):
+            st.caption(format_text.describe_imported_model(model))
+        return
     st.caption(
         t(
             "Trained with: {trained}. Shown now: {now}. A model is robust to changes it was "
             "trained on. Compare one trained without augmentation.",
-            trained=escape(format_text.describe_augmentation(runs_by_id[chosen].augmentation)),
+            trained=escape(format_text.describe_augmentation(model.augmentation)),
             now=escape(format_text.describe_augmentation(settings)),
         )
     )

@@ -20,7 +20,7 @@ from .. import permissions, uploads
 from ..i18n import N_, escape, t
 from ..session import page_state
 from ..startup import guard
-from . import download_source
+from . import download_source, folder_upload
 from .source_widgets import (
     choose_dataset,
     confirm_classes,
@@ -72,6 +72,8 @@ def _demo_card(kind: str) -> None:
 
 
 def _folder_card(_kind: str) -> None:
+    folder_upload.upload_folder()
+    st.divider()
     show_heading(t("A folder on this machine"))
     st.caption(t("The photos stay where they are, and nothing is written next to them."))
     with st.form("source_folder", border=False):

@@ -18,7 +18,7 @@ from catdog_core.base.files import slugify, truncate_for_display
 from catdog_core.export import report_text
 from catdog_core.runs import Run, RunRecord
 
-from .. import captions, charts, gallery, loaders, state, widgets
+from .. import captions, charts, format_text, gallery, loaders, state, widgets
 from ..data import edit_actions
 from ..i18n import N_, escape, pgettext, t
 from ..learn.glossary_view import show_terms
@@ -496,7 +496,7 @@ def _choose_other(subject: EvaluationSubject) -> RunRecord | None:
         t("Other model"),
         list(runs_by_id),
         index=list(runs_by_id).index(before) if before in runs_by_id else 0,
-        format_func=lambda key: model_picker.model_title(runs_by_id[key]),
+        format_func=lambda key: format_text.model_label(runs_by_id[key]),
         key=_OTHER_KEY,
         width=420,
     )
@@ -504,4 +504,4 @@ def _choose_other(subject: EvaluationSubject) -> RunRecord | None:
 
 
 def _short_name(run: RunRecord) -> str:
-    return truncate_for_display(run.name or run.id, 24)
+    return truncate_for_display(format_text.model_name(run), 24)

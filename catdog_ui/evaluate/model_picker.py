@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from ..data.source_widgets import SPLITS
 from ..i18n import escape, say, t
 from ..session import page_state
 from ..startup import guard, guarded_fragment
+from ..train import run_actions
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _redraw(
 
 def choose_subject() -> EvaluationSubject | None:
     """Choose a run, photos that fit it and a part of them; None where there is none."""
-    more = other_models()
+    more = model_registry.list_other_models()
     if not more and not runs.list_runs():
         widgets.show_no_model(
             t("There's no model to evaluate yet. It appears after a run's first finished epoch.")
@@ -104,9 +105,8 @@ def choose_subject() -> EvaluationSubject | None:
     import_model()
     if run is None:
         return None
-    imported = imported_model_of(run)
-    if imported is not None:
-        imported_model_actions(imported)
+    if isinstance(run, ImportedModel):
+        imported_model_actions(run)
     if isinstance(run, ImportedHistory):
         st.info(t("This is an imported training history. It has no model to evaluate."))
         return None
@@ -154,31 +154,9 @@ def comparable_models(run: RunRecord) -> list[RunRecord]:
     """Return all other models that tell the same classes apart, the newest runs first."""
     return [
         other
-        for other in [*runs.list_runs(), *other_models()]
-        if other.id != run.id
-        and other.best_model
-        and class_matching.find_match(other.classes, run.classes)
+        for other in model_registry.list_models()
+        if other.id != run.id and class_matching.find_match(other.classes, run.classes)
     ]
-
-
-def other_models() -> list[RunRecord]:
-    """Return the models that were not trained here: the lab's own and uploaded ones."""
-    ready = model_registry.load_default_run()
-    own = [replace(ready, name=t("default (built-in model)"))] if ready else []
-    return [*own, *imported_models()]
-
-
-def model_title(run: RunRecord) -> str:
-    """Return a run's name with its time, or the title of the model that comes with the lab."""
-    name = truncate_for_display(run.name or run.id)
-    return (
-        name if is_default_model(run) else f"{name} · {format_text.format_timestamp(run.created)}"
-    )
-
-
-def is_default_model(run: RunRecord) -> bool:
-    """Return whether this is the model that comes with the lab."""
-    return run.folder == model_registry.default_model_folder()
 
 
 def load_or_request_answers(subject: EvaluationSubject) -> PredictionTable | None:
@@ -196,7 +174,7 @@ def load_or_request_answers(subject: EvaluationSubject) -> PredictionTable | Non
 def show_cautions(subject: EvaluationSubject) -> None:
     """Say what to keep in mind about figures on these photos."""
     run, dataset, split = subject.run, subject.dataset, subject.split
-    if imported_model_of(run) is not None:
+    if isinstance(run, ImportedModel):
         st.caption(t("The lab doesn't know which photos this model was trained on."))
     elif not is_training_dataset(run, dataset):
         st.caption(t("The model was trained on another dataset."))
@@ -344,16 +322,6 @@ def _run_pass(subject: EvaluationSubject, job: Job) -> None:
     loaders.evaluate_run(*subject.core_arguments, job, subject.mapping)
 
 
-def imported_models() -> list[RunRecord]:
-    """Return the models from elsewhere, as the page's choice of models takes them."""
-    return [imported.run for imported in model_registry.list_imported_models()]
-
-
-def imported_model_of(run: RunRecord) -> ImportedModel | None:
-    """Return the model from elsewhere that stands behind a run, if one does."""
-    return model_registry.find_imported_model(run.folder)
-
-
 def import_model() -> None:
     """Draw a form for a model file: uploaded, checked, its classes named, then chosen above."""
     state = page_state().evaluate
@@ -378,7 +346,7 @@ def import_model() -> None:
             t("Evaluate model"),
             "evaluate_guest_keep",
             "run a job",
-            _keep_model,
+            model_upload.keep_model,
             uploaded_model,
             icon="fact_check",
             type="primary",
@@ -408,14 +376,9 @@ def _check_scales(uploaded_model: model_upload.UploadedModel) -> None:
 def imported_model_actions(imported: ImportedModel) -> None:
     """Draw how a model from elsewhere is asked, and the button that deletes it."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(
-            t(
-                "Imported model. Input values: {scale}. Outputs in order: {names}.",
-                scale=imported.scale.replace("..", "–"),
-                names=escape(truncate_for_display(", ".join(imported.classes), 120)),
-            ),
-            width="stretch",
-        )
+        st.caption(format_text.describe_imported_model(imported), width="stretch")
+        with st.popover(t("Rename"), icon=":material/edit:", type="tertiary"):
+            run_actions.show_model_name_form(imported)
         permissions.action_button(
             t("Delete model"),
             "evaluate_guest_delete",
@@ -426,20 +389,6 @@ def imported_model_actions(imported: ImportedModel) -> None:
             owner=imported.owner,
             type="tertiary",
         )
-
-
-def _keep_model(uploaded_model: model_upload.UploadedModel) -> None:
-    try:
-        imported = model_registry.register_imported_model(
-            uploaded_model.data,
-            uploaded_model.name,
-            uploaded_model.model.classes,
-            uploaded_model.scale,
-        )
-    except CatDogError as error:
-        page_state().evaluate.import_error = error
-    else:
-        st.query_params["run"] = imported.folder.name
 
 
 def _remove_model(imported: ImportedModel) -> None:

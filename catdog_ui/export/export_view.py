@@ -17,6 +17,7 @@ from catdog_core.export.bundle_import import ImportedBundle
 from catdog_core.export.export_cache import ExportCache
 from catdog_core.export.formats import Parity
 from catdog_core.runs import ImportedHistory, Run, RunRecord, model_registry
+from catdog_core.runs.model_registry import ImportedModel
 
 from .. import format_text, gallery, job_fragment, loaders, permissions, state, uploads, widgets
 from ..i18n import N_, escape, language, say, t
@@ -34,6 +35,10 @@ _GROUPS = {
     "code": (N_("Keras code"), N_("The run as Keras code that works without this lab.")),
     "record": (N_("Run record"), N_("All settings and measurements, to keep or share.")),
 }
+_IMPORTED_ABOUT = N_(
+    "Each format takes the same input values as the imported model. Its predictions are compared "
+    "with the Keras model's on the same photos."
+)
 _ICONS = {
     "keras": ":material/deployed_code:",
     "h5": ":material/dataset:",
@@ -52,15 +57,17 @@ POLL_SECONDS = 0.7
 """Seconds between two looks while something is being made."""
 
 
-def choose_run() -> Run | None:
-    """Let the user choose a run with a model; None, and what to do, where it has none."""
-    ready = model_registry.load_default_run()
-    run = state.choose_run(t("Run"), [ready] if ready else [], with_model=True)
+def choose_model() -> RunRecord | None:
+    """Let the user choose a model; None, and what to do, where a run has none."""
+    run = state.choose_run(t("Model"), model_registry.list_other_models(), with_model=True)
     if run is None:
         return None
     if isinstance(run, ImportedHistory):
         offer_report(run)
         return None
+    if isinstance(run, ImportedModel) and run.best_model is not None:
+        st.caption(format_text.describe_imported_model(run))
+        return run
     if not isinstance(run, Run) or run.best_model is None:
         widgets.show_no_model(
             t("This run has no model yet. It appears after the first finished epoch.")
@@ -77,8 +84,11 @@ def choose_run() -> Run | None:
     return run
 
 
-def show_formats(run: Run) -> None:
-    """Draw a card a format, in their groups; they redraw themselves while one is being made."""
+def show_formats(run: RunRecord) -> None:
+    """Draw a card per format, in their groups; they redraw themselves while one is being made.
+
+    An imported model has no training to tell of, so only formats of models are there.
+    """
     shelf = ExportCache(run.folder, run.classes, language())
     if shelf.dataset is None:
         st.caption(
@@ -92,31 +102,32 @@ def show_formats(run: Run) -> None:
     guarded_fragment(_format_cards, POLL_SECONDS if running else None)(run, shelf, running)
 
 
-def _format_cards(run: Run, shelf: ExportCache, was_running: bool) -> None:
+def _format_cards(run: RunRecord, shelf: ExportCache, was_running: bool) -> None:
     if _is_any_running(run) != was_running:
         st.rerun()  # the whole page begins to look, or need not any more
     for group, (title, about) in _GROUPS.items():
-        kinds = [kind for kind, one in export.FORMATS.items() if one.group == group]
+        formats = [one for one in export.FORMATS.values() if one.group == group]
+        kinds = [one.kind for one in formats if isinstance(run, Run) or not one.needs_run]
         if not kinds:
             continue
         st.subheader(t(title), anchor=False)
-        st.caption(t(about))
+        st.caption(t(about if isinstance(run, Run) else _IMPORTED_ABOUT))
         cards = st.grid(min_column_width=280, gap="medium")
         for kind in kinds:
             with cards.container(), st.container(border=True, height="stretch"):
                 _format_card(run, shelf, export.FORMATS[kind])
 
 
-def _is_any_running(run: Run) -> bool:
+def _is_any_running(run: RunRecord) -> bool:
     export_jobs = (jobs.get_job(_job_key(run, kind)) for kind in export.FORMATS)
     return any(job is not None and job.status == "running" for job in export_jobs)
 
 
-def _job_key(run: Run, kind: str) -> str:
+def _job_key(run: RunRecord, kind: str) -> str:
     return f"export-{kind}-{run.id}"
 
 
-def _format_card(run: Run, shelf: ExportCache, exporter: Exporter) -> None:
+def _format_card(run: RunRecord, shelf: ExportCache, exporter: Exporter) -> None:
     icon = _ICONS.get(exporter.kind, ":material/description:")
     st.markdown(f"{icon} **{t(exporter.label)}** &nbsp; `{exporter.extension}`")
     st.caption(t(exporter.about))
@@ -130,7 +141,7 @@ def _format_card(run: Run, shelf: ExportCache, exporter: Exporter) -> None:
         _made_file(run, exporter, result)
 
 
-def _made_file(run: Run, exporter: Exporter, result: ExportResult) -> None:
+def _made_file(run: RunRecord, exporter: Exporter, result: ExportResult) -> None:
     st.markdown(f"**{format_text.format_bytes(result.bytes)}**")
     if result.parity is not None:
         st.caption(parity_text(result.parity))
@@ -144,8 +155,9 @@ def _made_file(run: Run, exporter: Exporter, result: ExportResult) -> None:
             on_click="ignore",
             key=f"download_{exporter.kind}",
         )
-        with st.popover(t("How to use it"), icon=":material/code:"):
-            _usage_code(run, exporter)
+        if isinstance(run, Run):
+            with st.popover(t("How to use it"), icon=":material/code:"):
+                _usage_code(run, exporter)
 
 
 def _usage_code(run: Run, exporter: Exporter) -> None:
@@ -166,7 +178,7 @@ def _usage_code(run: Run, exporter: Exporter) -> None:
     st.caption(t("It reads `photo.jpg`, resizes it as the lab does, and prints the class."))
 
 
-def _file_name(run: Run, exporter: Exporter) -> str:
+def _file_name(run: RunRecord, exporter: Exporter) -> str:
     """The name a file is downloaded by; two formats may share an extension."""
     extensions = [one.extension for one in export.FORMATS.values()]
     unique = extensions.count(exporter.extension) == 1 or exporter.kind == "litert"

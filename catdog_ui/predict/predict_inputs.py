@@ -12,16 +12,27 @@ from uuid import uuid4
 
 import streamlit as st
 
-from catdog_core import runs
 from catdog_core.analysis import ood_examples
 from catdog_core.base import limits
 from catdog_core.base.errors import CatDogError, PhotoError
-from catdog_core.data import datasets
+from catdog_core.base.files import truncate_for_display
+from catdog_core.base.natural_order import natural_key
+from catdog_core.data import datasets, photo_listing
 from catdog_core.data.datasets import Dataset
 from catdog_core.imaging import decode
 from catdog_core.runs import model_registry
+from catdog_core.runs.model_registry import ImportedModel
 
-from .. import format_text, gallery, job_fragment, loaders, model_upload, uploads, widgets
+from .. import (
+    format_text,
+    gallery,
+    job_fragment,
+    loaders,
+    model_upload,
+    permissions,
+    uploads,
+    widgets,
+)
 from ..i18n import escape, t
 from ..model_upload import UploadedModel
 from ..session import InputPhoto, page_state
@@ -55,32 +66,30 @@ class ModelChoice:
 
 def choose_model() -> ModelChoice | None:
     """Let the user choose a saved run or upload a model; None while there is none."""
-    kinds = {"run": t("Run from this lab"), "file": t("Model file")}
+    kinds = {"run": t("Model of this lab"), "file": t("Model file")}
     kind = widgets.choose_one(t("Model"), kinds, "predict_kind", default="run")
-    return _choose_run() if kind == "run" else _upload_model()
+    return _choose_known_model() if kind == "run" else _upload_model()
 
 
-def _choose_run() -> ModelChoice | None:
-    runs_by_id = {run.id: run for run in runs.list_runs() if run.best_model}
-    ready = model_registry.load_default_run()
-    if ready is not None:
-        runs_by_id.setdefault(model_registry.DEFAULT_MODEL_NAME, ready)
-    if not runs_by_id:
+def _choose_known_model() -> ModelChoice | None:
+    models = {model.id: model for model in model_registry.list_models()}
+    if not models:
         widgets.show_no_model(
             t("No run has a model yet. It appears after the first finished epoch.")
         )
         return None
-    widgets.reset_unknown_choice(_RUN_KEY, runs_by_id)
+    widgets.reset_unknown_choice(_RUN_KEY, models)
     requested_id = st.query_params.get("run")
     key = st.selectbox(
-        t("Run"),
-        list(runs_by_id),
-        index=list(runs_by_id).index(requested_id) if requested_id in runs_by_id else 0,
-        format_func=lambda key: _run_title(runs_by_id[key]),
+        t("Model"),
+        list(models),
+        index=list(models).index(requested_id) if requested_id in models else 0,
+        format_func=lambda key: format_text.model_label(models[key]),
         key=_RUN_KEY,
+        label_visibility="collapsed",
     )
-    run = runs_by_id[key]
-    if run is not ready:
+    run = models[key]
+    if not model_registry.is_built_in(run):
         st.query_params["run"] = key
     best = format_text.best_epoch_row(run)
     if best and run.best_epoch is not None:
@@ -92,7 +101,9 @@ def _choose_run() -> ModelChoice | None:
                 dataset=escape(run.dataset_name),
             )
         )
-    if run is ready:
+    if isinstance(run, ImportedModel):
+        st.caption(format_text.describe_imported_model(run))
+    if model_registry.is_built_in(run):
         st.caption(
             t(
                 "Built-in model. It knows only cats and dogs, so every photo gets one of those "
@@ -104,19 +115,20 @@ def _choose_run() -> ModelChoice | None:
     return ModelChoice(f"{path}:{path.stat().st_mtime_ns}", path=path, dataset_id=run.dataset_id)
 
 
-def _run_title(run: runs.RunRecord) -> str:
-    if run.folder == model_registry.default_model_folder():
-        return t("default (built-in model)")
-    return f"{run.name} · {format_text.format_timestamp(run.created)}"
-
-
 def _upload_model() -> ModelChoice | None:
     uploaded_model = model_upload.upload_model("predict")
-    return (
-        None
-        if uploaded_model is None
-        else ModelChoice(uploaded_model.key, model=uploaded_model.model, uploaded=uploaded_model)
+    if uploaded_model is None:
+        return None
+    permissions.action_button(
+        t("Import model"),
+        "predict_keep",
+        "run a job",
+        _keep_model,
+        uploaded_model,
+        icon="add",
+        help=t("Store the model in the workspace, with its values and classes, for every page."),
     )
+    return ModelChoice(uploaded_model.key, model=uploaded_model.model, uploaded=uploaded_model)
 
 
 def show_scale_check(choice: ModelChoice, photos: Sequence[InputPhoto]) -> None:
@@ -132,6 +144,14 @@ def show_scale_check(choice: ModelChoice, photos: Sequence[InputPhoto]) -> None:
         None,
         tuple(photo.key for photo in some),
     )
+
+
+def _keep_model(uploaded_model: model_upload.UploadedModel) -> None:
+    """Store an uploaded model, and choose it among those of the lab."""
+    model_upload.keep_model(uploaded_model)
+    if "run" in st.query_params:
+        st.session_state["predict_kind"] = "run"
+        st.session_state[_RUN_KEY] = st.query_params["run"]
 
 
 def predict_in_background(
@@ -165,10 +185,13 @@ def choose_photos(dataset_id: str) -> list[InputPhoto]:
     """Let the user give photos, or take a few of the validation set of this dataset."""
     sources = {
         "files": t("Files"),
+        "folder": t("Folder"),
         "camera": t("Camera"),
         "clipboard": t("Clipboard"),
     }
     source = widgets.choose_one(t("Photos"), sources, "predict_source", default="files")
+    if source == "folder":
+        return _photos_from_folder()
     if source == "camera":
         return _photos_from_camera()
     if source == "clipboard":
@@ -185,6 +208,33 @@ def dataset_of_photos(dataset_id: str) -> Dataset | None:
             except CatDogError:
                 continue  # the run outlived its data
     return None
+
+
+def _photos_from_folder() -> list[InputPhoto]:
+    """The photos of a folder and its subfolders, in natural order; what else is there is named."""
+    files = st.file_uploader(
+        t("Folder of photos"),
+        accept_multiple_files="directory",
+        max_upload_size=uploads.register_upload_limit(_photo_megabytes()),
+        key="predict_folder",
+        label_visibility="collapsed",
+    )
+    if not files:
+        st.caption(t("Choose a folder. Photos in its subfolders are predicted, too."))
+        return []
+    names = photo_listing.relative_names([file.name for file in files])
+    order, skipped = photo_listing.sort_uploads(names)
+    if skipped:
+        st.caption(
+            t(
+                "{n:,} files that aren't photos are skipped: {names}.",
+                n=len(skipped),
+                names=escape(truncate_for_display(", ".join(skipped[:5]), 120)),
+            )
+        )
+    if not order:
+        st.info(t("This folder has no photos. Choose another one."))
+    return [InputPhoto(names[n], files[n].file_id, files[n].getvalue()) for n in order]
 
 
 def _photos_from_camera() -> list[InputPhoto]:
@@ -242,6 +292,7 @@ def _photos_from_files(dataset_id: str) -> list[InputPhoto]:
     )
     if files:
         state.sample_source, state.sample_seed = "", -1
+        files = sorted(files, key=lambda file: natural_key(file.name))
         return [InputPhoto(file.name, file.file_id, file.getvalue()) for file in files]
     dataset = dataset_of_photos(dataset_id)
     if (

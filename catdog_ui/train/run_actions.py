@@ -10,7 +10,8 @@ from catdog_core import runs
 from catdog_core.config import Training
 from catdog_core.data.datasets import Dataset
 from catdog_core.models import backbones
-from catdog_core.runs import DamagedRun, Run, RunRecord
+from catdog_core.runs import DamagedRun, Run, RunRecord, model_registry
+from catdog_core.runs.model_registry import ImportedModel
 
 from .. import format_text, permissions, state, trash_view, widgets
 from ..i18n import N_, escape, say, t
@@ -33,9 +34,9 @@ def begin_from_run(run_id: str) -> None:
 
 
 def show_run_actions(available_runs: Sequence[RunRecord]) -> None:
-    """Rename, note, clone or delete one run."""
+    """Rename, note, clone or delete one run, or rename or delete one imported model."""
     trash_view.offer_undo(key_suffix="care")
-    by_id = {run.id: run for run in available_runs}
+    by_id = {run.id: run for run in [*available_runs, *model_registry.list_imported_models()]}
     if st.session_state.get(_RUN_KEY, available_runs[0].id) not in by_id:
         st.session_state[_RUN_KEY] = available_runs[0].id  # deleted meanwhile
     requested_id = st.query_params.get("run")
@@ -43,14 +44,17 @@ def show_run_actions(available_runs: Sequence[RunRecord]) -> None:
         t("Run"),
         list(by_id),
         index=list(by_id).index(requested_id) if requested_id in by_id else 0,
-        format_func=lambda key: format_text.run_label(by_id[key]),
+        format_func=lambda key: _action_label(by_id[key]),
         key=_RUN_KEY,
     )
     run = by_id[key]
     st.query_params["run"] = run.id
     if run.status == "damaged" and run.problem:
         st.error(t("This run is damaged: {problem}", problem=escape(say(run.problem))))
-    if not isinstance(run, DamagedRun):
+    if isinstance(run, ImportedModel):
+        st.caption(format_text.describe_imported_model(run))
+        show_model_name_form(run)
+    elif not isinstance(run, DamagedRun):
         _show_name_form(run)
     with st.container(horizontal=True):
         if isinstance(run, Run) and st.button(
@@ -58,12 +62,16 @@ def show_run_actions(available_runs: Sequence[RunRecord]) -> None:
         ):
             page_state().train.run_to_copy = run.id
             st.switch_page("pages/3_Train.py", query_params=_clone_query(run))
-        if run.best_model and st.button(
-            t("Continue training"),
-            icon=":material/fork_right:",
-            key="care_continue",
-            disabled=run.model == backbones.TRANSFER,
-            help=t(NOT_CONTINUED) if run.model == backbones.TRANSFER else None,
+        if (
+            isinstance(run, Run)
+            and run.best_model
+            and st.button(
+                t("Continue training"),
+                icon=":material/fork_right:",
+                key="care_continue",
+                disabled=run.model == backbones.TRANSFER,
+                help=t(NOT_CONTINUED) if run.model == backbones.TRANSFER else None,
+            )
         ):
             begin_from_run(run.id)
             st.switch_page("pages/3_Train.py", query_params=_clone_query(run))
@@ -75,9 +83,32 @@ def show_run_actions(available_runs: Sequence[RunRecord]) -> None:
             owner=run.owner,
             disabled=run.is_active,
         ):
-            st.dialog(t("Delete this run?"))(_confirm_deletion)(run)
+            is_imported = isinstance(run, ImportedModel)
+            title = t("Delete this model?") if is_imported else t("Delete this run?")
+            st.dialog(title)(_confirm_deletion)(run)
         if run.is_active:
             st.caption(t("This run is training. Stop it on the Train page before you delete it."))
+
+
+def _action_label(run: RunRecord) -> str:
+    if isinstance(run, ImportedModel):
+        return format_text.model_label(run)
+    return format_text.run_label(run)
+
+
+def show_model_name_form(model: ImportedModel) -> None:
+    """Draw a form that renames an imported model."""
+    with st.form(f"model_name_{model.id}", border=False):
+        name = st.text_input(t("Name"), model.name, max_chars=80, key=f"name_{model.id}")
+        if st.form_submit_button(
+            t("Save"),
+            icon=":material/save:",
+            key=f"rename_{model.id}",
+            **permissions.permission_kwargs("manage run", model.owner),
+        ):
+            model_registry.rename_model(model, name)
+            st.toast(t("Saved."))
+            st.rerun()
 
 
 def _show_name_form(run: RunRecord) -> None:
@@ -103,20 +134,26 @@ def _show_name_form(run: RunRecord) -> None:
 
 
 def _confirm_deletion(run: RunRecord) -> None:
-    st.write(
-        t(
+    if isinstance(run, ImportedModel):
+        text = t(
+            "“{name}” and its predictions will move to the trash. You can restore it on the Home "
+            "page until you empty the trash.",
+            name=escape(run.name),
+        )
+    else:
+        text = t(
             "“{name}”, with {n} trained epochs and its model, will move to the trash. You can "
             "restore it on the Home page until you empty the trash.",
             name=escape(run.name or run.id),
             n=len(run.epochs),
         )
-    )
+    st.write(text)
     widgets.confirm_action("delete", t("Delete"), _delete_run, run)
 
 
 def _delete_run(run: RunRecord) -> None:
     with guard():
-        trash_view.remember_deleted(runs.remove_run(run.folder))
+        trash_view.remember_deleted(model_registry.remove_model(run))
         st.query_params.pop("run", None)
 
 

@@ -1,0 +1,68 @@
+"""The source of photos that is a folder in the visitor's browser, uploaded with its subfolders."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from catdog_core.base import access, limits
+from catdog_core.base.errors import CatDogError
+from catdog_core.data import imports
+from catdog_core.data.imports import FolderFiles
+from catdog_core.data.preview import Preview
+
+from .. import permissions, uploads
+from ..i18n import t
+from ..session import page_state
+from ..startup import guard
+from .source_widgets import choose_dataset, progress_bar, show_heading, show_preview
+
+
+def upload_folder() -> None:
+    """Draw an uploader for a folder with class folders; it becomes what a zip of it becomes."""
+    show_heading(t("Upload a folder"))
+    st.caption(
+        t(
+            "Choose a folder with the button. If you drag a folder here, your browser leaves out "
+            "the names of its subfolders."
+        )
+    )
+    files = st.file_uploader(
+        t("Upload a folder"),
+        accept_multiple_files="directory",
+        max_upload_size=uploads.register_upload_limit(
+            limits.current_limits().photo_bytes // 1_000_000
+        ),
+        key="source_directory",
+        label_visibility="collapsed",
+        **permissions.permission_kwargs("change data"),
+    )
+    if not files:
+        return
+    with guard():
+        access.check_permission("change data")  # before any of the files is read
+        uploaded = [(file.name, file.getvalue()) for file in files]
+        show_preview(_inspect(files, uploaded))
+        if permissions.action_button(
+            t("Import photos"), "source_directory_import", "change data", icon="add", type="primary"
+        ):
+            with progress_bar(t("Saving…")) as tell:
+                dataset = imports.import_folder_upload(uploaded, tell)
+            choose_dataset(dataset)
+
+
+def _inspect(files: list[UploadedFile], uploaded: FolderFiles) -> Preview:
+    """What is in the files, looked at once. Raises what was raised then."""
+    ids = tuple(file.file_id for file in files)
+    known = page_state().data.inspected_upload
+    if known is None or known[0] != ids:
+        result: Preview | CatDogError
+        with st.spinner(t("Checking the contents…")):
+            try:
+                result = imports.preview_folder_upload(uploaded)
+            except CatDogError as error:
+                result = error
+        known = page_state().data.inspected_upload = (ids, result)
+    if isinstance(known[1], CatDogError):
+        raise known[1]
+    return known[1]

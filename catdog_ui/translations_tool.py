@@ -35,7 +35,7 @@ _HEADER = "# The words of the CatDog Lab. Written by `python -m catdog_ui.transl
 _DATE = datetime(2026, 1, 1, tzinfo=UTC)  # the format wants one; a true one would always change
 
 
-def extraction_keywords() -> dict[str, tuple[object, ...] | None]:
+def extraction_keywords() -> dict[str, tuple[int | tuple[int, int] | tuple[int, str], ...] | None]:
     """Return the functions and classes whose first argument is a text, or context and text."""
     kinds = [
         name

@@ -114,7 +114,8 @@ def _find_model(name: str, entries: list[ArchiveEntry]) -> ArchiveEntry | None:
     for entry in entries:
         if entry.path.name == "saved_model.pb":
             raise saved_model_error(name, _is_of_keras2(entry, entries))
-    return _refuse_other_formats(name, [entry.path.name for entry in entries])
+    _refuse_other_formats(name, [entry.path.name for entry in entries])
+    return None
 
 
 def _find_labels(entries: list[ArchiveEntry]) -> ArchiveEntry | None:
@@ -281,9 +282,9 @@ def is_from_teachable_machine(config: Any) -> bool:
         return False
     features, head = map(_list_layers, parts)
     kinds = [layer.get("class_name") for layer in (*features, *head)]
-    if kinds not in (
-        [network, "GlobalAveragePooling2D", "Dense", "Dense"] for network in ("Functional", "Model")
-    ):
+    if kinds[:1] not in (["Functional"], ["Model"]):
+        return False
+    if kinds[1:] != ["GlobalAveragePooling2D", "Dense", "Dense"]:
         return False
     last = head[1].get("config")
     return (

@@ -261,3 +261,19 @@ def test_an_uploaded_path_out_of_its_folder_is_refused(path):
     assert not app.exception
     assert "unsafe path" in fakes.joined_text(app.error)
     assert not [b for b in app.button if b.key == "source_directory_import"]
+
+
+def test_an_uploaded_folder_of_odd_classes_is_confirmed_first():
+    app = page("folder")
+    some = [
+        (f"trip/{year}/{i}.jpg", photo(30 * i + year % 7), "image/jpeg")
+        for year in (2021, 2022)
+        for i in range(4)
+    ]
+    app.file_uploader("source_directory").set_value(some).run()
+    assert "look like dates" in fakes.joined_text(app.warning)
+    assert app.button("source_directory_import").disabled
+    app.checkbox[0].check().run()
+    app.button("source_directory_import").click().run()
+    assert not app.exception and not app.error
+    assert datasets.load_dataset(chosen(app)).classes == ("2021", "2022")

@@ -134,14 +134,24 @@ def preview_folder_upload(uploaded: FolderFiles) -> Preview:
     return preview.preview_plan(plan, name)
 
 
-def import_folder_upload(uploaded: FolderFiles, progress: Progress | None = None) -> Dataset:
+def import_folder_upload(
+    uploaded: FolderFiles,
+    progress: Progress | None = None,
+    reading: FolderReading = DEFAULT_READING,
+) -> Dataset:
     """Make a dataset of the files of a folder, by the same rules as for a zip of it.
+
+    Args:
+        uploaded: the files.
+        progress: called with (bytes done, bytes in all).
+        reading: a table of labels, and whether oddly named folders are classes all the same.
 
     Raises:
         DatasetError: unsafe names, too large, or no dataset inside.
     """
     name = _uploaded_folder_name(uploaded)
-    return import_entries(archives.entries_from_folder(uploaded), name, "photos", progress)
+    entries = archives.entries_from_folder(uploaded)
+    return import_entries(entries, name, "photos", progress, reading=reading)
 
 
 def _uploaded_folder_name(uploaded: FolderFiles) -> str:

@@ -27,7 +27,7 @@ MAX_BYTES = 20_000_000
 """Size of a table; 300,000 rows of a long path and a label take as much."""
 MAX_ROWS = 300_000
 MAX_COLUMNS = 1000
-MAX_CELLS = 3_000_000
+MAX_CELLS = 1_500_000
 MAX_DEPTH = 30
 """Folders of a path in a table."""
 MAX_TABLES = 20
@@ -36,7 +36,8 @@ SUFFIXES = (".csv", ".tsv", ".txt")
 _ENCODINGS = ("utf-8-sig", "cp949", "shift_jis", "gb18030", "latin-1")
 _DELIMITERS = (",", "\t", ";", "|")
 _SNIFFED = 40  # lines
-_SAMPLED = 400  # rows by which columns are judged
+_SAMPLED = 400  # rows by which columns are judged; fewer of a wide table
+_SAMPLED_CELLS = 20_000
 _LABEL_NAMES = (
     *("label", "labels", "class", "classes", "classname", "target", "category", "breed"),
     *(
@@ -180,6 +181,8 @@ def read_table(data: bytes, path: PurePosixPath) -> Table:
             "{file} is too large. Use a table of at most {most:,} bytes.", file=name, most=MAX_BYTES
         )
     text = _decode(data)
+    if sum(map(text.count, "\n\r")) > 4 * MAX_ROWS:  # quoted cells and ends of two characters
+        raise _too_many_rows_error(name)
     lines = [] if "\0" in text[:10_000] else text.splitlines()
     comments = [line for line in lines if line.startswith("#")]
     lines = [line for line in lines if line.strip() and not line.startswith("#")]
@@ -194,13 +197,7 @@ def read_table(data: bytes, path: PurePosixPath) -> Table:
         for row in _split_rows(lines):
             cells += len(row)
             if len(rows) >= MAX_ROWS or len(row) > MAX_COLUMNS or cells > MAX_CELLS:
-                raise DatasetError(
-                    "{file} is too large. Use a table of at most {rows:,} rows and {columns:,} "
-                    "columns.",
-                    file=name,
-                    rows=MAX_ROWS,
-                    columns=MAX_COLUMNS,
-                )
+                raise _too_many_rows_error(name)
             rows.append([cell.strip() for cell in row])
     except csv.Error as error:
         raise DatasetError(
@@ -213,6 +210,15 @@ def read_table(data: bytes, path: PurePosixPath) -> Table:
         row += [""] * (width - len(row))
     return Table(
         str(path), path.parent, _header_of_comments(comments, width), rows, _value_names(comments)
+    )
+
+
+def _too_many_rows_error(name: str) -> DatasetError:
+    return DatasetError(
+        "{file} is too large. Use a table of at most {rows:,} rows and {columns:,} columns.",
+        file=name,
+        rows=MAX_ROWS,
+        columns=MAX_COLUMNS,
     )
 
 
@@ -243,7 +249,8 @@ def match_table(
     head = header or rows[0]
     chosen = _column_number(table, head, file_column) if file_column else None
     columns = range(width) if chosen is None else (chosen,)
-    sample = rows[:: max(1, len(rows) // _SAMPLED)]
+    sampled = min(_SAMPLED, 20 + _SAMPLED_CELLS // width)
+    sample = rows[:: max(1, len(rows) // sampled)]
     found = {
         column: {file.path for row in sample if (file := find(row[column]))} for column in columns
     }

@@ -816,9 +816,11 @@ class _ClassAssignment:
         plan.warnings += self._spellings()
         plan.warnings += self.warnings
         plan.warnings += decode_errors.unsupported_format_warnings(foreign)
-        empty = sorted(file.path for file in self.empty)
-        plan.empty = [str(path.relative_to(plan.root)) for path in empty]
-        plan.warnings += _paths_warning(_EMPTY, empty)
+        unlabeled = [file for file in self.unlabeled if file.size]
+        empty = [*self.empty, *(file for file in self.unlabeled if not file.size)]
+        empty_paths = sorted(file.path for file in empty)
+        plan.empty = [str(path.relative_to(plan.root)) for path in empty_paths]
+        plan.warnings += _paths_warning(_EMPTY, empty_paths)
         unreadable = sorted(path for path, _ in self.tree.unreadable)
         plan.unreadable = [
             str(path.relative_to(plan.root))
@@ -829,7 +831,6 @@ class _ClassAssignment:
         plan.warnings += _paths_warning(_LINKS_OUT, self.tree.links_out)
         plan.warnings += _paths_warning(_MASKS, [file.path for file in self.masks])
         plan.warnings += _paths_warning(_UNNAMED, [file.path for file in self.unnamed])
-        unlabeled = [file for file in self.unlabeled if file.size]
         plan.warnings += _paths_warning(_UNLABELED, [file.path for file in unlabeled])
         plan.warnings += _paths_warning(_STRAY, [file.path for file in stray])
         used = {photo.file.path.parent for photo in self.photos}

@@ -8,6 +8,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from catdog_core.base import access, limits
 from catdog_core.base.errors import CatDogError
 from catdog_core.data import imports
+from catdog_core.data.datasets import FolderReading
 from catdog_core.data.imports import FolderFiles
 from catdog_core.data.preview import Preview
 
@@ -15,7 +16,13 @@ from .. import permissions, uploads
 from ..i18n import t
 from ..session import page_state
 from ..startup import guard
-from .source_widgets import choose_dataset, progress_bar, show_heading, show_preview
+from .source_widgets import (
+    choose_dataset,
+    confirm_classes,
+    progress_bar,
+    show_heading,
+    show_preview,
+)
 
 
 def upload_folder() -> None:
@@ -42,12 +49,20 @@ def upload_folder() -> None:
     with guard():
         access.check_permission("change data")  # before any of the files is read
         uploaded = [(file.name, file.getvalue()) for file in files]
-        show_preview(_inspect(files, uploaded))
+        inside = _inspect(files, uploaded)
+        show_preview(inside)
+        is_confirmed = confirm_classes(inside, f"source_directory_confirm_{files[0].file_id}")
         if permissions.action_button(
-            t("Import photos"), "source_directory_import", "change data", icon="add", type="primary"
+            t("Import photos"),
+            "source_directory_import",
+            "change data",
+            icon="add",
+            disabled=not is_confirmed,
+            type="primary",
         ):
             with progress_bar(t("Saving…")) as tell:
-                dataset = imports.import_folder_upload(uploaded, tell)
+                reading = FolderReading(is_confirmed=is_confirmed)
+                dataset = imports.import_folder_upload(uploaded, tell, reading)
             choose_dataset(dataset)
 
 

@@ -11,6 +11,7 @@ from catdog_core.base.field_specs import describe_fields
 from catdog_core.config import PRESETS, Augmentation
 from catdog_core.data import datasets
 from catdog_core.imaging import decode
+from catdog_core.runs import model_registry
 from catdog_ui.augment import augment_panels, augment_view
 from catdog_ui.augment.augment_panels import VariantSet
 
@@ -197,7 +198,8 @@ def test_the_code_holds_the_settings(bench, library):
     compile(code, "<page>", "exec")
 
 
-def test_without_a_model_the_panel_says_where_one_comes_from(bench):
+def test_without_a_model_the_panel_says_where_one_comes_from(bench, monkeypatch):
+    monkeypatch.setattr(model_registry, "load_default_run", lambda: None)
     bench.segmented_control("augment_panel").set_value("model").run()
     assert "no trained model yet" in fakes.joined_text(bench.info)
 
@@ -214,7 +216,7 @@ def test_a_model_answers_for_each_variant(monkeypatch):
     class Chosen:
         best_model = "best.keras"
 
-    monkeypatch.setattr(augment_panels, "_chosen_run", Chosen)
+    monkeypatch.setattr(augment_panels, "_chosen_model", Chosen)
     monkeypatch.setattr(augment_panels.loaders, "load_predictor", lambda path: Model())
     photo = np.zeros((150, 150, 3), np.uint8)
     predictions = augment_panels.ask_model(VariantSet([photo] * 20, [], [""] * 20), photo)

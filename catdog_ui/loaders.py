@@ -218,7 +218,10 @@ def _pass_progress(job: Job) -> Callable[[int, int], None]:
 
 
 def _load_model(path: Path) -> Predictor:
-    return _load_from_file(str(path), path.stat().st_mtime_ns)
+    model = _load_from_file(str(path), path.stat().st_mtime_ns)
+    from catdog_core.analysis import predict
+
+    return predict.apply_import_settings(model, path)
 
 
 def download_stem(run: RunRecord) -> str:

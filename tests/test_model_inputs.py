@@ -279,9 +279,13 @@ def test_an_imported_model_keeps_its_scale_and_classes_wherever_it_is_named(
     monkeypatch.setattr(keras_models, "load_model", lambda _: build_brightness_model())
     monkeypatch.chdir(workspace)
     inside = imported.folder.relative_to(workspace)
-    for path in (imported.folder, imported.folder / "best.keras", inside, inside / "best.keras"):
+    for path in (imported.folder, inside):
         predictor = predict.load_predictor(path)
         assert (predictor.input_scale, predictor.classes) == ("bgr", ("Cat", "Dog"))
+    file_alone = predict.load_predictor(inside / "best.keras")
+    assert (file_alone.input_scale, file_alone.classes) == (None, ("p_0", "p_1"))
+    settled = predict.apply_import_settings(file_alone, inside / "best.keras")
+    assert (settled.input_scale, settled.classes) == ("bgr", ("Cat", "Dog"))
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def evaluate_and_cache(
     digest = predictions.digest_model(
         model
     )  # before it is loaded: a newer one makes the table stale
-    predictor = load(model)
+    predictor = predict.apply_import_settings(load(model), model)
     match = match_dataset(predictor, dataset, mapping)
     stored = predictions.read_predictions(run_dir, dataset, split, match.outputs)
     known = dict(stored.answers or {})
@@ -159,7 +159,7 @@ def compute_embeddings(
     """
     model = model_registry.find_model_file(run_dir)
     digest = predictions.digest_model(model)
-    predictor = load(model)
+    predictor = predict.apply_import_settings(load(model), model)
     wanted = _sample_split(dataset, split)
     recorder = EmbeddingRecorder(predictor, wanted)
     rest = {item.file for item in dataset.items(split)} - set(wanted)

@@ -51,7 +51,7 @@ def load_isolated(path: Path) -> Predictor:
         model = IsolatedModel(safe, path.name)
     description = model.call("describe")
     try:
-        predictor = Predictor(
+        return Predictor(
             model=None,
             classes=tuple(str(name) for name in description["classes"]),
             input_shape=_parse_input_shape(description["input_shape"]),
@@ -65,7 +65,6 @@ def load_isolated(path: Path) -> Predictor:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _broke_off_error(path.name) from error
-    return predict.apply_import_settings(predictor, path)
 
 
 def _parse_input_shape(sides: list[int]) -> tuple[int, int, int]:

@@ -211,16 +211,18 @@ class Prediction:
 
 
 def load_predictor(path: Path) -> Predictor:
-    """Load a model file as a predictor.
+    """Load a model as a predictor: of a file, or of a run or an imported model by its folder.
+
+    A file that is named itself counts for what it says alone, wherever it lies.
 
     Raises:
         ModelError: it is no model, unsafe, or does not classify photos.
     """
-    path = model_registry.find_model_file(path)
+    file = model_registry.find_model_file(path)
     predictor = build_predictor(
-        path.name, keras_models.load_model(path), keras_models.read_metadata(path)
+        file.name, keras_models.load_model(file), keras_models.read_metadata(file)
     )
-    return apply_import_settings(predictor, path)
+    return predictor if Path(path).is_file() else apply_import_settings(predictor, file)
 
 
 def apply_import_settings(predictor: Predictor, path: Path) -> Predictor:

@@ -58,7 +58,7 @@ def test_an_exported_model_answers_as_the_keras_model_does(kind, model, exported
         from catdog_core.analysis import predict
 
         sample = parity.parity_photos.load_parity_photos(
-            model, ("cats", "dogs"), 64, "validation", 50
+            model, ("cats", "dogs"), (64, 64), "validation", 50
         )
         assert (
             predict.load_predictor(model).predict(sample.photos)[:, 1].std() > 0.02

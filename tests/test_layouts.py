@@ -346,3 +346,24 @@ def test_linked_photos_and_classes_are_followed_where_they_may_lead(tmp_path, mo
     assert list(counts["train"]) == ["birds", "cows", "dogs"]
     assert "1 links lead out of the allowed folders and are skipped: cats." in text
     assert "CATDOG_ROOTS" in text
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+@pytest.mark.parametrize("linked", ["photos", "classes"])
+def test_where_all_photos_are_links_that_lead_out_the_error_names_them(
+    tmp_path, monkeypatch, linked
+):
+    outside = make(tmp_path / "blobs", of("cats", "dogs"))
+    (tmp_path / "set").mkdir()
+    for name in ("cats", "dogs"):
+        if linked == "classes":
+            (tmp_path / "set" / name).symlink_to(outside / name)
+            continue
+        (tmp_path / "set" / name).mkdir()
+        for number in range(6):
+            link = tmp_path / "set" / name / f"{number}.jpg"
+            link.symlink_to(outside / name / f"{number}.jpg")
+    assert said(tmp_path / "set")[0]["train"] == {"cats": 4, "dogs": 4}
+    monkeypatch.setenv("CATDOG_ROOTS", str(tmp_path / "set"))
+    with pytest.raises(DatasetError, match=r"links lead out .* cats.*CATDOG_ROOTS"):
+        datasets.scan_folder(tmp_path / "set")

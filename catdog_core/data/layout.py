@@ -1212,6 +1212,14 @@ def _check_classes(
     title: str, tree: Tree, reading: _ClassAssignment, names: Sequence[str], true: Sequence[str]
 ) -> None:
     hollow = [name for name in true if split_from_name(name) or folder_names.is_container(name)]
+    filled_labels = {photo.label for photo in reading.photos}
+    if tree.links_out and len(filled_labels) < max(2, len(names)):
+        raise DatasetError(
+            "{n} links lead out of the allowed folders: {names}. To use them, add their targets to "
+            "CATDOG_ROOTS.",
+            n=len(tree.links_out),
+            names=truncate_for_display(", ".join(map(str, sorted(tree.links_out)[:3])), 200),
+        )
     if not names or all(map(split_from_name, true)) or (hollow and len(names) == 1):
         raise DatasetError(
             "{folder} has no class folders. Add one photo folder per class, such as cats/ and "

@@ -102,7 +102,7 @@ def test_a_teachable_machine_model_names_its_input_only_in_its_network(model, tm
         network = config["config"]["layers"][0]["config"]["layers"][0]
         network["class_name"] = "Model"
         for key in ("module", "registered_name"):
-            network.pop(key)
+            network.pop(key, None)
         file.attrs["model_config"] = json.dumps(config)
     assert keras_models.read_metadata(path) == {"scale": "-1..1"}
     photos = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3)).astype(np.uint8)

@@ -107,7 +107,7 @@ class DataState:
     """Seed of the batch that is shown."""
     inspected_folder: tuple[Path, FolderReading, Preview] | None = None
     """The folder that was looked into, how it was read, and what is in it."""
-    inspected_archive: tuple[str, Preview | CatDogError] | None = None
+    inspected_archives: tuple[tuple[str, ...], dict[str, Preview | CatDogError]] | None = None
     """The id of the uploaded archive, and what is in it or why it is refused."""
     photos_by_class: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
     """Uploaded photos that become a dataset: file names and bytes, by the name of their class."""

@@ -69,7 +69,7 @@ def odd_zips() -> dict[str, bytes]:
         "fifo": make_zip([*PLAIN_NAMES, "cats/x.jpg"], external_attr=0o010644 << 16),
         "device": make_zip([*PLAIN_NAMES, "cats/x.jpg"], external_attr=0o060644 << 16),
         "link": make_zip([*PLAIN_NAMES, "cats/x.jpg"], external_attr=0o120777 << 16),
-        "zip in zip": _with(data, "cats/inner.zip", data),
+        "zip in zip in zip": _with(data, "inner.zip", _with(data, "inner.zip", data)),
         "office document": _with(b"", "[Content_Types].xml", b"<Types/>"),
         "java": _with(b"", "META-INF/MANIFEST.MF", b"x"),
     }
@@ -102,6 +102,7 @@ def good_zips() -> dict[str, bytes]:
                 "desktop.ini",
             ]
         ),
+        "zip in zip": _with(data, "cats/inner.zip", data),
         "a program beside": _with(make_zip(), "cats/setup.exe", b"MZ"),
         "bzip2": make_zip(packing=zipfile.ZIP_BZIP2),
         "lzma": make_zip(packing=zipfile.ZIP_LZMA),

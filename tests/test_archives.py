@@ -53,7 +53,8 @@ def test_strange_class_names_are_kept_as_names_never_as_paths(workspace):
         ("/etc/evil.jpg", "unsafe path"),
         ("cats\\..\\..\\evil.jpg", "unsafe path"),
         ("C:/evil.jpg", "unsafe path"),
-        ("cats/inner.zip", "another archive"),
+        ("cats/inner.7z", "another archive"),
+        ("cats/inner.zip", "isn't a complete archive"),
     ],
 )
 def test_unsafe_entries_are_refused_and_nothing_is_left(workspace, tmp_path, name, words):

@@ -49,7 +49,7 @@ def test_an_odd_but_harmless_zip_is_taken_under_safe_names(workspace, tmp_path, 
 def test_a_look_writes_nothing_and_says_the_same(workspace, tmp_path):
     for name, data in ZIPS.items():
         with pytest.raises(DatasetError):
-            with archives.open_archive(io.BytesIO(data), "theirs.zip") as source:
+            with archives.open_archives([(io.BytesIO(data), "theirs.zip")]) as source:
                 archives.store_entries(source, tmp_path / name.replace("/", "-"), None)
             archives.inspect_archive(io.BytesIO(data), "theirs.zip")
     assert not workspace.exists()

@@ -15,7 +15,7 @@ from catdog_core.config import Training
 from catdog_core.data import archives, datasets, folder_names, imports, photo_names, preview
 from catdog_core.data.datasets import FolderReading
 from catdog_core.export import code_data
-from catdog_core.imaging import decode
+from catdog_core.imaging import decode, photo_formats
 
 JPEG = decode.encode_photo(np.full((8, 8, 3), 90, np.uint8))
 
@@ -42,7 +42,7 @@ def make(root, names):
     for number, name in enumerate(names):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        is_photo = path.suffix in decode.EXTENSIONS
+        is_photo = path.suffix in photo_formats.photo_extensions()
         path.write_bytes(JPEG + number.to_bytes(3, "big") if is_photo else b"text")
     return root
 

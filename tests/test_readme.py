@@ -13,7 +13,12 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCS = {page.name: page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md")}
 PICTURE = re.compile(r"!\[.*?\]\((.*?)\)", re.S)
-OPTIONS = ("requirements-cluster.txt", "requirements-url.txt", "requirements-classroom.txt")
+OPTIONS = (
+    "requirements-cluster.txt",
+    "requirements-url.txt",
+    "requirements-classroom.txt",
+    "requirements-heic.txt",
+)
 
 
 def packages(file):

@@ -110,6 +110,31 @@ def test_an_archive_that_is_none_is_refused_in_a_sentence():
     assert not [b for b in app.button if b.key == "source_import"]
 
 
+def test_several_zips_become_one_dataset_and_the_encoding_can_be_chosen():
+    names = {"kocky.zip": "kočky".encode("cp1250"), "psi.zip": b"psi  "}
+    files = []
+    for number, (name, folder) in enumerate(names.items()):
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w") as archive:
+            for i in range(2):
+                archive.writestr(f"#####/{i}.jpg", photo(30 * i + 9 * number))
+        packed = data.getvalue().replace(b"#####", folder)
+        files.append((name, packed, "application/zip"))
+    app = page("archive")
+    app.file_uploader("source_zip").set_value(files).run()
+    assert not app.exception and not app.error
+    assert "choose another encoding" in fakes.joined_text(app.caption)
+    (choice,) = app.selectbox
+    assert choice.label == "How names are read" and "| koèky |" in fakes.joined_text(app.markdown)
+    choice.set_value("cp1250").run()
+    assert "| kočky |" in fakes.joined_text(app.markdown)
+    assert "choose another encoding" not in fakes.joined_text(app.caption)
+    app.button("source_import").click().run()
+    assert not app.exception and not app.error
+    (dataset,) = datasets.list_datasets()
+    assert "kočky" in dataset.classes and dataset.name == "kocky + psi"
+
+
 def test_photos_dropped_class_by_class_become_a_dataset():
     app = page("photos")
     for n, name in enumerate(["cats", "dogs *x*"]):

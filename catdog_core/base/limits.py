@@ -35,7 +35,7 @@ class Limits(Settings):
         40_000_000,
         "Photo, pixels",
         "Width times height. At the default, a photo takes up to 300 MB and 3 s. Twice the pixels"
-        " take twice as much.",
+        " take twice as much. A baseline JPEG can have six times as many.",
         low=10_000,
         high=400_000_000,
         unit="pixels",

@@ -13,7 +13,15 @@ import typer
 from ..base import library_output
 from ..base.errors import DatasetError
 from ..base.files import truncate_for_display
-from ..data import archives, cats_vs_dogs, imports, tfds, tfrecord_frames, url_import
+from ..data import (
+    archives,
+    cats_vs_dogs,
+    imports,
+    text_encoding,
+    tfds,
+    tfrecord_frames,
+    url_import,
+)
 from ..data.cats_vs_dogs import Fetch, PhaseProgress
 from ..data.datasets import Dataset, FolderReading
 from ..data.preview import Preview
@@ -51,38 +59,56 @@ def download(
 
 @with_reading
 def import_dataset(
-    source: Annotated[
-        str,
+    sources: Annotated[
+        list[str],
         typer.Argument(
-            metavar="FILE|URL|tfds:NAME",
-            help="A zip or tar, TFRecords, a URL of a zip, tar or folder, or a TFDS dataset.",
+            metavar="FILE...|URL|tfds:NAME",
+            help="A zip or tar (or several), TFRecords, a URL of a zip, tar or folder, or a TFDS"
+            " dataset.",
         ),
     ],
     preview_only: Annotated[
         bool, typer.Option("--look", help="Show what's inside without importing.")
     ] = False,
+    encoding: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Encoding of file names in an archive that doesn't state it, such as cp949,"
+            " shift_jis or gbk. By default, the likeliest.",
+        ),
+    ] = "",
     *,
     reading: FolderReading,
 ) -> None:
     """Import photos into the workspace. The source is a zip or tar, TFRecords (a file or a folder,
     with image/encoded and image/class/label), a URL of a zip, tar or folder such as
-    s3://bucket/photos, or a dataset of tensorflow_datasets."""
-    if source.startswith(_TFDS_PREFIX):
+    s3://bucket/photos, or a dataset of tensorflow_datasets. Several archives become one dataset:
+    cats.zip dogs.zip has the classes cats and dogs. A zip or tar in a zip is opened, too."""
+    source = sources[0]
+    encoding = text_encoding.parse_encoding(encoding) if encoding else ""
+    if len(sources) == 1 and source.startswith(_TFDS_PREFIX):
         return _import_tfds(source.removeprefix(_TFDS_PREFIX), preview_only)
-    if url_import.is_url(source):
+    if len(sources) == 1 and url_import.is_url(source):
         return _import_url(source, preview_only, reading)
-    path = Path(source)
-    if tfrecord_frames.holds_tfrecords(path):
-        return _import_records(path, preview_only)
-    if not path.is_file():
-        raise DatasetError(
-            "{file} doesn't exist or isn't a file. Check the name of the zip or tar of photos.",
-            file=path,
-        )
-    _print_preview(archives.inspect_archive(path, path.name, reading))
+    paths = [Path(each) for each in sources]
+    if len(paths) == 1 and tfrecord_frames.holds_tfrecords(paths[0]):
+        return _import_records(paths[0], preview_only)
+    for path in paths:
+        if not path.is_file():
+            raise DatasetError(
+                "{file} doesn't exist or isn't a file. Check the name of the zip or tar of photos.",
+                file=path,
+            )
+    named = [(path, path.name) for path in paths]
+    found = archives.inspect_archives(named, reading, encoding)
+    _print_preview(found)
+    if found.encodings and not encoding:
+        choices = "; ".join(f"{each.encoding} ({each.names})" for each in found.encodings)
+        print(f"To choose how names are read, add --encoding NAME: {choices}")
     if not preview_only:
         with output.progress_bar("unpacking") as progress:
-            dataset = imports.import_archive(path, path.name, progress, reading)
+            dataset = imports.import_archives(named, progress, reading, encoding)
         _print_dataset(dataset)
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import typer
@@ -11,7 +11,7 @@ import typer
 from ..base import library_output
 from ..base.errors import DatasetError
 from ..base.files import truncate_for_display
-from ..data import datasets
+from ..data import datasets, layout, preview
 from ..data.datasets import FolderReading
 from . import curate, output, removed_commands
 from .options import AsJson, Folder, Order, with_reading
@@ -23,6 +23,7 @@ def _parse_out_folder(text: str) -> Path:
     return Path(text)
 
 
+_UNUSABLE = ("unreadable", "truncated")  # findings of photos that nothing learns from
 Out = Annotated[
     Path, typer.Argument(metavar="OUT", parser=_parse_out_folder, help="A new or empty folder.")
 ]
@@ -43,13 +44,35 @@ def check(folder: Folder, as_json: AsJson = False, *, reading: FolderReading) ->
         ]
         warnings = [text.format(**values) for text, values in dataset.note.get("warnings", ())]
         explanations = [str(each) for each in dataset.note.get("explanations", ())]
-        output.print_json({"findings": rows, "warnings": warnings, "explanations": explanations})
+        ignored = {
+            "files": dataset.note.get("ignored", 0),
+            "endings": dataset.note.get("left_out", ""),
+        }
+        output.print_json(
+            {
+                "findings": rows,
+                "warnings": warnings,
+                "explanations": explanations,
+                "ignored": ignored,
+            }
+        )
         return
     output.print_counts(dataset.counts())
     for explanation in dataset.note.get("explanations", ()):
         print(explanation)
-    for message, values in dataset.note.get("warnings", ()):
+    for message, values in (
+        *preview.ignored_sentences(
+            dataset.note.get("ignored", 0), dataset.note.get("left_out", "")
+        ),
+        *dataset.note.get("warnings", ()),
+    ):
         print(message.format(**values))
+    unreadable = [
+        PurePosixPath(finding.files[0]) for finding in findings if finding.kind in _UNUSABLE
+    ]
+    if unreadable:
+        endings = layout.count_endings(unreadable)
+        print(f"{len(unreadable):,} photos can't be read and are left out: {endings}")
     for finding in findings:
         print(f"{finding.kind}: {finding.message.format(**finding.params)}")
         for file in finding.files[:20]:

@@ -28,9 +28,10 @@ from typing import IO, Any, NamedTuple, NoReturn, Protocol, cast
 from ..base import files, limits
 from ..base.errors import N_, DatasetError
 from ..base.messages import Message
-from ..imaging.decode import EXTENSIONS
-from . import label_tables, text_encoding
+from ..imaging import photo_formats
+from . import archive_folders, label_tables, text_encoding
 from .folder_tree import File, Tree, is_junk
+from .text_encoding import NameEncoding
 
 FREE_BYTES = 50_000_000
 """Bytes any archive may unpack to, whatever its ratio: so few do no harm, and drawn pictures shrink
@@ -39,7 +40,19 @@ MAX_DEPTH = 30
 """Folders within each other; datasets have 3 or 4. Deeper paths are too long for some systems."""
 MAX_NAME = 10_000
 """Bytes of an entry's path with its folders; systems store 4,096 at most."""
-_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz")
+ARCHIVE_SUFFIXES = (
+    ".zip",
+    ".tar",
+    ".tar.gz",
+    ".tgz",
+    ".tar.bz2",
+    ".tbz2",
+    ".tar.xz",
+    ".txz",
+    ".tm",
+)
+"""What the names of archives that can be read end in."""
+_ARCHIVES = (".zip", ".tm", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".tbz2", ".xz", ".txz")
 _CHUNK = 1 << 20
 _FOLDERS_PER_ENTRY = 4  # times as many folders as entries may be named by the paths of all entries
 _MAX_LETTERS = 50_000_000  # of all names together
@@ -62,7 +75,7 @@ ARCHIVE_MAGIC = {b"\x1f\x8b": "tar.gz", b"BZh": "tar.bz2", b"\xfd7zXZ\0": "tar.x
 """How compressed files begin."""
 _UNSURE_ENCODING = N_(
     "The archive doesn't state its name encoding, so {names} is read as {encoding}. If that looks "
-    "wrong, pack it again with UTF-8 names."
+    "wrong, choose another encoding."
 )
 
 
@@ -74,7 +87,9 @@ class ArchiveEntry:
     next entry is asked for. `raw` is the name as bytes where the archive does not declare its
     encoding; then `path` is a first guess, and `survey_entries` decides for all names together.
     `mark` is equal for entries of equal content, where the archive tells. `split` and `label` are
-    set where the source knows the class of a photo, whatever the names of its folders.
+    set where the source knows the class of a photo, whatever the names of its folders. `archive`
+    numbers the archive it is in, from 1, where that is in another one or beside others; `opens` is
+    the number of the archive that this entry is, whose entries follow.
     """
 
     path: PurePosixPath
@@ -85,11 +100,13 @@ class ArchiveEntry:
     mark: Hashable = None
     split: str = ""
     label: int | None = None
+    archive: int = 0
+    opens: int = 0
 
     @property
     def is_photo(self) -> bool:
         """Whether it is a photo by its name."""
-        return not self.is_folder and self.path.suffix.lower() in EXTENSIONS
+        return not self.is_folder and photo_formats.is_photo_name(self.path)
 
     @property
     def is_junk(self) -> bool:
@@ -102,13 +119,14 @@ class ArchiveSummary:
     """What an archive holds: its tree by true names, what else is to be said of it.
 
     `labelled` are photos whose source knows their split and label; `ignored` counts the others of
-    such a source.
+    such a source. `encodings` are the ways its names can be read, where more than one is likely.
     """
 
     tree: Tree
     warnings: list[Message] = field(default_factory=list)
     labelled: list[tuple[File, str, int]] = field(default_factory=list)
     ignored: int = 0
+    encodings: tuple[NameEncoding, ...] = ()
 
 
 class _EntryRecord(NamedTuple):
@@ -121,14 +139,18 @@ class _EntryRecord(NamedTuple):
     mark: Hashable
     split: str
     label: int | None
+    archive: int
+    opens: int
 
 
-def survey_entries(source: Iterable[ArchiveEntry], name: str) -> ArchiveSummary:
+def survey_entries(source: Iterable[ArchiveEntry], name: str, encoding: str = "") -> ArchiveSummary:
     """Look at all entries before any is unpacked, and decide how their names are encoded.
 
     Args:
         source: iterated once. Photos without a mark are read, to find those of equal content.
         name: of the dataset.
+        encoding: of names that don't state it, one of `text_encoding.CANDIDATES`; by default the
+            likeliest.
 
     Raises:
         DatasetError: an entry leads out of its folder or is an archive itself, or they are too
@@ -137,8 +159,10 @@ def survey_entries(source: Iterable[ArchiveEntry], name: str) -> ArchiveSummary:
     listed: list[_EntryRecord] = []
     tables: dict[int, bytes] = {}
     total, letters, allowed = 0, 0, limits.current_limits()
+    above = 0  # letters of the path of the archive that an entry is in
     for entry in source:
-        total, letters = total + entry.size, letters + len(str(entry.path))
+        above = len(str(entry.path)) if entry.opens else above if entry.archive else 0
+        total, letters = total + entry.size, letters + len(str(entry.path)) + above
         if len(listed) >= allowed.archive_entries:
             raise too_many_entries_error(len(listed) + 1)
         if total > allowed.archive_bytes:
@@ -157,17 +181,21 @@ def survey_entries(source: Iterable[ArchiveEntry], name: str) -> ArchiveSummary:
         fits = 0 < entry.size <= allowed.photo_bytes
         if mark is None and fits and entry.is_photo and not entry.is_junk:
             mark = _digest_entry(entry)
-        split_label = (entry.split, entry.label)
+        facts = (entry.split, entry.label, entry.archive, entry.opens)
         listed.append(
-            _EntryRecord(entry.path, entry.raw, entry.size, entry.is_folder, mark, *split_label)
+            _EntryRecord(entry.path, entry.raw, entry.size, entry.is_folder, mark, *facts)
         )
     if not listed:
         raise DatasetError("The archive is empty. Pack one photo folder per class.")
     summary = ArchiveSummary(Tree(name))
-    paths = _decode_paths(listed, summary.warnings)
+    paths = _decode_paths(listed, summary, encoding)
+    for path in paths:
+        _refuse_unsafe(path)
+    if any(seen.opens for seen in listed):
+        paths = _place_paths(listed, paths)
     for number, (seen, path) in enumerate(zip(listed, paths, strict=True)):
         _refuse_unsafe(path)
-        if any(map(is_junk, path.parts)):
+        if seen.opens or any(map(is_junk, path.parts)):
             continue
         _refuse_nested(path, seen.is_folder)
         file = File(path, seen.size, number, seen.mark)
@@ -204,34 +232,68 @@ def _is_table(entry: ArchiveEntry, tables: dict[int, bytes]) -> bool:
     return some and 0 < entry.size <= min(label_tables.MAX_BYTES, _TABLE_BYTES - known)
 
 
-def _decode_paths(listed: list[_EntryRecord], warnings: list[Message]) -> list[PurePosixPath]:
-    """The paths of entries, all names without a declared encoding read in one."""
-    unknown = [entry.raw for entry in listed if entry.raw is not None]
+def _decode_paths(
+    listed: list[_EntryRecord], summary: ArchiveSummary, encoding: str
+) -> list[PurePosixPath]:
+    """The paths of entries; names without a declared encoding are read in one for each archive."""
+    paths = [entry.path for entry in listed]
+    unknown: dict[int, list[int]] = {}
+    for number, entry in enumerate(listed):
+        if entry.raw is not None:
+            unknown.setdefault(entry.archive, []).append(number)
     if not unknown:
-        return [entry.path for entry in listed]
+        return paths
     declared = [str(entry.path) for entry in listed if entry.raw is None]
-    judged = text_encoding.guess_encoding(unknown, declared)
-
-    def true(entry: _EntryRecord) -> PurePosixPath:
-        if entry.raw is None:
-            return entry.path
-        return PurePosixPath(*text_encoding.decode_names([entry.raw], judged.encoding))
-
-    paths = [true(entry) for entry in listed]
-    if not judged.sure:
-        pairs = zip(listed, paths, strict=True)
-        odd = {
-            part
-            for entry, path in pairs
-            if entry.raw is not None
-            for part in (path.parts if entry.is_folder else path.parts[:-1])
-            if not part.isascii()
-        }
-        if odd:
-            names = files.truncate_for_display(", ".join(sorted(odd)[:3]), 120)
-            params = {"names": names, "encoding": judged.encoding}
-            warnings.append(Message(_UNSURE_ENCODING, params))
+    choices: dict[str, NameEncoding] = {}
+    is_used = False
+    for numbers in unknown.values():
+        raw = [listed[number].raw or b"" for number in numbers]
+        guess = text_encoding.guess_encoding(raw, declared)
+        is_chosen = bool(encoding) and text_encoding.can_decode(raw, encoding)
+        is_used |= is_chosen
+        names = text_encoding.decode_names(raw, encoding if is_chosen else guess.encoding)
+        for number, text in zip(numbers, names, strict=True):
+            paths[number] = PurePosixPath(text)
+        if is_chosen or not guess.sure:
+            choices |= {choice.encoding: choice for choice in guess.choices}
+        if not is_chosen and not guess.sure:
+            read = [(listed[number], paths[number]) for number in numbers]
+            summary.warnings += _unsure_warning(read, guess.encoding)
+    if encoding and not is_used:
+        raise DatasetError(
+            "The archive's names aren't {encoding}. Choose another encoding, or leave it out.",
+            encoding=encoding,
+        )
+    summary.encodings = tuple(choices.values())
     return paths
+
+
+def _unsure_warning(read: list[tuple[_EntryRecord, PurePosixPath]], encoding: str) -> list[Message]:
+    odd = {
+        part
+        for entry, path in read
+        for part in (path.parts if entry.is_folder or entry.opens else path.parts[:-1])
+        if not part.isascii()
+    }
+    if not odd:
+        return []
+    names = files.truncate_for_display(", ".join(sorted(odd)[:3]), 120)
+    return [Message(_UNSURE_ENCODING, {"names": names, "encoding": encoding})]
+
+
+def _place_paths(listed: list[_EntryRecord], paths: list[PurePosixPath]) -> list[PurePosixPath]:
+    """The paths of entries from the top, those in inner archives below these."""
+    inner: dict[int, archive_folders.InnerArchive] = {}
+    for seen, path in zip(listed, paths, strict=True):
+        if seen.opens:
+            inner[seen.opens] = archive_folders.InnerArchive(path)
+        elif seen.archive and not seen.is_folder and not any(map(is_junk, path.parts)):
+            inner[seen.archive].add(path)
+    folders = archive_folders.find_folders(inner)
+    return [
+        folders[seen.archive] / path if seen.archive else path
+        for seen, path in zip(listed, paths, strict=True)
+    ]
 
 
 def _digest_entry(entry: ArchiveEntry) -> bytes:
@@ -519,11 +581,17 @@ class TarEntries:
         tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError: it is damaged.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    def __init__(self, file: IO[bytes], most: int | None = None) -> None:
+        """Read nothing yet.
+
+        Args:
+            file: the tar.
+            most: bytes it may unpack to; by default as the limits say.
+        """
+        self._file, self._most = file, most
 
     def __iter__(self) -> Iterator[ArchiveEntry]:
-        stream = _BoundedStream(self._file)
+        stream = _BoundedStream(self._file, self._most)
         source = cast(IO[bytes], stream)
         with tarfile.open(
             fileobj=source,
@@ -657,8 +725,11 @@ class _Readable(Protocol):
 class _BoundedStream:
     """The unpacked stream of a file from its start, which ends in an error when it is a bomb."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], most: int | None = None) -> None:
         self._packed, self._done, self._allowed = file.seek(0, 2), 0, limits.current_limits()
+        self._most = FREE_BYTES + self._allowed.archive_ratio * self._packed
+        if most is not None:
+            self._most = min(self._most, most)
         file.seek(0)
         self._file, self._taken = file, 0
         self._stream = _open_decompressed(cast(IO[bytes], _CountingReader(file, self._count)))
@@ -676,7 +747,7 @@ class _BoundedStream:
         """As of any file."""
         data = self._stream.read(size)
         self._done += len(data)
-        if self._done > FREE_BYTES + self._allowed.archive_ratio * self._packed:
+        if self._done > self._most:
             raise archive_too_large_error(self._done, self._packed)
         if self._done > 2 * self._allowed.archive_bytes:
             raise archive_too_large_error(self._done)
@@ -703,7 +774,7 @@ def _open_decompressed(file: IO[bytes]) -> _Readable:
     file.seek(0)
     kind = next((kind for magic, kind in ARCHIVE_MAGIC.items() if head.startswith(magic)), "tar")
     if kind == "tar.gz":
-        return gzip.GzipFile(fileobj=file)
+        return gzip.GzipFile(fileobj=file, mode="rb")
     if kind == "tar.bz2":
         return bz2.BZ2File(file)
     return _XzReader(file) if kind == "tar.xz" else file

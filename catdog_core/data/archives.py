@@ -14,7 +14,7 @@ import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
@@ -24,15 +24,15 @@ from typing import IO
 from ..base import access, files, limits
 from ..base.errors import N_, DatasetError
 from ..base.messages import Message
-from . import archive_safety, content_hashes, layout, preview
-from .archive_safety import ARCHIVE_MAGIC, ArchiveEntry, TarEntries, ZipEntries
+from . import archive_safety, content_hashes, layout, nested_archives, preview
+from .archive_safety import ARCHIVE_MAGIC, ARCHIVE_SUFFIXES, ArchiveEntry
 from .layout import DEFAULT_READING, DatasetPlan, FolderReading
 from .preview import Preview
 from .splits import PhotoRows
 
 Progress = Callable[[int, int], None]
-ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-"""What the names of archives end in."""
+NamedArchive = tuple[IO[bytes] | Path, str]
+"""An archive, and its file name, whose end tells zip from tar."""
 _CHUNK = 1 << 20
 _PLAIN_FOLDER = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _PLAIN_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,80}")
@@ -112,46 +112,59 @@ class SafePaths:
 
 
 def inspect_archive(
-    file: IO[bytes] | Path, name: str, reading: FolderReading = DEFAULT_READING
+    file: IO[bytes] | Path,
+    name: str,
+    reading: FolderReading = DEFAULT_READING,
+    encoding: str = "",
 ) -> Preview:
-    """Tell what an archive holds. Nothing is written.
+    """Tell what an archive holds, as `inspect_archives`."""
+    return inspect_archives([(file, name)], reading, encoding)
+
+
+def inspect_archives(
+    archives: Sequence[NamedArchive],
+    reading: FolderReading = DEFAULT_READING,
+    encoding: str = "",
+) -> Preview:
+    """Tell what archives hold. Nothing is written.
 
     Args:
-        file: the archive.
-        name: its file name, whose end tells zip from tar.
-        reading: as for `unpack_archive`.
+        archives: one, or several that become one dataset.
+        reading, encoding: as for `unpack_archives`.
 
     Raises:
-        AccessError: the visitor may not add a dataset; nothing of the file was read.
+        AccessError: the visitor may not add a dataset; nothing of the files was read.
         DatasetError: unsafe, damaged, encrypted, too large, no archive, or no dataset inside.
     """
     access.check_permission("change data")
-    with open_archive(file, name) as source:
-        plan = plan_entries(source, archive_title(name), reading=reading)
-        return preview.preview_plan(plan, archive_title(name))
+    title = archives_title([name for _, name in archives])
+    with open_archives(archives) as source:
+        plan = plan_entries(source, title, reading=reading, encoding=encoding)
+        return preview.preview_plan(plan, title)
 
 
-def unpack_archive(
-    file: IO[bytes] | Path,
-    name: str,
+def unpack_archives(
+    archives: Sequence[NamedArchive],
     folder: Path,
     progress: Progress | None = None,
     reading: FolderReading = DEFAULT_READING,
+    encoding: str = "",
 ) -> StoredPhotos:
-    """Unpack the photos of an archive into `folder` under safe names.
+    """Unpack the photos of archives into `folder` under safe names.
 
     Args:
-        file: the archive.
-        name: its file name, whose end tells zip from tar.
+        archives: one, or several that become one dataset.
         folder: made by this call.
         progress: called with (bytes done, bytes in all).
         reading: a table of labels, and whether oddly named folders are classes all the same.
+        encoding: of names that don't state it, see `archive_safety.survey_entries`.
 
     Raises:
-        DatasetError: as `inspect_archive`. The caller removes what was written.
+        DatasetError: as `inspect_archives`. The caller removes what was written.
     """
-    with open_archive(file, name) as source:
-        return store_entries(source, folder, progress, archive_title(name), reading=reading)
+    title = archives_title([name for _, name in archives])
+    with open_archives(archives) as source:
+        return store_entries(source, folder, progress, title, reading=reading, encoding=encoding)
 
 
 def plan_entries(
@@ -159,6 +172,7 @@ def plan_entries(
     name: str,
     classes: Sequence[str] = (),
     reading: FolderReading = DEFAULT_READING,
+    encoding: str = "",
 ) -> DatasetPlan:
     """Understand the true names of a list of entries: every photo with its class and split.
 
@@ -167,12 +181,12 @@ def plan_entries(
             the same content is read.
         name: of the dataset, for messages.
         classes: names in label order, where the entries tell their labels.
-        reading: as for `unpack_archive`.
+        reading, encoding: as for `unpack_archives`.
 
     Raises:
         DatasetError: unsafe, too large, or no dataset inside.
     """
-    summary = archive_safety.survey_entries(source, name)
+    summary = archive_safety.survey_entries(source, name, encoding)
     if classes:
         plan = layout.plan_labelled_photos(summary.labelled, classes, name, summary.ignored)
     else:
@@ -187,6 +201,7 @@ def plan_entries(
         preview.DEFAULT_VALIDATION_FRACTION,
     )
     plan.warnings = summary.warnings + plan.warnings
+    plan.encodings = summary.encodings
     for first, *others in same:
         other = next((each for each in others if each.label != first.label), None)
         if other is not None:
@@ -204,6 +219,11 @@ def archive_title(name: str) -> str:
     return files.truncate_for_display(last[: len(last) - len(end)] or "photos", 60)
 
 
+def archives_title(names: Sequence[str]) -> str:
+    """Return what a dataset of archives of these file names is called."""
+    return files.truncate_for_display(" + ".join(map(archive_title, names)), 60)
+
+
 def archive_kind(name: str) -> str:
     """Return "zip" or "tar", by the end of a file's name.
 
@@ -217,7 +237,7 @@ def archive_kind(name: str) -> str:
             name=files.truncate_for_display(name),
             ends=", ".join(ARCHIVE_SUFFIXES),
         )
-    return "zip" if suffix == ".zip" else "tar"
+    return "zip" if suffix in (".zip", ".tm") else "tar"
 
 
 def entries_from_photos(photos: Mapping[str, Sequence[tuple[str, bytes]]]) -> list[ArchiveEntry]:
@@ -257,19 +277,36 @@ def entries_from_folder(uploaded: Sequence[tuple[str, bytes]]) -> list[ArchiveEn
 
 
 @contextmanager
-def open_archive(file: IO[bytes] | Path, name: str) -> Iterator[Iterable[ArchiveEntry]]:
-    """Give the entries of an archive; what its readers raise in the block becomes a sentence.
+def open_archives(archives: Sequence[NamedArchive]) -> Iterator[Iterable[ArchiveEntry]]:
+    """Give the entries of archives; what their readers raise in the block becomes a sentence.
 
     Raises:
-        DatasetError: see `inspect_archive`.
+        DatasetError: see `inspect_archives`.
     """
-    if isinstance(file, Path):
-        with files.open_regular(file) as stream, open_archive(stream, name) as source:
-            yield source
-        return
+    with ExitStack() as stack:
+        opened = [
+            (
+                stack.enter_context(files.open_regular(file)) if isinstance(file, Path) else file,
+                name,
+            )
+            for file, name in archives
+        ]
+        stack.enter_context(_explained_errors())
+        for file, name in opened:
+            _refuse_misnamed(file, name)
+        if len(opened) > 1:
+            yield nested_archives.SeveralArchives(opened)
+        else:
+            ((file, name),) = opened
+            packed = file.seek(0, 2)
+            entries = nested_archives.read_entries(file, name)
+            yield nested_archives.NestedEntries(entries, packed)
+
+
+@contextmanager
+def _explained_errors() -> Iterator[None]:
     try:
-        _refuse_misnamed(file, name)
-        yield ZipEntries(file) if archive_kind(name) == "zip" else TarEntries(file)
+        yield
     except DatasetError:
         raise
     except (zipfile.BadZipFile, tarfile.TarError) as error:
@@ -319,18 +356,18 @@ def store_entries(
     name: str = "photos",
     classes: Sequence[str] = (),
     reading: FolderReading = DEFAULT_READING,
+    encoding: str = "",
 ) -> StoredPhotos:
-    """Plan all entries, then store the photos of the plan; see `unpack_archive`.
+    """Plan all entries, then store the photos of the plan; see `unpack_archives`.
 
     Args:
         source: iterated twice.
         folder: made by this call.
         progress: called with (bytes done, bytes in all).
         name: of the dataset, for messages.
-        classes: as for `plan_entries`.
-        reading: as for `unpack_archive`.
+        classes, reading, encoding: as for `plan_entries`.
     """
-    plan = plan_entries(source, name, classes, reading)
+    plan = plan_entries(source, name, classes, reading, encoding)
     plan.refuse_odd_classes()
     folder.mkdir(parents=True)
     refuse_full_disk(folder, plan.size)

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from ..base.errors import N_, Term
 from ..base.files import truncate_for_display
 from ..base.messages import Params
-from ..imaging.image_header import EXTENSIONS_OF
+from ..imaging.photo_formats import EXTENSIONS_OF
 from . import photo_scan
 from .dataset_record import Dataset, Item, datasets_folder
 from .photo_scan import PhotoInfo, UnusablePhoto

@@ -130,6 +130,6 @@ def fetch_into_folder(folder: Path, fetch: Fetch) -> Preview:
 
 
 def _unpack_photos(path: Path, folder: Path, tell: PhaseProgress) -> StoredPhotos:
-    return archives.unpack_archive(
-        path, path.name, folder, lambda done, total: tell(UNPACKING, done, total)
+    return archives.unpack_archives(
+        [(path, path.name)], folder, lambda done, total: tell(UNPACKING, done, total)
     )

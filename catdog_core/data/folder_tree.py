@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..base.files import open_regular
-from ..imaging.decode import EXTENSIONS
+from ..imaging import photo_formats
 from . import class_names
 
 _JUNK = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir"}
@@ -39,7 +39,7 @@ class File:
     @property
     def is_photo(self) -> bool:
         """Whether it is a photo by its name."""
-        return self.path.suffix.lower() in EXTENSIONS
+        return photo_formats.is_photo_name(self.path)
 
 
 class Folder:

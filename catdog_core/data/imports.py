@@ -11,7 +11,7 @@ from uuid import uuid4
 from ..base import access, files
 from . import archives, datasets, preview, url_import
 from .archive_safety import ArchiveEntry
-from .archives import Progress
+from .archives import NamedArchive, Progress
 from .cats_vs_dogs import DOWNLOADING, UNPACKING, PhaseProgress
 from .datasets import Dataset
 from .layout import DEFAULT_READING, FolderReading
@@ -28,24 +28,36 @@ def import_archive(
     name: str,
     progress: Progress | None = None,
     reading: FolderReading = DEFAULT_READING,
+    encoding: str = "",
 ) -> Dataset:
-    """Unpack a zip or tar of photos into the workspace and remember it.
+    """Unpack a zip or tar of photos into the workspace and remember it, as `import_archives`."""
+    return import_archives([(file, name)], progress, reading, encoding)
+
+
+def import_archives(
+    files_: Sequence[NamedArchive],
+    progress: Progress | None = None,
+    reading: FolderReading = DEFAULT_READING,
+    encoding: str = "",
+) -> Dataset:
+    """Unpack zips and tars of photos into the workspace and remember them as one dataset.
 
     Args:
-        file: the archive.
-        name: its file name, shown and made part of the dataset's id; never used as a path.
+        files_: each archive with its file name, which is shown and made part of the dataset's id;
+            never used as a path.
         progress: called with (bytes done, bytes in all).
         reading: a table of labels, and whether oddly named folders are classes all the same.
+        encoding: of names that don't state it, see `archive_safety.survey_entries`.
 
     Raises:
         DatasetError: unsafe, damaged, too large, or no dataset inside.
     """
-    title = archives.archive_title(name)
+    title = archives.archives_title([name for _, name in files_])
     return datasets.register_dataset(
         _new_dataset_id(title),
         title,
-        archives.archive_kind(name),
-        lambda folder: archives.unpack_archive(file, name, folder, progress, reading),
+        archives.archive_kind(files_[0][1]),
+        lambda folder: archives.unpack_archives(files_, folder, progress, reading, encoding),
     )
 
 

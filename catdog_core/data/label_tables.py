@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from ..base.errors import DatasetError
 from ..base.files import truncate_for_display
-from ..imaging.decode import EXTENSIONS
+from ..imaging import photo_formats
 from . import folder_names, photo_names
 from .folder_tree import File
 
@@ -473,7 +473,7 @@ def _plain(text: str) -> str:
 
 def _without_ending(name: str) -> str:
     stem, dot, end = name.rpartition(".")
-    return stem if dot and f".{end}" in EXTENSIONS else name
+    return stem if dot and f".{end}" in photo_formats.photo_extensions() else name
 
 
 @lru_cache(maxsize=1000)

@@ -27,11 +27,14 @@ from .folder_tree import File, Folder, Tree
 from .label_tables import LabelChoice, PhotoIndex, TableMatch
 from .root_settings import allowed_roots
 from .splits import PhotoRows, SplitSettings, stratified_split
+from .text_encoding import NameEncoding
 
 SPLITS = ("train", "validation", "test")
 MAX_CLASSES = 200
 _WRAPPERS = 10  # folders around the dataset that are looked through
 _TABLE_FOLDERS = 500  # folders in which tables are looked for
+_ENDINGS = 5  # of files left out that are counted one by one
+_ENDING = 20  # letters of one that are shown
 _SPELLINGS = 3  # classes written otherwise that get a sentence each
 
 _WRITTEN_OTHERWISE = N_("{here} is treated as the class {train}, since only the spelling differs.")
@@ -117,6 +120,7 @@ class DatasetNote(TypedDict, total=False):
             photos), "train-divided" (it divided the train folder) or "redivided" (anew, on
             request).
         ignored: how many other files there are.
+        left_out: their commonest endings, each with its number.
         warnings: what else is to be said.
         split: the seed and fractions the lab divided the photos by, where it did.
         explanations: where the classes come from, if not from class folders.
@@ -131,6 +135,7 @@ class DatasetNote(TypedDict, total=False):
 
     layout: LayoutName
     ignored: int
+    left_out: str
     warnings: list[Message]
     explanations: list[Message]
     split: SplitSettings
@@ -148,12 +153,13 @@ class DatasetPlan:
 
     `root` is the dataset's folder within the tree, `wrapper` the same as text. `classes` are
     displayed, no two alike; `folders` are their true names. `layout` is as in a `Dataset`'s note,
-    as are `ignored` and `warnings`. `split` holds seed and fractions once the photos are divided.
-    `empty` are the names of empty photo files, from the dataset's root. `explanations` say where
-    the classes come from, `odd` why the class folders might be none. `unlabeled` are photos set
-    aside for predictions; their label is -1. `table` is the table the labels come from, if any,
-    `reading` how the folder was to be read. `is_partial` tells that folders of the photos hold
-    others as well, which are left out.
+    as are `ignored`, `left_out` and `warnings`. `split` holds seed and fractions once the photos
+    are divided. `empty` are the names of empty photo files, from the dataset's root.
+    `explanations` say where the classes come from, `odd` why the class folders might be none.
+    `unlabeled` are photos set aside for predictions; their label is -1. `table` is the table the
+    labels come from, if any, `reading` how the folder was to be read. `is_partial` tells that
+    folders of the photos hold others as well, which are left out. `encodings` are the ways an
+    archive's names can be read, where more than one is likely.
     """
 
     root: PurePosixPath
@@ -172,6 +178,8 @@ class DatasetPlan:
     table: TableMatch | None = None
     reading: FolderReading = DEFAULT_READING
     is_partial: bool = False
+    encodings: tuple[NameEncoding, ...] = ()
+    left_out: str = ""
 
     @property
     def wrapper(self) -> str:
@@ -211,6 +219,8 @@ class DatasetPlan:
             note["labels"] = [path, labels.file_column, labels.label_column]
         if self.explanations:
             note["explanations"] = self.explanations
+        if self.left_out:
+            note["left_out"] = self.left_out
         if self.split is not None:
             note["split"] = self.split
         return note
@@ -400,6 +410,17 @@ def group_equal_photos(photos: Iterable[PlannedPhoto]) -> list[list[PlannedPhoto
         if photo.file.mark is not None:
             groups.setdefault(photo.file.mark, []).append(photo)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def count_endings(paths: Iterable[PurePosixPath]) -> str:
+    """Return the commonest endings of files, each with its number, such as "16 × .csv, 2 × .mov".
+
+    Files without an ending stand by their name.
+    """
+    counts = Counter((path.suffix or path.name).lower()[:_ENDING] for path in paths)
+    common = sorted(counts.items(), key=lambda row: (-row[1], row[0]))[:_ENDINGS]
+    shown = [f"{count:,} × {truncate_for_display(end)}" for end, count in common]
+    return ", ".join([*shown, *["…"] * (len(counts) > _ENDINGS)])
 
 
 class _ClassAssignment:
@@ -804,6 +825,7 @@ class _ClassAssignment:
     def account(self, plan: DatasetPlan) -> None:
         """Count and name all that is in no class, or cannot be used."""
         foreign, stray = list[PurePosixPath](), list[File]()
+        others = list[PurePosixPath]()
         for _, folder in self.tree.root.walk():
             for file in folder.files:
                 if file.is_photo:
@@ -811,8 +833,10 @@ class _ClassAssignment:
                         (self.masks if _is_beside_masks(file) else stray).append(file)
                 else:
                     plan.ignored += 1
+                    others.append(file.path)
                     foreign += [file.path] * decode_errors.is_unsupported_picture(file.path)
         plan.ignored += self.tree.special
+        plan.left_out = count_endings(others)
         plan.warnings += self._spellings()
         plan.warnings += self.warnings
         plan.warnings += decode_errors.unsupported_format_warnings(foreign)

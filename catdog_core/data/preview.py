@@ -11,6 +11,7 @@ from ..base.errors import N_
 from ..base.messages import Message
 from . import content_hashes, layout
 from .layout import DEFAULT_READING, DatasetPlan, FolderReading
+from .text_encoding import NameEncoding
 
 DEFAULT_SEED, DEFAULT_VALIDATION_FRACTION = 0, 0.25
 LAYOUT_MESSAGES = {
@@ -36,10 +37,11 @@ class Preview:
     """A dataset as it would become.
 
     `counts` are the photos by split and class name, `wrapper` the folders around the dataset that
-    are looked through, `layout` and `ignored` as in a `Dataset`'s note, `size` the bytes of the
-    photos, None where they stay in their folder, `warnings` what else is to be said.
+    are looked through, `layout`, `ignored` and `left_out` as in a `Dataset`'s note, `size` the
+    bytes of the photos, None where they stay in their folder, `warnings` what else is to be said.
     `explanations` say where the classes come from, `odd` why a person has to confirm them.
     `columns` are those of the table of labels, if there is one, and `table` is its name.
+    `encodings` are the ways an archive's names can be read, where more than one is likely.
     """
 
     name: str
@@ -47,12 +49,14 @@ class Preview:
     wrapper: str
     layout: str
     ignored: int
+    left_out: str
     size: int | None
     warnings: list[Message] = field(default_factory=list)
     explanations: list[Message] = field(default_factory=list)
     odd: list[Message] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
     table: str = ""
+    encodings: tuple[NameEncoding, ...] = ()
 
     @property
     def total(self) -> int:
@@ -71,9 +75,22 @@ class Preview:
             )
         messages += self.explanations
         messages.append(Message(LAYOUT_MESSAGES[self.layout]))
-        if self.ignored:
-            messages.append(Message(N_("{n:,} other files are skipped."), {"n": self.ignored}))
+        messages += ignored_sentences(self.ignored, self.left_out)
         return messages + self.warnings
+
+
+def ignored_sentences(ignored: int, left_out: str) -> list[Message]:
+    """Return what to say of the other files of a dataset; nothing where there are none.
+
+    Args:
+        ignored, left_out: as in a `Dataset`'s note.
+    """
+    if not ignored:
+        return []
+    if not left_out:  # a record of an earlier version
+        return [Message(N_("{n:,} other files are skipped."), {"n": ignored})]
+    message = N_("{n:,} other files are skipped: {endings}.")
+    return [Message(message, {"n": ignored, "endings": left_out})]
 
 
 def preview_plan(plan: DatasetPlan, name: str, size: int | None = -1) -> Preview:
@@ -90,12 +107,14 @@ def preview_plan(plan: DatasetPlan, name: str, size: int | None = -1) -> Preview
         wrapper=files.truncate_for_display(plan.wrapper),
         layout=plan.layout,
         ignored=plan.ignored,
+        left_out=plan.left_out,
         size=plan.size if size == -1 else size,
         warnings=plan.warnings,
         explanations=plan.explanations,
         odd=plan.odd,
         columns=[] if plan.table is None else plan.table.columns,
         table="" if plan.table is None else plan.table.table.name,
+        encodings=plan.encodings,
     )
 
 

@@ -7,10 +7,14 @@ usual the text it gives is; names of the archive that are declared decide where 
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+
+from ..base.errors import DatasetError
+from ..base.files import truncate_for_display
 
 CANDIDATES = (
     "utf-8",
@@ -20,6 +24,7 @@ CANDIDATES = (
     "gbk",
     "big5",
     "cp437",
+    "cp850",
     "cp1252",
     "mac_roman",
     "cp1250",
@@ -30,9 +35,12 @@ CANDIDATES = (
     "latin-1",
 )
 """The encodings tried; of two that are as likely, the first. The last decodes any bytes."""
+_RARE = {"mac_roman": 0.5, "euc_jp": 0.3, "koi8_r": 0.1, "cp1253": 0.1, "latin-1": 0.1}
+"""Points a byte that are taken from encodings in which hardly any program packs today."""
 _RATED = 2000  # different folder and file names that are rated; all others must be decoded, too
 _MARGIN = 0.4  # points a byte by which the best has to be better to be sure
 _LEAST = 0.4  # points a byte below which even the best is not usual text
+_CHOICES = 8  # encodings offered where none is sure
 
 _HANGUL = frozenset(
     "가각간갈감강개거건검것게겨견결경계고곡곤골공과관광교구국군권귀규그근글금급기긴길김까깔꽃꼬꾸끼나"
@@ -43,7 +51,8 @@ _HANGUL = frozenset(
     "염영예오옥온올와완왕외요용우운울움원월위유육은을음의이인일임입잎자작잔잘잠장재저적전절점정제조족종좌"
     "주죽준줄중쥐증지직진질집째차착찬찰참창채책처천철첫청체초촌총최추축출충취치친칠침카칼캐커컬케코콩쿠"
     "크큰키타탁탄탈탕태터텔토통투트특티파판팔패퍼페편평포폰표푸풀품풍프피필하학한할함합항해햄향허험현혈"
-    "형호홍화확환활황회효후훈휴흐흑흰히힘냥멍햇쪽뱀꿀닭돼곰늑랑펭귄얼룩셰퍼숲검증험눌습셋"
+    "형호홍화확환활황회효후훈휴흐흑흰히힘냥멍햇쪽뱀꿀닭돼곰늑랑펭귄얼룩셰퍼숲검증험눌습셋뽀삐찌뚱똥쫑쭈뿌"
+    "몽둥깜꼭딱떡또뜨띠맘맛맹멋뭐밤밥봉뽑샘섬솜쌍썰엉옆옷왕욕웃젤짜짝짱쪼쭉춘칩캣켓콜콩탑팀펫푼핑햄"
 )
 _HAN = frozenset(
     "的一是不了人我在有他这為为之大来以个中上们到说国和地也子时道出而要于就下得可你年生自会那後后能对着事其"
@@ -53,19 +62,62 @@ _HAN = frozenset(
     "像照相集训訓练練测測试試验驗证證数數据據类類别別标標签簽红紅绿綠蓝藍黄黃白黑灰紫橙色男女儿兒童食品饭飯菜肉"
     "米茶酒杯瓶桌椅床门門窗灯燈书書笔筆电電脑腦机機器手表表鞋衣服帽包东東北南左右海河湖江云雲雨雪风風火土金银銀"
     "玫瑰菊莲蓮梅兰蘭竹松柏杨楊柳桃杏梨葡萄西瓜番茄土豆豚亀桜柴秋田毛長短写真画学習検証用評価学校会社京都日本語"
+    "哈士奇布偶柯基拉多泰迪贵貴宾賓博边邊牧萨薩摩耶吉娃德波斯英加菲橘狸奶园園腊臘肠腸松罗羅暹蓬巴哥法斗折耳无無"
+    "位元名称稱向路进進级級强強比结結解题題运運利报報件安军完特样樣直领領情理各期间間原料油放张張太保证识識字音乐樂"
+    "店街房屋家厅廳室桥橋船机飞飛球衣帽裤褲手脚腳头頭眼口鼻嘴耳心身体體药藥医醫糖盐鹽面包麵蛋糕鲜鮮春夏冬早晚今明"
+    "年月日星期上下左右前后後里外真假好坏壞大小多少快慢新旧舊甲乙丙丁戊原始标准準结果合格正常异異缺陷像素清晰模糊"
 )
 _LATIN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßœąćęłńśźżčďěňřšťůžőűăîâșțşţğıđðþ")
-_LATIN_USUAL = frozenset("àáâãäåæçèéêëíîïñóôõöøùúûüßœ")
+_LATIN_USUAL = frozenset("àáâäçèéêëíîñóôöùúûüßœ")
+_LATIN_RARELY_FIRST = frozenset("ÌÍÒÓÙÚÛÎÔÂËÊ")
+_LATIN_RARER = frozenset("ãåæïõøýÿ")
 _CYRILLIC = frozenset("оеаинтсрвлкмдпуяыьгзбчйхжшюц")
 _GREEK = frozenset("αοιετσνηυρπκμλςθγδχβφωξζψάέήίόύώϊϋ")
 
 
 @dataclass(frozen=True)
+class NameEncoding:
+    """A way to read the names of an archive: an encoding, and some names as it reads them."""
+
+    encoding: str
+    names: str
+
+
+@dataclass(frozen=True)
 class EncodingGuess:
-    """An encoding for all names; `sure` is false where another one may be meant."""
+    """An encoding for all names; `sure` is false where another one may be meant.
+
+    `choices` are the likely ones, each with other texts than those before it, the best first.
+    """
 
     encoding: str
     sure: bool
+    choices: tuple[NameEncoding, ...] = ()
+
+
+def parse_encoding(text: str) -> str:
+    """Return the name of an encoding as it stands in `CANDIDATES`.
+
+    Raises:
+        DatasetError: it is none of them.
+    """
+    try:
+        wanted = codecs.lookup(text).name
+    except (LookupError, ValueError):
+        wanted = ""
+    known = {codecs.lookup(name).name: name for name in CANDIDATES}
+    if wanted not in known:
+        raise DatasetError(
+            "'{name}' isn't an encoding of names the lab knows. Choose one of {known}.",
+            name=truncate_for_display(text, 40),
+            known=", ".join(CANDIDATES),
+        )
+    return known[wanted]
+
+
+def can_decode(names: Iterable[bytes], encoding: str) -> bool:
+    """Tell whether an encoding can read every one of these names."""
+    return all(_can_decode(name, encoding) for name in names)
 
 
 def guess_encoding(names: Collection[bytes], declared: Iterable[str] = ()) -> EncodingGuess:
@@ -76,7 +128,7 @@ def guess_encoding(names: Collection[bytes], declared: Iterable[str] = ()) -> En
         declared: names of entries that do; a folder among them that is decoded alike is a proof.
 
     Returns:
-        The best of `CANDIDATES` that decodes every name, and whether it is sure.
+        The best of `CANDIDATES` that decodes every name, whether it is sure, and the others.
     """
     odd = [name for name in names if not name.isascii()]
     if not odd:
@@ -92,16 +144,25 @@ def guess_encoding(names: Collection[bytes], declared: Iterable[str] = ()) -> En
         texts = tuple(part.decode(encoding, "replace") for part in some)
         points = sum(map(_score_name, texts)) / weight
         if encoding == "utf-8":
-            points += 3.0  # other encodings hardly ever give valid UTF-8
-        if encoding == "latin-1":
-            points -= 0.1
+            points += _utf8_evidence(texts)
+        points -= _RARE.get(encoding, 0.0)
         points += 3.0 * sum(_normalize(text) in known for text in texts) / len(texts)
         rated.append((points, -number, encoding, texts))
     rated.sort(reverse=True)
     points, _, encoding, texts = rated[0]
     second = next((other for other in rated if other[3] != texts), None)
     clear = second is None or points - second[0] >= _MARGIN
-    return EncodingGuess(encoding, points >= _LEAST and clear)
+    return EncodingGuess(encoding, points >= _LEAST and clear, _choices(rated))
+
+
+def _choices(rated: Sequence[tuple[float, int, str, tuple[str, ...]]]) -> tuple[NameEncoding, ...]:
+    """The best encodings that read the names differently, each with the names that stand first."""
+    chosen: dict[tuple[str, ...], NameEncoding] = {}
+    for _, _, encoding, texts in rated:
+        if len(chosen) < _CHOICES:
+            shown = truncate_for_display(", ".join(texts[:3]), 60)
+            chosen.setdefault(texts, NameEncoding(encoding, shown))
+    return tuple(chosen.values())
 
 
 def _can_decode(name: bytes, encoding: str) -> bool:
@@ -110,6 +171,14 @@ def _can_decode(name: bytes, encoding: str) -> bool:
     except UnicodeError:
         return False
     return True
+
+
+def _utf8_evidence(texts: Iterable[str]) -> float:
+    """The points for names that are valid UTF-8: the more letters, the less by chance.
+
+    Two bytes of GBK are valid UTF-8 in 1 of 12 cases; three bytes hardly ever.
+    """
+    return min(3.0, sum(0.6 if ord(c) < 0x800 else 1.5 for c in "".join(texts) if c > "\x7f"))
 
 
 def _normalize(text: str) -> str:
@@ -130,31 +199,38 @@ def _score_name(text: str) -> float:
 def _score_char(char: str, before: str, after: str) -> float:
     code, kind = ord(char), unicodedata.category(char)
     near = [each for each in (before, after) if each]
+    beside_ascii = 0.8 * sum(each.isascii() and each.isalpha() for each in near)
     if 0xAC00 <= code <= 0xD7A3:
-        return _score_wide_char(
-            char in _HANGUL, _is_usual_in(char, "euc_kr"), not any(_is_han(c) for c in near)
-        )
+        pure = not any(_is_han(c) for c in near)
+        # Half of the usual syllables hardly come up: they count less than usual Han does.
+        is_usual = _is_usual_in(char, "euc_kr")
+        points = _score_wide_char(char in _HANGUL, is_usual, pure)
+        return points - beside_ascii - 0.7 * (is_usual and char not in _HANGUL)
     if 0x3041 <= code <= 0x30FE:
-        return 2.4 if not any(_is_hangul(c) for c in near) else -1.0
+        return (2.4 if not any(_is_hangul(c) for c in near) else -1.0) - beside_ascii
     if _is_han(char):
         usual = (
             _is_usual_in(char, "gb2312")
             or _is_usual_in(char, "shift_jis")
             or _is_usual_in(char, "big5")
         )
-        return _score_wide_char(char in _HAN, usual, not any(_is_hangul(c) for c in near)) - 0.4
+        pure = not any(_is_hangul(c) for c in near)
+        return _score_wide_char(char in _HAN, usual, pure) - 0.4 - beside_ascii
     if 0xFF61 <= code <= 0xFFDC:
         return -1.0  # half-width forms: debris of two-byte encodings
     if kind[0] == "M" or 0x1100 <= code <= 0x11FF:
         return 0.8  # decomposed, as macOS stores it
     if char.lower() in _LATIN:
         alone = sum(not c.isascii() and c.isalpha() for c in near)
-        points = (1.2 if char.lower() in _LATIN_USUAL else 0.9) - 0.9 * alone
+        points = 0.9 if char.lower() not in _LATIN_USUAL or char in _LATIN_RARELY_FIRST else 1.2
+        points = (0.75 if char.lower() in _LATIN_RARER else points) - 0.9 * alone
         if char.isupper() and (before.islower() or (before.isupper() and after.islower())):
             points -= 1.5
         if not any(c.isascii() and c.isalpha() for c in near):
             points -= 0.6
         return points
+    if 0x180 <= code <= 0x2FF or (0x370 <= code <= 0x3FF and char.lower() not in _GREEK):
+        return -0.8  # letters of hardly any language: two bytes of Chinese, read as UTF-8
     for letters, script in ((_CYRILLIC, "CYRILLIC"), (_GREEK, "GREEK")):
         if unicodedata.name(char, "").startswith(script):
             mixed = any(c.isascii() and c.isalpha() for c in near)

@@ -30,6 +30,7 @@ import tensorflow as tf
 from ..base import access, files, limits
 from ..base.errors import N_, DatasetError
 from ..base.messages import Message
+from ..imaging import photo_formats
 from . import archives, datasets, folder_names, layout, preview, tfrecord_frames
 from .archive_safety import ArchiveEntry
 from .archives import Progress, StoredPhotos
@@ -292,10 +293,7 @@ def _scan_tfrecord(path: Path) -> Iterator[_RecordPhoto]:
                 label=label,
                 text=_decode_text(row["image/class/text"]),
                 name=_decode_text(row["image/filename"]),
-                suffix=next(
-                    (s for magic, s in _SUFFIX_BY_MAGIC.items() if encoded.startswith(magic)),
-                    _UNKNOWN_SUFFIX,
-                ),
+                suffix=_suffix_of(encoded),
             )
     except (tf.errors.OpError, ValueError) as error:
         # TensorFlow fails at its own message when the record in it is no text.
@@ -309,6 +307,14 @@ def _scan_tfrecord(path: Path) -> Iterator[_RecordPhoto]:
             "photo's bytes) and image/class/label (one integer).",
             file=files.truncate_for_display(path.name),
         ) from error
+
+
+def _suffix_of(encoded: bytes) -> str:
+    """The ending for a photo's file, by its content."""
+    if kind := photo_formats.modern_kind(encoded):
+        return photo_formats.EXTENSIONS_OF[kind][0]
+    known = (s for magic, s in _SUFFIX_BY_MAGIC.items() if encoded.startswith(magic))
+    return next(known, _UNKNOWN_SUFFIX)
 
 
 def _unknown_schema_error(path: Path, record: bytes) -> DatasetError:

@@ -23,7 +23,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..base import files, limits
 from ..base.errors import N_, CatDogError, DatasetError, DownloadError
-from . import archives
+from . import archive_safety, archives
 from .archive_safety import ArchiveEntry
 from .folder_tree import is_junk
 
@@ -175,7 +175,11 @@ def download_url(
         host = f"{protocol}://{rest.partition('/')[0]}"
         system, _ = fsspec.core.url_to_fs(host, skip_instance_cache=True, **options)
         work = _UrlDownload(url, system, folder, progress, stopped)
-        return work.archive() if url.lower().endswith(archives.ARCHIVE_SUFFIXES) else work.photos()
+        return (
+            work.archive()
+            if url.lower().endswith(archive_safety.ARCHIVE_SUFFIXES)
+            else work.photos()
+        )
 
 
 class _FileInfo(TypedDict):

@@ -31,6 +31,7 @@ from . import (
     format_guard,
     jpeg,
     orientation,
+    photo_formats,
 )
 
 Photo = NDArray[np.uint8]
@@ -38,10 +39,10 @@ Photo = NDArray[np.uint8]
 PhotoSize = int | tuple[int, int]
 """Pixels of a fitted photo: the side of a square, or (height, width)."""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 _MAX_SIDE = 65_535  # pixels; a JPEG has no more, and what is read in strips of rows needs rows
 _COSTLY = 0.4  # of the pixels allowed, for kinds of which all would cost more than 300 MB
+_CODED = 0.65  # of the pixels allowed, for AVIF and HEIC: phones take 24.5 million
+_REDUCED = 6  # times the pixels allowed that a JPEG may have which is decoded at a reduced size
 _MAX_WORK = 25  # times the pixels allowed: pixels × scans of a JPEG; cameras write ten scans
 _DECODERS = min(4, os.cpu_count() or 1)  # each may hold a photo of all pixels allowed
 _FINE, _COARSE = 1.75, 3.0  # times a side is too long, see `resize_photo`
@@ -68,10 +69,11 @@ def decode_photo(data: bytes, at_least: int | None = None) -> Photo:
     of an animation the first frame is taken. The content decides the format, not the name.
 
     Args:
-        data: a whole file in one of `FORMATS`.
+        data: a whole file in one of `photo_formats.EXTENSIONS_OF`.
         at_least: when given, a large photo may be decoded at a half, a quarter or an eighth of its
             size, as long as its short side stays at least this many pixels: less time and memory.
-            JPEGs are whenever they can, others above `convert_rgb.LARGE`.
+            JPEGs are whenever they can, others above `convert_rgb.LARGE`. A JPEG of more pixels
+            than allowed always is, to as many as are allowed.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -88,26 +90,32 @@ def decode_photo(data: bytes, at_least: int | None = None) -> Photo:
     scans = _check_scan_count(data, allowed.photo_scans)
     try:
         # Formats are named so that EPS never reaches Ghostscript.
-        with Image.open(BytesIO(data), formats=FORMATS) as image:
+        with Image.open(BytesIO(data), formats=photo_formats.pillow_formats(data)) as image:
             width, height = orientation.stored_size(image)
             profile = image.info.get("icc_profile")
-            limit = int(allowed.photo_pixels * (_COSTLY if _is_costly(image) else 1))
-            if width * height > limit:
-                raise decode_errors.pixel_count_error(width, height, limit)
+            is_coded = image.format in ("AVIF", "HEIF")
+            share = min(
+                _COSTLY if _is_costly(image) else _CODED if is_coded else 1.0,
+                color_profiles.allowed_pixel_share(
+                    profile, image.mode, "progressive" in image.info
+                ),
+            )
+            limit = int(allowed.photo_pixels * share)
+            is_large = width * height > limit
+            if is_large:
+                _check_reducible(data, (width, height), limit, allowed.photo_pixels)
+                at_least = _reduced_side((width, height), limit, at_least)
             if max(width, height) > _MAX_SIDE:
                 raise decode_errors.side_length_error(width, height, _MAX_SIDE)
             most = _MAX_WORK * allowed.photo_pixels // max(width * height, 1)
-            if scans > most:
+            if scans > most and not is_large:  # of a large one, only the first is decoded
                 raise decode_errors.scan_count_error(scans, most)
-            part = color_profiles.allowed_pixel_share(
-                profile, image.mode, "progressive" in image.info
-            )
-            limit = int(allowed.photo_pixels * part)
-            if width * height > limit:
-                raise decode_errors.pixel_count_error(width, height, limit)
             if (quick := jpeg.decode_plain_jpeg(image, data, at_least)) is not None:
                 return color_profiles.convert_to_srgb(quick, profile)
-            decode_cost.check_decode_memory(image, data, allowed.photo_pixels)
+            if is_coded:
+                decode_cost.check_coded_pictures(data, limit)
+            if not is_large:
+                decode_cost.check_decode_memory(image, data, allowed.photo_pixels)
             if at_least is not None:
                 # A JPEG holds the frequencies of blocks of 8 × 8 pixels; libjpeg can turn the
                 # lowest of them into 4 × 4, 2 × 2 or 1 pixel and leave out the rest. Pillow takes
@@ -115,6 +123,8 @@ def decode_photo(data: bytes, at_least: int | None = None) -> Photo:
                 # `jpeg.decode_plain_jpeg` does, so that both ways give the same pixels. Other
                 # formats ignore it. "RGB" asks for no conversion; only "L" and "YCbCr" would.
                 image.draft("RGB", (at_least, at_least))
+            if is_large:
+                decode_cost.check_decode_memory(image, data, allowed.photo_pixels)
             turned = orientation.read_orientation(image, data)
             orientation.load_as_stored(image)
             return convert_rgb.convert_to_rgb(image, at_least, turned, profile)
@@ -174,7 +184,7 @@ def read_dimensions(path: Path) -> tuple[int, int]:
             format_guard.check_part_count(data)
             try:
                 source: Any = data  # of which only what is read is fetched
-                with Image.open(source, formats=FORMATS) as image:
+                with Image.open(source, formats=photo_formats.pillow_formats(data)) as image:
                     return orientation.shown_size(image, data)
             except Exception as error:  # as in `decode_photo`
                 raise file_kinds.explain_header_error(data) from error
@@ -294,6 +304,22 @@ def _check_scan_count(data: bytes, most: int) -> int:
     if scans > most:
         raise decode_errors.scan_count_error(scans, most)
     return scans
+
+
+def _check_reducible(data: bytes, size: tuple[int, int], limit: int, allowed_pixels: int) -> None:
+    """Raise PhotoError for a photo of more pixels than the limit that can't be decoded smaller."""
+    if not jpeg.is_reducible(data, size):
+        raise decode_errors.format_pixel_count_error(*size, limit)
+    if size[0] * size[1] > _REDUCED * allowed_pixels:
+        raise decode_errors.pixel_count_error(*size, _REDUCED * allowed_pixels)
+
+
+def _reduced_side(size: tuple[int, int], limit: int, at_least: int | None) -> int:
+    """The short side to ask for, so that a JPEG is decoded with at most half the pixels allowed."""
+    pixels = 2 * size[0] * size[1]
+    factor = next((f for f in (2, 4, 8) if pixels <= limit * f * f), 8)
+    side = max(1, min(size) // factor)
+    return side if at_least is None else min(side, at_least)
 
 
 def _is_costly(image: Image.Image) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image, TiffImagePlugin
 
-from . import decode_errors, jpeg, orientation
+from . import coded_pictures, decode_errors, jpeg, orientation
 
 _BYTES_PER_PIXEL = 7.35  # bytes for each pixel allowed: 294 MB of the 300 at the usual 40 million
 _MIN_BUDGET = 64_000_000  # bytes that are always allowed
@@ -48,6 +48,8 @@ def estimate_decode_memory(image: Image.Image, data: bytes) -> int:
     while_read = 0
     if image.format == "WEBP":
         stored, while_read = 0, width * height * _WEBP + len(data)
+    elif image.format in ("AVIF", "HEIF"):
+        while_read = _coded_bytes(image, data)
     elif isinstance(image, TiffImagePlugin.TiffImageFile):
         while_read = _tiff_buffer(image, data)
     elif data[:2] == b"\xff\xd8":
@@ -55,6 +57,31 @@ def estimate_decode_memory(image: Image.Image, data: bytes) -> int:
         while_read = frame.buffered_bytes if frame else 0
     plain = width * height * _RGB
     return len(data) + _metadata_bytes(image, data) + stored + max(while_read, plain)
+
+
+def check_coded_pictures(data: bytes, limit: int) -> None:
+    """Refuse an AVIF or HEIC photo whose coded pictures are larger than a photo may be.
+
+    Args:
+        data: the whole file.
+        limit: pixels allowed.
+
+    Raises:
+        PhotoError: one has more pixels, or all together twice as many.
+        coded_pictures.UnreadableError: it is built in a way that isn't understood here.
+    """
+    pictures = coded_pictures.read_coded_pictures(data)
+    largest = max(pictures, key=lambda each: each.pixels)
+    if largest.pixels > limit or sum(each.pixels for each in pictures) > 2 * limit:
+        raise decode_errors.format_pixel_count_error(largest.width, largest.height, limit)
+
+
+def _coded_bytes(image: Image.Image, data: bytes) -> int:
+    """What the decoder of an AVIF or HEIC photo holds beside Pillow's pixels: planes and RGB."""
+    planes = max(each.bytes_per_pixel for each in coded_pictures.read_coded_pictures(data))
+    width, height = image.size
+    has_alpha = image.mode == "RGBA"
+    return int(width * height * (planes + 3 + (1 + planes / 1.5) * has_alpha)) + len(data)
 
 
 def _metadata_bytes(image: Image.Image, data: bytes) -> int:

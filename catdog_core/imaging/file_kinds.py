@@ -8,12 +8,9 @@ from mmap import mmap
 from PIL import UnidentifiedImageError
 
 from ..base.errors import PhotoError
-from . import decode_errors, jpeg
+from . import decode_errors, jpeg, photo_formats
 
 _BRANDS = {
-    **dict.fromkeys((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1"), "HEIC"),
-    **dict.fromkeys((b"msf1",), "HEIC"),
-    **dict.fromkeys((b"avif", b"avis"), "AVIF"),
     b"crx ": "camera raw (CR3)",
     b"jxl ": "JPEG XL",
 }
@@ -91,6 +88,10 @@ def _error_by_content(data: bytes | mmap, unknown: bool) -> PhotoError | None:
     if head[:2] == b"\xff\xd8":
         return _jpeg_error(data)
     if (kind := _format_name(head)) is not None:
+        if kind == "HEIC" and not photo_formats.is_heif_installed():
+            return decode_errors.missing_heif_error()
+        if kind in ("AVIF", "HEIC"):
+            return decode_errors.modern_format_error(kind)
         return decode_errors.unsupported_format_error(kind)
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return _tiff_error(data, unknown)
@@ -99,6 +100,8 @@ def _error_by_content(data: bytes | mmap, unknown: bool) -> PhotoError | None:
 
 def _format_name(head: bytes) -> str | None:
     if head[4:8] == b"ftyp":
+        if modern := photo_formats.modern_kind(head):
+            return "HEIC" if modern == "HEIF" else modern
         return _BRANDS.get(head[8:12], "MPEG-4 or QuickTime video")
     for beginning, kind in _BEGINNINGS:
         if head.startswith(beginning):

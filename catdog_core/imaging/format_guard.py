@@ -10,11 +10,13 @@ import struct
 from mmap import mmap
 
 from ..base.errors import PhotoError
+from . import coded_pictures
 
 MAX_PARTS = 50_000
 _MAX_EXIF = 1_000_000  # bytes; a camera writes at most 65,533
 _MAX_NUMBERS = 400_000  # in the tags of a TIFF; 40 million pixels in tiles of 16 × 16 want 312,500
 _MAX_RUNS = 4_000_000  # bytes of a BMP packed by run lengths, which is unpacked in Python
+_MAX_TABLE = 400_000  # bytes; that of 48 tiles, as a phone writes them, has 4,000
 _BYTES_OF = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """By type of a TIFF's tag, of those read as numbers, the bytes of each."""
 _RESTART_OR_FILL = (0xFF, 0x01, *range(0xD0, 0xD8))  # marks of a JPEG without a length
@@ -40,6 +42,8 @@ def check_part_count(data: bytes | mmap) -> None:
         _check_tiff(data, "<" if head[:1] == b"I" else ">", b"+" in head[2:4])
     elif head[:4] == b"RIFF":
         _check_webp(data)
+    elif head[4:8] == b"ftyp":
+        _check_boxes(data)
     elif head[:2] == b"BM" and data[30:34] in (b"\1\0\0\0", b"\2\0\0\0"):
         _refuse_metadata(len(data), _MAX_RUNS)
 
@@ -131,6 +135,15 @@ def _check_webp(data: bytes | mmap) -> None:
             _refuse_metadata(size, _MAX_EXIF)
         offset += 8 + size + size % 2
     raise _part_count_error()
+
+
+def _check_boxes(data: bytes | mmap) -> None:
+    """AVIF and HEIC, made of boxes; readers look up the items of a table one by one."""
+    try:
+        longest = coded_pictures.longest_table(data)
+    except coded_pictures.UnreadableError:
+        raise _part_count_error() from None
+    _refuse_metadata(longest, _MAX_TABLE)
 
 
 def _refuse_metadata(size: int, limit: int) -> None:

@@ -7,24 +7,19 @@ from io import BytesIO
 
 from PIL import Image
 
-from . import file_kinds, format_guard, orientation
-from .decode import FORMATS
-
-EXTENSIONS_OF = {
-    "JPEG": (".jpg", ".jpeg"),
-    "PNG": (".png",),
-    "WEBP": (".webp",),
-    "BMP": (".bmp",),
-    "GIF": (".gif",),
-    "TIFF": (".tif", ".tiff"),
-}
-"""By kind of photo, the endings its name may have."""
+from . import file_kinds, format_guard, orientation, photo_formats
 
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """A photo's kind, one of `decode.FORMATS`; Pillow's mode; width and height as stored, pixels;
-    and its EXIF orientation, 1..8, where 1 is upright and 5 to 8 swap width and height."""
+    """What a photo file's head says.
+
+    Attributes:
+        kind: one of `photo_formats.EXTENSIONS_OF`.
+        mode: Pillow's.
+        width, height: as stored, pixels.
+        orientation: EXIF's, 1..8, where 1 is upright and 5 to 8 swap width and height.
+    """
 
     kind: str
     mode: str
@@ -47,7 +42,7 @@ def read_image_header(data: bytes) -> ImageHeader:
     """
     format_guard.check_part_count(data)
     try:
-        with Image.open(BytesIO(data), formats=FORMATS) as image:
+        with Image.open(BytesIO(data), formats=photo_formats.pillow_formats(data)) as image:
             kind = "JPEG" if image.format == "MPO" else str(image.format)
             size = orientation.stored_size(image)
             return ImageHeader(kind, image.mode, *size, orientation.read_orientation(image, data))

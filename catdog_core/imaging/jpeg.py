@@ -32,6 +32,7 @@ _FLAGS = {
 
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # marks; those between are of tables
 _PROGRESSIVE, _LOSSLESS = (0xC2, 0xC6, 0xCA, 0xCE), (0xC3, 0xC7, 0xCB, 0xCF)
+_SEQUENTIAL = (0xC0, 0xC1)  # with Huffman codes
 _HIERARCHICAL = (0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF)
 _WITHOUT_LENGTH = {0x00, 0x01, *range(0xD0, 0xD9), 0xFF}
 
@@ -113,6 +114,28 @@ def read_jpeg_frame(data: bytes | mmap, start: int = 0) -> Frame | None:
             frame = Frame(kind, body[0], width, height, factors, 0)
         at += 2 + max(size, 2)
     return frame
+
+
+def is_reducible(data: bytes, size: tuple[int, int]) -> bool:
+    """Tell whether a file is a JPEG that is decoded at a reduced size without keeping all of it.
+
+    That is a sequential one of 8 bits with one scan and Huffman codes, as cameras write. Of others
+    libjpeg keeps every coefficient, or takes several times as long.
+
+    Args:
+        data: the whole file.
+        size: width and height that Pillow found, pixels.
+    """
+    if data[:2] != b"\xff\xd8":
+        return False
+    frame = read_jpeg_frame(data)
+    return (
+        frame is not None
+        and frame.kind in _SEQUENTIAL
+        and frame.bits == 8
+        and not frame.is_multi_scan
+        and (frame.width, frame.height) == size
+    )
 
 
 def find_jpeg_markers(data: bytes, start: int = 0) -> NDArray[np.uint8]:

@@ -117,7 +117,7 @@ def _summary(subject: SubjectPhoto, variants: VariantSet) -> None:
 def _upload_photo() -> UploadedFile | None:
     with st.popover(t("Upload photo"), icon=":material/upload:"):
         file: UploadedFile | None = st.file_uploader(
-            t("JPEG, PNG, WebP, BMP, GIF, or TIFF"),
+            t("JPEG, PNG, WebP, BMP, GIF, TIFF, or AVIF"),
             max_upload_size=uploads.register_upload_limit(),
             key="augment_upload",
         )

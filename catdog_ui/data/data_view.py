@@ -15,7 +15,7 @@ from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import SPLIT_COLORS
 from catdog_core.data import cats_vs_dogs, datasets
 from catdog_core.data.datasets import Dataset
-from catdog_core.data.preview import LAYOUT_MESSAGES
+from catdog_core.data.preview import LAYOUT_MESSAGES, ignored_sentences
 from catdog_core.imaging import decode
 
 from .. import permissions, trash_view, widgets
@@ -190,8 +190,11 @@ def _show_source(dataset: Dataset) -> None:
     lines.append(
         t(LAYOUT_MESSAGES.get(dataset.note.get("layout", "split"), LAYOUT_MESSAGES["split"]))
     )
-    if dataset.note.get("ignored"):
-        lines.append(t("{n} other files are skipped.", n=dataset.note["ignored"]))
+    for message, params in ignored_sentences(
+        dataset.note.get("ignored", 0), dataset.note.get("left_out", "")
+    ):
+        values = {k: escape(v) if isinstance(v, str) else v for k, v in params.items()}
+        lines.append(t(message, **values))
     if dataset.source == "download":
         lines += [t(cats_vs_dogs.ORIGIN), t(cats_vs_dogs.TERMS)]
     st.caption("  \n".join(lines))

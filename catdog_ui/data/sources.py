@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from catdog_core.base.errors import CatDogError, DatasetError
 from catdog_core.data import allowed_roots, archives, datasets, imports, preview, url_import
 from catdog_core.data.datasets import FolderReading, LabelChoice
 from catdog_core.data.preview import Preview
-from catdog_core.imaging.decode import EXTENSIONS
+from catdog_core.imaging import photo_formats
 
 from .. import permissions, uploads
 from ..i18n import N_, escape, t
@@ -149,22 +149,31 @@ def _parse_reading(table: str, file_column: str, label_column: str) -> FolderRea
 
 
 def archive_card(_kind: str) -> None:
-    """Draw an uploader for a zip or tar; it is inspected, and unpacked on a second click."""
+    """Draw an uploader for zips and tars; they are inspected, and unpacked on a second click."""
     show_heading(t("A zip or tar of photos"))
-    st.caption(t("The lab checks the contents, then unpacks them into its workspace."))
-    file = st.file_uploader(
+    st.caption(
+        t(
+            "The lab checks the contents, then unpacks them into its workspace. Several archives "
+            "become one dataset, such as one zip per class."
+        )
+    )
+    files = st.file_uploader(
         t("A zip or tar of photos"),
+        accept_multiple_files=True,
         max_upload_size=uploads.register_upload_limit(),
         key="source_zip",
         label_visibility="collapsed",
         **permissions.permission_kwargs("change data"),
     )
-    if file is None:
+    if not files:
         return
     with guard():
-        inside = _inspect_archive(file)
-        show_preview(inside)
-        is_confirmed = confirm_classes(inside, f"source_import_confirm_{file.file_id}")
+        found, encoding = _inspect_archives(files, ""), ""
+        if len(found.encodings) > 1:
+            encoding = _choose_encoding(found, files[0].file_id)
+            found = _inspect_archives(files, encoding)
+        show_preview(found)
+        is_confirmed = confirm_classes(found, f"source_import_confirm_{files[0].file_id}")
         if permissions.action_button(
             t("Import photos"),
             "source_import",
@@ -174,25 +183,43 @@ def archive_card(_kind: str) -> None:
             type="primary",
         ):
             with progress_bar(t("Unpacking…")) as tell:
+                named = [(file, file.name) for file in files]
                 reading = FolderReading(is_confirmed=is_confirmed)
-                dataset = imports.import_archive(file, file.name, tell, reading)
+                dataset = imports.import_archives(named, tell, reading, encoding)
             choose_dataset(dataset)
 
 
-def _inspect_archive(file: UploadedFile) -> Preview:
-    """What is inside a file, looked at once. Raises what was raised then."""
-    known = page_state().data.inspected_archive
-    if known is None or known[0] != file.file_id:
-        result: Preview | CatDogError
+def _choose_encoding(found: Preview, file_id: str) -> str:
+    """Draw a choice of how the names of an archive are read; the likeliest, "", stands first."""
+    names = {each.encoding: each.names for each in found.encodings}
+    chosen = st.selectbox(
+        t("How names are read"),
+        list(names),
+        format_func=lambda encoding: f"{encoding}: {names[encoding]}",
+        key=f"source_encoding_{file_id}",
+        width=560,
+    )
+    return "" if chosen == found.encodings[0].encoding else str(chosen)
+
+
+def _inspect_archives(files: Sequence[UploadedFile], encoding: str) -> Preview:
+    """What is inside files, looked at once. Raises what was raised then."""
+    ids = tuple(file.file_id for file in files)
+    state = page_state().data
+    if state.inspected_archives is None or state.inspected_archives[0] != ids:
+        state.inspected_archives = (ids, {})
+    results = state.inspected_archives[1]
+    if encoding not in results:
         with st.spinner(t("Checking the contents…")):
             try:
-                result = archives.inspect_archive(file, file.name)
+                named = [(file, file.name) for file in files]
+                results[encoding] = archives.inspect_archives(named, encoding=encoding)
             except CatDogError as error:
-                result = error
-        known = page_state().data.inspected_archive = (file.file_id, result)
-    if isinstance(known[1], CatDogError):
-        raise known[1]
-    return known[1]
+                results[encoding] = error
+    result = results[encoding]
+    if isinstance(result, CatDogError):
+        raise result
+    return result
 
 
 def photos_card(_kind: str) -> None:
@@ -229,7 +256,7 @@ def _show_upload_round() -> None:
     )
     files = st.file_uploader(
         t("Photos of this class"),
-        type=[end[1:] for end in EXTENSIONS],
+        type=[end[1:] for end in photo_formats.photo_extensions()],
         accept_multiple_files=True,
         max_upload_size=uploads.register_upload_limit(
             limits.current_limits().photo_bytes // 1_000_000

@@ -19,7 +19,7 @@ from catdog_core.base.files import truncate_for_display
 from catdog_core.base.natural_order import natural_key
 from catdog_core.data import datasets, photo_listing
 from catdog_core.data.datasets import Dataset
-from catdog_core.imaging import decode
+from catdog_core.imaging import decode, photo_formats
 from catdog_core.runs import model_registry
 from catdog_core.runs.model_registry import ImportedModel
 
@@ -178,7 +178,6 @@ SAMPLE_COUNT = 12
 MOST_PASTED = 200
 UNLABELED = "unlabeled"  # after a dataset's id
 NO_PETS = "no pets"  # in place of a dataset's id, which has no spaces
-_TYPES = [extension.lstrip(".") for extension in decode.EXTENSIONS]
 
 
 def choose_photos(dataset_id: str) -> list[InputPhoto]:
@@ -256,7 +255,7 @@ def _photos_from_clipboard() -> list[InputPhoto]:
             t("Click here, paste photos with Ctrl+V (⌘V on a Mac), then press Enter"),
             key="predict_paste",
             accept_file="multiple",
-            file_type=_TYPES,
+            file_type=[end[1:] for end in photo_formats.photo_extensions()],
             max_upload_size=uploads.register_upload_limit(_photo_megabytes()),
         )
     for file in _pasted_files(prompt)[: MOST_PASTED - len(pasted_photos)]:
@@ -284,7 +283,7 @@ def _photo_megabytes() -> int:
 def _photos_from_files(dataset_id: str) -> list[InputPhoto]:
     state = page_state().predict
     files = st.file_uploader(
-        t("Photos: JPEG, PNG, WebP, BMP, GIF, or TIFF"),
+        t("Photos: JPEG, PNG, WebP, BMP, GIF, TIFF, or AVIF"),
         accept_multiple_files=True,
         max_upload_size=uploads.register_upload_limit(_photo_megabytes()),
         key="predict_photos",

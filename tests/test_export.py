@@ -176,7 +176,7 @@ def test_eight_bits_take_a_quarter_of_the_size_and_tell_their_accuracy(
     assert all(0 <= share <= 1 for share in report["accuracy"])
 
 
-def test_the_command_tells_size_and_parity(model, workspace, tmp_path, capsys):
+def test_the_command_tells_size_and_parity(model, workspace, tmp_path, capsys, jobs_in_process):
     out = tmp_path / "m.tflite"
     assert main(["export", str(model), "litert", str(out), "--json"]) == 0
     summary = json.loads(capsys.readouterr().out)
@@ -251,8 +251,13 @@ def test_exported_keras_files_name_nothing_of_the_lab(exported):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", [kind for kind in MODELS if kind not in ("keras", "h5")])
-@pytest.mark.parametrize("name", ["compact", "custom", "default", "three"])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *(("compact", kind) for kind in MODELS if kind not in ("keras", "h5")),
+        *(("default", "litert_int8"), ("custom", "litert"), ("three", "onnx")),
+    ],
+)
 def test_every_network_of_the_lab_leaves_it_as_it_is(kind, name, workspace, tmp_path, photos):
     from catdog_core.export import parity
 

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import keras
@@ -16,6 +15,7 @@ import psutil
 import pytest
 from filelock import FileLock
 from keras import layers
+from timeouts import wait_until
 
 from catdog_core.analysis import activations, gradcam, isolated_models, predict
 from catdog_core.analysis.embedding_recorder import EmbeddingRecorder
@@ -23,14 +23,6 @@ from catdog_core.base import files
 from catdog_core.base.errors import ModelError
 from catdog_core.models import model_sandbox
 from catdog_ui import loaders
-
-
-def until(true, seconds=60):
-    """Wait for a state."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +78,6 @@ def test_a_process_apart_answers_as_this_one_does(file, photos, ended):
     watch.record(list("abcde"), photos)
     assert watch.build_embedding().values == 13 * 13 * 4
     assert isolated_models.list_process_ids() == pids  # one process for all of it
-    os.kill(pids[0], signal.SIGKILL)
-    until(lambda: not psutil.pid_exists(pids[0]) or psutil.Process(pids[0]).status() == "zombie")
-    with pytest.raises(ModelError, match="stopped unexpectedly"):
-        apart.predict(photos)
-    assert np.allclose(apart.predict(photos), own.predict(photos))  # another was started
 
 
 def test_pages_of_a_shared_lab_ask_models_from_elsewhere_apart(file, workspace, monkeypatch):
@@ -175,6 +162,16 @@ def test_a_process_that_takes_too_long_or_too_much_is_ended(scripted, monkeypatc
     assert not isolated_models.list_process_ids() and quick.call("describe") == 1
 
 
+def test_a_process_that_was_killed_is_told_once_and_another_is_started(scripted):
+    model = scripted("say(value=os.getpid())")
+    pid = model.call("layers")
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie")
+    with pytest.raises(ModelError, match="stopped unexpectedly"):
+        model.call("layers")
+    assert model.call("layers") != pid
+
+
 def test_at_most_two_are_alive_and_the_one_not_asked_for_longest_goes(scripted):
     models = [scripted("say(value=os.getpid())", f"{n}.keras") for n in range(3)]
     first, second = (model.call("layers") for model in models[:2])
@@ -186,7 +183,7 @@ def test_at_most_two_are_alive_and_the_one_not_asked_for_longest_goes(scripted):
 def test_an_idle_process_ends_by_itself(scripted, monkeypatch):
     monkeypatch.setattr(isolated_models, "IDLE_SECONDS", 0.2)
     pid = scripted("say(value=os.getpid())").call("layers")
-    until(lambda: not isolated_models.list_process_ids() and not psutil.pid_exists(pid))
+    wait_until(lambda: not isolated_models.list_process_ids() and not psutil.pid_exists(pid))
 
 
 def test_a_question_that_waits_too_long_for_others_is_told_so(scripted, monkeypatch):
@@ -200,23 +197,23 @@ def test_a_question_that_waits_too_long_for_others_is_told_so(scripted, monkeypa
     assert model.call("layers") == 1
 
 
-def test_no_process_outlives_a_server_that_is_killed(tmp_path, file):
+def test_no_process_outlives_a_server_that_is_killed(tmp_path):
     code = f"""
 import sys, pathlib
 sys.path.insert(0, {str(files.PROJECT)!r})
-from catdog_core.analysis import isolated_models
-model = isolated_models.IsolatedModel(pathlib.Path(sys.argv[1]), "a.keras")
-model.path = pathlib.Path("nowhere.keras")  # so that nothing heavy is loaded
-try:
-    model.call("describe")
-except isolated_models.ModelError:
-    print(isolated_models.list_process_ids()[0], flush=True)
-sys.stdin.read()
+from catdog_core.base import limits
+from catdog_core.models import model_sandbox
+home, allowed = pathlib.Path(sys.argv[1]), limits.current_limits()
+with model_sandbox.start_model_process(home) as process:
+    first = model_sandbox.open_request(home / "nowhere.keras", "a", allowed, check=False)
+    model_sandbox.write_message(process.stdin, first, {{}})  # nothing heavy is loaded for it
+    model_sandbox.write_message(process.stdin, {{"function": "describe", "arguments": {{}}}}, {{}})
+    model_sandbox.read_message(process.stdout, 10_000)
+    print(process.pid, flush=True)
+    sys.stdin.read()
 """
-    copy = tmp_path / "a.keras"
-    shutil.copy(file, copy)
     server = subprocess.Popen(
-        [sys.executable, "-c", code, str(copy)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", code, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     child = psutil.Process(int(server.stdout.readline()))
     assert child.is_running()
@@ -231,7 +228,7 @@ def test_one_model_is_checked_at_a_time_and_the_next_is_told(workspace, file, ap
     def check(*_):
         at_work.append(1)
         most.append(len(at_work))
-        until(lambda: waiting_flags or len(most) > 1)
+        wait_until(lambda: waiting_flags or len(most) > 1)
         at_work.pop()
 
     monkeypatch.setattr(model_sandbox, "_run_check", check)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
+PAGES = ("", "Data", "Augment", "Train", "Compare", "Evaluate", "Predict", "Export", "Learn")
+"""The paths of all pages; Home has none."""
 LOW_CONTRAST_JS = """() => {
   const parse = (color) => {
     const v = color.match(/[\\d.]+/g).map(Number);
@@ -36,13 +39,17 @@ LOW_CONTRAST_JS = """() => {
     const [less, more] = [light(shown), light(ground)].sort((a, b) => a - b);
     const ratio = (more + 0.05) / (less + 0.05), size = parseFloat(style.fontSize);
     const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+    const sign = !/[\\p{L}\\p{N}]/u.test(text);
     const slider = !!e.closest('[data-testid=stSlider], [data-testid=stSelectSlider]');
-    if (ratio < (large ? 3 : 4.5) && !slider)
+    if (ratio < (large || sign ? 3 : 4.5) && !slider)
       found.push({text: text.slice(0, 60), ratio: Math.round(ratio * 100) / 100});
   }
   return found;
 }"""
-"""Words below the contrast of WCAG AA; a slider's value is drawn over its thumb only to the eye."""
+"""Words below the contrast of WCAG AA, and signs, such as a legend's, below that of graphics.
+
+A slider's value is drawn over its thumb only to the eye.
+"""
 
 UNNAMED_JS = """() => {
   const name = (e) => (e.getAttribute('aria-label') || '').trim();
@@ -76,13 +83,13 @@ def low_contrast_texts(page: Any) -> list[dict[str, Any]]:
     return texts
 
 
-def settled_low_contrast_texts(page: Any, tries: int = 40) -> list[dict[str, Any]]:
+def settled_low_contrast_texts(page: Any) -> list[dict[str, Any]]:
     """As `low_contrast_texts`, once nothing fades any more that a script draws anew."""
-    texts = low_contrast_texts(page)
-    while texts and tries:
-        page.wait_for_timeout(250)
-        texts, tries = low_contrast_texts(page), tries - 1
-    return texts
+    from playwright.sync_api import TimeoutError
+
+    with suppress(TimeoutError):
+        page.wait_for_function(f"() => !({LOW_CONTRAST_JS})().length", polling=250, timeout=10_000)
+    return low_contrast_texts(page)
 
 
 def unnamed_elements(page: Any) -> list[str]:

@@ -59,8 +59,8 @@ EpochValue = tuple[int, float]  # an epoch from 0 and its value
 def chart_alt(metric: Metric) -> str:
     """Return the alternative text of a chart of this metric, for those who do not see it."""
     if metric == "accuracy":
-        return t("Chart of accuracy by epoch, described in the text below")
-    return t("Chart of loss by epoch, described in the text below")
+        return t("Chart of accuracy by epoch. The text below describes it.")
+    return t("Chart of loss by epoch. The text below describes it.")
 
 
 def format_caption(hint: str, finding: str) -> str:

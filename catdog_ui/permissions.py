@@ -101,7 +101,7 @@ def render_role_notice() -> None:
         and (current_visitor() or access.OWNER).role == "audience"
     ):
         st.caption(
-            t("View only. To train or edit, enter the class code in the sidebar or sign in.")
+            t("View only. To train or edit, enter the student code in the sidebar or sign in.")
         )
 
 

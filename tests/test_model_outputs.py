@@ -28,10 +28,6 @@ def pair(p):
     return np.hstack([1 - p, p])
 
 
-def shares(p):
-    return p / p.sum(axis=1, keepdims=True)
-
-
 def ensemble():
     one, other = (build_brightness_model(**TWO, activation="softmax") for _ in range(2))
     photos = keras.Input((32, 32, 3))
@@ -84,13 +80,13 @@ UNDERSTOOD = {
     ),
     "two sigmoids": (
         lambda: build_brightness_model(**TWO),
-        shares(sigmoid(Z2)),
+        sigmoid(Z2),
         True,
     ),
     "ensemble": (ensemble, softmax(Z2), False),
     "two heads of one sigmoid": (
         lambda: heads("sigmoid"),
-        shares(sigmoid(np.hstack([Z1, -Z1]))),
+        sigmoid(np.hstack([Z1, -Z1])),
         True,
     ),
     "two heads of one logit": (lambda: heads(None), softmax(np.hstack([Z1, -Z1])), True),

@@ -179,7 +179,7 @@ MORE_DATA = N_(
     "would help."
 )
 TRANSFER = N_(
-    "Start from a network trained on millions of photos. The transfer model needs only a few of "
+    "Start from a network trained on a million photos. The transfer model needs only a few of "
     "yours."
 )
 STOP_EARLY = N_(

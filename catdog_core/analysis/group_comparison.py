@@ -158,13 +158,13 @@ EARLY = N_(
 )
 GAP_CLOSED = N_(
     "Augmentation narrowed the gap between training and validation accuracy. The final gap is "
-    "{plain:.1f} percentage points without it and {augmented:.1f} with it (change accurate to ± "
-    "{sure:.1f})."
+    "{plain:.1f} percentage points without it and {augmented:.1f} with it. This change is "
+    "accurate to ± {sure:.1f} points."
 )
 GAP_WIDER = N_(
     "With augmentation, the gap between training and validation accuracy is wider. The final gap "
-    "is {plain:.1f} percentage points without it and {augmented:.1f} with it (change accurate to "
-    "± {sure:.1f})."
+    "is {plain:.1f} percentage points without it and {augmented:.1f} with it. This change is "
+    "accurate to ± {sure:.1f} points."
 )
 GAP = N_(
     "The final gap between training and validation accuracy is {plain:.1f} percentage points "

@@ -61,6 +61,7 @@ def load_isolated(path: Path) -> Predictor:
             run_batch=lambda values: model.call("answer", values=values),
             batch=max(1, int(description["batch"])),
             units=int(description["units"]),
+            is_exclusive=description["is_exclusive"] is True,
             remote=model,
         )
     except (KeyError, TypeError, ValueError) as error:

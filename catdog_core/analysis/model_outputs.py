@@ -19,12 +19,11 @@ OUTPUT_WARNINGS: dict[OutputKind, str] = {
         "sigmoid or softmax."
     ),
     "independent": N_(
-        "The model has a separate sigmoid for each class. The lab divides the outputs by their "
-        "sum, so they add up to 100%."
+        "The model has a separate sigmoid for each class, so its probabilities don't add up to "
+        "100%."
     ),
 }
 """What a user should know of a kind of outputs."""
-_SMALLEST = 1e-7  # keeps the sum of sigmoids that are all 0 from being 0
 
 # Layers and operations that give values of their input, or means of them.
 _PASSED_ON = {
@@ -68,9 +67,6 @@ def convert_outputs(kind: OutputKind, outputs: Any) -> Any:
     if kind == "logits":
         sigmoid = outputs.shape[1] == 1
         return keras.ops.sigmoid(outputs) if sigmoid else keras.ops.softmax(outputs)
-    if kind == "independent":
-        positive = outputs + _SMALLEST
-        return positive / keras.ops.sum(positive, axis=1, keepdims=True)
     return outputs
 
 

@@ -107,7 +107,10 @@ def _error_message(error: Exception) -> ModelResponse:
 
 
 def _describe(model: Any) -> dict[str, Any]:
-    names = ("classes", "input_shape", "names_known", "input_scale", "warnings", "batch", "units")
+    names = (
+        *("classes", "input_shape", "names_known", "input_scale", "warnings", "batch", "units"),
+        "is_exclusive",
+    )
     return {name: getattr(model, name) for name in names}
 
 

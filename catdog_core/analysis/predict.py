@@ -66,6 +66,8 @@ class Predictor:
             these were made of, or (B, 0) where the last layer is of an unknown kind.
         batch: how many photos it may get at once.
         units: outputs of its last layer; one for two classes with a sigmoid.
+        is_exclusive: whether a photo belongs to one class, so that its probabilities sum to 1; not
+            with a separate sigmoid for each class.
         remote: the process that computes instead of `model`, or None.
     """
 
@@ -78,6 +80,7 @@ class Predictor:
     run_batch: Callable[[NDArray[np.float32]], tuple[Any, Any]]
     batch: int
     units: int
+    is_exclusive: bool = True
     remote: RemoteModel | None = None
 
     @property
@@ -149,7 +152,7 @@ class Predictor:
         probabilities, scores = [np.empty((0, len(self.classes)))], []
         for start in range(0, len(photos), self.batch):
             outputs, raw = self.run_batch(self.scale_photos(photos[start : start + self.batch]))
-            part = _check_probabilities(np.asarray(outputs, dtype=np.float64))
+            part = _check_probabilities(np.asarray(outputs, dtype=np.float64), self.is_exclusive)
             probabilities.append(np.hstack([1 - part, part]) if part.shape[1] == 1 else part)
             scores.append(np.asarray(raw, dtype=np.float64))
         return np.concatenate(probabilities), np.concatenate(scores or [np.empty((0, 0))])
@@ -158,16 +161,16 @@ class Predictor:
 _GREY_SCALES: tuple[InputScale, ...] = ("0..255", "0..1", "-1..1")
 
 
-def _check_probabilities(outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+def _check_probabilities(outputs: NDArray[np.float64], is_exclusive: bool) -> NDArray[np.float64]:
     """Return outputs (B, units) without what rounding adds to probabilities. Raises ModelError."""
     if not np.isfinite(outputs).all():
         raise ModelError(
             "The model outputs NaN or infinite values for these photos. Train it again with a "
             "lower learning rate."
         )
-    totals = outputs.sum(axis=1) if outputs.shape[1] > 1 else np.ones(len(outputs))
     wrong = (np.abs(outputs - np.clip(outputs, 0, 1)) > _ROUNDING).any(axis=1)
-    wrong |= np.abs(totals - 1) > _ROUNDING
+    if is_exclusive and outputs.shape[1] > 1:
+        wrong |= np.abs(outputs.sum(axis=1) - 1) > _ROUNDING
     if wrong.any():
         example = outputs[wrong][0][:_EXAMPLES]
         raise ModelError(
@@ -389,6 +392,7 @@ def build_predictor(name: str, model: Any, metadata: ModelMetadata) -> Predictor
         run_batch=answer.run,
         batch=answer.batch,
         units=units,
+        is_exclusive=kind != "independent",
     )
 
 

@@ -43,7 +43,7 @@ MORE_PHOTOS = N_("This split has new photos since the last evaluation.")
 OTHER_MAPPING = N_("The model's classes were mapped differently in the last evaluation.")
 DAMAGED = N_("This model's prediction table is damaged. Evaluate the model again.")
 NEWER = N_(
-    "This model's prediction table is from a newer version of the lab. Evaluate the model again."
+    "This model's prediction table is from a newer version of CatDog Lab. Evaluate the model again."
 )
 
 

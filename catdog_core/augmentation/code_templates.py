@@ -466,8 +466,8 @@ _LIBRARIES = {
     "ImageDataGenerator": _Library(
         image_data_generator_code,
         N_(
-            "ImageDataGenerator, as in the course notes. It is part of Keras, deprecated, and "
-            "still common."
+            "ImageDataGenerator, as in the course notes. It's part of Keras, deprecated and still "
+            "common."
         ),
         lacks=(*NOT_IN_GENERATOR, *MIXES),
     ),

@@ -118,7 +118,7 @@ def _sweep_mix(
 ) -> Iterator[SweepStep]:
     if other is None:
         raise SettingsError(
-            "A sweep of {name} mixes two photos, but there is only one. Add another photo.",
+            "A sweep of {name} mixes two photos, but there's only one. Add another photo.",
             name=name,
         )
     height, width = image.shape[:2]

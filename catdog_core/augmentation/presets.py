@@ -240,8 +240,8 @@ def _check_envelope(values: dict[str, Any], origin: str) -> None:
         )
     if version > FORMAT:
         raise SettingsError(
-            "{origin} has format {received} from a newer program, and this lab reads up to "
-            "{expected}. Update the lab.",
+            "{origin} is from a newer version of CatDog Lab: its format is {received}, but this "
+            "version reads up to {expected}. Update CatDog Lab.",
             origin=origin,
             received=str(version)[:60],
             expected=FORMAT,

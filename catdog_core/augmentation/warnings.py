@@ -118,8 +118,8 @@ _RULES: tuple[WarningRule, ...] = (
         lambda s: s.saturation_range is not None and s.saturation_range[0] < 0.2,
         N_(
             "At a factor of {low:g}, photos are nearly gray. Does color help tell {classes} "
-            "apart? Train once with 1 to 1 and once with 0 to 0, then compare. The difference is "
-            "what color is worth."
+            "apart? Train once with 1 to 1 and once with 0 to 0, then compare. The difference "
+            "shows how much color helps."
         ),
     ),
     (

@@ -229,11 +229,12 @@ def check_permission(action: Action, owner: str | None = None) -> None:
     if current_visitor().role == "audience":
         raise AccessError(
             "View only: you can look, move sliders and use models, but not start, change or "
-            "delete anything. To do more, enter the class code or sign in."
+            "delete anything. To do more, enter the student code or sign in."
         )
     if owner == "":
         raise AccessError(
-            "This run belongs to the teacher. You can only stop, change and delete your own runs."
+            "This run belongs to the teacher. You can only stop, change and delete your own runs, "
+            "so ask your teacher."
         )
     if owner is not None:
         raise AccessError(
@@ -241,7 +242,7 @@ def check_permission(action: Action, owner: str | None = None) -> None:
             "ask your teacher.",
             owner=owner,
         )
-    raise AccessError("Only a teacher can do this.")
+    raise AccessError("Only a teacher can do this. Ask your teacher.")
 
 
 def check_quota(listing: Callable[[], Iterable[HasOwner]], more: int = 0) -> None:
@@ -331,7 +332,7 @@ def check_codes(teacher: str, student: str) -> None:
     """
     if _normalize_code(teacher) == _normalize_code(student):
         raise SettingsError(
-            "The teacher code and the class code are the same. Choose two different codes."
+            "The teacher code and the student code are the same. Choose two different codes."
         )
 
 
@@ -356,7 +357,7 @@ def role_by_code(code: str) -> Role | None:
     ]
     if len(roles) > 1:
         raise SettingsError(
-            "The teacher code and the class code are the same. Choose two different codes."
+            "The teacher code and the student code are the same. Choose two different codes."
         )
     return roles[0] if roles else None
 
@@ -388,13 +389,13 @@ def verified_address(claims: Mapping[str, Any], now: float | None = None) -> str
     if not isinstance(address, str) or _split_address(address) is None:
         raise AccessError(
             "Your sign-in has no email address the lab can use, so you have no role. Ask your "
-            "teacher for the class code."
+            "teacher for the student code."
         )
     trusted = "email_verified" not in claims and load_access_settings().trust_unverified_addresses
     if claims.get("email_verified") is not True and not trusted:
         raise AccessError(
             "Your identity provider doesn't confirm your email address, so you have no role. Ask "
-            "your teacher for the class code."
+            "your teacher for the student code."
         )
     if "iat" in claims and not _is_recent(claims["iat"], time.time() if now is None else now):
         raise AccessError(

@@ -161,7 +161,7 @@ def parse_settings(model: type[S], values: Any, origin: str = "the settings") ->
     """
     if not isinstance(values, dict):
         raise SettingsError(
-            "{origin}: received {received}. Use an object of settings by name.",
+            "{origin} has the type {received}. Use an object of settings by name.",
             origin=origin,
             received=type(values).__name__,
         )

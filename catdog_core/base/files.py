@@ -309,7 +309,7 @@ def read_json(path: Path, newest_format: int | None = None, max_bytes: int | Non
             reason=error,
         ) from error
     except FileNotFoundError as error:
-        raise CatDogError("{path} doesn't exist.", path=path) from error
+        raise CatDogError("{path} doesn't exist. Check the path.", path=path) from error
     except SpecialFileError as error:
         raise CatDogError(
             "{path} couldn't be read: {reason}. Choose a regular file.",
@@ -341,8 +341,8 @@ def check_format_version(path: Path, content: Any, newest_format: int) -> None:
     version = content.get("format") if isinstance(content, dict) else None
     if isinstance(version, int) and version > newest_format:
         raise CatDogError(
-            "{path} was made by a newer lab: its format is {received}, and this lab reads formats "
-            "up to {known}. Update the lab.",
+            "{path} is from a newer version of CatDog Lab: its format is {received}, but this "
+            "version reads up to {known}. Update CatDog Lab.",
             path=path,
             received=version,
             known=newest_format,

@@ -20,7 +20,7 @@ log = logging.getLogger("catdog")
 
 JobStatus = Literal["running", "done", "failed", "stopped"]
 _FAILED = N_(
-    "Something went wrong in the lab (see the server's log). Nothing you had is lost, so try again."
+    "Something went wrong in the lab (see the server's log). Nothing was lost, so try again."
 )
 
 

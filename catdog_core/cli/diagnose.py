@@ -42,7 +42,7 @@ def diagnose(
     ],
     column: Columns = None,
     validation_photos: Annotated[
-        int | None, typer.Option(min=1, help="For a file: photos per validation.")
+        int | None, typer.Option(min=1, help="For a file: number of validation photos.")
     ] = None,
     classes: Annotated[int, typer.Option(min=2, help="For a file: number of classes.")] = 2,
     as_json: AsJson = False,
@@ -75,7 +75,7 @@ def history(
     column: Columns = None,
     name: Annotated[str, typer.Option(help="The run's name. By default, the file's name.")] = "",
     validation_photos: Annotated[
-        int | None, typer.Option(min=1, help="Photos per validation.")
+        int | None, typer.Option(min=1, help="Number of validation photos.")
     ] = None,
     classes: Annotated[int, typer.Option(min=2, help="Number of classes.")] = 2,
 ) -> None:

@@ -48,7 +48,7 @@ AtOnce = Annotated[
     typer.Option(min=1, help="Trials at the same time. By default, one per two processors."),
 ]
 Tries = Annotated[
-    int | None, typer.Option(min=1, help="How many times to try a run. By default, up to three.")
+    int | None, typer.Option(min=1, help="Attempts per trial. By default, up to three.")
 ]
 Name = Annotated[str, typer.Option(help="The experiment's name in lists.")]
 SweepKey = Annotated[
@@ -169,9 +169,7 @@ def small_data(
     ] = "both",
     budget: Annotated[
         str,
-        typer.Option(
-            metavar="steps|epochs", help="What every run gets equally many of: steps or epochs."
-        ),
+        typer.Option(metavar="steps|epochs", help="What stays equal across runs: steps or epochs."),
     ] = "steps",
     address: Address = None,
     *,
@@ -220,7 +218,7 @@ def resume(key: Key, address: Address = None) -> None:
 
 @app.command()
 def stop(key: Key) -> None:
-    """Stop an experiment: the run in training, and the ones that wait."""
+    "Stop an experiment: its current run and the waiting ones."
     group = groups.load_group(key)
     if group.is_active or not group.cluster:
         groups.stop_group(key)
@@ -381,8 +379,8 @@ def _print_group_result(group: Group, as_json: bool) -> None:
         )
     if group.status in ("failed", "lost"):
         raise ClusterError(
-            "The driver of sweep '{key}' ended without a message. See {log} for the cause, then "
-            "run 'sweep --resume {key}' to continue.",
+            "The process running sweep '{key}' ended without a message. See {log} for the cause, "
+            "then run 'sweep --resume {key}' to continue.",
             key=group.id,
             log=group.folder / "log.txt",
         )

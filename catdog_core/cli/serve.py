@@ -28,9 +28,7 @@ _CODE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that look like another
 
 
 def serve(
-    lan: Annotated[
-        bool, typer.Option("--lan", help="Share the lab with a class on the local network.")
-    ] = False,
+    lan: Annotated[bool, typer.Option("--lan", help="Share the lab on the local network.")] = False,
     port: Annotated[int, typer.Option(min=1024, max=65535, help="The port to listen on.")] = 8501,
     address: Annotated[
         str | None,
@@ -41,16 +39,16 @@ def serve(
         typer.Option(metavar="HOST", help="This machine's name on that network."),
     ] = None,
     code: Annotated[
-        str | None, typer.Option(help="The class code. By default, a random one.")
+        str | None, typer.Option(help="The student code. By default, a random one.")
     ] = None,
     teacher_code: Annotated[
-        str | None, typer.Option(help="The teacher's code. By default, a random one.")
+        str | None, typer.Option(help="The teacher code. By default, a random one.")
     ] = None,
     root: Annotated[
         list[Path] | None, typer.Option(metavar="DIR", help="Allow datasets from this folder.")
     ] = None,
 ) -> int:
-    """Start the lab for this machine only or, with --lan, for a class."""
+    "Start the lab for this machine only or, with --lan, for the local network."
     access.load_access_settings()  # tells now what is wrong with them
     environment = dict(os.environ)
     if root:
@@ -84,7 +82,7 @@ def serve(
     print(f"CatDog Lab for a class: http://{f'[{host}]' if ':' in host else host}:{port}")
     print(f"Class code, to train:               {codes['student_code']}")
     print(f"Teacher's code, to do everything:   {codes['teacher_code']}")
-    print("Without a code, you can look, move sliders and predict.")
+    print("Without a code, visitors can look, move sliders and predict.")
     print(
         "Everyone on this network can open the page, and nothing is encrypted (docs/classroom.md)."
     )

@@ -48,8 +48,8 @@ class Network(Settings):
     batch_norm: bool = field(
         False,
         "Batch norm",
-        "Brings each filter's output to a common scale, so learning is faster and tolerates "
-        "higher rates.",
+        "Brings each filter's output to a common scale. Training is faster and tolerates higher "
+        "learning rates.",
     )
     pooling: Literal["max", "average", "stride"] = field(
         "max",
@@ -76,7 +76,7 @@ class Network(Settings):
     dense: int = field(
         0,
         "Dense units",
-        "Width of a layer before the output. 0 for none.",
+        "Units of a dense layer before the output. 0 leaves it out.",
         low=0,
         high=4096,
         step=1,

@@ -28,7 +28,13 @@ class Training(Settings):
     network: Network | None = None
     """What the model "custom" is built of; None for as the notes' is."""
     epochs: int = field(
-        50, "Epochs", "How many times training goes through its steps.", low=1, high=1000, step=1
+        50,
+        "Epochs",
+        "How many rounds of steps the training takes. One round usually uses every training "
+        "photo once.",
+        low=1,
+        high=1000,
+        step=1,
     )
     batch_size: int = field(
         20,
@@ -106,7 +112,7 @@ class Training(Settings):
     label_smoothing: float = field(
         0.0,
         "Label smoothing",
-        "Trains toward slightly less than certainty. With two classes, 0.1 turns a 1 into 0.95. "
+        "Makes the labels slightly less certain. With two classes, 0.1 turns a 1 into 0.95. "
         "Validation keeps the original labels.",
         low=0.0,
         high=0.5,

@@ -31,7 +31,7 @@ DOWNLOADING, UNPACKING = N_("Downloading"), N_("Unpacking")
 ORIGIN = N_(
     "3,000 photos from Asirra, a dataset Microsoft Research built from Petfinder.com photos. "
     "Kaggle offered part of it for its 2013 Dogs vs. Cats competition. Google's machine learning "
-    "courses chose these."
+    "course picked these from it."
 )
 TERMS = N_(
     "The photos aren't part of the lab, and their owners' terms apply. Kaggle offered them for "

@@ -184,15 +184,15 @@ def load_dataset(dataset_id: str) -> Dataset:
         url = str(files.read_json_object(folder / "dataset.json").get("root"))
         if url_import.is_url(url) and dataset.source == "shards":
             raise DatasetError(
-                "'{name}' was opened at {url}, but the lab no longer reads shards there. Run "
-                "'import URL' with the original photos.",
+                "The shards of '{name}' are at {url}, which the lab can no longer read directly. "
+                "Run 'import URL' with the original photos.",
                 name=dataset.name,
                 url=files.truncate_for_display(url_import.strip_url_secrets(url), 200),
             )
         if url_import.is_url(url):
             raise DatasetError(
-                "'{name}' was opened at {url}, but the lab no longer reads photos there. Add it "
-                "again from its URL, or run 'import URL'.",
+                "The photos of '{name}' are at {url}, which the lab can no longer read directly. "
+                "Add them from that URL on the Data page, or run 'import URL'.",
                 name=dataset.name,
                 url=files.truncate_for_display(url_import.strip_url_secrets(url), 200),
             )

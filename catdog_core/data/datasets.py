@@ -222,7 +222,8 @@ def remove_dataset(dataset_id: str) -> str:
     folder = datasets_folder() / dataset_id
     if files.slugify(dataset_id, 80) != dataset_id or not folder.is_dir():
         raise DatasetError(
-            "There's no dataset '{id}' to delete.", id=files.truncate_for_display(dataset_id)
+            "There's no dataset '{id}' to delete. It might already be deleted.",
+            id=files.truncate_for_display(dataset_id),
         )
     name = files.read_json_object(folder / "dataset.json").get("name")
     return trash.move_to_trash("dataset", str(name or dataset_id), [folder])

@@ -236,7 +236,7 @@ class Download:
         if total > self.limit:
             raise DownloadError(
                 "{url} has {total:,} bytes or more instead of at most {limit:,}, so it has "
-                "changed. Look for a new version of the lab.",
+                "changed. Look for a newer version of CatDog Lab.",
                 url=self.url,
                 total=total,
                 limit=self.limit,

@@ -108,7 +108,7 @@ def undo_last_edit(dataset_id: str) -> Dataset:
         left = edits.active_edits(events)[:-1]
         if not edits.active_edits(events):
             raise DatasetError(
-                "'{name}' has no change to undo.",
+                "'{name}' has no changes to undo.",
                 name=content.name,
             )
         dataset = dataset_record.apply_edits(content, left)

@@ -57,8 +57,8 @@ def wrap_disk_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DownloadError(
-            "The download couldn't be saved to {folder}: {reason}. Free disk space or move the "
-            "workspace with CATDOG_WORKSPACE, then try again to resume.",
+            "The download couldn't be saved to {folder}: {reason}. Free some disk space, or move "
+            "the workspace with CATDOG_WORKSPACE, then try again to resume.",
             folder=folder,
             reason=error.strerror or str(error),
         ) from error
@@ -109,8 +109,8 @@ def status_error(url: str, code: int) -> DownloadError:
         return _proxy_password_error(_proxy_for(url))
     if code in (404, 410):
         return DownloadError(
-            "{url} no longer exists (status {code}). Look for a new version of the lab, or add "
-            "the photos as a zip or folder.",
+            "{url} no longer exists (status {code}). Look for a newer version of CatDog Lab, or "
+            "add the photos as a zip or folder.",
             url=url,
             code=code,
         )

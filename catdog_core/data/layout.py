@@ -256,8 +256,8 @@ def read_folder_tree(folder: Path) -> Tree:
         return folder_tree.scan_folder_tree(folder, allowed_roots())
     except OSError as error:
         raise DatasetError(
-            "{folder} can't be read: {reason}. Check that you have permission to read it and that "
-            "its disk is connected.",
+            "{folder} can't be read: {reason}. Check its permissions and that its disk is "
+            "connected.",
             folder=truncate_for_display(str(folder), 200),
             reason=error.strerror or str(error),
         ) from error
@@ -1252,7 +1252,7 @@ def _check_classes(
         )
     if len(names) == 1:
         raise DatasetError(
-            "There is only one class, {name}. Add another, so that you have at least two photo "
+            "There's only one class, {name}. Add another, so that you have at least two photo "
             "folders, such as cats/ and dogs/.",
             name=truncate_for_display(names[0]),
         )

@@ -428,8 +428,8 @@ def _explain_errors(url: str) -> Iterator[None]:
             "fsspec" if error.name == "fsspec" else FILESYSTEM_PACKAGES[url.partition("://")[0]]
         )
         raise DatasetError(
-            "{url} needs the package {package}, which isn't installed. Install it: pip install "
-            "{package}.",
+            "{url} needs the package {package}, which isn't installed. Install it with: pip "
+            "install {package}",
             url=shown,
             package=package,
         ) from error

@@ -346,7 +346,7 @@ def _install_run(staged: Path, wanted: str) -> RunRecord:
                 raise
             continue  # another came first
         return run_folder.load_run(folder)
-    raise _bundle_error(CatDogError("no folder name is free for {name}", name=name))
+    raise _bundle_error(CatDogError("no unused folder name is left for {name}", name=name))
 
 
 def _unpack_bundle(file: IO[bytes], staged: Path) -> _CheckedManifest:
@@ -423,7 +423,8 @@ def _parse_manifest(data: bytes) -> _CheckedManifest:
     if type(version) is not int or not 1 <= version <= FORMAT:  # True is an int too
         raise _bundle_error(
             CatDogError(
-                "its format is {received}, but this lab reads {expected}, so update the lab",
+                "its format is {received}, but this version of CatDog Lab reads {expected}, so "
+                "update it",
                 received=files.truncate_for_display(str(version)),
                 expected=FORMAT,
             )

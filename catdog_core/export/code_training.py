@@ -476,7 +476,7 @@ def generate_save_code(run: Run, photos: PhotoListing) -> tuple[list[Prose], str
     """Return what is said of saving, and the code that keeps the best epoch's model."""
     lines = ['model.load_weights("best.weights.h5")']
     prose: list[Prose] = [
-        (N_("Saves the weights of the best epoch, and the full model with them in one file."), {})
+        (N_("Saves the best epoch's weights, and the full model in one file."), {})
     ]
     if run.model == backbones.TRANSFER:
         lines.append("model = keras.Model(backbone.input, model(backbone.output))")

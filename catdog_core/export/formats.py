@@ -148,7 +148,7 @@ _EXPORTERS = (
     Exporter(
         kind="onnx",
         label=N_("ONNX"),
-        about=N_("The exchange format for PyTorch, Windows ML, and many other programs."),
+        about=N_("The exchange format for PyTorch, Windows ML and many other programs."),
         extension=".onnx",
         writer="model_writers:write_onnx",
         needs=("tf2onnx", "onnx"),
@@ -194,7 +194,7 @@ _EXPORTERS = (
         kind="report",
         label=N_("Report"),
         about=N_(
-            "One HTML file with verdict, curves, confusion matrix, worst mistakes, and settings. "
+            "One HTML file with verdict, curves, confusion matrix, worst mistakes and settings. "
             "It prints well."
         ),
         extension=".html",

@@ -119,7 +119,7 @@ def _build_head_cell(run: Run, photos: code_data.PhotoListing) -> Cell:
         (N_("Required packages: pip install {packages}"), {"packages": packages}),
         (
             N_(
-                "The network, settings, and photos are the same as in the run. Photo order and "
+                "The network, settings and photos are the same as in the run. Photo order and "
                 "random changes are drawn again, so the curves are similar but not identical."
             ),
             {},
@@ -170,8 +170,8 @@ def _load_dataset(run: Run) -> datasets.Dataset:
         )
     except CatDogError as error:
         raise RunError(
-            "The photos of run '{name}' have changed since it was created: {reason} Restore them "
-            "for the code's photo list, or export another run.",
+            "The photos of run '{name}' have changed since it was created: {reason} Restore them, "
+            "or export another run.",
             name=run.name or run.id,
             reason=error,
         ) from error

@@ -429,10 +429,12 @@ def _render_settings(facts: ReportData, say: Translator) -> str:
     parts = [(say("Photos"), report_text.list_dataset_properties(run, say))]
     if not isinstance(run, Run):
         note = _render_paragraph(
-            say(N_("This history comes from a file, so the training settings are unknown."))
+            say(N_("This is an imported history, so its training settings are unknown."))
         )
     else:
-        note = _render_paragraph(say(N_("Bold: differs from this network's default.")), "soft")
+        note = _render_paragraph(
+            say(N_("Bold settings differ from this network's default.")), "soft"
+        )
         changes = report_text.list_augmentation(run, say)
         parts += [(say("Training"), report_text.list_settings(run, say))]
         parts += [(say("Augmentation"), changes)] if changes else []

@@ -274,7 +274,7 @@ def encode_photo(image: Photo, kind: Literal["jpeg", "png"] = "jpeg", quality: i
         ".jpg" if kind == "jpeg" else ".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options
     )
     if not done:
-        raise PhotoError("The image couldn't be encoded as {kind}.", kind=kind)
+        raise PhotoError("The image couldn't be saved as {kind}. Try another photo.", kind=kind)
     return buffer.tobytes()
 
 

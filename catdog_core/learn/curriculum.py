@@ -127,7 +127,7 @@ _EXPRESS = (
             " arrays. The lab does the same."
         ),
         "dataset",
-        (DemoLink(N_("See photos as arrays"), "data", {"part": "photos"}),),
+        (DemoLink(N_("See photo arrays"), "data", {"part": "photos"}),),
         ("pixel", "channel", "array", "shape"),
         (
             QuizQuestion(
@@ -245,7 +245,7 @@ _EXPRESS = (
             " network has 32 filters in its first layer, then 64 and 128."
         ),
         "dataset",
-        (DemoLink(N_("See your model's filters"), "predict"),),
+        (DemoLink(N_("See your filters"), "predict"),),
         ("convolution", "filter", "bias", "relu"),
         (
             QuizQuestion(
@@ -313,9 +313,9 @@ _EXPRESS = (
         ),
         "dataset",
         (
-            DemoLink(N_("Try the course settings"), "augment", augmentation=COURSE_AUGMENTATION),
+            DemoLink(N_("Try course settings"), "augment", augmentation=COURSE_AUGMENTATION),
             DemoLink(
-                N_("Rotate by up to 40°"),
+                N_("Try 40° rotation"),
                 "augment",
                 augmentation={"rotation_range": 40},
             ),
@@ -385,15 +385,15 @@ _PHOTOS = (
         "little-data",
         N_("How many photos are enough?"),
         N_(
-            "Deep learning needs lots of data, and you rarely have enough. The course's rule of"
-            " thumb calls fewer than 100,000 photos little. A clean and simple task can work with"
-            " 1,000 to 10,000. Augmentation helps. So does transfer learning, which starts from a"
-            " network trained on other photos."
+            "Deep learning needs lots of data, and you rarely have enough. By the course's rule "
+            "of thumb, fewer than 100,000 photos is little data. A clean and simple task can work "
+            "with 1,000 to 10,000. Augmentation helps. So does transfer learning, which starts "
+            "from a network trained on other photos."
         ),
         "dataset",
         (
             DemoLink(
-                N_("Train on more and more photos"),
+                N_("Try more photos"),
                 "compare",
                 state={"compare_view": "experiments", "experiment_kind": "small-data"},
             ),
@@ -428,13 +428,13 @@ _PHOTOS = (
         "read-again",
         N_("The same files, read again and again"),
         N_(
-            "`ImageDataGenerator` keeps no photos in memory. Each time a batch needs one, it opens,"
-            " decodes and resizes the file again. The network often waits meanwhile. This waiting"
-            " for files is called I/O latency. The lab decodes each photo once and keeps the"
-            " numbers."
+            "`ImageDataGenerator` keeps no photos in memory. Each time a batch needs one, it "
+            "opens, decodes and resizes the file again. Meanwhile, the network often waits. This "
+            "waiting for files is called I/O latency. The lab decodes each photo once and keeps "
+            "the numbers."
         ),
         "dataset",
-        (DemoLink(N_("Compare ways to read photos"), "data", {"part": "race"}),),
+        (DemoLink(N_("Compare photo readers"), "data", {"part": "race"}),),
         ("latency", "imagedatagenerator"),
         (
             QuizQuestion(
@@ -470,8 +470,8 @@ _PHOTOS = (
             QuizQuestion(
                 N_("Why does one TFRecord read faster than thousands of photo files?"),
                 (
-                    N_("It is opened once and read in one go"),
-                    N_("It is always smaller"),
+                    N_("It's opened once and read in one go"),
+                    N_("It's always smaller"),
                     N_("It holds fewer photos"),
                 ),
                 0,
@@ -498,7 +498,7 @@ _PHOTOS = (
             " the network's first layer, so you can't forget it when you predict."
         ),
         "dataset",
-        (DemoLink(N_("See the value range"), "data", {"part": "photos"}),),
+        (DemoLink(N_("See value range"), "data", {"part": "photos"}),),
         ("rescaling", "normalization", "imagedatagenerator"),
         (
             QuizQuestion(
@@ -519,14 +519,14 @@ _PHOTOS = (
         "squares",
         N_("Every photo becomes a square"),
         N_(
-            "A network is built for one size, so every photo is resized. Here it is squeezed into a"
-            " square. The size depends on the network. The course uses `target_size=(150, 150)`."
-            " Small squares are faster but lose detail. Four times the pixels take about four"
-            " times as long."
+            "A network is built for one size, so every photo is resized. Here it's squeezed into "
+            "a square. The size depends on the network. The course uses `target_size=(150, 150)`. "
+            "Small squares are faster but lose detail. Four times the pixels take about four "
+            "times as long."
         ),
         "dataset",
         (
-            DemoLink(N_("Train on 64 pixels"), "train", training={"image_size": 64}),
+            DemoLink(N_("Try 64 pixels"), "train", training={"image_size": 64}),
             DemoLink(N_("See your squares"), "data", {"part": "photos"}),
         ),
         ("target-size", "pixel"),
@@ -540,7 +540,7 @@ _PHOTOS = (
             ),
             QuizQuestion(
                 N_("What happens to a wide photo?"),
-                (N_("Its sides are cut off"), N_("It is squeezed"), N_("It is left out")),
+                (N_("Its sides are cut off"), N_("It's squeezed"), N_("It's left out")),
                 1,
                 N_("Nothing is cut off, here or in Keras. Cats just look slimmer."),
             ),
@@ -560,7 +560,7 @@ _NETWORK = (
             " same."
         ),
         "dataset",
-        (DemoLink(N_("See the shapes shrink"), "train", training={"model": "notes"}),),
+        (DemoLink(N_("See layer shapes"), "train", training={"model": "notes"}),),
         ("max-pooling", "feature-map"),
         (
             QuizQuestion(
@@ -587,7 +587,7 @@ _NETWORK = (
             " nothing."
         ),
         "nothing",
-        (DemoLink(N_("See it in the network"), "train", training={"model": "notes"}),),
+        (DemoLink(N_("See the network"), "train", training={"model": "notes"}),),
         ("dropout", "overfitting", "regularization"),
         (
             QuizQuestion(
@@ -618,7 +618,7 @@ _NETWORK = (
         "nothing",
         (
             DemoLink(N_("Train this network"), "train", training={"model": "notes"}),
-            DemoLink(N_("Train the deeper one"), "train", training={"model": "notes-deep"}),
+            DemoLink(N_("Train deeper network"), "train", training={"model": "notes-deep"}),
         ),
         ("cnn", "parameter", "bias", "dense", "flatten", "batch-normalization"),
         (
@@ -696,13 +696,13 @@ _TRAINING = (
         "loss",
         N_("Loss and accuracy"),
         N_(
-            "Cross-entropy looks at the probability of the actual class. The loss is its negative"
-            " logarithm. It is small for a sure right prediction and huge for a sure wrong one."
-            " Accuracy only counts right predictions. Training lowers the loss, but people read"
-            " accuracy. The course uses binary cross-entropy, the one for two classes."
+            "Cross-entropy looks at the probability of the actual class. The loss is its negative "
+            "logarithm. It's small for a sure right prediction and huge for a sure wrong one. "
+            "Accuracy only counts right predictions. Training lowers the loss, but people read "
+            "accuracy. The course uses binary cross-entropy, the one for two classes."
         ),
         "nothing",
-        (DemoLink(N_("See the largest losses"), "evaluate"),),
+        (DemoLink(N_("See largest losses"), "evaluate"),),
         ("loss", "accuracy", "cross-entropy"),
         (
             QuizQuestion(
@@ -750,7 +750,7 @@ _TRAINING = (
             "Don't use `sparse_categorical` as a `class_mode`. The name belongs to the loss."
         ),
         "dataset",
-        (DemoLink(N_("See all three label forms"), "data", {"part": "split"}),),
+        (DemoLink(N_("Compare label forms"), "data", {"part": "split"}),),
         ("label", "one-hot", "class-mode"),
         (
             QuizQuestion(
@@ -785,7 +785,7 @@ _TRAINING = (
                 training={"model": "notes", "learning_rate": 1e-4},
             ),
             DemoLink(
-                N_("Train with huge steps"),
+                N_("Try huge steps"),
                 "train",
                 training={"model": "notes", "learning_rate": 3e-2, "epochs": 3},
             ),
@@ -823,9 +823,9 @@ _TRAINING = (
         ),
         "nothing",
         (
-            DemoLink(N_("Train with larger batches"), "train", training={"batch_size": 40}),
+            DemoLink(N_("Try larger batches"), "train", training={"batch_size": 40}),
             DemoLink(
-                N_("Train the course's 50 epochs"),
+                N_("Train 50 epochs"),
                 "train",
                 training={"model": "notes", "batch_size": 20, "epochs": 50, "learning_rate": 1e-4},
             ),
@@ -952,7 +952,7 @@ _TRAINING = (
         (
             DemoLink(N_("Open your run"), "train"),
             DemoLink(
-                N_("Train like the course"),
+                N_("Repeat course training"),
                 "train",
                 training={"model": "notes", "batch_size": 20, "epochs": 50, "learning_rate": 1e-4},
             ),
@@ -977,7 +977,7 @@ _TRAINING = (
                 ),
             ),
             QuizQuestion(
-                N_("Which accuracy do you expect on new photos?"),
+                N_("What accuracy do you expect on new photos?"),
                 (N_("Training accuracy"), N_("Validation accuracy"), N_("Their mean")),
                 1,
                 N_("The network doesn't learn from validation photos either."),
@@ -995,10 +995,10 @@ _TRAINING = (
         "save",
         N_("A model is a file"),
         N_(
-            "`model.save('cat_dog_small_cnn_tf2.4.h5')` keeps layers and weights in one file. Later"
-            " the model predicts anywhere, without training. The course uses HDF5 files, `.h5`."
-            " Today's Keras format is `.keras`. The lab keeps the best epoch of every run and"
-            " exports both formats."
+            "`model.save('cat_dog_small_cnn_tf2.4.h5')` keeps layers and weights in one file. You "
+            "can then predict anywhere, without training again. The course uses HDF5 files, "
+            "`.h5`. Today's Keras format is `.keras`. The lab keeps the best epoch of every run "
+            "and exports both formats."
         ),
         "run",
         (
@@ -1040,7 +1040,7 @@ _AUGMENTATION = (
         "dataset",
         (
             DemoLink(
-                N_("Try shift and zoom"),
+                N_("Shift and zoom"),
                 "augment",
                 augmentation={
                     "width_shift_range": 0.1,
@@ -1113,12 +1113,12 @@ _AUGMENTATION = (
         "nothing",
         (
             DemoLink(
-                N_("Train a fair pair"),
+                N_("Try paired experiment"),
                 "compare",
                 state={"compare_view": "experiments", "experiment_kind": "twin"},
             ),
             DemoLink(
-                N_("Train like the course"),
+                N_("Repeat course training"),
                 "train",
                 training={
                     "model": "notes",

@@ -98,7 +98,9 @@ TERMS: dict[str, Term] = {
     ),
     "dataset": Term(N_("dataset"), N_("Photos with their classes, split into sets."), "labels"),
     "dense": Term(
-        N_("dense layer"), N_("A layer where each input has a weight to each output."), "network"
+        N_("dense layer"),
+        N_("A layer that connects every input to every output with a weight."),
+        "network",
     ),
     "dropout": Term(
         N_("dropout"),
@@ -112,7 +114,7 @@ TERMS: dict[str, Term] = {
     ),
     "embedding": Term(
         N_("embedding"),
-        N_("The numbers a photo brings to the last layer, often drawn as a point on a map."),
+        N_("The numbers that reach the last layer for a photo, often drawn as a point on a map."),
         "network",
     ),
     "entropy": Term(
@@ -245,7 +247,7 @@ TERMS: dict[str, Term] = {
     ),
     "recall": Term(N_("recall"), N_("The share of all cats that were predicted as cats."), "loss"),
     "regularization": Term(
-        N_("regularization"), N_("Everything that makes overfitting harder."), "dropout"
+        N_("regularization"), N_("Anything that reduces overfitting."), "dropout"
     ),
     "relu": Term("ReLU", N_("Turns negative numbers into 0."), "convolution"),
     "rescaling": Term(
@@ -294,7 +296,7 @@ TERMS: dict[str, Term] = {
         "TFRecord", N_("TensorFlow's file format, with many records in one file."), "tfrecord"
     ),
     "threshold": Term(
-        N_("threshold"), N_("From this probability on, class 1 is predicted."), "sigmoid"
+        N_("threshold"), N_("At this probability or above, the model predicts class 1."), "sigmoid"
     ),
     "transfer": Term(
         N_("transfer learning"),

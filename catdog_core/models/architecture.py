@@ -293,7 +293,7 @@ MODEL_DESCRIPTIONS: dict[str, str] = {
         "Dense(512)."
     ),
     COMPACT: N_(
-        "A small modern network with residual blocks, batch normalization, and its own training "
+        "A small modern network with residual blocks, batch normalization and its own training "
         "recipe. Like the course network, it starts from random weights, but it gets much better "
         "results."
     ),

@@ -68,8 +68,8 @@ def refuse_transfer_settings(training: Training, augmentation: Augmentation | No
         )
     if training.unfreeze > BACKBONES[training.backbone].blocks:
         raise SettingsError(
-            "{title} has only {blocks} blocks, so {received} can't be unfrozen. Choose at most as "
-            "many as there are.",
+            "{title} has only {blocks} blocks, so {received} can't be unfrozen. Choose {blocks} "
+            "or fewer.",
             title=BACKBONES[training.backbone].title,
             blocks=BACKBONES[training.backbone].blocks,
             received=training.unfreeze,

@@ -602,4 +602,6 @@ def _already_running_error(group: Group) -> RunError:
 
 
 def _nothing_left_error(group: Group) -> RunError:
-    return RunError("'{name}' has nothing left to train. Create a new one.", name=group.name)
+    return RunError(
+        "'{name}' has nothing left to train. Create a new sweep or experiment.", name=group.name
+    )

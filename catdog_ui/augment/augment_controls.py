@@ -45,7 +45,7 @@ _GROUPS = (
         ),
     ),
     (
-        N_("Blur, noise, and erasing"),
+        N_("Blur, noise and erasing"),
         ("blur_range", "noise_range", "erasing_probability", "erasing_area"),
     ),
     (N_("Mixing with other photos"), ("mixup_alpha", "cutmix_alpha")),
@@ -134,7 +134,7 @@ def _control_group(
         if "mixup_alpha" in names:
             st.caption(
                 t(
-                    "Mixing changes labels. A photo that is 70% cat and 30% dog gets both labels "
+                    "Mixing changes labels. A photo that's 70% cat and 30% dog gets both labels "
                     "in those shares. Training then uses cross-entropy for shares, binary for two "
                     "classes and categorical for more. A photo counts as right if the model "
                     "predicts the class with the larger share."

@@ -130,8 +130,8 @@ def _sweep_panel(photo: Photo, settings: Augmentation, variants: VariantSet) -> 
     )
     st.caption(
         t(
-            "All other settings are off here. A dot marks a value that the sliders allow now. "
-            "Training draws from those values."
+            "All other settings are off here. Dots mark values that your sliders allow now. "
+            "Training picks from them."
         )
     )
 

@@ -72,7 +72,7 @@ def render_run_comparison(runs: Sequence[RunRecord]) -> None:
         st.info(t("Choose one or more runs above to see their curves."))
     import_history.render_history_import()
     with st.container(border=True):
-        st.subheader(t("Rename, annotate, copy, or delete a run"), anchor=False)
+        st.subheader(t("Rename, annotate, copy or delete a run"), anchor=False)
         run_actions.show_run_actions(runs)
 
 

@@ -128,8 +128,8 @@ def choose_search(varied: VariedSettings) -> SearchOptions:
             persist_state="session",
             disabled=has_range,
             help=t(
-                "If few settings matter, random draws try more values of each than a grid of "
-                "equal size (Bergstra and Bengio, 2012)."
+                "If few settings matter, random draws try more values of each than an equally "
+                "large grid (Bergstra and Bengio, 2012)."
             ),
         )
         if kind == "all" and not has_range:

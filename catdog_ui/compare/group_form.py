@@ -33,7 +33,7 @@ KIND_TEXTS: dict[str, str] = {
         "which values work best?"
     ),
     "twin": N_(
-        "Paired experiment: two runs with the same photos, seed, and epochs. Only augmentation "
+        "Paired experiment: two runs with the same photos, seed and epochs. Only augmentation "
         "differs. How does it change the gap between training and validation?"
     ),
     "small-data": N_(
@@ -218,7 +218,7 @@ def _plan_small_data(dataset: Dataset) -> GroupPlan | None:
             ),
         )
     if len(chosen) < 2 or not variants or not models:
-        st.info(t("Choose at least two sizes, one variant, and one network."))
+        st.info(t("Choose at least two sizes, one variant and one network."))
         return None
     epochs = _shared_training(["epochs"]).epochs
     trainings = [RECIPES[m].training.model_copy(update={"epochs": epochs}) for m in models]
@@ -278,7 +278,7 @@ def _choose_cluster(kind: str) -> Cluster | None:
         show_missing_ray()
         return None
     location = st.segmented_control(
-        t("Where"),
+        t("Where to train"),
         list(_LOCATIONS),
         format_func=lambda name: t(_LOCATIONS[name]),
         default="local" if kind == "sweep" else "turn",
@@ -303,13 +303,13 @@ def _choose_cluster(kind: str) -> Cluster | None:
                 max_chars=200,
                 width=300,
                 help=t(
-                    "HOST:PORT such as 10.0.0.5:6379, ray://HOST:PORT, or auto for Ray on this "
+                    "HOST:PORT such as 10.0.0.5:6379, ray://HOST:PORT or auto for Ray on this "
                     "machine. Cluster machines need this lab's folder and workspace at the same "
                     "paths. See docs/cluster.md."
                 ),
             )
         at_once = st.number_input(
-            t("Max. at once"),
+            t("Runs at once"),
             min_value=1,
             max_value=500,
             value=None,

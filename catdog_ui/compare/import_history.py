@@ -81,7 +81,7 @@ def _import_form() -> None:
                 min_value=0,
                 value=0,
                 key="history_photos",
-                help=t("Photos per validation. Enter 0 if you don't know."),
+                help=t("Number of photos used in each validation. Enter 0 if you don't know."),
             )
         with right:
             classes = st.number_input(

@@ -21,7 +21,7 @@ from . import group_charts
 
 HOW_TO_READ = N_(
     "Each line is a run. It crosses each axis at its value and ends at its best validation "
-    "accuracy on the bottom axis. Its color shows that accuracy too. Further right and bluer is "
+    "accuracy on the bottom axis. Its color shows that accuracy too. Farther right and bluer is "
     "better. A setting matters if lines of one color stay on one side of its axis. Dotted lines "
     "are runs that are unfinished or ended early. Click a line, or draw a box over part of an "
     "axis, to filter the table."
@@ -262,7 +262,7 @@ def _strongest_link(table: SweepTable) -> str:
         return t("All results are the same, so no setting stands out.")
     links = sweep_table.rank_correlations(table)
     if not links:
-        return t("No setting here has an order to correlate with the result.")
+        return t("These settings have no ordered values to correlate with the result.")
     link = links[0]
     most = t(
         "{setting} correlates most with the result. Its rank correlation is {rho} over {n} runs "

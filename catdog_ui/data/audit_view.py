@@ -81,7 +81,7 @@ def show_health(dataset: Dataset) -> None:
     st.caption(
         t(
             "The check looks at every photo once. It finds files that aren't photos, duplicates, "
-            "near-duplicates, wrong labels, and odd shapes and colors. You decide what to do with "
+            "near-duplicates, wrong labels and odd shapes and colors. You decide what to do with "
             "them. No file is ever deleted or changed."
         )
     )
@@ -316,7 +316,7 @@ def show_bulk_actions(
                 text, f"all_out_{kind}", dataset, partial(_collect_choices, exclude_all, findings)
             )
         elif kind not in _LABEL_KINDS and len(findings[0].files) > 1:
-            text = t("Keep one in each of {n:,} groups", n=count)
+            text = t("Keep one per group ({n:,})", n=count)
             one = partial(keep_one, items)
             _show_choices_button(
                 text, f"all_one_{kind}", dataset, partial(_collect_choices, one, findings)

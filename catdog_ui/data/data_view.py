@@ -215,7 +215,7 @@ def _confirm_dataset_removal(dataset: Dataset) -> None:
                 "(Home page)."
             )
         )
-    st.markdown(t("Runs trained on it, and their models, are kept."))
+    st.markdown(t("Runs trained on it and their models stay."))
     widgets.confirm_action("dataset_remove", t("Remove"), _remove_dataset, dataset.id)
 
 

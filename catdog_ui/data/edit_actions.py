@@ -286,8 +286,8 @@ def show_edits(dataset: Dataset) -> None:
 def _show_edit_list(dataset: Dataset) -> None:
     st.caption(
         t(
-            "No file is ever deleted or changed. The lab only remembers what to do with it. "
-            "Existing models keep the photos they were trained on."
+            "No file is ever deleted or changed. The lab only remembers your decisions. Existing "
+            "models don't change."
         )
     )
     changes = dataset.changes[::-1]

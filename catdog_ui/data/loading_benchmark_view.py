@@ -30,7 +30,10 @@ _PHASES = {
 }
 _READERS = {
     "generator": N_("The course notes' flow_from_directory: one photo at a time, fully decoded."),
-    "keras": N_("Keras's successor to it: full decoding, several photos at a time, ahead of need."),
+    "keras": N_(
+        "Keras's successor to it. It decodes several photos at a time, in full and before they are "
+        "needed."
+    ),
     "folder": N_("The same files, but a large JPEG is decoded only as far as needed."),
     "tfrecord": N_(
         "Photos are decoded and resized once, then read from a few large files in any order."
@@ -82,7 +85,7 @@ def _show_loading_benchmark_panel(dataset: Dataset, job: Job | None) -> None:
         if running and job is not None:
             job_fragment.stop_button(job, "race_stop")
         elif status != "done":
-            st.caption(t("This takes about a minute. Photos are only read."), width="content")
+            st.caption(t("This takes about a minute. It only reads your photos."), width="content")
     if job is not None:
         _show_job(job)
 

@@ -155,7 +155,7 @@ def _show_code(dataset: Dataset, size: int) -> None:
         names = ", ".join(repr(truncate_for_display(name)) for name in dataset.classes)
         st.markdown(t("Writing: one `tf.train.Example` per photo."))
         st.code(_WRITE_CODE.format(classes=f"[{names}]", size=size), language="python")
-        st.markdown(t("Reading, in every training run:"))
+        st.markdown(t("Reading: every training run does this."))
         folder = shard_cache.packed_folder(dataset.fingerprint, size)
         st.code(_READ_CODE.format(size=size, pattern=str(folder / "train-*.tfrecord")), "python")
         st.caption(

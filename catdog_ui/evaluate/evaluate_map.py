@@ -352,13 +352,13 @@ def _lost_neighbours(wrong: int, lost: int) -> str:
     """Whether wrong answers lie among another class on the map, or at a border drawn badly."""
     if not lost:
         return t(
-            "All the wrong predictions ({wrong:,}) are among their own class. The last layer puts "
-            "its boundary in a bad place.",
+            "All wrongly predicted photos ({wrong:,}) are near other photos of their class. The "
+            "last layer puts its boundary in a bad place.",
             wrong=wrong,
         )
     return t(
-        "{lost:,} of the {wrong:,} wrong predictions are among another class. There the network "
-        "sees no difference, or the label is wrong.",
+        "{lost:,} of the {wrong:,} wrongly predicted photos are near photos of another class. The "
+        "network sees no difference there, or the label is wrong.",
         wrong=wrong,
         lost=lost,
     )

@@ -178,7 +178,7 @@ def _class_metrics_table(table: PredictionTable, result: ThresholdMetrics) -> No
             pgettext("count", "Photos"): result.support,
         },
         "evaluate_classes",
-        t("Precision, recall, and F1 for each class"),
+        t("Precision, recall and F1 for each class"),
         column_config={name: st.column_config.NumberColumn(format="%.1f%%") for name in columns},
         height="auto",
     )
@@ -429,7 +429,7 @@ def _train_again(subject: EvaluationSubject) -> None:
         st.caption(
             t(
                 "The Train page opens with these settings and the photos as you left them. No "
-                "file changes, and you can undo every decision here or on the Data page. When the "
+                "files change, and you can undo every decision here or on the Data page. When the "
                 "new run has its first epoch, choose it above. You can compare it with this one "
                 "further down."
             ),

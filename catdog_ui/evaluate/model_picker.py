@@ -108,7 +108,7 @@ def choose_subject() -> EvaluationSubject | None:
     if isinstance(run, ImportedModel):
         imported_model_actions(run)
     if isinstance(run, ImportedHistory):
-        st.info(t("This is an imported training history. It has no model to evaluate."))
+        st.info(t("This is an imported history. It has no model to evaluate."))
         return None
     if run.best_model is None:
         st.info(t("This run has no model yet. It appears after the first finished epoch."))

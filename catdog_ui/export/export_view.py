@@ -93,8 +93,8 @@ def show_formats(run: RunRecord) -> None:
     if shelf.dataset is None:
         st.caption(
             t(
-                "The photos that this model trained on aren't here. It is compared on pet "
-                "drawings instead, which might look unfamiliar to it."
+                "The photos that this model trained on aren't here. It's compared on pet drawings "
+                "instead, which might look unfamiliar to it."
             )
         )
     running = _is_any_running(run)
@@ -280,7 +280,7 @@ def offer_report(run: RunRecord) -> None:
     """Say what there is of it, and let the user download the report."""
     st.info(
         t(
-            "This is a history from a file, so it has no model. You can download its curves and "
+            "This is an imported history, so it has no model. You can download its curves and "
             "verdict."
         )
     )

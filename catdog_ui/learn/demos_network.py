@@ -117,7 +117,12 @@ def show_pooling(who: LearnerContext) -> None:
     with st.grid(2, min_column_width=200, gap="small"):
         st.code(np.array2string(part, precision=2, floatmode="fixed"), None)
         st.code(np.array2string(numpy_ops.max_pool(part), precision=2, floatmode="fixed"), None)
-    st.caption(t("On the left is a part of the first map, on the right what pooling keeps of it."))
+    st.caption(
+        t(
+            "Part of the first map is on the left, and the values that pooling keeps are on the "
+            "right."
+        )
+    )
     learner_context.another_photo_button()
 
 

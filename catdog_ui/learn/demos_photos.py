@@ -43,7 +43,7 @@ def show_little_data(who: LearnerContext) -> None:
         t("your training photos"),
         t("simple task, at least"),
         t("simple task, better"),
-        t("no longer little, from"),
+        t("plenty of data, at least"),
     ]
     count = max(int(who.dataset_facts["photos"]), 1)
     learner_context.draw_bars(
@@ -358,7 +358,7 @@ def show_validation_photo(who: LearnerContext) -> None:
         else None
     )
     if plain is None or isinstance(plain, PhotoError):
-        st.caption(t("This dataset has no validation photo."))
+        st.caption(t("This dataset has no validation photos."))
         return
     st.markdown(t("**Validation photo in epochs 1 to 5**"))
     _show_variants(plain, NO_AUGMENTATION, _ROW_LENGTH)

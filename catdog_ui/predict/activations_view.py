@@ -609,7 +609,7 @@ def show_epochs(selection: ActivationSelection) -> None:
     st.caption(
         t(
             "Channel {n} of this layer for the same photo, with each map scaled separately. "
-            "Changes between maps show what training taught it.",
+            "Changes between maps show what the network learned.",
             n=selection.channel + 1,
         )
         + " "

@@ -202,8 +202,8 @@ def ask_threshold(classes: Sequence[str]) -> float:
         key=f"predict_least_{len(classes)}",
         width=360,
         help=t(
-            "A photo is unsure if its most likely class has a lower probability than this. With "
-            "{n} classes, that probability is never below {lowest}%.",
+            "The model is unsure about a photo if its most likely class has a lower probability "
+            "than this. With {n} classes, that probability is never below {lowest}%.",
             n=len(classes),
             lowest=lowest,
         ),
@@ -252,7 +252,7 @@ def explain_energy(scores: int, rows: Sequence[tuple[str, Prediction]]) -> None:
         return
     caption = t(
         "Energy (Liu et al. 2020) is minus the logarithm of the summed exponentials of the scores "
-        "before the {end}. It is low for photos like those the model has learned, and higher for "
+        "before the {end}. It's low for photos like those the model has learned, and higher for "
         "others. The scale is this model's own, so compare photos, not models.",
         end="sigmoid" if scores == 1 else "softmax",
     )

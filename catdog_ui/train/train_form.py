@@ -394,12 +394,12 @@ def _show_filter_fields() -> tuple[int, ...]:
         )
     with cells:
         growth = st.select_slider(
-            t("Growth"),
+            t("Filter growth"),
             GROWTHS,
             format_func=lambda factor: f"× {factor:g}",
             key=_GROWTH_KEY,
             persist_state="session",
-            help=t("How much the number of filters multiplies from block to block."),
+            help=t("The factor by which the number of filters grows from block to block."),
         )
     filters = Network.grown(blocks, first, growth).filters
     for number, count in enumerate(filters):  # by hand, one goes on from here

@@ -95,7 +95,7 @@ def _show_feature_passes(
     st.caption(
         t(
             "First, the pretrained network looks at {train} × {looks} training and {validation} "
-            "validation photos, {n} in total. It keeps the results for later runs.",
+            "validation photos, {n} in total. The lab keeps the results for later runs.",
             train=f"{counts['train']:,}",
             looks=passes,
             validation=f"{counts['validation']:,}",
@@ -273,9 +273,9 @@ def show_rate_finder(probe_settings: ProbeSettings, use: Callable[[float], None]
     if probe_settings.training.model == backbones.TRANSFER:
         st.caption(
             t(
-                "There's no learning rate search for this model. It looks at the photos first, "
-                "then trains only the last layers. No full-network steps exist to test. The lab "
-                "keeps what the model saw, so another try takes seconds."
+                "There's no learning rate search for this model. It trains only its last layers, "
+                "after looking at the photos once. The lab keeps what it saw, so another try "
+                "takes seconds."
             )
         )
         return

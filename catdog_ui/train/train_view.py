@@ -336,7 +336,10 @@ def _stopped_text(run: RunRecord) -> str:
 
 def _done_text(run: RunRecord) -> str:
     if run.best_model is None:
-        return t("Done, but the model file best.keras is missing from the run folder.")
+        return t(
+            "Done, but best.keras, the model file, is missing from the run folder. Restore it, or "
+            "train again."
+        )
     best = format_text.best_epoch_row(run)
     text = t(
         "Done. The best epoch is {n}, with {accuracy} validation accuracy. Its model is saved.",
@@ -417,7 +420,10 @@ def _show_tensorboard(run: RunRecord) -> None:
         return
     with st.expander(t("TensorBoard"), icon=":material/monitoring:"), guard():
         st.caption(
-            t("Saves this run's curves and settings as event files. View them with the command.")
+            t(
+                "Saves this run's curves and settings as event files, then shows the command to "
+                "view them."
+            )
         )
         clicked = permissions.action_button(
             t("Create event files"), "tensorboard_write", "run a job", icon="save"

@@ -59,8 +59,11 @@ def assert_same_predictions(folder, file):
     model = keras_models.load_checked_model(path, path.name)
     with np.load(folder / f"{path.stem}.npz") as saved:
         outputs = np.asarray(model(saved["photos"], training=False))
-        assert np.ptp(saved["outputs"], axis=0).max() > 1e-5  # else any model would pass
-        assert np.abs(outputs - saved["outputs"]).max() < 1e-6
+        spread = np.ptp(saved["outputs"], axis=0).max()
+        assert spread > 1e-5  # else any model would pass
+        # A deep network of random weights amplifies rounding; a wrong order of weights is far off.
+        bound = max(1e-6, 1e-4 * spread) if path.stem in keras2_models.PRETRAINED else 1e-6
+        assert np.abs(outputs - saved["outputs"]).max() < bound
 
 
 @pytest.mark.parametrize("extension", ["h5", "keras"])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
+PAGES = ("", "Data", "Augment", "Train", "Compare", "Evaluate", "Predict", "Export", "Learn")
+"""The paths of all pages; Home has none."""
 LOW_CONTRAST_JS = """() => {
   const parse = (color) => {
     const v = color.match(/[\\d.]+/g).map(Number);
@@ -76,13 +79,13 @@ def low_contrast_texts(page: Any) -> list[dict[str, Any]]:
     return texts
 
 
-def settled_low_contrast_texts(page: Any, tries: int = 40) -> list[dict[str, Any]]:
+def settled_low_contrast_texts(page: Any) -> list[dict[str, Any]]:
     """As `low_contrast_texts`, once nothing fades any more that a script draws anew."""
-    texts = low_contrast_texts(page)
-    while texts and tries:
-        page.wait_for_timeout(250)
-        texts, tries = low_contrast_texts(page), tries - 1
-    return texts
+    from playwright.sync_api import TimeoutError
+
+    with suppress(TimeoutError):
+        page.wait_for_function(f"() => !({LOW_CONTRAST_JS})().length", polling=250, timeout=10_000)
+    return low_contrast_texts(page)
 
 
 def unnamed_elements(page: Any) -> list[str]:

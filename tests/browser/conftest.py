@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +13,10 @@ from urllib.parse import urlencode
 import pytest
 
 from benchmarks import server
+from catdog_core import runs
+from catdog_core.config import PRESETS, Training
+from catdog_core.data import datasets
+from catdog_core.training.execution import execute_run
 
 PROJECT = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -36,6 +38,15 @@ IS_IDLE_JS = """() => {
 }"""
 """True when no script has run for a moment and no part of a page is a grey placeholder: right after
 a click there is none either, since it has to come to the server first."""
+FOR_DOCS = bool(os.environ.get("CATDOG_DOC_IMAGES"))
+SHOWN_TRAINING = Training(
+    epochs=10 if FOR_DOCS else 3,
+    steps_per_epoch=None if FOR_DOCS else 5,
+    image_size=64,
+    learning_rate=1e-3,
+    validation_steps=5,
+)
+"""Of the runs that every page shows."""
 
 
 @dataclass
@@ -72,19 +83,6 @@ class Lab:
         page.evaluate("() => { window.stillSince = null }")
         page.wait_for_function(IS_IDLE_JS)
 
-    def command(self, *arguments: str) -> str:
-        """Run the lab's command line in the same workspace and return what it says."""
-        done = subprocess.run(
-            [sys.executable, "-m", "catdog_core", *arguments],
-            cwd=PROJECT,
-            env=server.with_workspace(self.workspace),
-            capture_output=True,
-            text=True,
-            timeout=240,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
     def close_pages(self) -> None:
         """Close the windows opened so far."""
         while self._contexts:
@@ -92,23 +90,61 @@ class Lab:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory) -> Iterator[Lab]:
-    """A server with an empty workspace, and a browser before it."""
+def chromium() -> Iterator[Any]:
+    """A browser, for the tests of a file: its event loop must not stay beside other tests."""
     executable = _browser()
     sync_api = pytest.importorskip("playwright.sync_api")
     sync_api.expect.set_options(timeout=TIMEOUT_MS)
-    folder = tmp_path_factory.mktemp("lab")
-    with server.running(folder) as address, sync_api.sync_playwright() as playwright:
+    with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=list(BROWSER_FLAGS))
-        lab = Lab(f"http://{address}", folder / "workspace", browser)
-        yield lab
-        lab.close_pages()
+        yield browser
         browser.close()
 
 
 @pytest.fixture
-def page(lab, request, pictures) -> Iterator[Any]:
+def expect(chromium) -> Any:
+    """Playwright's patient assertions."""
+    return pytest.importorskip("playwright.sync_api").expect
+
+
+@pytest.fixture(scope="module")
+def lab(chromium, tmp_path_factory) -> Iterator[Lab]:
+    """A server with an empty workspace, and a browser before it."""
+    folder = tmp_path_factory.mktemp("lab")
+    with server.running(folder) as address:
+        lab = Lab(f"http://{address}", folder / "workspace", chromium)
+        yield lab
+        lab.close_pages()
+
+
+@pytest.fixture(scope="session")
+def shown_server(tmp_path_factory) -> Iterator[tuple[str, Path, dict[str, str]]]:
+    """A server with the demo dataset and two finished runs: its address, workspace and query."""
+    folder = tmp_path_factory.mktemp("shown")
+    workspace = folder / "workspace"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CATDOG_WORKSPACE", str(workspace))
+        dataset = datasets.create_demo()
+        for augmentation, name in ((PRESETS["gentle"], "gently augmented"), (None, "as it is")):
+            run = runs.create_run(dataset, SHOWN_TRAINING, augmentation, name=name)
+            execute_run(run)
+    with server.running(folder) as address:
+        yield address, workspace, {"dataset": dataset.id, "run": run.name}
+
+
+@pytest.fixture(scope="module")
+def shown(chromium, shown_server) -> Iterator[Lab]:
+    """The server with data, which every file of tests uses, and a browser before it."""
+    address, workspace, choice = shown_server
+    lab = Lab(f"http://{address}", workspace, chromium, dict(choice))
+    yield lab
+    lab.close_pages()
+
+
+@pytest.fixture
+def page(request, pictures) -> Iterator[Any]:
     """A wide window in the light theme; what it shows when a test fails is kept."""
+    lab = request.getfixturevalue("shown" if "shown" in request.fixturenames else "lab")
     failed = request.session.testsfailed
     page = lab.page()
     yield page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -12,24 +13,19 @@ from catdog_core.data import datasets
 from catdog_core.imaging import decode
 from catdog_core.runs import model_registry
 
-pytestmark = pytest.mark.browser
+sync_api = pytest.importorskip("playwright.sync_api")
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 POINTS = ".st-key-evaluate_map .role-mark.marks path"
 START = re.compile("^data:image/jpeg;base64,")
 TOOLTIP = "#vg-tooltip-element.visible"
 
 
-@pytest.fixture
-def expect():
-    """Playwright's patient assertions."""
-    return pytest.importorskip("playwright.sync_api").expect
-
-
 @pytest.fixture(scope="module")
-def answered(lab):
+def answered(shown):
     """The lab with the drawn photos, and answers of the model that comes with it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CATDOG_WORKSPACE", str(lab.workspace))
+        patch.setenv("CATDOG_WORKSPACE", str(shown.workspace))
         dataset = datasets.create_demo()
         items = dataset.items("validation")
         answers = {}
@@ -55,22 +51,21 @@ def answered(lab):
         embedding.write_embedding(
             model_registry.default_model_folder(), dataset, "validation", photo_embedding, model
         )
-    lab.choice = {"dataset": dataset.id, "run": "default"}
-    return lab
+    return {"dataset": dataset.id, "run": "default"}
 
 
-def test_a_point_of_the_map_shows_its_photo_and_opens_it(answered, page, expect):
-    answered.visit(page, "Evaluate", **answered.choice)
+def test_a_point_of_the_map_shows_its_photo_and_opens_it(shown, answered, page, expect):
+    shown.visit(page, "Evaluate", **answered)
     points = page.locator(POINTS)
     expect(points).to_have_count(200)
-    answered.settle(page)
+    shown.settle(page)
     point = points.nth(100)
     photo = page.locator(f"{TOOLTIP} img")
     for _ in range(30):  # a map drawn anew meanwhile knows nothing of the pointer
         point.scroll_into_view_if_needed()
         point.hover(force=True)
-        page.wait_for_timeout(500)
-        if photo.count():
+        with suppress(sync_api.TimeoutError):
+            photo.wait_for(timeout=1000)
             break
         page.mouse.move(0, 0)
     expect(photo).to_have_attribute("src", START)
@@ -80,8 +75,8 @@ def test_a_point_of_the_map_shows_its_photo_and_opens_it(answered, page, expect)
     expect(page.locator("figure").filter(has_text=name.rsplit("/", 1)[-1]).first).to_be_visible()
 
 
-def test_the_threshold_lies_in_the_address_without_steps_in_the_history(answered, page, expect):
-    answered.visit(page, "Evaluate", **answered.choice)
+def test_the_threshold_lies_in_the_address_without_steps_in_the_history(shown, answered, page, expect):
+    shown.visit(page, "Evaluate", **answered)
     slider = page.locator(".st-key-threshold")
     slider.get_by_role("slider").focus()
     steps = page.evaluate("history.length")
@@ -89,6 +84,6 @@ def test_the_threshold_lies_in_the_address_without_steps_in_the_history(answered
         page.keyboard.press("ArrowRight")
         page.wait_for_url(f"**threshold={value}*")
     assert page.evaluate("history.length") == steps
-    answered.settle(page)
+    shown.settle(page)
     page.reload()
     expect(slider).to_contain_text("0.53")

@@ -7,7 +7,7 @@ import pytest
 from catdog_core.analysis import ood_examples
 from catdog_core.imaging import decode
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 FIELD = '[data-testid="stChatInputTextArea"]'
 PASTE = """([selector, data]) => {
@@ -24,8 +24,8 @@ MOVED = """old => {
 """True when row and column are others than they were."""
 
 
-def test_a_pasted_picture_gets_an_answer(lab, page):
-    lab.visit(page, "Predict")
+def test_a_pasted_picture_gets_an_answer(shown, page):
+    shown.visit(page, "Predict", run="default")
     page.get_by_text("Clipboard", exact=True).click()
     page.locator(FIELD).click()
     picture = base64.b64encode(
@@ -38,13 +38,13 @@ def test_a_pasted_picture_gets_an_answer(lab, page):
     page.locator('img[alt^="image.png: predicted"]').wait_for()
 
 
-def test_a_click_into_the_map_chooses_the_unit(lab, page):
-    lab.visit(page, "Predict")
+def test_a_click_into_the_map_chooses_the_unit(shown, page):
+    shown.visit(page, "Predict", run="default")
     page.get_by_text("Try non-pet photos").click()
     page.get_by_text("before the sigmoid").wait_for()
     page.get_by_text("X-ray: look inside the network").click()
     page.get_by_text("Click the map or move").wait_for()
-    lab.settle(page)
+    shown.settle(page)
     before = [one.inner_text() for one in page.get_by_test_id("stSliderThumbValue").all()]
     area = page.locator(".js-plotly-plot .nsewdrag").first
     area.scroll_into_view_if_needed()
@@ -54,7 +54,7 @@ def test_a_click_into_the_map_chooses_the_unit(lab, page):
     page.locator(".hoverlayer .hovertext").wait_for()
     area.click(position=spot)
     page.wait_for_function(MOVED, arg=before[-2:])
-    lab.settle(page)
+    shown.settle(page)
     after = [one.inner_text() for one in page.get_by_test_id("stSliderThumbValue").all()]
     row, column = (int(text) for text in after[-2:])
     assert row == pytest.approx(0.75 * 144, abs=6) and column == pytest.approx(0.25 * 144, abs=6)

@@ -19,10 +19,10 @@ LONG = 600_000
 
 
 @pytest.fixture
-def dataset(lab, monkeypatch):
+def dataset(shown, monkeypatch):
     """A small drawn dataset in the lab's workspace, which is this process's as well."""
-    monkeypatch.setenv("CATDOG_WORKSPACE", str(lab.workspace))
-    folder = lab.workspace / "cartoons"
+    monkeypatch.setenv("CATDOG_WORKSPACE", str(shown.workspace))
+    folder = shown.workspace / "cartoons"
     datasets.make_demo(folder, train=24, validation=12, size=32, seed=0)
     yield datasets.open_folder(folder)
     for sweep in groups.list_groups():  # nothing of Ray outlives the test, also where it fails
@@ -48,9 +48,8 @@ def draw_a_box_over_all_of(page, area):
     page.mouse.up()
 
 
-def test_a_sweep_from_its_form_to_the_curves_of_its_trials(lab, page, dataset):
-    expect = pytest.importorskip("playwright.sync_api").expect
-    lab.visit(page, "Compare", dataset=dataset.id)
+def test_a_sweep_from_its_form_to_the_curves_of_its_trials(shown, page, dataset, expect):
+    shown.visit(page, "Compare", dataset=dataset.id)
     page.get_by_role("radio", name="Experiments and sweeps").click()
     page.get_by_role("radio", name="Sweep", exact=True).click()
     page.locator(".st-key-experiment_epochs input").fill("2")
@@ -60,7 +59,7 @@ def test_a_sweep_from_its_form_to_the_curves_of_its_trials(lab, page, dataset):
     page.locator(".st-key-sweep_samples input").fill("2")
     page.keyboard.press("Enter")
     expect(page.get_by_text("2 runs.")).to_be_visible()
-    lab.settle(page)
+    shown.settle(page)
     page.locator(".st-key-experiment_start button").click()
 
     expect(page.locator(".st-key-group_stop button")).to_be_visible()

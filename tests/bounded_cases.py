@@ -1,9 +1,9 @@
 """Small inputs that ask for large work, each with the reader it comes to; run as a program.
 
-    python tests/bounded_cases.py FOLDER GROUP
+    python tests/bounded_cases.py FOLDER
 
-replays a group in one process and says a line of JSON for each case: CPU seconds, megabytes above
-before, and what came of it. `test_bounded_work` reads the lines.
+replays all groups in one process and says a line of JSON for each case: its group, CPU seconds,
+megabytes above before, and what came of it. `test_bounded_work` reads the lines.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import sys
 import tarfile
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -442,17 +442,22 @@ GROUPS = {
 }
 
 
+def _all_cases(home: Path) -> Iterator[tuple[str, str, bytes, Callable[[bytes], Any]]]:
+    for group, make in GROUPS.items():
+        for name, (data, reader) in make(home).items():
+            yield group, name, data, reader
+
+
 def main() -> None:
-    """Replay the cases of a group."""
+    """Replay the cases of every group."""
     home = Path(sys.argv[1])
     os.environ["CATDOG_WORKSPACE"] = str(home / "workspace")
     from fuzz.child import _forget_peak, _limit, _memory, _one_more
 
     from catdog_core.base.errors import CatDogError
 
-    cases = GROUPS[sys.argv[2]](home)
     _limit()
-    for name, (data, reader) in cases.items():
+    for group, name, data, reader in _all_cases(home):
         _one_more(CPU_LIMIT)
         before, start = _memory("VmRSS"), time.process_time()
         _forget_peak()
@@ -463,7 +468,7 @@ def main() -> None:
             outcome = f"{type(error).__name__}: {error}"
         except BaseException as error:
             outcome = f"HIT: {type(error).__name__}: {str(error)[:200]}"
-        result = {"case": name, "bytes": len(data), "outcome": outcome[:400]}
+        result = {"group": group, "case": name, "bytes": len(data), "outcome": outcome[:400]}
         result["seconds"] = time.process_time() - start
         result["megabytes"] = _memory("VmHWM") - before
         print(json.dumps(result), flush=True)

@@ -1,7 +1,7 @@
 """A small input asks for no large work: it is refused, or answered in seconds and little memory.
 
-The inputs and their readers are in `bounded_cases`. They are replayed in processes of their own,
-each under limits of the system, so that a reader without a bound fails its test and no more.
+The inputs and their readers are in `bounded_cases`. They are replayed in a process of their own,
+under limits of the system, so that a reader without a bound fails these tests and no more.
 """
 
 import io
@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-from functools import cache
 from http.client import HTTPMessage
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,28 +23,25 @@ SECONDS, MEGABYTES = 4, 350  # where the same inputs took minutes, or gigabytes
 HERE = Path(__file__).resolve().parent
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def replayed(tmp_path_factory):
-    @cache
-    def replay(group):
-        folder = tmp_path_factory.mktemp(group)
-        paths = os.pathsep.join([str(HERE.parent), str(HERE)])
-        done = subprocess.run(
-            [sys.executable, HERE / "bounded_cases.py", folder, group],
-            env={**os.environ, "PYTHONPATH": paths, "TF_CPP_MIN_LOG_LEVEL": "3"},
-            capture_output=True,
-            text=True,
-            timeout=1200,
-        )
-        assert done.returncode == 0, done.stdout[-400:] + done.stderr[-2000:]
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
-    return replay
+    """What came of each case, by its group; replayed in one process."""
+    paths = os.pathsep.join([str(HERE.parent), str(HERE)])
+    done = subprocess.run(
+        [sys.executable, HERE / "bounded_cases.py", tmp_path_factory.mktemp("cases")],
+        env={**os.environ, "PYTHONPATH": paths, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        timeout=1200,
+    )
+    assert done.returncode == 0, done.stdout[-400:] + done.stderr[-2000:]
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    return {g: [one for one in results if one["group"] == g] for g in bounded_cases.GROUPS}
 
 
 @pytest.mark.parametrize("group", bounded_cases.GROUPS)
 def test_a_small_input_is_refused_or_answered_within_bounds(group, replayed):
-    results = replayed(group)
+    results = replayed[group]
     assert len(results) > 5
     slow = [one for one in results if one["seconds"] > SECONDS or one["megabytes"] > MEGABYTES]
     assert not slow
@@ -54,8 +50,8 @@ def test_a_small_input_is_refused_or_answered_within_bounds(group, replayed):
 
 @pytest.mark.parametrize("group", ["histories", "settings", "archives", "models", "bundles"])
 def test_what_asks_for_too_much_is_refused_in_one_line(group, replayed):
-    refused = [one["outcome"] for one in replayed(group) if one["outcome"] != "answered"]
-    assert len(refused) >= len(replayed(group)) // 2
+    refused = [one["outcome"] for one in replayed[group] if one["outcome"] != "answered"]
+    assert len(refused) >= len(replayed[group]) // 2
     assert not [line for line in refused if "\n" in line or len(line) < 40]
 
 

@@ -15,7 +15,7 @@ ROWS = re.findall(
 )
 
 
-def numbers():
+def _numbers():
     formats = {}
     for path in CORE.rglob("[!_]*.py"):
         for node in ast.parse(path.read_text("utf-8")).body:
@@ -25,14 +25,17 @@ def numbers():
     return formats
 
 
-@pytest.mark.parametrize("module", sorted(numbers()))
+NUMBERS = _numbers()
+
+
+@pytest.mark.parametrize("module", sorted(NUMBERS))
 def test_each_format_of_the_code_stands_in_the_table_with_its_number(module):
     documented = {
         int(number) for _, writer, number in ROWS if writer == module and number.isdigit()
     }
     if module == "base.access":  # written by hand
         documented = {1}
-    assert documented == {numbers()[module]}
+    assert documented == {NUMBERS[module]}
 
 
 def test_the_modules_the_table_names_are_there():

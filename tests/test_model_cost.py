@@ -203,14 +203,7 @@ def measured(kinds, most, uses):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
-def test_what_32_photos_take_stays_below_the_bound():
-    most = 250 * MEGABYTE
-    for row in measured(["upsampled"], most, ["predict", "heat"]):
-        assert row[3] <= most + _OWN, row
-
-
-LONG = ("upsampled", "attention", "any_size", "half")  # each kind takes most of a minute
+LONG = ("upsampled", "attention")  # each kind takes most of a minute
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")

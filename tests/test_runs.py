@@ -1,12 +1,12 @@
 """Runs: a folder each, a process each; stopped and resumed to the very same result."""
 
 import json
-import time
 import zipfile
 
 import numpy as np
 import psutil
 import pytest
+from faults.waiting import TINY_TRAINING, wait_until
 from filelock import FileLock
 
 from catdog_core import runs
@@ -18,13 +18,6 @@ from catdog_core.training import execution
 from catdog_core.training.execution import execute_run
 
 SMALL = Training(epochs=3, batch_size=8, image_size=32, steps_per_epoch=6, seed=3)
-
-
-def wait_until(condition, seconds=90):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.1)
 
 
 def without_seconds(run):
@@ -83,17 +76,12 @@ def test_a_run_stopped_in_mid_epoch_and_resumed_equals_one_never_stopped(dataset
 
 
 @pytest.mark.slow
-def test_a_run_in_its_own_process_is_stopped_at_the_next_batch_and_resumed(dataset):
-    run = runs.create_run(dataset, SMALL.model_copy(update={"epochs": 400}), None)
+def test_a_run_in_its_own_process_is_stopped_at_the_next_batch(dataset):
+    run = runs.create_run(dataset, TINY_TRAINING.model_copy(update={"epochs": 1000}), None)
     runs.start_run(run)
     wait_until(lambda: len(runs.load_run(run).epochs) >= 1)
     assert runs.load_run(run).status == "running"
     assert runs.read_batches(run)
-    runs.stop_run(run)
-    wait_until(lambda: runs.load_run(run).status == "stopped", 90)
-    done = len(runs.load_run(run).epochs)
-    runs.start_run(run)
-    wait_until(lambda: len(runs.load_run(run).epochs) > done)
     runs.stop_run(run)
     wait_until(lambda: runs.load_run(run).status == "stopped", 90)
     assert "Traceback" not in (run / "log.txt").read_text()
@@ -127,7 +115,7 @@ def test_early_stopping_ends_the_run_so_many_epochs_after_its_best(dataset, monk
     best = lambda epochs, monitor: min(1, len(epochs) - 1)  # noqa: E731
     monkeypatch.setattr(callbacks.runs, "best_epoch", best)
     run = runs.create_run(
-        dataset, SMALL.model_copy(update={"epochs": 30, "early_stopping": 2}), None
+        dataset, TINY_TRAINING.model_copy(update={"epochs": 30, "early_stopping": 2}), None
     )
     execute_run(run)
     loaded_run = runs.load_run(run)
@@ -137,7 +125,7 @@ def test_early_stopping_ends_the_run_so_many_epochs_after_its_best(dataset, monk
 
 @pytest.mark.slow
 def test_a_diverging_training_fails_with_its_remedy(dataset):
-    training = SMALL.model_copy(update={"epochs": 60, "learning_rate": 0.1, "steps_per_epoch": 40})
+    training = TINY_TRAINING.model_copy(update={"epochs": 60, "steps_per_epoch": 40})
     run = runs.create_run(dataset, training, None)
     with pytest.MonkeyPatch.context() as patch:
         from catdog_core.training import callbacks
@@ -257,7 +245,7 @@ def test_a_stop_wished_while_the_worker_wakes_up_is_kept(dataset, monkeypatch):
 
 @pytest.mark.slow
 def test_a_stop_left_over_from_a_killed_worker_stops_no_new_one(dataset):
-    run = runs.create_run(dataset, SMALL, None)
+    run = runs.create_run(dataset, TINY_TRAINING, None)
     (run / "stop").touch()
     execute_run(run)
     assert runs.load_run(run).status == "done"

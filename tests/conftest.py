@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
+import json
 import os
+import runpy
 import signal
+import warnings
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from catdog_core.training.execution import execute_run
-
 # Read by TensorFlow at import: its start-up notes are no part of a test's output.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Read by NumPy, scikit-learn and TensorFlow at import. Tests run in as many processes as there are
+# cores: more threads in each would spend their time waiting for each other.
+for _threads in ("OMP_NUM", "OPENBLAS_NUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP"):
+    os.environ.setdefault(f"{_threads}_THREADS", "1")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With `--dist loadfile`, files of the browser run in one process: they share a server."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            return "browser" if file.startswith("tests/browser/") else file
+
+    return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items):
+    """Among several processes files with slow tests come first, so that none ends last and alone.
+
+    It counts with `--no-loadscope-reorder`.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+        browser = Path(__file__).parent / "browser"
+        items.sort(key=lambda item: (browser not in item.path.parents, -slow[item.path]))
 
 
 @pytest.fixture
@@ -110,6 +140,26 @@ def check_models_in_process(request, monkeypatch):
 
 
 @pytest.fixture
+def jobs_in_process(monkeypatch):
+    """What `run_subprocess` starts works in this process instead, which has TensorFlow already."""
+    from catdog_core.base import subprocess_jobs
+
+    def run(module, request, on_event, silent, quiet=False):
+        def emit(**values):
+            on_event(json.loads(json.dumps(values)))
+
+        monkeypatch.setattr(subprocess_jobs, "emit", emit)
+        given = json.loads(json.dumps(request))
+        monkeypatch.setattr(subprocess_jobs, "handle_request", lambda work: work(given))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "'catdog_core.* found in sys.modules", RuntimeWarning)
+            runpy.run_module(module, run_name="__main__")
+
+    monkeypatch.setenv("CATDOG_LANGUAGE", "en")  # a job may set it for its process
+    monkeypatch.setattr(subprocess_jobs, "run_subprocess", run)
+
+
+@pytest.fixture
 def photo(tmp_path):
     """A small grey photo in a file."""
     import numpy as np
@@ -127,6 +177,7 @@ def exported_run(demo, tmp_path_factory):
     from catdog_core.analysis import evaluate, predict
     from catdog_core.config import Training
     from catdog_core.data import datasets
+    from catdog_core.training.execution import execute_run
 
     folder = tmp_path_factory.mktemp("elsewhere")
     with pytest.MonkeyPatch.context() as patch:

@@ -99,7 +99,7 @@ def test_what_is_chosen_are_points_clicked_and_those_in_the_rectangle():
     assert list(pick({"points": [{"row": 10}], "area": area}, xy, rows)) == [10, 11, 12]
 
 
-def test_tsne_is_worked_out_in_the_background_and_kept(dataset, monkeypatch):
+def test_tsne_is_worked_out_in_the_background_and_kept(dataset, monkeypatch, jobs_in_process):
     folder, app = shown(dataset)
     monkeypatch.setattr(projections, "available_methods", lambda: ["pca", "tsne"])
     app.segmented_control("evaluate_map_method").set_value("tsne").run()

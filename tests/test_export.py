@@ -176,7 +176,7 @@ def test_eight_bits_take_a_quarter_of_the_size_and_tell_their_accuracy(
     assert all(0 <= share <= 1 for share in report["accuracy"])
 
 
-def test_the_command_tells_size_and_parity(model, workspace, tmp_path, capsys):
+def test_the_command_tells_size_and_parity(model, workspace, tmp_path, capsys, jobs_in_process):
     out = tmp_path / "m.tflite"
     assert main(["export", str(model), "litert", str(out), "--json"]) == 0
     summary = json.loads(capsys.readouterr().out)

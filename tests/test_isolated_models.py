@@ -205,23 +205,23 @@ def test_a_question_that_waits_too_long_for_others_is_told_so(scripted, monkeypa
     assert model.call("layers") == 1
 
 
-def test_no_process_outlives_a_server_that_is_killed(tmp_path, file):
+def test_no_process_outlives_a_server_that_is_killed(tmp_path):
     code = f"""
 import sys, pathlib
 sys.path.insert(0, {str(files.PROJECT)!r})
-from catdog_core.analysis import isolated_models
-model = isolated_models.IsolatedModel(pathlib.Path(sys.argv[1]), "a.keras")
-model.path = pathlib.Path("nowhere.keras")  # so that nothing heavy is loaded
-try:
-    model.call("describe")
-except isolated_models.ModelError:
-    print(isolated_models.list_process_ids()[0], flush=True)
-sys.stdin.read()
+from catdog_core.base import limits
+from catdog_core.models import model_sandbox
+home, allowed = pathlib.Path(sys.argv[1]), limits.current_limits()
+with model_sandbox.start_model_process(home) as process:
+    first = model_sandbox.open_request(home / "nowhere.keras", "a", allowed, check=False)
+    model_sandbox.write_message(process.stdin, first, {{}})  # nothing heavy is loaded for it
+    model_sandbox.write_message(process.stdin, {{"function": "describe", "arguments": {{}}}}, {{}})
+    model_sandbox.read_message(process.stdout, 10_000)
+    print(process.pid, flush=True)
+    sys.stdin.read()
 """
-    copy = tmp_path / "a.keras"
-    shutil.copy(file, copy)
     server = subprocess.Popen(
-        [sys.executable, "-c", code, str(copy)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", code, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     child = psutil.Process(int(server.stdout.readline()))
     assert child.is_running()

@@ -99,7 +99,7 @@ SMALL = Training(batch_size=8, image_size=32, label_smoothing=0.1, class_weights
 
 
 @pytest.mark.slow
-def test_a_trial_in_its_own_process_tells_its_progress_and_ends(dataset):
+def test_a_trial_tells_its_progress_and_ends(dataset, jobs_in_process):
     lines = []
     speed = speed_probe.probe_speed(dataset, SMALL, Augmentation(), lines.append)
     assert 0 < speed.step < 5 and 0 < speed.validation < 5 and speed.start > 0

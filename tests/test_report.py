@@ -132,7 +132,7 @@ def test_a_loss_that_broke_is_told_as_a_dash(workspace, tmp_path):
     assert "–" in parsed.text
 
 
-def test_the_command_line_writes_a_report(workspace, tmp_path, capsys):
+def test_the_command_line_writes_a_report(workspace, tmp_path, capsys, jobs_in_process):
     status, _, error = fakes.run_cli(
         capsys, "export", fakes.make_run(), "report", tmp_path / "r.html"
     )

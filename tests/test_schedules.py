@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from faults.waiting import TINY_TRAINING
 
 from catdog_core import runs
 from catdog_core.base import field_specs, files
@@ -12,7 +13,7 @@ from catdog_core.base.errors import DatasetError
 from catdog_core.config import RECIPES, Augmentation, Training, schedules
 from catdog_core.training.execution import execute_run
 
-SMALL = Training(epochs=3, batch_size=8, image_size=32, steps_per_epoch=4, seed=3)
+SMALL = TINY_TRAINING.model_copy(update={"batch_size": 8, "steps_per_epoch": 4})
 
 
 def rates(steps=4, rows=(), **settings):

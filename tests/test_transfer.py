@@ -106,14 +106,8 @@ def test_the_table_sums_up_the_network(classes):
     assert all(row.output_shape in shapes for row in rows)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=() if "small" in name else pytest.mark.long)
-        for name in BACKBONES
-        if name != BUNDLED
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", [name for name in BACKBONES if name != BUNDLED])
 def test_what_is_told_of_a_downloaded_network_is_true(name, tmp_path, monkeypatch):
     make = getattr(keras.applications, BACKBONES[name].keras_name)
     untrained = lambda **given: make(**{**given, "weights": None})  # noqa: E731
@@ -210,7 +204,7 @@ def test_a_stopped_run_resumed_equals_one_never_stopped(dataset, epoch):
 
 @pytest.mark.slow
 def test_a_stop_among_the_features_keeps_those_done_and_the_cache_clears_them(dataset):
-    folder = runs.create_run(dataset, SMALL, None)
+    folder = runs.create_run(dataset, SMALL.model_copy(update={"epochs": 1}), None)
 
     def stop(state):
         if state.get("phase") == "features" and state.get("packed", 0) >= 40:

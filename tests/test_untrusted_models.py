@@ -87,12 +87,12 @@ def test_a_small_file_that_asks_for_much_is_refused_as_data(plain, tmp_path, nam
 def test_what_shows_only_while_keras_builds_is_refused_at_little_cost(
     plain, tmp_path, monkeypatch, name
 ):
-    for owner, name in (
+    for owner, method in (
         (keras.Layer, "add_weight"),
         (keras.layers.Normalization, "build"),
         (keras.layers.MelSpectrogram, "build"),
     ):
-        monkeypatch.setattr(owner, name, getattr(owner, name))  # put back at the end
+        monkeypatch.setattr(owner, method, getattr(owner, method))  # put back at the end
     change = hostile_models.resource_bombs()[name]
     path = hostile_models.rewrite_config(plain / "plain.keras", tmp_path / "x.keras", change)
     words = r"Use a|is damaged or incomplete"

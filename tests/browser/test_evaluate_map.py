@@ -75,7 +75,9 @@ def test_a_point_of_the_map_shows_its_photo_and_opens_it(shown, answered, page, 
     expect(page.locator("figure").filter(has_text=name.rsplit("/", 1)[-1]).first).to_be_visible()
 
 
-def test_the_threshold_lies_in_the_address_without_steps_in_the_history(shown, answered, page, expect):
+def test_the_threshold_lies_in_the_address_without_steps_in_the_history(
+    shown, answered, page, expect
+):
     shown.visit(page, "Evaluate", **answered)
     slider = page.locator(".st-key-threshold")
     slider.get_by_role("slider").focus()

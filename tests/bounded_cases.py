@@ -56,7 +56,7 @@ def history_cases(home: Path) -> Cases:
         "csv: a quote that never closes": HEAD + b'\n"' + b"1\n" * 2_000_000,
         "csv: quotes in quotes": HEAD + b'\n"' + b'""' * 2_000_000,
         "csv: NULs": HEAD + b"\n" + b"\0" * 4_000_000,
-        "csv: 100 MB": HEAD + b"\n" + b"1,1,1,1\n" * 12_500_000,
+        "csv: 50 MB": HEAD + b"\n" + b"1,1,1,1\n" * 6_250_000,
         "csv: epoch a billion": b"epoch," + HEAD + b"\n1e9,1,1,1,1\n1e300,1,1,1,1\n-5,1,1,1,1\n",
         "csv: UTF-16": (HEAD + b"\n1,1,1,1\n").decode().encode("utf-16"),
         "csv: a million columns of spaces": HEAD + b"\n" + b"1 " * 2_400_000,
@@ -150,7 +150,7 @@ def settings_cases(home: Path) -> Cases:
         "access.json: 30 MB": (b'{"roots":[' + b"1," * 15_000_000 + b"1]}", at("access.json", own)),
         "labels.txt: a line of spaces": (b"0:a" + b" " * 99_000 + b"\x0bb" * 5, labels),
         "labels.txt: spaces and letters": (b"0:" + b"a " * 49_000 + b"\x1c", labels),
-        "labels.txt: 200 MB": (b"0:a\n" * 50_000_000, labels),
+        "labels.txt: 50 MB": (b"0:a\n" * 12_500_000, labels),
     }
 
 

@@ -102,7 +102,9 @@ def test_the_strongest_photos_are_found_where_they_answer(network):
 
 def test_heat_maps_and_scores_of_every_network(network):
     photos = noise(network.size, 2)
-    assert gradcam.heat_maps(network, photos, [0, 1]).shape == (2, *network.size)
+    heat_maps = gradcam.heat_maps(network, photos, [0, 1])
+    assert heat_maps.shape == (2, *network.size)
+    assert heat_maps.min() >= 0 and heat_maps.max() <= 1 and heat_maps.any()
     probabilities, scores = network.predict_with_scores(photos)
     assert probabilities.sum(axis=1) == pytest.approx([1, 1])
     last = 1 / (1 + np.exp(-scores)) if scores.shape[1] == 1 else np.exp(scores)

@@ -127,14 +127,14 @@ def check_model_page(bad_inputs, rows):
 
 
 def test_some_photos_through_the_pages(bad_inputs, manifest, demo):
-    rows = of_kind(manifest, "image", "name", most=12)
+    rows = of_kind(manifest, "image", "name", most=8)
     check_predict_page(bad_inputs, rows)
-    check_augment_page(bad_inputs, rows[:5])
+    check_augment_page(bad_inputs, rows[:3])
 
 
 def test_some_archives_and_models_through_the_pages(bad_inputs, manifest):
-    check_zip_page(bad_inputs, of_kind(manifest, "zip", most=5))
-    check_model_page(bad_inputs, of_kind(manifest, "model", most=6))
+    check_zip_page(bad_inputs, of_kind(manifest, "zip", most=3))
+    check_model_page(bad_inputs, of_kind(manifest, "model", most=3))
 
 
 @pytest.mark.long

@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 
+import fakes
 import hostile_photos
 import numpy as np
 import pytest
@@ -94,20 +95,14 @@ def test_the_head_of_a_png_is_read_without_its_pixels(monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="libjpeg's words were seen on Linux")
-def test_what_libjpeg_says_of_a_damaged_photo_does_not_reach_stderr(tmp_path):
+def test_what_libjpeg_says_of_a_damaged_photo_does_not_reach_stderr(workspace, tmp_path, capfd):
     good = seeds.seed_photos()["plain.jpg"]
     path = tmp_path / "damaged.jpg"
     path.write_bytes(good[:-300] + good[-150:])
-    plain = [
-        sys.executable,
-        "-c",
-        f"from catdog_core.imaging import decode; from pathlib import Path;"
-        f" decode.decode_photo(Path({str(path)!r}).read_bytes())",
-    ]
-    assert b"Corrupt JPEG" in subprocess.run(plain, cwd=files.PROJECT, capture_output=True).stderr
-    command = [sys.executable, "-m", "catdog_core", "augment", path, tmp_path / "out.png"]
-    done = subprocess.run(command, cwd=files.PROJECT, capture_output=True)
-    assert (done.returncode, done.stderr) == (0, b"")
+    decode.decode_photo(path.read_bytes())
+    assert "Corrupt JPEG" in capfd.readouterr().err
+    status, _, stderr = fakes.run_cli(capfd, "augment", path, tmp_path / "out.png", "--count", 1)
+    assert (status, stderr) == (0, "")
 
 
 def test_other_native_messages_are_passed_on():

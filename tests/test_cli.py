@@ -7,10 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from fakes import run_cli as run
+from timeouts import wait_until
 
 from catdog_core import cli, runs
 from catdog_core.base import files
@@ -140,14 +140,6 @@ def test_demo_draws_a_dataset_that_check_reads_as_json(capsys, workspace, tmp_pa
     assert files_by_kind["unreadable"] == ["train/cats/broken.jpg"]
 
 
-def until(condition, seconds=120):
-    """Wait for a state of another process."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-
-
 @pytest.fixture(scope="module")
 def trained(demo, tmp_path_factory):
     """A run of two epochs made by the command line, with what it printed."""
@@ -218,7 +210,9 @@ def test_ctrl_c_stops_a_training_that_resume_goes_on_with(capsys, workspace, dem
     process = subprocess.Popen(
         [*command, *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=files.PROJECT
     )
-    until(lambda: files.read_json_lines(folder / "metrics.jsonl") or process.poll() is not None)
+    wait_until(
+        lambda: files.read_json_lines(folder / "metrics.jsonl") or process.poll() is not None
+    )
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, b"")

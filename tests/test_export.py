@@ -251,8 +251,13 @@ def test_exported_keras_files_name_nothing_of_the_lab(exported):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", [kind for kind in MODELS if kind not in ("keras", "h5")])
-@pytest.mark.parametrize("name", ["compact", "custom", "default", "three"])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *(("compact", kind) for kind in MODELS if kind not in ("keras", "h5")),
+        *(("default", "litert_int8"), ("custom", "litert"), ("three", "onnx")),
+    ],
+)
 def test_every_network_of_the_lab_leaves_it_as_it_is(kind, name, workspace, tmp_path, photos):
     from catdog_core.export import parity
 

@@ -85,22 +85,12 @@ def test_nested_models_and_all_ends_give_the_same_map(end):
         assert heat_maps == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("name", "classes"),
-    [
-        ("notes", ("a", "b")),
-        ("notes-deep", ("a", "b", "c")),
-        ("compact", ("a", "b")),
-        ("custom", ("a", "b", "c")),
-        ("transfer", ("a", "b")),
-    ],
-)
-def test_every_network_of_the_lab_has_maps(name, classes):
-    size = 96
-    network = Network(batch_norm=True, pooling="stride") if name == "custom" else None
-    model = predictor(keras_models.build_model(name, size, classes, network), classes)
+def test_a_network_of_ones_own_has_maps():  # tests/test_activations.py tries the other networks
+    size, classes = 64, ("a", "b", "c")
+    network = Network(batch_norm=True, pooling="stride")
+    model = predictor(keras_models.build_model("custom", size, classes, network), classes)
     photos = np.random.default_rng(0).integers(0, 255, (3, size, size, 3)).astype(np.uint8)
-    heat_maps = gradcam.heat_maps(model, photos, [0, 1, len(classes) - 1])
+    heat_maps = gradcam.heat_maps(model, photos, [0, 1, 2])
     assert heat_maps.shape == (3, size, size)
     assert heat_maps.min() >= 0 and heat_maps.max() <= 1 and heat_maps.any()
 

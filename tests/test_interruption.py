@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from faults.waiting import wait_until
+from timeouts import wait_until
 
 from catdog_core.base import files, interruption, processes
 from catdog_core.data import datasets

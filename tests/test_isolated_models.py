@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import keras
@@ -16,6 +15,7 @@ import psutil
 import pytest
 from filelock import FileLock
 from keras import layers
+from timeouts import wait_until
 
 from catdog_core.analysis import activations, gradcam, isolated_models, predict
 from catdog_core.analysis.embedding_recorder import EmbeddingRecorder
@@ -23,14 +23,6 @@ from catdog_core.base import files
 from catdog_core.base.errors import ModelError
 from catdog_core.models import model_sandbox
 from catdog_ui import loaders
-
-
-def until(true, seconds=60):
-    """Wait for a state."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +166,7 @@ def test_a_process_that_was_killed_is_told_once_and_another_is_started(scripted)
     model = scripted("say(value=os.getpid())")
     pid = model.call("layers")
     os.kill(pid, signal.SIGKILL)
-    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie")
+    wait_until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie")
     with pytest.raises(ModelError, match="stopped unexpectedly"):
         model.call("layers")
     assert model.call("layers") != pid
@@ -191,7 +183,7 @@ def test_at_most_two_are_alive_and_the_one_not_asked_for_longest_goes(scripted):
 def test_an_idle_process_ends_by_itself(scripted, monkeypatch):
     monkeypatch.setattr(isolated_models, "IDLE_SECONDS", 0.2)
     pid = scripted("say(value=os.getpid())").call("layers")
-    until(lambda: not isolated_models.list_process_ids() and not psutil.pid_exists(pid))
+    wait_until(lambda: not isolated_models.list_process_ids() and not psutil.pid_exists(pid))
 
 
 def test_a_question_that_waits_too_long_for_others_is_told_so(scripted, monkeypatch):
@@ -236,7 +228,7 @@ def test_one_model_is_checked_at_a_time_and_the_next_is_told(workspace, file, ap
     def check(*_):
         at_work.append(1)
         most.append(len(at_work))
-        until(lambda: waiting_flags or len(most) > 1)
+        wait_until(lambda: waiting_flags or len(most) > 1)
         at_work.pop()
 
     monkeypatch.setattr(model_sandbox, "_run_check", check)

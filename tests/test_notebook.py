@@ -156,7 +156,7 @@ def test_a_history_from_a_file_has_no_code(workspace, tmp_path):
         notebook.write_notebook(history_import.import_history(recorded), tmp_path / "run.ipynb")
 
 
-def test_the_command_line_writes_both(demo, workspace, tmp_path, capsys):
+def test_the_command_line_writes_both(demo, workspace, tmp_path, capsys, jobs_in_process):
     run = made(demo, *CASES["plain"])
     assert run_cli(capsys, "export", run, "script", tmp_path / "run.py")[0] == 0
     assert run_cli(capsys, "export", run, "notebook", tmp_path / "run.ipynb")[0] == 0

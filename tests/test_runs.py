@@ -6,8 +6,9 @@ import zipfile
 import numpy as np
 import psutil
 import pytest
-from faults.waiting import TINY_TRAINING, wait_until
+from faults.waiting import TINY_TRAINING
 from filelock import FileLock
+from timeouts import wait_until
 
 from catdog_core import runs
 from catdog_core.base import files, locks, subprocess_jobs, trash

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import fakes
+
 from benchmarks import server
 from catdog_core import runs
 from catdog_core.base import access, files

@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
+from timeouts import wait_until
 
 from catdog_core import cli
 from catdog_core.base import files, locks
@@ -62,14 +63,8 @@ def flip(path, position=5000):
     path.write_bytes(data)
 
 
-def until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
-
-
 @pytest.mark.slow
+@pytest.mark.long  # the next test interrupts one in this process
 def test_a_killed_packing_goes_on_from_its_whole_shards(demo, packed, tmp_path, monkeypatch):
     command = [sys.executable, "-c", SLOW_PACKING, demo, tmp_path / "killed", "0.1"]
     process = subprocess.Popen(command, cwd=files.PROJECT, stderr=subprocess.DEVNULL)
@@ -78,7 +73,7 @@ def test_a_killed_packing_goes_on_from_its_whole_shards(demo, packed, tmp_path, 
     def two_whole_and_one_begun():
         return len(list(building.glob("[!.]*.json"))) >= 2 and any(building.glob(".*.tfrecord"))
 
-    until(lambda: two_whole_and_one_begun() or process.poll() is not None)
+    wait_until(lambda: two_whole_and_one_begun() or process.poll() is not None)
     process.kill()
     process.wait()
     assert not (tmp_path / "killed").exists()

@@ -1,11 +1,11 @@
 """The TFRecord section of the Data page: packing in the background, the code shown, the cache."""
 
 import shutil
-import time
 
 import fakes
 import numpy as np
 import pytest
+from evaluated_runs import wait_for_job
 
 from catdog_core.base import jobs
 from catdog_core.data import datasets
@@ -21,16 +21,9 @@ def page(**query):
     return app
 
 
-def wait_for(job):
-    end = time.monotonic() + 60
-    while job.status == "running":
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-
-
 def pack(app, dataset):
     app.button("shards_pack").click().run()
-    wait_for(jobs.get_job(shards_view._job_key(dataset, 150)))
+    wait_for_job(jobs.get_job(shards_view._job_key(dataset, 150)))
     app.run()
 
 

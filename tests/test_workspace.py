@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 
 import fakes
 import pytest
@@ -116,14 +115,3 @@ def test_a_server_without_a_workspace_does_not_start(tmp_path):
     )
     assert done.returncode == 1
     assert "it is no folder" in done.stderr and "Traceback" not in done.stderr
-
-
-def wait_for_server(port):
-    end = time.monotonic() + 90
-    while time.monotonic() < end:
-        try:
-            server.urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5)
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("the server did not start")

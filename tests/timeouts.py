@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
+from typing import Any
 
 
 def load_factor() -> float:
@@ -10,3 +13,11 @@ def load_factor() -> float:
     if not hasattr(os, "getloadavg"):
         return 2.0  # Windows does not tell
     return max(1.0, max(os.getloadavg()[:2]) / (os.cpu_count() or 1))
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
+    """Look again and again until something holds; fail after so many seconds of a quiet machine."""
+    begun = time.monotonic()
+    while not condition():
+        assert time.monotonic() < begun + seconds * load_factor(), "waited in vain"
+        time.sleep(0.02)

@@ -67,12 +67,6 @@ def _fill(lab, page, name):
     if name == "Predict":
         page.locator(".st-key-predict_try button").click()
         page.locator(".st-key-predict_csv button").wait_for()
-    if name == "Evaluate":
-        start = page.locator("[class*=st-key-start_evaluate] button")
-        start.or_(page.locator(".js-plotly-plot")).first.wait_for()
-        lab.settle(page)  # as a chart may have come since, the model is asked but once
-        if start.count():  # the first look asks the model, later ones find its answers
-            start.click()
     if name in ("Train", "Compare", "Evaluate", "Learn"):
         # Not the first of all: the bar of an empty bin is a point without a height.
         page.locator(".js-plotly-plot .point:visible").first.wait_for()

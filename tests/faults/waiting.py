@@ -1,14 +1,11 @@
-"""Waiting for a state, not for a time."""
+"""A tiny training, and waiting for its states."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psutil
-from timeouts import load_factor
+from timeouts import wait_until
 
 from catdog_core import runs
 from catdog_core.config import Network, Training
@@ -23,14 +20,6 @@ TINY_TRAINING = Training(
     seed=5,
 )
 """A training of a second or two."""
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
-    """Look again and again until something holds; fail after so many seconds of a quiet machine."""
-    begun = time.monotonic()
-    while not condition():
-        assert time.monotonic() < begun + seconds * load_factor(), "waited in vain"
-        time.sleep(0.05)
 
 
 def is_training(run: Path) -> bool:

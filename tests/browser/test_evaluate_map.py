@@ -14,7 +14,7 @@ from catdog_core.imaging import decode
 from catdog_core.runs import model_registry
 
 sync_api = pytest.importorskip("playwright.sync_api")
-pytestmark = [pytest.mark.browser, pytest.mark.long]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(900)]
 
 POINTS = ".st-key-evaluate_map .role-mark.marks path"
 START = re.compile("^data:image/jpeg;base64,")

@@ -7,7 +7,7 @@ import pytest
 from catdog_core.analysis import ood_examples
 from catdog_core.imaging import decode
 
-pytestmark = [pytest.mark.browser, pytest.mark.long]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(900)]
 
 FIELD = '[data-testid="stChatInputTextArea"]'
 PASTE = """([selector, data]) => {

@@ -5,7 +5,7 @@ import pytest
 from catdog_core.export import report
 from tests import fakes
 
-pytestmark = [pytest.mark.browser, pytest.mark.long]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(900)]
 PAPER = {"width": 680, "height": 1000}
 """A4 between its margins, in CSS pixels."""
 WHOLE = """() => [...document.querySelectorAll('figure, tr, .tiles, .verdict')]

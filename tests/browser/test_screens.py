@@ -15,7 +15,8 @@ import pytest
 from accessibility_checks import PAGES
 from PIL import Image
 
-pytestmark = [pytest.mark.browser, pytest.mark.long]
+# The first of them prepares the server with data.
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(900)]
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "images"
 SCREENS = [(1440, "light", "en"), (390, "dark", "ko")]

@@ -15,7 +15,7 @@ pytest.importorskip("httpx", reason="signing in needs requirements-classroom.txt
 expect = pytest.importorskip("playwright.sync_api", reason="no browser is driven here").expect
 provider = pytest.importorskip("provider", reason="the provider of the test needs joserfc")
 
-pytestmark = [pytest.mark.browser, pytest.mark.long]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(900)]
 
 SECRETS = """[auth]
 redirect_uri = "http://{address}/oauth2callback"

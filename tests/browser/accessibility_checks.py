@@ -39,13 +39,17 @@ LOW_CONTRAST_JS = """() => {
     const [less, more] = [light(shown), light(ground)].sort((a, b) => a - b);
     const ratio = (more + 0.05) / (less + 0.05), size = parseFloat(style.fontSize);
     const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+    const sign = !/[\\p{L}\\p{N}]/u.test(text);
     const slider = !!e.closest('[data-testid=stSlider], [data-testid=stSelectSlider]');
-    if (ratio < (large ? 3 : 4.5) && !slider)
+    if (ratio < (large || sign ? 3 : 4.5) && !slider)
       found.push({text: text.slice(0, 60), ratio: Math.round(ratio * 100) / 100});
   }
   return found;
 }"""
-"""Words below the contrast of WCAG AA; a slider's value is drawn over its thumb only to the eye."""
+"""Words below the contrast of WCAG AA, and signs, such as a legend's, below that of graphics.
+
+A slider's value is drawn over its thumb only to the eye.
+"""
 
 UNNAMED_JS = """() => {
   const name = (e) => (e.getAttribute('aria-label') || '').trim();

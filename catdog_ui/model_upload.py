@@ -69,6 +69,7 @@ def upload_model(
             ),
         ),
     )
+    widgets.explain_streamlit_words("files")
     if file is None:
         return None
     if action is not None:

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from . import state
-from .i18n import t
+from .i18n import N_, language, t
 
 _PLOTLY_CONFIG = {"displaylogo": False, "displayModeBar": False}
+
+
+# Streamlit's own words on its widgets stay English in every language.
+_STREAMLIT_WORDS = {
+    "files": N_(
+        "The button “Upload” opens your files, and “per file” is the size limit of one file."
+    ),
+    "folder": N_(
+        "The button “Upload directories” opens your folders, and “per file” is the size limit of "
+        "one file."
+    ),
+    "camera": N_("“Take Photo” takes the photo. Your browser might first ask for the camera."),
+}
+
+
+def explain_streamlit_words(widget: Literal["files", "folder", "camera"]) -> None:
+    """Explain the English words on an uploader or camera where the page is in another language."""
+    if language() != "en":
+        st.caption(t(_STREAMLIT_WORDS[widget]))
 
 
 def page_link(page: str, label: str, icon: str = "arrow_forward", **changes: str) -> None:

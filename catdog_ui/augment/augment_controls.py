@@ -16,7 +16,7 @@ from catdog_core.base.field_specs import describe_fields, parse_settings
 from catdog_core.config import PRESETS, Augmentation
 from catdog_core.data.datasets import Dataset
 
-from .. import format_text, forms, permissions, trash_view, uploads
+from .. import format_text, forms, permissions, trash_view, uploads, widgets
 from ..i18n import N_, escape, say, t
 from ..session import page_state
 
@@ -225,6 +225,7 @@ def share_popover(settings: Augmentation, fill: FillControls) -> None:
             on_change=_load_preset_file,
             args=(fill,),
         )
+        widgets.explain_streamlit_words("files")
 
 
 def _settings_link(settings: Augmentation) -> str:

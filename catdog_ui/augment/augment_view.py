@@ -121,6 +121,7 @@ def _upload_photo() -> UploadedFile | None:
             max_upload_size=uploads.register_upload_limit(),
             key="augment_upload",
         )
+        widgets.explain_streamlit_words("files")
     return file
 
 

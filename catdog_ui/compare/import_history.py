@@ -19,7 +19,7 @@ from catdog_core.analysis.history_formats import HistoryFile
 from catdog_core.base import access
 from catdog_core.base.files import truncate_for_display
 
-from .. import permissions, uploads
+from .. import permissions, uploads, widgets
 from ..i18n import N_, escape, t
 from ..session import COMPARED_RUNS_KEY, PendingHistory, page_state
 from ..startup import guard
@@ -73,6 +73,7 @@ def _import_form() -> None:
                 "train", help=t("TensorBoard's CSV files, one per metric, belong together.")
             ),
         )
+        widgets.explain_streamlit_words("files")
         name = st.text_input(t("Name"), max_chars=80, key="history_name")
         left, right = st.columns(2)
         with left:

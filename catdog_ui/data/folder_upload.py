@@ -12,7 +12,7 @@ from catdog_core.data.datasets import FolderReading
 from catdog_core.data.imports import FolderFiles
 from catdog_core.data.preview import Preview
 
-from .. import permissions, uploads
+from .. import permissions, uploads, widgets
 from ..i18n import t
 from ..session import page_state
 from ..startup import guard
@@ -44,6 +44,7 @@ def upload_folder() -> None:
         label_visibility="collapsed",
         **permissions.permission_kwargs("change data"),
     )
+    widgets.explain_streamlit_words("folder")
     if not files:
         return
     with guard():

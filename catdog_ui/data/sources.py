@@ -16,7 +16,7 @@ from catdog_core.data.datasets import FolderReading, LabelChoice
 from catdog_core.data.preview import Preview
 from catdog_core.imaging import photo_formats
 
-from .. import permissions, uploads
+from .. import permissions, uploads, widgets
 from ..i18n import N_, escape, t
 from ..session import page_state
 from ..startup import guard
@@ -165,6 +165,7 @@ def archive_card(_kind: str) -> None:
         label_visibility="collapsed",
         **permissions.permission_kwargs("change data"),
     )
+    widgets.explain_streamlit_words("files")
     if not files:
         return
     with guard():
@@ -264,6 +265,7 @@ def _show_upload_round() -> None:
         key=f"pile_files_{n}",
         **permissions.permission_kwargs("change data"),
     )
+    widgets.explain_streamlit_words("files")
     shot = None
     if st.toggle(t("Use the camera"), key="pile_camera"):
         st.caption(
@@ -271,6 +273,7 @@ def _show_upload_round() -> None:
         )
         uploads.register_upload_limit()
         shot = st.camera_input(t("A photo of this class"), key=f"pile_shot_{n}", width=420)
+        widgets.explain_streamlit_words("camera")
     permissions.action_button(
         t("Add photos"),
         "pile_add",

@@ -320,6 +320,7 @@ def render_bundle_import() -> None:
         key="export_bundle",
         **permissions.permission_kwargs("train"),
     )
+    widgets.explain_streamlit_words("files")
     if file is None:
         page_state().imported_bundle = None
         return

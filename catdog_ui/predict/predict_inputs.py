@@ -218,6 +218,7 @@ def _photos_from_folder() -> list[InputPhoto]:
         key="predict_folder",
         label_visibility="collapsed",
     )
+    widgets.explain_streamlit_words("folder")
     if not files:
         st.caption(t("Choose a folder. Photos in its subfolders are predicted, too."))
         return []
@@ -239,6 +240,7 @@ def _photos_from_folder() -> list[InputPhoto]:
 def _photos_from_camera() -> list[InputPhoto]:
     uploads.register_upload_limit()
     shot = st.camera_input(t("Take a photo"), key="predict_camera", width=420)
+    widgets.explain_streamlit_words("camera")
     if shot is None:
         st.caption(
             t("Browsers allow the camera only on https pages and on pages from this machine.")
@@ -289,6 +291,7 @@ def _photos_from_files(dataset_id: str) -> list[InputPhoto]:
         key="predict_photos",
         label_visibility="collapsed",
     )
+    widgets.explain_streamlit_words("files")
     if files:
         state.sample_source, state.sample_seed = "", -1
         files = sorted(files, key=lambda file: natural_key(file.name))

@@ -60,7 +60,7 @@ def test_kept_findings_are_not_told_again(capsys, workspace, demo, tmp_path):
         (["decide", "DIR", "delete", CAT], "exclude, move, relabel, keep, restore"),
         (["decide", "DIR", "exclude", "none.jpg"], "no photo 'none.jpg'"),
         (["decide", "DIR", "exclude", "/etc/hostname"], "no photo"),
-        (["undo", "DIR"], "no change to undo"),
+        (["undo", "DIR"], "no changes to undo"),
         (["split", "DIR", "--validation", "0.6", "--test", "0.6"], "add up to less than 1"),
         (["classes", "DIR", "dogs", "birds"], "List each class once: cats, dogs"),
         (["pack", "DIR", "out", "--classes", "dogs"], "List each class once"),

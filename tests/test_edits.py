@@ -62,7 +62,7 @@ def test_choices_of_one_change_are_undone_at_once_and_changes_one_by_one(opened)
     assert [change.choices[0].action for change in second.changes] == ["exclude", "restore"]
     assert datasets.undo_last_edit(opened.id) == first
     assert datasets.undo_last_edit(opened.id) == opened
-    with pytest.raises(DatasetError, match=r"has no change to undo\."):
+    with pytest.raises(DatasetError, match=r"has no changes to undo\."):
         datasets.undo_last_edit(opened.id)
 
 

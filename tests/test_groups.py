@@ -257,7 +257,7 @@ def test_damaged_files_of_a_group_lose_no_runs(key):
         (folder / "trials" / f"{run.id}.json").write_text('{"tries": "x", "seconds": -1}')
     assert statuses(key) == ["waiting"] * 4
     (folder / "sweep.json").write_text('{"format": 99}')
-    with pytest.raises(Exception, match="made by a newer lab"):
+    with pytest.raises(Exception, match="from a newer version"):
         groups.load_group(key)
     assert len(groups.list_groups()) == 1
 

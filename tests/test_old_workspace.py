@@ -134,10 +134,10 @@ def test_a_folder_whose_record_a_newer_program_wrote_keeps_its_history(old, tmp_
     path = datasets.datasets_folder() / dataset.id / "dataset.json"
     newer(path)
     before = path.read_bytes()
-    with pytest.raises(CatDogError, match="made by a newer lab"):
+    with pytest.raises(CatDogError, match="from a newer version"):
         datasets.open_folder(tmp_path / "pets")
     assert path.read_bytes() == before
-    assert "made by a newer lab" in next(
+    assert "from a newer version" in next(
         str(error) for _, error in datasets.list_damaged_datasets()
     )
 
@@ -180,5 +180,5 @@ def test_a_model_of_a_newer_program_is_told(old, tmp_path):
     with zipfile.ZipFile(tmp_path / "new.keras", "w") as archive:
         for name, data in members.items():
             archive.writestr(name, data)
-    with pytest.raises(CatDogError, match="made by a newer lab"):
+    with pytest.raises(CatDogError, match="from a newer version"):
         keras_models.read_metadata(tmp_path / "new.keras")

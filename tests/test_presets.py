@@ -173,7 +173,7 @@ def envelope(**changes):
         (envelope(kind="Pod"), ["kind is 'Pod'", "'catdog augmentation'"]),
         (envelope(kind=None), ["kind is None"]),
         ('{"settings": {}}', ["kind is None"]),
-        (envelope(format=2), ["format 2", "newer program", "reads up to 1"]),
+        (envelope(format=2), ["format is 2", "newer version", "up to 1"]),
         (envelope(format=0), ["the format 0", "from 1 to 1"]),
         (envelope(format=True), ["the format True"]),
         (envelope(format="1"), ["the format '1'"]),

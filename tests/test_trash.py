@@ -127,7 +127,7 @@ def test_an_entry_of_a_newer_program_is_told_and_one_that_is_damaged_left_alone(
     key = runs.remove_run(fakes.make_run("mine"))
     entry_path = trash.trash_folder() / key / "entry.json"
     entry_path.write_text(json.dumps({**json.loads(entry_path.read_text()), "format": 99}))
-    with pytest.raises(CatDogError, match="made by a newer lab"):
+    with pytest.raises(CatDogError, match="from a newer version"):
         trash.restore_from_trash(key)
     entry_path.write_text("{")
     assert trash.list_trash() == []

@@ -133,10 +133,10 @@ def test_a_run_of_a_newer_program_is_told_and_not_touched(workspace, name):
     before = (run / name).read_bytes()
     loaded_run = runs.load_run(run)
     assert loaded_run.status == "damaged"
-    assert "made by a newer lab" in str(loaded_run.problem)
+    assert "from a newer version" in str(loaded_run.problem)
     assert not loaded_run.can_resume
     if name == "about.json":
-        with pytest.raises(Exception, match="newer lab"):
+        with pytest.raises(Exception, match="newer version"):
             runs.rename_run(run, "mine")
     assert (run / name).read_bytes() == before
 

@@ -147,7 +147,7 @@ class _Translation:
 
     def _translate_object(self, entry: Config, kind: str, arguments: Config) -> None:
         module = entry.get("module")
-        if not _is_keras_module(module):
+        if not _is_keras_module(module) or _is_operation(module):
             return
         if kind in _RENAMED:
             kind = entry["class_name"] = _RENAMED[kind]
@@ -252,6 +252,11 @@ def _is_keras_module(module: Any) -> bool:
     return package in _PACKAGES and (
         not package.startswith("tensorflow") or ".keras" in module or module == "tensorflow.keras"
     )
+
+
+def _is_operation(module: Any) -> bool:
+    """Return whether a module is of Keras 3's operations, some of which are named as layers are."""
+    return isinstance(module, str) and ".ops." in module
 
 
 def _module_of(kind: str, saved: str) -> str | None:

@@ -65,13 +65,13 @@ def test_the_map_is_drawn_at_once_and_told_in_words(dataset):
     text = caption_text(app)
     assert "Each point is a photo" in text
     assert "For 95.8% of 24 photos, most of the" in text
-    assert "1 of the 8 wrong predictions are among another class" in text
+    assert "near photos of another class: 1 of 8." in text
 
 
 def test_the_threshold_moves_the_mistakes_on_the_map(dataset):
     _, app = shown(dataset)
     app.slider("threshold").set_value(0.95).run()
-    assert "wrong predictions (12) are among their own class" in caption_text(app)
+    assert "(12) are near other photos of their class" in caption_text(app)
 
 
 def test_photos_chosen_on_the_map_are_decided_about(dataset, monkeypatch):

@@ -62,6 +62,7 @@ def test_a_model_may_have_any_name_and_folder_in_its_zip(model, make_zip, inside
     assert predict.load_predictor(path).classes == ("Cat", "Big dog")
 
 
+@pytest.mark.long
 def test_a_zip_opens_in_its_own_process_with_its_classes(model, make_zip, workspace, apart):
     path = make_zip(**{"keras_model.h5": model, "labels.txt": LABELS})
     predictor = isolated_models.load_isolated(path)

@@ -86,7 +86,9 @@ def test_commands_take_an_imported_model_with_its_classes_and_values(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind, name", [("keras", "m.keras"), ("h5", "m.h5")])
-def test_an_exported_file_keeps_the_classes_and_values(imported, tmp_path, capsys, kind, name):
+def test_an_exported_file_keeps_the_classes_and_values(
+    imported, tmp_path, capsys, kind, name, jobs_in_process
+):
     status, _, err = run(capsys, "export", "theirs.h5", kind, tmp_path / name)
     assert (status, err) == (0, "")
     predictor = predict.load_predictor(tmp_path / name)

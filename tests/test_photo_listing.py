@@ -89,13 +89,19 @@ def test_files_that_are_named_are_listed_whatever_their_ending_and_sorted(pile):
     assert names == ["2.jpg", "10.jpg", "notes.txt"]
 
 
-def test_several_folders_keep_their_names(tmp_path):
+def test_files_that_are_named_in_an_order_of_their_own_keep_it(pile):
+    paths = [pile / name for name in ("3.jpg", "10.jpg", "1.jpg")]
+    names = [each.path.name for each in photo_listing.list_photos(paths).photos]
+    assert names == ["3.jpg", "10.jpg", "1.jpg"]
+
+
+def test_several_folders_keep_their_names_and_order(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "1.jpg").write_bytes(photo())
     listing = photo_listing.list_photos([tmp_path / "b", tmp_path / "a"])
     assert [each.name for each in listing.photos] == [
-        str(tmp_path / name / "1.jpg") for name in ("a", "b")
+        str(tmp_path / name / "1.jpg") for name in ("b", "a")
     ]
 
 

@@ -28,7 +28,7 @@ class ListedPhoto:
 
 @dataclass(frozen=True)
 class PhotoListing:
-    """The photos to predict, in natural order, and what was passed over.
+    """The photos to predict, and what was passed over.
 
     Attributes:
         photos: no file twice.
@@ -60,7 +60,9 @@ def list_photos(arguments: Sequence[Path]) -> PhotoListing:
             named is always listed; of folders and patterns, the photos by their names.
 
     Returns:
-        Names are as given for files, and relative to the folder for a single folder.
+        Names are as given for files, and relative to the folder for a single folder. What a folder
+        or a pattern holds is in natural order. Arguments keep theirs, except files sorted by name,
+        as a shell's pattern gives them: these come in natural order, too.
 
     Raises:
         PhotoError: an argument names nothing, there is no photo, or there are too many.
@@ -69,6 +71,7 @@ def list_photos(arguments: Sequence[Path]) -> PhotoListing:
     listing = PhotoListing()
     listed: set[str] = set()
     for argument in arguments:
+        first = len(listing.photos)
         paths = [argument] if _is_there(argument) else _resolve_pattern(argument)
         for path in paths:
             if path.is_dir():
@@ -78,14 +81,21 @@ def list_photos(arguments: Sequence[Path]) -> PhotoListing:
                 _add_photo(ListedPhoto(str(path), path), listing, listed)
             elif not folder_tree.is_junk(path.name):
                 listing.skipped.append(str(path))
+        listing.photos[first:] = _sort_naturally(listing.photos[first:])
     if not listing.photos:
         raise PhotoError(
             "{folder} has no photo. Choose a folder with JPEG, PNG, WebP, BMP, GIF or TIFF files.",
             folder=truncate_for_display(str(arguments[0]), 200),
         )
-    listing.photos.sort(key=lambda photo: natural_key(photo.name))
+    names = [str(argument) for argument in arguments]
+    if names in (sorted(names), sorted(names, key=str.casefold)):
+        listing.photos[:] = _sort_naturally(listing.photos)
     listing.skipped.sort(key=natural_key)
     return listing
+
+
+def _sort_naturally(photos: Sequence[ListedPhoto]) -> list[ListedPhoto]:
+    return sorted(photos, key=lambda photo: natural_key(photo.name))
 
 
 def _is_there(path: Path) -> bool:

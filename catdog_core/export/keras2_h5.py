@@ -39,6 +39,17 @@ def rewrite_for_keras2(path: Path) -> None:
         file.attrs["model_config"] = json.dumps(config).encode()  # as bytes: h5py 2 decodes them
 
 
+def is_for_keras2(path: Path) -> bool:
+    """Return whether a whole-model `.h5` file is spelled as `rewrite_for_keras2` spells it.
+
+    Raises:
+        ModelError: the model contains what Keras 2 has no layer for.
+    """
+    with h5py.File(path, "r") as file:
+        config = json.loads(file.attrs["model_config"])
+    return bool(_rewrite(config) == config)
+
+
 def _rewrite(value: Any) -> Any:
     """Return any part of a configuration as Keras 2 spells it."""
     if isinstance(value, list):

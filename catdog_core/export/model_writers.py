@@ -59,8 +59,13 @@ def write_h5(source: Path, out: Path) -> None:
         if safe.suffix == ".h5":
             version = untrusted_models.read_model_config(safe, path.name).keras_version
             is_keras2 = version.partition(".")[0] in ("1", "2")
+            metadata = _read_export_metadata(path)
+            is_final = is_keras2 or keras2_h5.is_for_keras2(safe)
+            if is_final and _is_inference_only_h5(safe, metadata):
+                files.write_bytes(out, safe.read_bytes())
+                return
             with files.atomic_replace(out) as temporary:
-                _copy_inference_h5(safe, temporary, _read_export_metadata(path))
+                _copy_inference_h5(safe, temporary, metadata)
         else:
             _save_inference_model(path, out)
     if not is_keras2:
@@ -83,6 +88,15 @@ def _read_export_metadata(path: Path) -> ModelMetadata:
         metadata |= {"format": 1, "classes": list(imported.classes), "scale": imported.scale}
         metadata.pop("labels_file", None)  # it doubts the scale, which is known now
     return metadata
+
+
+def _is_inference_only_h5(path: Path, metadata: ModelMetadata) -> bool:
+    """Return whether a checked `.h5` file holds its metadata, and nothing of a training."""
+    with h5py.File(path, "r") as file:
+        if "training_config" in file.attrs or "optimizer_weights" in file:
+            return False
+        stored = file.attrs.get(keras_models.METADATA_MEMBER)
+        return (json.loads(stored) if stored else {}) == metadata
 
 
 def _copy_inference_h5(path: Path, out: Path, metadata: ModelMetadata) -> None:

@@ -357,8 +357,8 @@ def _lost_neighbours(wrong: int, lost: int) -> str:
             wrong=wrong,
         )
     return t(
-        "{lost:,} of the {wrong:,} wrongly predicted photos are near photos of another class. The "
-        "network sees no difference there, or the label is wrong.",
+        "Wrong predictions near photos of another class: {lost:,} of {wrong:,}. The network sees "
+        "no difference there, or the label is wrong.",
         wrong=wrong,
         lost=lost,
     )

@@ -7,6 +7,7 @@ the pages and the code differ.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ SHARED_FLAGS = {
     "Augmentation flags": (Augmentation, "augmentation"),
 }
 """By heading on the page of the commands: the settings model, and its heading on the other page."""
+_COMMON_COMMANDS = 3  # that must have a flag for it to be listed once for all
 
 
 def cli() -> str:
@@ -45,10 +47,13 @@ def cli() -> str:
         "|---|---|",
     ]
     every = list(_commands(root))
+    common = _common_flags([command for _, command in every])
     for name, command in every:
         lines.append(f"| [`{name}`](#{name.replace(' ', '-')}) | {_first(command.help)} |")
     for name, command in every:
-        lines += ["", f"## {name}", "", _plain(command.help), "", *_usage(name, command)]
+        lines += ["", f"## {name}", "", _plain(command.help), "", *_usage(name, command, common)]
+    lines += ["", "## Common flags", "", "| flag | what it means |", "|---|---|"]
+    lines += [f"| `{flag}` | {meaning} |" for flag, meaning in common.items()]
     for title, (model, part) in SHARED_FLAGS.items():
         lines += ["", f"## {title}", "", *_shared_flags(every, model, part)]
     return "\n".join(lines) + "\n"
@@ -90,9 +95,31 @@ def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{before}{name}", command
 
 
-def _usage(name: str, command: Any) -> list[str]:
+def _options(command: Any) -> list[Any]:
+    return [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+
+
+def _meaning(parameter: Any) -> str:
+    return f"{_plain(parameter.help)}{_default(parameter)}"
+
+
+def _common_flags(commands: list[Any]) -> dict[str, str]:
+    """The flags that mean the same in several commands, with what they mean."""
+    settings_names = {
+        control.name for model, _ in SHARED_FLAGS.values() for control in describe_fields(model)
+    }
+    counts = Counter(
+        (_flag(p), _meaning(p))
+        for command in commands
+        for p in _options(command)
+        if p.name not in settings_names
+    )
+    return {flag: text for (flag, text), n in counts.items() if n >= _COMMON_COMMANDS}
+
+
+def _usage(name: str, command: Any, common: dict[str, str]) -> list[str]:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
-    options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+    options = _options(command)
     words = [f"{PROGRAM} {name}", *(_argument(p) for p in arguments)]
     lines = ["```sh", " ".join([*words, *(["[OPTIONS]"] if options else [])]), "```"]
     if arguments or options:
@@ -104,7 +131,11 @@ def _usage(name: str, command: Any) -> list[str]:
                 options = [p for p in options if p.name not in names]
                 link = f"[{title.lower()}](#{title.lower().replace(' ', '-')})"
                 lines.append(f"| {link} | Any of them. |")
-        lines += [f"| `{_flag(p)}` | {_plain(p.help)}{_default(p)} |" for p in options]
+        shared = [_flag(p) for p in options if common.get(_flag(p)) == _meaning(p)]
+        lines += [f"| `{_flag(p)}` | {_meaning(p)} |" for p in options if _flag(p) not in shared]
+        if shared:
+            names = ", ".join(f"`{flag.split()[0]}`" for flag in shared)
+            lines.append(f"| {names} | [Common flags](#common-flags). |")
     return lines
 
 

@@ -229,7 +229,7 @@ def test_what_is_no_image_project_is_refused_in_a_sentence(workspace, data, word
 def test_what_is_left_out_is_counted_by_ending(workspace, tmp_path, capsys):
     names = ["cats/a.mov", "cats/b.MOV", "dogs/c.mov", "labels.csv", "README"]
     data = zipped(dict.fromkeys(some("cats", "dogs")) | dict.fromkeys(names, b"x"))
-    expected = "5 other files are skipped: 3 × .mov, 1 × .csv, 1 × readme."
+    expected = "Other files skipped: 5 (3 × .mov, 1 × .csv, 1 × readme)."
     seen = archives.inspect_archive(io.BytesIO(data), "x.zip")
     assert expected in [text.format(**values) for text, values in seen.sentences()]
     with zipfile.ZipFile(io.BytesIO(data)) as archive:

@@ -96,7 +96,7 @@ def test_an_archive_is_understood_then_imported(demo, kind):
     app.file_uploader("source_zip").set_value([(name, data.getvalue(), "application/zip")]).run()
     assert "| dogs | 24 | 12 |" in fakes.joined_text(app.markdown)
     assert "outer folder wrapped is skipped" in fakes.joined_text(app.caption)
-    assert ("1 other files" in fakes.joined_text(app.caption)) == (kind == "zip")
+    assert ("Other files skipped: 1" in fakes.joined_text(app.caption)) == (kind == "zip")
     assert datasets.list_datasets() == []
     app.button("source_import").click().run()
     assert not app.exception

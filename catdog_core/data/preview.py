@@ -88,8 +88,8 @@ def ignored_sentences(ignored: int, left_out: str) -> list[Message]:
     if not ignored:
         return []
     if not left_out:  # a record of an earlier version
-        return [Message(N_("{n:,} other files are skipped."), {"n": ignored})]
-    message = N_("{n:,} other files are skipped: {endings}.")
+        return [Message(N_("Other files skipped: {n:,}."), {"n": ignored})]
+    message = N_("Other files skipped: {n:,} ({endings}).")
     return [Message(message, {"n": ignored, "endings": left_out})]
 
 

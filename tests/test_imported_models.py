@@ -1,6 +1,7 @@
 """Models from elsewhere on the Evaluate page, and how they are kept."""
 
 import fakes
+import model_factory
 import numpy as np
 import pytest
 from evaluated_runs import (
@@ -22,14 +23,8 @@ pytestmark = pytest.mark.usefixtures("workspace")
 @pytest.fixture(scope="module")
 def foreign(tmp_path_factory):
     """A model as other code saves it, which calls photos brighter than 0.5 the second class."""
-    import keras
-
-    path = tmp_path_factory.mktemp("foreign") / "model.h5"
-    layers = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1, "sigmoid")]
-    model = keras.Sequential([keras.Input((32, 32, 3)), *layers])
-    model.set_weights([np.full((3, 1), 10.0), np.array([-15.0])])
-    model.save(path)
-    return path.read_bytes()
+    folder = tmp_path_factory.mktemp("foreign")
+    return model_factory.save_foreign_model(folder, 10.0, -15.0).read_bytes()
 
 
 def test_a_file_asked_otherwise_is_another_guest_and_the_same_one_is_kept_once():

@@ -8,9 +8,10 @@ from benchmarks import memory
 @pytest.mark.long
 def test_memory_does_not_grow_with_the_dataset():
     small, large = memory.measured(500, ("pack", "read")), memory.measured(4_000, ("pack", "read"))
+    again = memory.measured(4_000, ("pack", "read"))  # other work on a machine only adds to a peak
     grown = large["pixels", "MB"] - small["pixels", "MB"]
     assert grown > 230
     for title in ("pack", "read one epoch, shuffled, ready for fit"):
-        # Readers that run ahead on a busy machine hold some more; the dataset itself would be all.
-        assert large[title, "peak MB"] - small[title, "peak MB"] < 0.6 * grown
-        assert large[title, "peak MB"] < 1_000
+        peak = min(large[title, "peak MB"], again[title, "peak MB"])
+        assert peak - small[title, "peak MB"] < 80
+        assert peak < 1_000

@@ -3,6 +3,7 @@
 import json
 
 import fakes
+import model_factory
 import numpy as np
 import pytest
 from fakes import run_cli as run
@@ -20,14 +21,7 @@ pytestmark = pytest.mark.usefixtures("workspace")
 @pytest.fixture(scope="module")
 def foreign(tmp_path_factory):
     """A model of another program: bright photos are of its second class, values are 0 to 255."""
-    import keras
-
-    path = tmp_path_factory.mktemp("foreign") / "model.h5"
-    layers = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1, "sigmoid")]
-    model = keras.Sequential([keras.Input((32, 32, 3)), *layers])
-    model.set_weights([np.full((3, 1), 0.02), np.array([-7.65])])
-    model.save(path)
-    return path
+    return model_factory.save_foreign_model(tmp_path_factory.mktemp("foreign"), 0.02, -7.65)
 
 
 @pytest.fixture

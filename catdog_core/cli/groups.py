@@ -218,7 +218,7 @@ def resume(key: Key, address: Address = None) -> None:
 
 @app.command()
 def stop(key: Key) -> None:
-    "Stop an experiment: its current run and the waiting ones."
+    """Stop an experiment: its current run and the waiting ones."""
     group = groups.load_group(key)
     if group.is_active or not group.cluster:
         groups.stop_group(key)

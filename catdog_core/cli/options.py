@@ -58,8 +58,8 @@ Labels = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="A CSV or TSV with the label of each photo, instead of class folders. Of a folder, "
-        "the lab remembers it. 'none' goes back to the folders.",
+        help="A CSV or TSV with the label of each photo, instead of class folders. The "
+        "lab remembers it for a folder. 'none' goes back to the folders.",
     ),
 ]
 FileColumn = Annotated[

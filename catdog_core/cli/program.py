@@ -231,7 +231,7 @@ def _train_and_report(folder: Path) -> None:
 
 @app.command()
 def stop(run: RunFolder) -> None:
-    "Stop a run after its current batch, or remove it from the queue."
+    """Stop a run after its current batch, or remove it from the queue."""
     loaded_run = runs.load_run(run)
     runs.stop_run(loaded_run.folder)
     print(f"Stopping '{loaded_run.name}'.", flush=True)

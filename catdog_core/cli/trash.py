@@ -20,7 +20,7 @@ app = typer.Typer(
 
 @app.command("list")
 def list_entries() -> None:
-    "List what's in the trash, newest first."
+    """List what's in the trash, newest first."""
     entries = trash.list_trash()
     if not entries:
         print("The trash is empty.")

@@ -19,6 +19,7 @@ from ..startup import guard
 from .source_widgets import (
     choose_dataset,
     confirm_classes,
+    import_button,
     progress_bar,
     show_heading,
     show_preview,
@@ -53,14 +54,7 @@ def upload_folder() -> None:
         inside = _inspect(files, uploaded)
         show_preview(inside)
         is_confirmed = confirm_classes(inside, f"source_directory_confirm_{files[0].file_id}")
-        if permissions.action_button(
-            t("Import photos"),
-            "source_directory_import",
-            "change data",
-            icon="add",
-            disabled=not is_confirmed,
-            type="primary",
-        ):
+        if import_button("source_directory_import", is_confirmed):
             with progress_bar(t("Saving…")) as tell:
                 reading = FolderReading(is_confirmed=is_confirmed)
                 dataset = imports.import_folder_upload(uploaded, tell, reading)

@@ -70,6 +70,18 @@ def confirm_classes(preview: Preview, key: str) -> bool:
     return st.checkbox(t("Use these folders as classes"), key=key)
 
 
+def import_button(key: str, is_confirmed: bool) -> bool:
+    """Draw the button that imports previewed photos, off until odd folders are confirmed."""
+    return permissions.action_button(
+        t("Import photos"),
+        key,
+        "change data",
+        icon="add",
+        disabled=not is_confirmed,
+        type="primary",
+    )
+
+
 class progress_bar:  # noqa: N801 - used as a function is
     """A bar that takes (done, total) and moves only when a percent more is done."""
 

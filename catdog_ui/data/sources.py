@@ -25,6 +25,7 @@ from .source_widgets import (
     choose_dataset,
     confirm_classes,
     demo_button,
+    import_button,
     progress_bar,
     show_heading,
     show_preview,
@@ -175,14 +176,7 @@ def archive_card(_kind: str) -> None:
             found = _inspect_archives(files, encoding)
         show_preview(found)
         is_confirmed = confirm_classes(found, f"source_import_confirm_{files[0].file_id}")
-        if permissions.action_button(
-            t("Import photos"),
-            "source_import",
-            "change data",
-            icon="add",
-            disabled=not is_confirmed,
-            type="primary",
-        ):
+        if import_button("source_import", is_confirmed):
             with progress_bar(t("Unpacking…")) as tell:
                 named = [(file, file.name) for file in files]
                 reading = FolderReading(is_confirmed=is_confirmed)

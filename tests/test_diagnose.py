@@ -14,7 +14,7 @@ from catdog_core import runs
 from catdog_core.analysis import diagnose, histories, history_import
 from catdog_core.analysis.diagnose import RunContext
 
-RECORDED = Path(__file__).parent / "histories"
+RECORDED = Path(__file__).parents[1] / "benchmarks" / "histories"
 PLAIN = RunContext(validation_photos=1000, planned_epochs=50, dropout=True, augmented=False)
 AUGMENTED = RunContext(validation_photos=500, planned_epochs=50, dropout=True, augmented=True)
 

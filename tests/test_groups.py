@@ -21,7 +21,7 @@ from catdog_core.tuning.groups import Cluster, TrialState
 
 SMALL = Training(epochs=4, batch_size=8, image_size=32, seed=3)
 GRID = grid.parse_grid({"settings": {"learning_rate": [1e-4, 1e-3], "batch_size": [8, 16]}})
-RECORDED = Path(__file__).parent / "histories"
+RECORDED = Path(__file__).parents[1] / "benchmarks" / "histories"
 PLANS = {
     "sweep": lambda pets: plans.plan_sweep(pets, GRID, SMALL, None),
     "twin": lambda pets: plans.plan_paired_experiment(pets, SMALL, Augmentation()),

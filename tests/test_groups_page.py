@@ -19,7 +19,7 @@ from catdog_core.tuning.groups import Cluster, TrialState
 from catdog_ui.compare import grid_form, group_charts, group_form, run_table
 
 pytestmark = pytest.mark.usefixtures("workspace")
-RECORDED = Path(__file__).parent / "histories"
+RECORDED = Path(__file__).parents[1] / "benchmarks" / "histories"
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 GRID = grid.parse_grid(
     {

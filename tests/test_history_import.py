@@ -24,7 +24,7 @@ from tests import fakes
 
 COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")
 HISTORY = {name: [0.5 + n / 16 for n in range(3)] for name in COLUMNS}
-RECORDED = Path(__file__).parent / "histories" / "notes_plain_50.csv"
+RECORDED = Path(__file__).parents[1] / "benchmarks" / "histories" / "notes_plain_50.csv"
 
 
 def stored(path, data):

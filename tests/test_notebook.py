@@ -151,7 +151,7 @@ def test_a_run_whose_photos_are_gone_says_so(demo, workspace, tmp_path):
 
 
 def test_a_history_from_a_file_has_no_code(workspace, tmp_path):
-    recorded = Path(__file__).parent / "histories" / "notes_plain_50.csv"
+    recorded = Path(__file__).parents[1] / "benchmarks" / "histories" / "notes_plain_50.csv"
     with pytest.raises(RunError, match="no settings"):
         notebook.write_notebook(history_import.import_history(recorded), tmp_path / "run.ipynb")
 

@@ -149,7 +149,7 @@ def test_a_damaged_run_does_not_hide_the_form(demo):
 def test_a_run_that_has_ended_is_judged_in_words():
     folder = fakes.make_run(epochs=0, status="done")
     for row in history_import.read_history(
-        Path(__file__).parent / "histories" / "notes_plain_50.csv"
+        Path(__file__).parents[1] / "benchmarks" / "histories" / "notes_plain_50.csv"
     ).rows:
         files.append_json_line(folder / "metrics.jsonl", {**row, "seconds": 1.0})
     app = page(run=folder.name)

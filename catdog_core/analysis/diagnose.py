@@ -472,6 +472,8 @@ class RunContext:
     Attributes:
         classes: number of classes; it fixes what guessing gives.
         validation_photos: photos each validation measured.
+        class_counts: how many of those are of each class.
+        recalls: the part of each class's that the kept epoch's model answered right, 0..1.
         planned_epochs: epochs it was started for.
         is_training: whether it still trains.
         diverged_epoch: the epoch, from 0, in which the loss became NaN, ending the training.
@@ -486,6 +488,8 @@ class RunContext:
 
     classes: int = 2
     validation_photos: int | None = None
+    class_counts: tuple[int, ...] | None = None
+    recalls: tuple[float, ...] | None = None
     planned_epochs: int | None = None
     is_training: bool = False
     diverged_epoch: int | None = None

@@ -1,8 +1,9 @@
 """Histories with the verdict an expert gives on each, and why: what `diagnose` is held against.
 
-The expert's verdicts were written before the rules were; a second reader then gave theirs from the
-numbers alone. Recorded histories lie in `histories/`, whose README says how each was made. The
-others are simulated from the shape of curve that their names describe.
+The expert's verdicts were written before the rules were. A second reader, who had not seen the
+code, then gave theirs on one noisy draw of each, shuffled and without names: 50 of 56 were the
+same. Recorded histories lie in `histories/`, whose README says how each was made. The others are
+simulated from the shape of curve that their names describe.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class VerdictCase:
         steps: of these next steps, by their `Remark.id`, at least one has to be advised.
         since: the epochs, from 1, between which overfitting began.
         simulate: draws the curves; None for a recorded history.
-        second: the second reader's verdict.
+        second: the second reader's verdict where it is another; either then counts as right.
     """
 
     name: str
@@ -472,6 +473,7 @@ _REAL = (
         _changed(DEMO, learning_rate=5e-4),
         "improving",
         "Of 24 training photos nearly all are right, but validation loss still falls: go on.",
+        second="overfitting",
     ),
     VerdictCase(
         "demo_slow_12",
@@ -485,6 +487,7 @@ _REAL = (
         RunContext(validation_photos=1000, dropout=True, augmented=True, learning_rate=1e-3),
         "underfitting",
         "After 40 epochs, a trace above guessing on both sides, and hardly moving.",
+        second="not learning",
     ),
     VerdictCase(
         "demo_diverged_10",
@@ -492,6 +495,7 @@ _REAL = (
         "diverged",
         "A loss of 371 in the first epoch, and only guessing since.",
         ("lower_rate",),
+        second="not learning",
     ),
     VerdictCase(
         "photos_plain_25",
@@ -506,6 +510,7 @@ _REAL = (
         _changed(SMALL, augmented=True),
         "improving",
         "Training loss still falls slowly and validation with it, within its scatter.",
+        second="overfitting",
     ),
     VerdictCase(
         "photos_compact_25",
@@ -520,6 +525,7 @@ _REAL = (
         "diverged",
         "A loss of 4.6 in the first epoch, and only guessing since.",
         ("lower_rate",),
+        second="not learning",
     ),
     VerdictCase(
         "photos_rate_low_12",
@@ -716,6 +722,7 @@ _SIMULATED = (
         ("augment", "more_data", "transfer", "stop_early"),
         since=(8, 20),
         simulate=_overconfident,
+        second="improving",
     ),
     VerdictCase(
         "validation stands still",

@@ -13,6 +13,7 @@
     python -m benchmarks.load --minutes 30 --sessions 8 --no-training    whether memory stays flat
     python -m benchmarks memory              packing and reading two sizes: memory does not grow
     python -m benchmarks.memory 100000       the same of many photos; takes 7 GB for minutes
+    python -m benchmarks verdicts            how often the verdict on a run is an expert's; minutes
     python -m benchmarks all [DIR]
 
 DIR is a dataset with train/ and validation/ folders; without one the drawn demo set is used, as
@@ -38,6 +39,7 @@ from .memory import memory
 from .pages import browser, page, threshold
 from .training import training
 from .variants import variants
+from .verdicts import verdicts
 
 SECTIONS: dict[str, Callable[[Path | None], None]] = {
     "variants": variants,
@@ -51,6 +53,7 @@ SECTIONS: dict[str, Callable[[Path | None], None]] = {
     "browser": browser,
     "load": load,
     "memory": memory,
+    "verdicts": verdicts,
 }
 
 

@@ -563,6 +563,47 @@ _REAL = (
         ("check_labels",),
     ),
     VerdictCase(
+        "photos_swapped_20",
+        _changed(SMALL, training_photos=600),
+        "wrong labels",
+        "Training reaches 88 %, validation falls to 34 %, far below guessing.",
+        ("check_labels",),
+    ),
+    VerdictCase(
+        "photos_few_40",
+        _changed(SMALL, training_photos=40),
+        "overfitting",
+        "40 photos learned by heart; validation at guessing is what so few photos give.",
+        ("augment", "more_data", "transfer"),
+    ),
+    VerdictCase(
+        "photos_rate_high_25",
+        _changed(SMALL, training_photos=600, learning_rate=5e-3),
+        "improving",
+        "Guessing for 17 epochs, then training begins to learn, and validation accuracy with it.",
+    ),
+    VerdictCase(
+        "photos_leak_30",
+        _changed(SMALL, training_photos=400, validation_photos=200),
+        "improving",
+        "Validation is better than training, as with dropout, and all four curves improve.",
+        ("more_epochs",),
+    ),
+    VerdictCase(
+        "photos_averaged_15",
+        _changed(SMALL, training_photos=400, validation_photos=200, learning_rate=3e-3),
+        "improving",
+        "Validation improves to the last epoch.",
+        ("more_epochs",),
+    ),
+    VerdictCase(
+        "photos_erased_25",
+        _changed(SMALL, training_photos=400, validation_photos=200, augmented=True),
+        "improving",
+        "A slow start under strong augmentation; validation loss falls steadily.",
+        ("more_epochs",),
+    ),
+    VerdictCase(
         "built_in_15",
         RunContext(
             validation_photos=1000,

@@ -247,6 +247,10 @@ _VERDICT_STYLES = {
     "underfitting": ("orange", ":material/trending_flat:"),
     "healthy": ("green", ":material/favorite:"),
     "diverged": ("red", ":material/bolt:"),
+    "unstable": ("orange", ":material/ssid_chart:"),
+    "missed_class": ("orange", ":material/balance:"),
+    "wrong_labels": ("red", ":material/label_off:"),
+    "easy_validation": ("orange", ":material/search:"),
     "too_short": ("gray", ":material/hourglass_empty:"),
 }
 VERDICTS: dict[str, tuple[str, str, str]] = {

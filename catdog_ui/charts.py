@@ -353,30 +353,28 @@ def draw_gap(
     figure.data = figure.data[before:] + figure.data[:before]
 
 
-def mark_overfitting(figure: go.Figure, since: int | None, axis: str = "y") -> None:
-    """Mark the epoch, from 0, since which a run overfits; None marks nothing.
+def mark_overfitting(figure: go.Figure, since: tuple[int, int] | None, axis: str = "y") -> None:
+    """Mark where a run begins to overfit: by a line, or by a band if it may be several epochs.
 
     Args:
         figure: is changed.
-        since: the epoch.
+        since: the first and the last epoch, from 0, in which it may have begun; None marks nothing.
         axis: the y axis of the chart to mark, in a figure with several.
     """
     if since is None:
         return
+    first, last = (epoch + 1 for epoch in since)
     axis_refs = {"xref": "x", "yref": f"{axis} domain"}
-    figure.add_shape(
-        type="line",
-        x0=since + 1,
-        x1=since + 1,
-        y0=0,
-        y1=1,
-        line={"color": _MARK_COLOR, "width": 1.5, "dash": "dash"},
-        **axis_refs,
-    )
+    line = {"color": _MARK_COLOR, "width": 1.5, "dash": "dash"}
+    for epoch in {first, last}:
+        figure.add_shape(type="line", x0=epoch, x1=epoch, y0=0, y1=1, line=line, **axis_refs)
+    if first < last:
+        band = {"fillcolor": _MARK_COLOR, "opacity": 0.08, "line": {"width": 0}, "layer": "below"}
+        figure.add_shape(type="rect", x0=first, x1=last, y0=0, y1=1, **band, **axis_refs)
     figure.add_annotation(
-        x=since + 1,
+        x=first,
         y=1,
-        text=t("Overfits from epoch {n}", n=since + 1),
+        text=overfitting_label(since),
         font={"size": 11, "color": _MARK_COLOR},
         showarrow=False,
         xanchor="left",
@@ -385,17 +383,31 @@ def mark_overfitting(figure: go.Figure, since: int | None, axis: str = "y") -> N
     )
 
 
+def overfitting_label(since: tuple[int, int]) -> str:
+    """Return the words beside the mark of where overfitting begins."""
+    first, last = (epoch + 1 for epoch in since)
+    if first == last:
+        return t("Overfits from epoch {n}", n=first)
+    return t("Overfitting begins: epoch {first} to {last}", first=first, last=last)
+
+
 def mark_overfitting_of_one(
-    figure: go.Figure, metric: Metric, epochs: Sequence[Row], number: int, since: int | None
+    figure: go.Figure,
+    metric: Metric,
+    epochs: Sequence[Row],
+    number: int,
+    since: tuple[int, int] | None,
 ) -> None:
     """Mark where one run of an overlay begins to overfit, on its validation curve."""
-    row = next((row for row in epochs if row.get("epoch") == since), None)
-    pair = _metric_pair(row, metric) if row else None
-    if pair is None or since is None:
+    if since is None:
+        return
+    pairs = {row["epoch"]: _metric_pair(row, metric) for row in epochs if row.get("epoch") in since}
+    marks = [(epoch + 1, pair[1]) for epoch, pair in pairs.items() if pair is not None]
+    if not marks:
         return
     figure.add_scatter(
-        x=[since + 1],
-        y=[pair[1]],
+        x=[x for x, _ in marks],
+        y=[y for _, y in marks],
         mode="markers",
         marker={
             "symbol": "circle-open",
@@ -403,7 +415,7 @@ def mark_overfitting_of_one(
             "color": run_color(number),
             "line": {"width": 2.5},
         },
-        name=t("Overfits from epoch {n}", n=since + 1),
+        name=overfitting_label(since),
         hoverinfo="skip",
     )
 

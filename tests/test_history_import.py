@@ -138,7 +138,7 @@ def test_it_becomes_a_run_with_a_verdict_and_a_report(workspace, tmp_path):
     assert (run.status, run.is_history, run.model, run.best_model) == ("done", True, "", None)
     assert (len(run.epochs), run.validation_photos) == (50, 1000)
     verdict = histories.diagnose_run(run)
-    assert (verdict.kind, verdict.since) == ("overfitting", 20)
+    assert (verdict.kind, verdict.since) == ("overfitting", (20, 20))
     report.write_html_report(folder, tmp_path / "r.html")
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "training settings are unknown" in text and "from the class" in text

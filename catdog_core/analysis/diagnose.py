@@ -2,17 +2,20 @@
 
 A change counts only when it is larger than chance would make it. Three things keep chance out:
 
-- Levels are means over several epochs, never single ones.
-- The scatter of a curve about its neighbours says how uncertain such a mean is. Where the number
+- Levels are medians over several epochs, so that one wild epoch moves none, and trends are medians
+  of slopes.
+- The scatter of a curve about its neighbours says how uncertain such a level is. Where the number
   of validation photos is known, the scatter is taken no smaller than so few photos allow.
 - Small changes that are certain but do not matter are passed over; the constants say which.
+
+`python -m benchmarks verdicts` holds the rules against histories that experts have judged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import isfinite, isnan, log, nan, sqrt
+from math import isfinite, isnan, log, nan, pi, sqrt
 from typing import Any, Literal, TypeAlias, TypedDict, TypeGuard
 
 import numpy as np
@@ -21,7 +24,17 @@ from numpy.typing import NDArray
 from ..base.errors import N_
 from ..base.metric_rows import EpochRow, MetricName
 
-VerdictKind = Literal["overfitting", "underfitting", "healthy", "diverged", "too_short"]
+VerdictKind = Literal[
+    "overfitting",
+    "underfitting",
+    "healthy",
+    "diverged",
+    "unstable",
+    "missed_class",
+    "wrong_labels",
+    "easy_validation",
+    "too_short",
+]
 
 
 @dataclass(frozen=True)
@@ -44,7 +57,8 @@ class Verdict:
         kind: the verdict in one word; "too_short" also where the validation photos are too few.
         message: the sentence that tells it, a message of the catalogue.
         params: values of the sentence; epochs in it count from 1, as people see them.
-        since: for overfitting, the epoch, from 0, after which nothing was won any more.
+        since: for overfitting, the first and the last epoch, from 0, in which it may have begun.
+            They are the same where validation loss rises, and differ where it stands still.
         numbers: what the verdict rests on, by name; see `diagnose.diagnose`.
         remarks: what else is worth knowing, such as why validation beats training.
         steps: what to try next, the most promising first.
@@ -53,7 +67,7 @@ class Verdict:
     kind: VerdictKind
     message: str
     params: Mapping[str, Any] = field(default_factory=dict)
-    since: int | None = None
+    since: tuple[int, int] | None = None
     numbers: Mapping[str, float] = field(default_factory=dict)
     remarks: tuple[Remark, ...] = ()
     steps: tuple[Remark, ...] = ()
@@ -90,13 +104,46 @@ VAL_LOSS_RISING = N_(
     "{end:.2f}), but training loss fell from {train_then:.2f} to {train_now:.2f}."
 )
 VAL_LOSS_PLATEAU = N_(
-    "Overfitting since epoch {epoch}: training loss kept falling, from {train_then:.2f} to "
+    "Overfitting, beginning between epochs {epoch} and {last}: training loss kept falling, to "
     "{train_now:.2f}, but validation loss has stayed near {end:.2f}. What it has learned since "
     "then works only for the training photos."
+)
+NOISE_MEMORIZED = N_(
+    "Overfitting since epoch {epoch}: validation accuracy fell from {high:.1%} to {end:.1%} while "
+    "training accuracy rose to {train:.1%}. This is typical of wrong labels that the network "
+    "learns by heart."
+)
+MISSED_CLASS = N_(
+    "The class “{name}” is hardly ever found: {found} of {n} validation photos. Accuracy hides it: "
+    "it is {accuracy:.1%}, but always answering the largest class gives {guess:.1%}."
+)
+ONE_ANSWER = N_(
+    "Validation accuracy is exactly {accuracy:.1%} in each of the last {n} epochs. So the network "
+    "seems to give every photo the same answer, the largest class."
+)
+VALIDATION_AT_CHANCE = N_(
+    "The labels or the preprocessing seem wrong. The network fits its training photos "
+    "({train:.1%}), but on validation photos it is no better than guessing ({validation:.1%})."
+)
+VALIDATION_BELOW_CHANCE = N_(
+    "The classes seem swapped. On validation photos the network is worse than guessing: "
+    "{validation:.1%}, but {train:.1%} on its training photos."
+)
+UNSTABLE = N_(
+    "Training is unstable: its loss jumps by about {jump:.2f} from epoch to epoch, between "
+    "{low:.2f} and {high:.2f} lately. The steps are too large."
+)
+EASY_VALIDATION = N_(
+    "Validation accuracy ({validation:.1%}) is far above training accuracy ({train:.1%}), and "
+    "neither dropout nor augmentation explains it."
 )
 NO_LEARNING = N_(
     "Underfitting: after {n} epochs, the network has learned almost nothing. Training accuracy is "
     "{train:.1%}, and guessing gives {guess:.0%}."
+)
+NETWORK_DEAD = N_(
+    "Underfitting: the network learns nothing. Its loss stays at {loss:.2f}, which is guessing, "
+    "and it has given every validation photo the same answer for {n} epochs."
 )
 UNDERFITTING = N_(
     "Underfitting: training accuracy has leveled off at {train:.1%} and validation accuracy at "
@@ -151,6 +198,10 @@ VALIDATION_EASIER = N_(
     "Training is measured while the weights still change, which matters early on. The validation "
     "photos might also be easier, or some might be in training too. The Data page can find those."
 )
+OVERCONFIDENT = N_(
+    "Validation accuracy still rose, from {then:.1%} to {now:.1%}. So the network is "
+    "overconfident: right more often, but more certain when it is wrong, which raises the loss."
+)
 NO_TRAINING_ACCURACY = N_(
     "The history has no training accuracy, so the gap to validation accuracy can't be judged. "
     "Overfitting shows here only if validation loss rises."
@@ -161,6 +212,10 @@ STOPPED_EARLY = N_(
     "brought no improvement. This is normal, and nothing is lost."
 )
 SAVED_EPOCH = N_("The saved model is from epoch {epoch}.")
+SAVED_LATER = N_(
+    "The saved model is from epoch {epoch}, which is later: validation accuracy was highest there, "
+    "and it is what the saved epoch is chosen by."
+)
 ACCURACY_MARGIN = N_(
     "With {n} validation photos, chance alone moves validation accuracy by ± {points:.1f} "
     "percentage points (95% confidence interval)."
@@ -194,6 +249,20 @@ LOWER_RATE = N_("Lower the learning rate, for example from {rate:g} to {lower:g}
 LOWER_UNKNOWN_RATE = N_("Lower the learning rate to a third or a tenth.")
 RAISE_RATE = N_("Raise the learning rate, for example from {rate:g} to {higher:g}.")
 FIND_RATE = N_("Try another learning rate. Use “Find learning rate” on the Train page.")
+BALANCE = N_(
+    "Balance the classes: turn on class weights on the Train page, or add photos of the small "
+    "class."
+)
+FIND_LEAKS = N_(
+    "Look for photos that are in training and validation: the Data page finds duplicates."
+)
+EASIER_PHOTOS = N_(
+    "Compare the two sets of photos. Are the validation photos easier, or scaled differently?"
+)
+CHECK_PREPROCESSING = N_(
+    "Check that training and validation photos are scaled alike, and that the classes are named "
+    "alike in both folders."
+)
 CHECK_LABELS = N_(
     "View a batch on the Data page. Are the labels right? Can you tell the classes apart yourself?"
 )
@@ -202,6 +271,7 @@ MORE_VALIDATION = N_("Validate on more photos: a few hundred, or better, a thous
 ALL_WELL = N_("Nothing needs fixing. Test the model on new photos.")
 
 
+_NOTHING_LEARNED = (NO_LEARNING, NO_LEARNING_BY_LOSS, NETWORK_DEAD)
 Values: TypeAlias = NDArray[np.float64]
 
 Z = 1.96
@@ -232,9 +302,9 @@ def window_size(count: int) -> int:
     return int(np.clip(2 * (count // 20) + 1, 3, 7))
 
 
-def moving_average(values: Values, size: int) -> Values:
-    """Return the means of all `size` neighbours: (N,) to (N - size + 1,); the last is the end."""
-    return np.convolve(values, np.full(size, 1 / size), mode="valid")
+def moving_median(values: Values, size: int) -> Values:
+    """Return the medians of all `size` neighbours: (N,) to (N - size + 1,); the last is the end."""
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(values, size), axis=1))
 
 
 def residual_std(values: Values) -> float:
@@ -253,21 +323,35 @@ def residual_std(values: Values) -> float:
     return float(1.4826 * np.median(np.abs(off)) / sqrt(1.5))
 
 
-def split_last_half(values: Values) -> tuple[Values, Values]:
-    """Return the two halves of a curve's last half, which has at least four values if it can."""
-    late = values[-max(4, len(values) // 2) :]
-    return late[: len(late) // 2], late[len(late) // 2 :]
+def last_part(values: Values, part: int) -> Values:
+    """Return the last half (2) or third (3) of a curve, or six values if that is fewer."""
+    return values[-max(6, len(values) // part) :]
 
 
-def is_still_falling(values: Values, noise: float) -> bool:
-    """Return whether a curve with this scatter surely still fell in its last half.
+def trend(values: Values) -> float:
+    """Return how much a curve rises from its first to its last value, along a straight line.
 
-    Its third quarter is compared with its fourth, as two means of independent values: a t-like
-    test at 2 standard errors, which is asked once, and so needs no more.
+    The slope is the median of the slopes between all pairs, which up to 29 % of wild values do not
+    turn (Theil 1950, Sen 1968). Long curves are averaged to 100 values first: the pairs stay few.
     """
-    first, second = split_last_half(values)
-    error = noise * sqrt(1 / len(first) + 1 / len(second))
-    return bool(first.mean() - second.mean() > 2 * error)
+    count = len(values)
+    if count < 2:
+        return 0.0
+    heights = values
+    if count > 100:
+        heights = np.array([block.mean() for block in np.array_split(values, 100)])
+    later, earlier = np.triu_indices(len(heights), 1)[::-1]
+    slope = np.median((heights[later] - heights[earlier]) / (later - earlier))
+    return float(slope * (len(heights) - 1))
+
+
+def trend_error(count: int, noise: float) -> float:
+    """Return the standard error of the `trend` of so many values that scatter by `noise`.
+
+    Of a straight line fitted by least squares it is noise * sqrt(12 (n - 1) / (n (n + 1))); the
+    median of slopes is some 5 % less exact.
+    """
+    return 1.05 * noise * sqrt(12 * (count - 1) / (count * (count + 1))) if count > 1 else 0.0
 
 
 def to_array(values: Sequence[float]) -> Values:
@@ -334,7 +418,7 @@ class HistoryCurves:
 
     Attributes:
         epochs: the number of each, from 0; a history may have holes.
-        window: epochs that a level is the mean of.
+        window: epochs that a level is the median of.
         loss_noise, val_noise: scatter of single epochs' losses.
         val_error: standard error of the validation accuracy at the end.
         easier_epochs: epochs in which validation was better than training.
@@ -389,36 +473,98 @@ class HistoryCurves:
         return not np.isnan(self.accuracy).all()
 
     def final_level(self, values: Values) -> float:
-        """Return the level of a curve at its end: the mean of the last window."""
-        return float(values[-self.window :].mean())
+        """Return the level of a curve at its end: the median of the last window."""
+        return float(np.median(values[-self.window :]))
 
     def significant_change(self, noise: float) -> float:
         """Return what two levels must differ by, to be told from chance.
 
-        Each is a mean of `window` epochs, so their difference has the standard error
-        noise * sqrt(2 / window).
+        Each is a median of `window` epochs. A median's standard error is sqrt(pi / 2) = 1.25 times
+        a mean's, so the difference of two has noise * sqrt(pi / window).
         """
-        return MIN_STANDARD_ERRORS * noise * sqrt(2 / self.window)
+        return MIN_STANDARD_ERRORS * noise * sqrt(pi / self.window)
+
+    @property
+    def constant_answers(self) -> int:
+        """How many epochs at the end have the same validation accuracy to the last digit."""
+        same = self.val_accuracy == self.val_accuracy[-1]
+        return self.count if same.all() else int(np.argmin(same[::-1]))
 
     @property
     def gap(self) -> float:
         """Training minus validation accuracy at the end."""
         return self.final_level(self.accuracy) - self.final_level(self.val_accuracy)
 
-    @property
-    def lowest_window(self) -> int:
-        """The index of the first epoch of the window in which the validation loss was lowest."""
-        return int(np.argmin(moving_average(self.val_loss, self.window)))
+    def has_begun(self, facts: RunContext) -> bool:
+        """Return whether the network has begun to learn its training photos, if that is known."""
+        level = self.final_level(self.accuracy)
+        return not self.has_training_accuracy or level - facts.guess > _LEARNT_MARGIN
 
-    @property
-    def still_learning(self) -> bool:
-        """Whether the validation loss surely fell in the last half."""
-        return is_still_falling(self.val_loss, self.val_noise)
+    def lowest_windows(self, facts: RunContext) -> tuple[int, int]:
+        """Return where validation loss was lowest, by the first epoch of a window.
 
-    @property
-    def training_falls(self) -> bool:
-        """Whether the training loss surely fell in the last half."""
-        return is_still_falling(self.loss, self.loss_noise)
+        The first index is of the lowest window, the second of the middle one of all that are as low
+        but for chance: with few photos the lowest itself jumps about the bottom of the curve.
+
+        Both are sought from where the network has learned something: before that, the loss is that
+        of guessing, and no overfitting can begin.
+        """
+        levels = moving_median(self.val_loss, self.window)
+        accuracy = self.accuracy if self.has_training_accuracy else self.val_accuracy
+        learned = moving_median(accuracy, self.window) - facts.guess > _BEGUN_MARGIN
+        begun = int(np.argmax(learned)) if learned.any() else 0
+        lowest = begun + int(np.argmin(levels[begun:]))
+        error = self.val_noise * sqrt(pi / 2 / self.window)
+        (bottom,) = np.nonzero(levels[begun:] <= levels[lowest] + error / 2)
+        return lowest, begun + int(np.median(bottom))
+
+    def still_falls(self, values: Values, noise: float, facts: RunContext) -> bool:
+        """Return whether a loss surely fell in the last half, by enough, and has not stopped.
+
+        Enough is a part of all that it has fallen, so that the end of a steep curve counts as
+        level. It has stopped if it fell by less than that in the last third.
+        """
+        levels = moving_median(values, self.window)
+        total = max(float(levels[0] - levels.min()), 0.0)
+        half, third = last_part(values, 2), last_part(values, 3)
+        least = {
+            part: max(share * total, least * facts.guess_loss)
+            for part, (share, least) in _MIN_FALL.items()
+        }
+        fall = -trend(half)
+        is_sure = fall > 2 * trend_error(len(half), noise)
+        return is_sure and fall > least[2] and -trend(third) > least[3]
+
+    def still_learning(self, facts: RunContext) -> bool:
+        """Return whether validation still improves: its loss falls, or its accuracy rises."""
+        if self.still_falls(self.val_loss, self.val_noise, facts):
+            return True
+        half, third = last_part(self.val_accuracy, 2), last_part(self.val_accuracy, 3)
+        rise, error = trend(half), trend_error(len(half), residual_std(self.val_accuracy))
+        is_sure = rise > MIN_STANDARD_ERRORS * error
+        return is_sure and rise > _MIN_GAIN[2] and trend(third) > _MIN_GAIN[3]
+
+    def moves_on(self, facts: RunContext) -> bool:
+        """Return whether all curves together still improve, where none may surely do so alone.
+
+        What has little error left must move more to be worth the time.
+        """
+        moves, certainties = [], []
+        for values, noise, scale in (
+            (self.loss, self.loss_noise, -facts.guess_loss),
+            (self.val_loss, self.val_noise, -facts.guess_loss),
+            (self.accuracy, residual_std(self.accuracy), 1 - facts.guess),
+            (self.val_accuracy, residual_std(self.val_accuracy), 1 - facts.guess),
+        ):
+            late = last_part(values, 2)
+            if np.isnan(late).any():
+                continue
+            move = trend(late) / scale
+            moves.append(move)
+            certainties.append(move / max(trend_error(len(late), noise) / abs(scale), 1e-6))
+        is_sure = sum(np.clip(certainties, -5, 5)) / sqrt(len(certainties)) > _SURE_MOVE
+        least = _MIN_MOVE[self.error_over_guessing(facts) > _UNDERFITTING_ERROR]
+        return is_sure and float(np.mean(moves)) > least
 
     def error_over_guessing(self, facts: RunContext) -> float:
         """Return the smaller error of the two accuracies, as a part of guessing's error.
@@ -429,7 +575,7 @@ class HistoryCurves:
         best = self.final_level(self.val_accuracy)
         if self.has_training_accuracy:
             best = max(best, self.final_level(self.accuracy))
-        return (1 - best) / (1 - 1 / facts.classes)
+        return (1 - best) / (1 - facts.guess)
 
     def best_epoch_in_window(self, start: int) -> int:
         """Return the index of the epoch with the lowest validation loss within a window."""
@@ -437,8 +583,10 @@ class HistoryCurves:
 
     def numbers(self) -> dict[str, float]:
         """Return the numbers a verdict rests on; see `diagnose.diagnose`."""
-        best = float(moving_average(self.val_loss, self.window).min())
-        training = {
+        levels = moving_median(self.val_loss, self.window)
+        lowest = int(np.argmin(levels))
+        best = float(levels[lowest])
+        training: dict[str, float] = {
             "training_accuracy": self.final_level(self.accuracy),
             "gap": self.gap,
         }
@@ -449,7 +597,7 @@ class HistoryCurves:
             "validation_loss": self.final_level(self.val_loss),
             "validation_accuracy": self.final_level(self.val_accuracy),
             "validation_error": self.val_error,
-            "best_epoch": self.epochs[self.best_epoch_in_window(self.lowest_window)],
+            "best_epoch": self.epochs[self.best_epoch_in_window(lowest)],
             "best_loss": best,
             "rise": self.final_level(self.val_loss) - best,
             "easier_epochs": self.easier_epochs,
@@ -471,15 +619,19 @@ class RunContext:
 
     Attributes:
         classes: number of classes; it fixes what guessing gives.
+        training_photos: photos the network learned from.
         validation_photos: photos each validation measured.
         class_counts: how many of those are of each class.
         recalls: the part of each class's that the kept epoch's model answered right, 0..1.
+        class_names: the classes in that order.
         planned_epochs: epochs it was started for.
         is_training: whether it still trains.
         diverged_epoch: the epoch, from 0, in which the loss became NaN, ending the training.
         saved_epoch: the epoch, from 0, whose model is kept.
+        monitor: the metric that epoch is the best by.
         patience: epochs early stopping waits, 0 for none.
         learning_rate: of the start.
+        optimizer: "adam", "sgd" and so on; what is a high rate depends on it.
         augmented: whether training photos were changed at random.
         dropout: whether the network drops units while it trains.
         pretrained: whether it began from a pretrained network.
@@ -487,25 +639,50 @@ class RunContext:
     """
 
     classes: int = 2
+    training_photos: int | None = None
     validation_photos: int | None = None
     class_counts: tuple[int, ...] | None = None
     recalls: tuple[float, ...] | None = None
+    class_names: tuple[str, ...] = ()
     planned_epochs: int | None = None
     is_training: bool = False
     diverged_epoch: int | None = None
     saved_epoch: int | None = None
+    monitor: str = "val_accuracy"
     patience: int = 0
     learning_rate: float | None = None
+    optimizer: str | None = None
     augmented: bool | None = None
     dropout: bool | None = None
     pretrained: bool = False
     smoothed: bool = False
 
+    @property
+    def class_shares(self) -> Values:
+        """The part of the validation photos that is of each class (C,); even where not known."""
+        if not self.class_counts or not sum(self.class_counts):
+            return np.full(self.classes, 1 / self.classes)
+        return to_array(self.class_counts) / sum(self.class_counts)
+
+    @property
+    def guess(self) -> float:
+        """The accuracy of always answering the largest class."""
+        return float(self.class_shares.max())
+
+    @property
+    def guess_loss(self) -> float:
+        """The loss of answering every photo with the shares of the classes: their entropy."""
+        shares = self.class_shares[self.class_shares > 0]
+        return float(-np.sum(shares * np.log(shares))) if len(shares) > 1 else log(self.classes)
+
 
 def add_remarks(verdict: Verdict, facts: RunContext) -> Verdict:
     """Return the verdict with the remarks and next steps that fit it."""
-    remarks = tuple(_remarks(verdict, facts))
-    return replace(verdict, remarks=remarks, steps=tuple(_next_steps(verdict, facts)))
+    return replace(
+        verdict,
+        remarks=(*verdict.remarks, *_remarks(verdict, facts)),
+        steps=(*_next_steps(verdict, facts), *verdict.steps),
+    )
 
 
 def _remarks(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
@@ -526,7 +703,10 @@ def _remarks(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
         if facts.saved_epoch is not None and epochs - 1 - facts.saved_epoch >= facts.patience:
             yield Remark("early", STOPPED_EARLY, params)
     if verdict.kind in ("overfitting", "diverged") and facts.saved_epoch is not None:
-        yield Remark("kept", SAVED_EPOCH, {"epoch": facts.saved_epoch + 1})
+        is_later = verdict.since is not None and facts.saved_epoch > verdict.since[1]
+        by_accuracy = is_later and facts.monitor == "val_accuracy"
+        message = SAVED_LATER if by_accuracy else SAVED_EPOCH
+        yield Remark("kept", message, {"epoch": facts.saved_epoch + 1})
     if facts.validation_photos and verdict.kind not in ("diverged", "too_short"):
         points = 100 * Z * numbers["validation_error"]
         yield Remark("chance", ACCURACY_MARGIN, {"n": facts.validation_photos, "points": points})
@@ -535,11 +715,8 @@ def _remarks(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
 def _explain_better_validation(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
     """Explain why validation was better than training in at least half of the epochs."""
     epochs, easier = (int(verdict.numbers[name]) for name in ("epochs", "easier_epochs"))
-    learnt = verdict.message not in (
-        NO_LEARNING,
-        NO_LEARNING_BY_LOSS,
-    )  # two coins tossed differ as well
-    if not learnt or 2 * easier < epochs:
+    # Two coins tossed differ as well.
+    if verdict.message in _NOTHING_LEARNED or 2 * easier < epochs:
         return
     message = {
         (True, True): DROPOUT_AND_AUGMENTATION,
@@ -556,12 +733,29 @@ def _next_steps(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
     if facts.is_training:
         yield Remark("wait", STILL_TRAINING)
     match verdict.kind:
+        case "overfitting" if verdict.message == NOISE_MEMORIZED:
+            yield Remark("check_labels", CHECK_LABELS)
+            yield Remark("stop_early", STOP_EARLY, {"patience": RECOMMENDED_PATIENCE})
         case "overfitting":
             yield from _overfitting_steps(facts)
+        case "underfitting" if verdict.message in _NOTHING_LEARNED:
+            yield from _no_learning_steps(verdict, facts)
         case "underfitting":
             yield from _underfitting_steps(verdict, facts)
         case "diverged":
             yield _lower_rate_step(facts, 10)
+        case "unstable":
+            yield _lower_rate_step(facts, 3)
+            yield Remark("find_rate", FIND_RATE)
+        case "missed_class":
+            yield Remark("balance", BALANCE)
+        case "wrong_labels":
+            yield Remark("check_labels", CHECK_LABELS)
+            yield Remark("check_preprocessing", CHECK_PREPROCESSING)
+            yield Remark("more_data", MORE_DATA)
+        case "easy_validation":
+            yield Remark("find_leaks", FIND_LEAKS)
+            yield Remark("compare_photos", EASIER_PHOTOS)
         case "too_short":
             yield from _too_short_steps(verdict, facts)
         case _:
@@ -582,17 +776,25 @@ def _overfitting_steps(facts: RunContext) -> Iterator[Remark]:
         yield Remark("stop_early", STOP_EARLY, {"patience": RECOMMENDED_PATIENCE})
 
 
+def _no_learning_steps(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
+    """Advise which way to turn the learning rate, where that can be told."""
+    rate, is_dead = facts.learning_rate, verdict.message == NETWORK_DEAD
+    lowest, highest = _SGD_RATES if facts.optimizer == "sgd" else _USUAL_RATES
+    if rate and rate <= lowest:
+        yield Remark("raise_rate", RAISE_RATE, {"rate": rate, "higher": 10 * rate})
+    elif rate and (rate >= highest or is_dead):
+        yield _lower_rate_step(facts, 10)
+    elif verdict.numbers["epochs"] < 20 and not facts.is_training and not is_dead:
+        yield Remark("more_epochs", SLOW_START)
+    yield Remark("find_rate", FIND_RATE)
+    yield Remark("check_labels", CHECK_LABELS)
+
+
 def _underfitting_steps(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
-    rate = facts.learning_rate
-    if verdict.message in (NO_LEARNING, NO_LEARNING_BY_LOSS):
-        wild = rate is not None and rate >= 1e-2
-        if verdict.numbers["epochs"] < 20 and not facts.is_training and not wild:
-            yield Remark("more_epochs", SLOW_START)
-        if rate and rate <= 1e-5:
-            yield Remark("raise_rate", RAISE_RATE, {"rate": rate, "higher": 10 * rate})
-        else:
-            yield _lower_rate_step(facts, 10)
-        yield Remark("check_labels", CHECK_LABELS)
+    numbers = verdict.numbers
+    has_begun = numbers.get("training_accuracy", 1.0) - facts.guess > _LEARNT_MARGIN
+    if numbers["epochs"] < 20 and not has_begun and not facts.is_training:
+        yield Remark("more_epochs", SLOW_START)
     if not facts.pretrained:
         yield Remark("larger", LARGER_NETWORK)
     if facts.augmented:
@@ -610,15 +812,21 @@ def _too_short_steps(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
 
 
 def _healthy_steps(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
-    if verdict.message == STILL_LEARNING and not facts.is_training:
-        yield Remark("more_epochs", MORE_EPOCHS, {"n": 2 * int(verdict.numbers["epochs"])})
+    if facts.is_training:
+        return
+    if verdict.message == STILL_LEARNING:
+        yield _more_epochs_step(int(verdict.numbers["epochs"]))
     elif verdict.message == GAP_GROWING:
         yield Remark("augment", AUGMENT_MORE if facts.augmented else AUGMENT)
-    elif not facts.is_training:
+    else:
         yield Remark("all_well", ALL_WELL)
         if facts.pretrained or verdict.numbers["validation_accuracy"] > 0.95:
             return
         yield Remark("transfer", TRANSFER)
+
+
+def _more_epochs_step(epochs: int) -> Remark:
+    return Remark("more_epochs", MORE_EPOCHS, {"n": 2 * epochs})
 
 
 def _lower_rate_step(facts: RunContext, by: int) -> Remark:
@@ -637,18 +845,71 @@ of accuracy, and its 95 % interval is some ±20 points wide."""
 _MIN_RISE = 0.05
 """The part of the best validation loss by which it must have risen. In long
 trainings a rise of 1 or 2 % is certain, and no reason to stop."""
+_SURE_TREND = 2.5
+"""Standard errors a trend since the lowest validation loss must have."""
 _MIN_GAP = 0.05
 """Points of accuracy, as a fraction, that training must be ahead of validation: so much is usual
 where all is well, since training photos have been seen."""
+_MIN_FALL = {2: (0.09, 0.03), 3: (0.05, 0.02)}
+"""By how much a loss must fall in the last half (2) and the last third (3) of the epochs for that
+to be a reason to go on: as a part of all that it has fallen, and as a part of guessing's loss. From
+0.46 to 0.45 is certain with many photos, and changes nothing."""
+_MIN_MOVE = {True: 0.03, False: 0.08}
+"""How far the curves must improve in the last half, on average, as a part of guessing's loss and
+error, to be worth more epochs: where much is still wrong, and where little is."""
+_SURE_MOVE = 1.0
+"""Standard errors by which the curves together must improve: going on costs nothing but time."""
+_MIN_GAIN = {2: 0.03, 3: 0.03}
+"""Points of validation accuracy, as a fraction, that the last half and the last third must gain for
+that to be a reason to go on."""
 _UNDERFITTING_ERROR = 0.3
 """The part of guessing's error that is much: 85 % accuracy of two classes. What fits no better, and
 moves no more, has not even learnt its training photos."""
+_FITTED_ERROR = 0.3
+"""The part of guessing's error below which a network knows its training photos."""
+_NOT_BETTER = 2.25
+"""Standard errors above guessing within which validation counts as guessing, where the training
+photos are known."""
+_BELOW_GUESSING = 0.1
+"""Accuracy below guessing, as a fraction, from which a network must have swapped the classes."""
+_MOST_CHANCE = 0.065
+"""Accuracy above guessing, as a fraction, that counts as guessing at most: of few photos more may
+be chance, but that few photos were learned by heart is likelier than wrong labels."""
+_ENOUGH_PHOTOS = 100
+"""Training photos of each class from which a network trained from scratch learns something of the
+others: of 20 real cats and 20 dogs it learned all by heart, and validation stayed at 53 %."""
+_MISSED_RECALL = 1 / 3
+"""The part of a class's photos that must be found for it not to be missed."""
+_UNEVEN = 0.1
+"""How much guessing must gain, as a fraction, by answering the largest class: 60 to 40 of two."""
+_VERY_UNEVEN = 0.25
+"""The same where the shares aren't known, and a constant accuracy is the only sign."""
+_ACCURACY_LOST = 0.07
+"""Points of validation accuracy, as a fraction, that wrong labels learned by heart cost. Usual
+overfitting costs one to three."""
+_EASIER = 0.05
+"""Points of accuracy, as a fraction, that validation may be ahead where nothing explains it."""
+_JUMP = 0.1
+"""The part of guessing's loss by which an epoch's training loss must be off its neighbours' mean to
+count as a jump. Recorded sound trainings stay below 0.05, those of 24 photos too."""
+_JUMPING_EPOCHS = 0.3
+"""The part of the later epochs that must jump for the training to be unstable."""
+_USUAL_RATES = (1e-5, 3e-3)
+"""Learning rates below and above which Adam and its like rarely learn, in a usual network."""
+_SGD_RATES = (1e-3, 0.3)
+"""The same of stochastic gradient descent."""
 _GUESSING_MARGIN = 0.05
 """Accuracy above guessing, as a fraction, that is hardly better than guessing."""
 _GUESSING_LOSS = 0.95
 """The part of guessing's loss that is hardly better: with two classes, 60 % are right at most."""
+_GUESSING_ENTROPY = 0.75
+"""The part of the entropy of one answer's share that losses have where nothing else is known."""
+_LEARNT_LOSS = 0.9
+"""The part of guessing's loss below which validation loss shows that something was learned."""
 _LOSS_GAP = 0.1
 """The part of the validation loss that training loss is below it where both fit about as well."""
+_BEGUN_MARGIN = 0.125
+"""Accuracy above guessing, as a fraction, at which a network has begun to learn."""
 _LEARNT_MARGIN = 0.15
 """Accuracy above guessing, as a fraction, that a network must have had to have lost it again."""
 
@@ -681,12 +942,18 @@ def diagnose(history: Iterable[EpochRow], facts: RunContext | None = None) -> Ve
         return add_remarks(Verdict("too_short", NO_EPOCHS), facts)
     curves = HistoryCurves.from_rows(rows, facts)
     # The first that fits is the verdict. Divergence comes first, since it is certain after any
-    # number of epochs; then what makes all others impossible to tell; overfitting before
-    # underfitting, since a network that overfits has learnt its training photos.
+    # number of epochs; then what makes all others impossible to tell; then what is wrong with the
+    # photos, since no other setting helps there; overfitting before underfitting, since a network
+    # that overfits has learnt its training photos.
     checks = (
         _diverged,
         _too_short,
+        _missed_class,
         _no_learning,
+        _wrong_labels,
+        _noise_memorized,
+        _easy_validation,
+        _unstable,
         _val_loss_rising,
         _val_loss_plateau,
         _underfitting,
@@ -729,9 +996,9 @@ def _only_guesses(curves: HistoryCurves, facts: RunContext) -> bool:
     about its training photos overfits.
     """
     if curves.has_training_accuracy:
-        return curves.final_level(curves.accuracy) - 1 / facts.classes <= _GUESSING_MARGIN
-    is_loss_of_guessing = curves.final_level(curves.loss) >= _GUESSING_LOSS * log(facts.classes)
-    validation = curves.final_level(curves.val_accuracy) - 1 / facts.classes
+        return curves.final_level(curves.accuracy) - facts.guess <= _GUESSING_MARGIN
+    is_loss_of_guessing = curves.final_level(curves.loss) >= _GUESSING_LOSS * facts.guess_loss
+    validation = curves.final_level(curves.val_accuracy) - facts.guess
     return is_loss_of_guessing and validation <= _GUESSING_MARGIN
 
 
@@ -747,9 +1014,9 @@ def _collapsed(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
         return curves.verdict("diverged", LOSS_SPIKED, high=high, epoch=epoch)
     if not curves.has_training_accuracy:
         return None
-    levels = moving_average(curves.accuracy, curves.window)
+    levels = moving_median(curves.accuracy, curves.window)
     high, end = float(levels.max()), curves.final_level(curves.accuracy)
-    if high - 1 / facts.classes < _LEARNT_MARGIN:
+    if high - facts.guess < _LEARNT_MARGIN:
         return None
     epoch = curves.epochs[int(np.argmax(levels)) + curves.window // 2] + 1
     return curves.verdict("diverged", ACCURACY_COLLAPSED, epoch=epoch, high=high, end=end)
@@ -764,9 +1031,45 @@ def _too_short(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     return None
 
 
+def _missed_class(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
+    """Judge that uneven classes hide one that is hardly ever found.
+
+    Without the recall of each class, one answer to every photo shows in a validation accuracy that
+    is the same to the last digit, with the loss that the shares of the classes give.
+    """
+    accuracy = curves.final_level(curves.val_accuracy)
+    if facts.recalls and facts.class_counts:
+        worst = min(range(len(facts.recalls)), key=facts.recalls.__getitem__)
+        count, recall = facts.class_counts[worst], facts.recalls[worst]
+        if recall > _MISSED_RECALL or facts.guess - 1 / facts.classes < _UNEVEN:
+            return None
+        names = facts.class_names or tuple(str(number + 1) for number in range(facts.classes))
+        return curves.verdict(
+            "missed_class",
+            MISSED_CLASS,
+            name=names[worst],
+            found=round(recall * count),
+            n=count,
+            accuracy=accuracy,
+            guess=facts.guess,
+        )
+    n = curves.constant_answers
+    if n < MIN_EPOCHS or accuracy - facts.guess < _VERY_UNEVEN or accuracy == 1:
+        return None
+    if not curves.has_training_accuracy or abs(curves.gap) > _MIN_GAP:
+        return None
+    # The entropy of that share and the rest: what a network without knowledge of the photos can
+    # reach. One that knows them, and errs as often in each epoch, has a far smaller loss.
+    entropy = -accuracy * log(accuracy) - (1 - accuracy) * log(1 - accuracy)
+    knows_nothing = min(curves.final_level(curves.loss), curves.final_level(curves.val_loss))
+    if knows_nothing < _GUESSING_ENTROPY * entropy:
+        return None
+    return curves.verdict("missed_class", ONE_ANSWER, accuracy=accuracy, n=n)
+
+
 def _no_learning(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     """Judge that nothing was learnt: neither accuracy is clearly better than guessing."""
-    guess = 1 / facts.classes
+    guess = facts.guess
     train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
     if (
         not _only_guesses(curves, facts)
@@ -779,10 +1082,109 @@ def _no_learning(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
             NO_LEARNING_BY_LOSS,
             n=curves.count,
             loss=curves.final_level(curves.loss),
-            guess=log(facts.classes),
+            guess=facts.guess_loss,
             validation=validation,
         )
+    if curves.constant_answers >= MIN_EPOCHS:
+        return curves.verdict(
+            "underfitting",
+            NETWORK_DEAD,
+            loss=curves.final_level(curves.loss),
+            n=curves.constant_answers,
+            guess=guess,
+        )
     return curves.verdict("underfitting", NO_LEARNING, n=curves.count, train=train, guess=guess)
+
+
+def _wrong_labels(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
+    """Judge that what was learned of the training photos says nothing about the others.
+
+    A few dozen photos of each class do that, too, with nothing wrong about them.
+    """
+    photos = facts.training_photos
+    is_few = photos is not None and photos < _ENOUGH_PHOTOS * facts.classes
+    if not curves.has_training_accuracy or is_few:
+        return None
+    train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
+    uneven = facts.guess - 1 / facts.classes >= _UNEVEN
+    below = 1 / facts.classes - max(_BELOW_GUESSING, MIN_STANDARD_ERRORS * curves.val_error)
+    if validation < below and train - facts.guess > _LEARNT_MARGIN:
+        message = VALIDATION_BELOW_CHANCE
+        if facts.classes > 2 or uneven:
+            message = VALIDATION_AT_CHANCE
+        return curves.verdict("wrong_labels", message, train=train, validation=validation)
+    margin = float(np.clip(_NOT_BETTER * curves.val_error, _GUESSING_MARGIN, _MOST_CHANCE))
+    if (1 - train) / (1 - facts.guess) > _FITTED_ERROR or validation - facts.guess > margin:
+        return None
+    lowest = float(moving_median(curves.val_loss, curves.window).min())
+    if lowest < _LEARNT_LOSS * facts.guess_loss:
+        return None
+    return curves.verdict("wrong_labels", VALIDATION_AT_CHANCE, train=train, validation=validation)
+
+
+def _noise_memorized(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
+    """Judge that wrong labels are learned by heart: validation accuracy falls far while training
+    accuracy goes on rising (Arpit et al., A Closer Look at Memorization in Deep Networks, 2017)."""
+    if not curves.has_training_accuracy:
+        return None
+    levels = moving_median(curves.val_accuracy, curves.window)
+    train = moving_median(curves.accuracy, curves.window)
+    best = int(np.argmax(levels))
+    lost = float(levels[best] - levels[-1])
+    scatter = curves.significant_change(residual_std(curves.val_accuracy))
+    if (
+        lost < max(_ACCURACY_LOST, scatter)
+        or (1 - train[-1]) / (1 - facts.guess) > _FITTED_ERROR
+        or train[-1] - train[best] < _GUESSING_MARGIN
+    ):
+        return None
+    since = curves.epochs[best + curves.window // 2]
+    verdict = curves.verdict(
+        "overfitting",
+        NOISE_MEMORIZED,
+        epoch=since + 1,
+        high=float(levels[best]),
+        end=float(levels[-1]),
+        train=float(train[-1]),
+    )
+    return replace(verdict, since=(since, since))
+
+
+def _easy_validation(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
+    """Judge that validation is too good to be true: far ahead of a training that nothing hinders.
+
+    Smoothed labels and a pretrained network hinder no accuracy.
+    """
+    if (
+        not curves.has_training_accuracy
+        or facts.dropout is not False
+        or facts.augmented is not False
+    ):
+        return None
+    # Training is measured while it still improves, so early epochs lag behind for no fault.
+    if curves.still_falls(curves.loss, curves.loss_noise, facts) and curves.gap > -2 * _EASIER:
+        return None
+    if -curves.gap < max(_EASIER, MIN_STANDARD_ERRORS * curves.val_error):
+        return None
+    train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
+    return curves.verdict("easy_validation", EASY_VALIDATION, train=train, validation=validation)
+
+
+def _unstable(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
+    """Judge that training jumps: each epoch's loss is far off its neighbours', all the time."""
+    late = curves.loss[curves.count // 4 :]
+    if len(late) < MIN_EPOCHS:
+        return None
+    off = np.abs(late[1:-1] - (late[:-2] + late[2:]) / 2)
+    if float(np.mean(off > _JUMP * facts.guess_loss)) < _JUMPING_EPOCHS:
+        return None
+    return curves.verdict(
+        "unstable",
+        UNSTABLE,
+        jump=float(np.median(np.abs(np.diff(late)))),
+        low=float(late.min()),
+        high=float(late.max()),
+    )
 
 
 def _val_loss_rising(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
@@ -790,18 +1192,27 @@ def _val_loss_rising(curves: HistoryCurves, facts: RunContext) -> Verdict | None
 
     The last window may not overlap the best one by more than half: what both hold is no change.
     """
-    start, size = curves.lowest_window, curves.window
+    if not curves.has_begun(facts):
+        return None
+    (start, middle), size = curves.lowest_windows(facts), curves.window
     last = curves.count - size
-    levels = moving_average(curves.val_loss, size)
-    train = moving_average(curves.loss, size)
+    levels = moving_median(curves.val_loss, size)
+    train = moving_median(curves.loss, size)
     rise = float(levels[last] - levels[start])
+    after = curves.val_loss[start:]
+    is_sure = rise > curves.significant_change(curves.val_noise) or (
+        len(after) > 2 * size
+        and trend(after) > _SURE_TREND * trend_error(len(after), curves.val_noise)
+    )
     if (
         last - start <= size // 2
-        or rise < max(curves.significant_change(curves.val_noise), _MIN_RISE * float(levels[start]))
+        or not is_sure
+        or rise < _MIN_RISE * float(levels[start])
         or train[start] - train[last] < curves.significant_change(curves.loss_noise)
     ):
         return None
-    return _overfitting(curves, start, VAL_LOSS_RISING)
+    begun = curves.best_epoch_in_window(middle)
+    return _overfitting(curves, (start, start), (begun, begun), VAL_LOSS_RISING)
 
 
 def _val_loss_plateau(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
@@ -810,50 +1221,70 @@ def _val_loss_plateau(curves: HistoryCurves, facts: RunContext) -> Verdict | Non
     The accuracies must be clearly apart as well, since the training loss of a well-regularised
     network may fall for long without harm.
     """
-    if not curves.has_training_accuracy or curves.still_learning:
+    if (
+        not curves.has_training_accuracy
+        or not curves.has_begun(facts)
+        or curves.still_learning(facts)
+    ):
         return None
-    if curves.gap < max(_MIN_GAP, MIN_STANDARD_ERRORS * curves.val_error):
+    # Of a loss that scatters widely, nobody can say that it stands still.
+    if trend_error(len(last_part(curves.val_loss, 2)), curves.val_noise) > _JUMP * facts.guess_loss:
         return None
-    levels = moving_average(curves.val_loss, curves.window)
-    train = moving_average(curves.loss, curves.window)
+    if curves.gap < max(_MIN_GAP, 2 * curves.val_error):
+        return None
+    levels = moving_median(curves.val_loss, curves.window)
+    train = moving_median(curves.loss, curves.window)
     last = len(levels) - 1
-    # Since when it stands: since its lowest level, which must be a fifth of the training ago; or
-    # since it first came within chance of that, which must be half of it, and 15 epochs: within
-    # chance a slow fall looks like standing still, too.
-    near = float(levels.min()) + curves.significant_change(curves.val_noise)
+    # It may have begun at any epoch from the first within chance of the lowest level to the lowest
+    # itself. Either must be long enough ago: the lowest a fifth of the training, the first half of
+    # it, and 15 epochs: within chance a slow fall looks like standing still, too.
+    lowest, _ = curves.lowest_windows(facts)
+    near = float(levels[lowest]) + curves.significant_change(curves.val_noise)
     reached = int(np.argmax(levels <= near))
     for start, least in (
-        (curves.lowest_window, max(curves.window + 1, curves.count // 5)),
+        (lowest, max(curves.window + 1, curves.count // 5)),
         (reached, max(15, curves.count // 2)),
     ):
         fell = float(train[start] - train[last])
         if last - start >= least and fell > curves.significant_change(curves.loss_noise):
-            return _overfitting(curves, start, VAL_LOSS_PLATEAU)
+            span = (reached + curves.window // 2, lowest + curves.window // 2)
+            return _overfitting(curves, (reached, lowest), span, VAL_LOSS_PLATEAU)
     return None
 
 
-def _overfitting(curves: HistoryCurves, start: int, message: str) -> Verdict:
-    train = moving_average(curves.loss, curves.window)
-    best = float(moving_average(curves.val_loss, curves.window)[start])
-    since = curves.epochs[curves.best_epoch_in_window(start)]
+def _overfitting(
+    curves: HistoryCurves, windows: tuple[int, int], span: tuple[int, int], message: str
+) -> Verdict:
+    """Return the verdict of an overfitting that began in one of these windows and epochs."""
+    train = moving_median(curves.loss, curves.window)
+    start = windows[1]
+    best = float(moving_median(curves.val_loss, curves.window)[start])
+    since = (curves.epochs[span[0]], curves.epochs[span[1]])
     numbers = curves.numbers()
     params = {
-        "epoch": since + 1,
+        "epoch": since[0] + 1,
+        "last": since[1] + 1,
         "best": best,
         "end": numbers["validation_loss"],
         "rise": numbers["validation_loss"] - best,
         "train_then": float(train[start]),
         "train_now": float(train[-1]),
     }
-    return Verdict("overfitting", message, params, since=since, numbers=numbers)
+    then = float(moving_median(curves.val_accuracy, curves.window)[start])
+    now = numbers["validation_accuracy"]
+    scatter = curves.significant_change(residual_std(curves.val_accuracy))
+    remarks: tuple[Remark, ...] = ()
+    if message == VAL_LOSS_RISING and now - then > max(_MIN_GAIN[3], scatter):
+        remarks = (Remark("overconfident", OVERCONFIDENT, {"then": then, "now": now}),)
+    return Verdict("overfitting", message, params, since, numbers, remarks)
 
 
 def _underfitting(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     """Judge underfitting: both curves have levelled off where much is still wrong."""
     if (
         curves.error_over_guessing(facts) < _UNDERFITTING_ERROR
-        or curves.still_learning
-        or curves.training_falls
+        or curves.still_learning(facts)
+        or curves.moves_on(facts)
     ):
         return None
     train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
@@ -878,25 +1309,30 @@ def _leveled_off_low(curves: HistoryCurves) -> Verdict:
 
 
 def _healthy(curves: HistoryCurves, facts: RunContext) -> Verdict:
+    is_moving = curves.still_learning(facts) or curves.moves_on(facts)
     if curves.has_training_accuracy and curves.gap > max(
         _MIN_GAP, MIN_STANDARD_ERRORS * curves.val_error
     ):
-        return curves.verdict("healthy", GAP_GROWING, gap=100 * curves.gap)
-    if curves.still_learning or (
-        curves.training_falls and curves.error_over_guessing(facts) > _UNDERFITTING_ERROR
-    ):
-        then, now = split_last_half(curves.val_loss)
-        train_then, train_now = split_last_half(curves.loss)
-        return curves.verdict(
-            "healthy",
-            STILL_LEARNING,
-            n=len(then) + len(now),
-            then=float(then.mean()),
-            now=float(now.mean()),
-            train_then=float(train_then.mean()),
-            train_now=float(train_now.mean()),
-        )
+        verdict = curves.verdict("healthy", GAP_GROWING, gap=100 * curves.gap)
+        steps = (_more_epochs_step(curves.count),) if is_moving and not facts.is_training else ()
+        return replace(verdict, steps=steps)
+    if is_moving:
+        return _still_learning(curves)
     train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
     if not curves.has_training_accuracy:
         return curves.verdict("healthy", CONVERGED_BY_LOSS, validation=validation)
     return curves.verdict("healthy", CONVERGED, train=train, validation=validation)
+
+
+def _still_learning(curves: HistoryCurves) -> Verdict:
+    late, train = last_part(curves.val_loss, 2), last_part(curves.loss, 2)
+    half = max(1, len(late) // 2)
+    return curves.verdict(
+        "healthy",
+        STILL_LEARNING,
+        n=len(late),
+        then=float(np.median(late[:half])),
+        now=float(np.median(late[half:])),
+        train_then=float(np.median(train[:half])),
+        train_now=float(np.median(train[half:])),
+    )

@@ -31,13 +31,17 @@ def build_run_context(run: RunRecord) -> RunContext:
     broke = run.status == "failed" and isinstance(params, dict) and {"loss", "epoch"} <= {*params}
     return RunContext(
         classes=max(len(run.classes), 2),
+        training_photos=run.train_photos or None,
         validation_photos=run.validation_photos or None,
+        class_names=tuple(run.classes),
         planned_epochs=training.epochs,
         is_training=run.is_active,
         diverged_epoch=int(params["epoch"]) - 1 if broke else None,
         saved_epoch=run.best_epoch,
+        monitor=training.monitor,
         patience=training.early_stopping,
         learning_rate=training.learning_rate,
+        optimizer=training.optimizer,
         augmented=run.augmentation is not None and not run.augmentation.is_off,
         dropout=_uses_dropout(training),
         pretrained=str(training.model) == "transfer",

@@ -45,12 +45,18 @@ def diagnose(
         int | None, typer.Option(min=1, help="For a file: number of validation photos.")
     ] = None,
     classes: Annotated[int, typer.Option(min=2, help="For a file: number of classes.")] = 2,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=0, help="For a file: the learning rate at the start.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Diagnose a run and suggest what to try next. The verdict is overfitting (and since which
-    epoch), underfitting, healthy, diverged, or too short to judge."""
+    epoch), underfitting, healthy, diverged, unstable, missed_class, wrong_labels,
+    easy_validation, or too_short to judge."""
     if len(history) > 1 or Path(history[0]).is_file():
-        facts = RunContext(classes=classes, validation_photos=validation_photos)
+        facts = RunContext(
+            classes=classes, validation_photos=validation_photos, learning_rate=learning_rate
+        )
         verdict = judge(_read_history([Path(file) for file in history], column).rows, facts)
     else:
         verdict = histories.diagnose_run(runs.load_run(history[0]))
@@ -128,7 +134,8 @@ def _verdict_to_json(verdict: Verdict) -> dict[str, object]:
     return {
         "kind": verdict.kind,
         "message": str(verdict),
-        "since_epoch": None if verdict.since is None else verdict.since + 1,
+        "since_epoch": None if verdict.since is None else verdict.since[0] + 1,
+        "since_at_latest": None if verdict.since is None else verdict.since[1] + 1,
         "numbers": numbers,
         "remarks": [_message_to_json(message) for message in verdict.remarks],
         "steps": [_message_to_json(message) for message in verdict.steps],

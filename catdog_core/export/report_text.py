@@ -162,6 +162,10 @@ VERDICT_NAMES = {
     "underfitting": N_("underfitting"),
     "healthy": N_("healthy"),
     "diverged": N_("diverged"),
+    "unstable": N_("unstable"),
+    "missed_class": N_("a class is missed"),
+    "wrong_labels": N_("labels to check"),
+    "easy_validation": N_("validation too good"),
     "too_short": N_("too short to tell"),
 }
 CURVES_TEXT = N_(

@@ -89,7 +89,7 @@ def collect_example_facts() -> Mapping[str, float]:
         **{f"slow_{name}": float(slow[name]) for name in diagnose.METRICS},
         **{f"ahead_{name}": float(ahead[name]) for name in diagnose.METRICS},
         "plain_gap": 100 * (plain["accuracy"] - plain["val_accuracy"]),
-        "plain_best": (verdict.since or 0) + 1,
+        "plain_best": (verdict.since or (0, 0))[0] + 1,
         "plain_lowest": float(verdict.params["best"]),
         "plain_end": float(verdict.params["end"]),
         "ahead_epoch": int(ahead["epoch"]) + 1,

@@ -44,14 +44,14 @@ _SHADE_STEPS = 24  # of the shades on the axis of the result
 
 
 def paired_figure(
-    metric: Metric, pair: Sequence[tuple[LearningCurve, str, int | None]]
+    metric: Metric, pair: Sequence[tuple[LearningCurve, str, tuple[int, int] | None]]
 ) -> go.Figure:
     """Return the charts of two trainings one above the other, with the same axes.
 
     Args:
         metric: "accuracy" or "loss".
-        pair: plain and augmented, each with its title and the epoch, from 0, since which it
-            overfits.
+        pair: plain and augmented, each with its title and the first and last epoch, from 0, in
+            which overfitting may have begun.
     """
     curves = [curve for curve, _, _ in pair]
     figure = charts.empty_figure(metric, curves)

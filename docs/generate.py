@@ -17,7 +17,6 @@ sys.path.insert(0, str(FOLDER.parent))
 
 import typer  # noqa: E402 - the project is found only now
 
-from catdog_core.base import limits  # noqa: E402
 from catdog_core.base.field_specs import FieldSpec, describe_fields  # noqa: E402
 from catdog_core.cli import PROGRAM, app  # noqa: E402
 from catdog_core.config import RECIPES, Augmentation, Network, Training  # noqa: E402
@@ -66,19 +65,23 @@ def settings() -> str:
         NOTE,
         "",
         "After this page you can set any field on a page, as a flag (`--learning-rate`, see",
-        "[cli.md](cli.md)) or in JSON (`learning_rate`). Augmentation fields are also keys in the",
-        "Augment page's address. A default of – means that the lab chooses, or changes nothing.",
-        f"What untrusted files can cost is in [limits.md](limits.md) (`{limits.FILE}`).",
+        "[cli.md](cli.md)) or in JSON (`learning_rate`). A default of – means that the lab",
+        "chooses, or changes nothing.",
     ]
     parts = (
         ("Training", Training, "The defaults come from the course notes."),
         (
             "Augmentation",
             Augmentation,
-            "The first eleven come from Keras's `ImageDataGenerator`. A run uses none unless you"
-            " or the model's recipe choose some.",
+            "The first eleven come from Keras's `ImageDataGenerator`. The defaults are the preset"
+            " `notes`. A run uses none unless you or the model's recipe choose some.",
         ),
-        ("Network", Network, "The blocks of model `custom` (`--network FILE.json`)."),
+        (
+            "Network",
+            Network,
+            "The blocks of model `custom` (`--network FILE.json`). `filters` lists each block's"
+            f" filters, by default `{list(Network().filters)}`.",
+        ),
     )
     for title, model, about in parts:
         lines += ["", f"## {title}", "", about, "", *_fields(model)]
@@ -120,7 +123,8 @@ def _usage(name: str, command: Any, common: dict[str, str]) -> list[str]:
     parameters = _parameters(command)
     arguments = [_name(p) for p in parameters if p.param_type_name == "argument"]
     options = [] if len(arguments) == len(parameters) else ["[OPTIONS]"]
-    lines = [f"`{' '.join([name, *arguments, *options])}`", "", _plain(command.help)]
+    usage = [f"`{' '.join([name, *arguments, *options])}`", ""] if arguments else []
+    lines = [*usage, _plain(command.help)]
     also = []
     for title, names in SHARED_FLAGS.items():
         if _takes(command, names):
@@ -198,8 +202,7 @@ def _accepts(control: FieldSpec) -> str:
     if control.kind == "choice":
         return ", ".join(control.choices)
     low, high = _number(control.low or 0.0), _number(control.high or 0.0)
-    kinds = {"int": ", integer", "range": ", low and high"}
-    return f"{low} to {high}{kinds.get(control.kind, '')}"
+    return f"{low} to {high}{', low and high' if control.kind == 'range' else ''}"
 
 
 def _number(value: float) -> str:
@@ -230,7 +233,7 @@ def _recipes() -> list[str]:
         else:
             same.append(f"`{name}`")
     return [
-        f"What a model sets if you only name it. {', '.join(same)} keep the defaults, without"
+        f"What `--model` sets by itself. {', '.join(same)} keep the defaults, without"
         " augmentation.",
         "",
         "| model | training | augmentation |",
@@ -253,7 +256,7 @@ def _value(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, bool):
-        return "on" if value else "off"
+        return "true" if value else "false"
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, tuple):

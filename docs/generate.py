@@ -17,45 +17,43 @@ sys.path.insert(0, str(FOLDER.parent))
 
 import typer  # noqa: E402 - the project is found only now
 
-from catdog_core.base import limits  # noqa: E402
 from catdog_core.base.field_specs import FieldSpec, describe_fields  # noqa: E402
 from catdog_core.cli import PROGRAM, app  # noqa: E402
 from catdog_core.config import RECIPES, Augmentation, Network, Training  # noqa: E402
 
 NOTE = "<!-- Written by `python docs/generate.py`. Edit that instead. -->"
+LABEL_FLAGS = frozenset({"labels", "file_column", "label_column", "as_classes"})
 SHARED_FLAGS = {
-    "Training flags": (Training, "training"),
-    "Augmentation flags": (Augmentation, "augmentation"),
+    "Training flags": frozenset(control.name for control in describe_fields(Training)),
+    "Augmentation flags": frozenset(control.name for control in describe_fields(Augmentation)),
+    "Label flags": LABEL_FLAGS,
 }
-"""By heading on the page of the commands: the settings model, and its heading on the other page."""
-_COMMON_COMMANDS = 3  # that must have a flag for it to be listed once for all
+"""By heading on the page of the commands: what a command takes all of or none."""
+_COMMON_COMMANDS = 3  # that must share an argument or a flag for it to be listed once for all
 
 
 def cli() -> str:
     """The command line as Markdown: every command with its arguments and flags."""
     root: Any = typer.main.get_command(app)
+    every = list(_commands(root))
+    common = _common_parameters([command for _, command in every])
+    index = ", ".join(f"[`{name}`](#{name.replace(' ', '-')})" for name, _ in every)
     lines = [
         "# The command line",
         "",
         NOTE,
         "",
-        "After this page you can find the command and the flag for a task. Start a command with",
-        f"`{PROGRAM} COMMAND`. It exits with 0, or with 1 and one line on stderr. `--help` shows",
-        "what this page shows. For examples, see [session.md](session.md).",
+        "After this page you can find the command and the flag for a task. Put",
+        f"`{PROGRAM}` before each, as in [session.md](session.md). A command exits with 0,",
+        "or with 1 and one line on stderr. What several commands share is [below](#shared).",
         "",
-        "| command | what it does |",
-        "|---|---|",
+        f"{index}.",
     ]
-    every = list(_commands(root))
-    common = _common_flags([command for _, command in every])
     for name, command in every:
-        lines.append(f"| [`{name}`](#{name.replace(' ', '-')}) | {_first(command.help)} |")
-    for name, command in every:
-        lines += ["", f"## {name}", "", _plain(command.help), "", *_usage(name, command, common)]
-    lines += ["", "## Common flags", "", "| flag | what it means |", "|---|---|"]
-    lines += [f"| `{flag}` | {meaning} |" for flag, meaning in common.items()]
-    for title, (model, part) in SHARED_FLAGS.items():
-        lines += ["", f"## {title}", "", *_shared_flags(every, model, part)]
+        lines += ["", f"## {name}", "", *_usage(name, command, common)]
+    lines += ["", "## Shared", "", *(f"- `{name}`: {text}" for name, text in common.items())]
+    for title, flags in _shared_flags(every).items():
+        lines += ["", f"### {title}", "", *flags]
     return "\n".join(lines) + "\n"
 
 
@@ -67,19 +65,23 @@ def settings() -> str:
         NOTE,
         "",
         "After this page you can set any field on a page, as a flag (`--learning-rate`, see",
-        "[cli.md](cli.md)) or in JSON (`learning_rate`). Augmentation fields are also keys in the",
-        "Augment page's address. A default of – means that the lab chooses, or changes nothing.",
-        f"What untrusted files can cost is in [limits.md](limits.md) (`{limits.FILE}`).",
+        "[cli.md](cli.md)) or in JSON (`learning_rate`). A default of – means that the lab",
+        "chooses, or changes nothing.",
     ]
     parts = (
         ("Training", Training, "The defaults come from the course notes."),
         (
             "Augmentation",
             Augmentation,
-            "The first eleven come from Keras's `ImageDataGenerator`. A run uses none unless you"
-            " or the model's recipe choose some.",
+            "The first eleven come from Keras's `ImageDataGenerator`. The defaults are the preset"
+            " `notes`. A run uses none unless you or the model's recipe choose some.",
         ),
-        ("Network", Network, "The blocks of model `custom` (`--network FILE.json`)."),
+        (
+            "Network",
+            Network,
+            "The blocks of model `custom` (`--network FILE.json`). `filters` lists each block's"
+            f" filters, by default `{list(Network().filters)}`.",
+        ),
     )
     for title, model, about in parts:
         lines += ["", f"## {title}", "", about, "", *_fields(model)]
@@ -95,75 +97,73 @@ def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{before}{name}", command
 
 
-def _options(command: Any) -> list[Any]:
-    return [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+def _parameters(command: Any) -> list[Any]:
+    """The arguments of a command, then its flags."""
+    shown = [p for p in command.params if p.name != "help"]
+    return sorted(shown, key=lambda p: p.param_type_name != "argument")
 
 
 def _meaning(parameter: Any) -> str:
     return f"{_plain(parameter.help)}{_default(parameter)}"
 
 
-def _common_flags(commands: list[Any]) -> dict[str, str]:
-    """The flags that mean the same in several commands, with what they mean."""
-    settings_names = {
-        control.name for model, _ in SHARED_FLAGS.values() for control in describe_fields(model)
-    }
+def _common_parameters(commands: list[Any]) -> dict[str, str]:
+    """What means the same in several commands, by how it is written."""
+    one_of_many = set().union(*SHARED_FLAGS.values())
     counts = Counter(
-        (_flag(p), _meaning(p))
+        (_name(p), _meaning(p))
         for command in commands
-        for p in _options(command)
-        if p.name not in settings_names
+        for p in _parameters(command)
+        if p.name not in one_of_many
     )
-    return {flag: text for (flag, text), n in counts.items() if n >= _COMMON_COMMANDS}
+    return {name: text for (name, text), n in counts.items() if n >= _COMMON_COMMANDS}
 
 
 def _usage(name: str, command: Any, common: dict[str, str]) -> list[str]:
-    arguments = [p for p in command.params if p.param_type_name == "argument"]
-    options = _options(command)
-    words = [f"{PROGRAM} {name}", *(_argument(p) for p in arguments)]
-    lines = ["```sh", " ".join([*words, *(["[OPTIONS]"] if options else [])]), "```"]
-    if arguments or options:
-        lines += ["", "| argument or flag | what it means |", "|---|---|"]
-        lines += [f"| `{_argument(p)}` | {_plain(p.help)} |" for p in arguments]
-        for title, (model, _) in SHARED_FLAGS.items():
-            if _takes(command, model):
-                names = {control.name for control in describe_fields(model)}
-                options = [p for p in options if p.name not in names]
-                link = f"[{title.lower()}](#{title.lower().replace(' ', '-')})"
-                lines.append(f"| {link} | Any of them. |")
-        shared = [_flag(p) for p in options if common.get(_flag(p)) == _meaning(p)]
-        lines += [f"| `{_flag(p)}` | {_meaning(p)} |" for p in options if _flag(p) not in shared]
-        if shared:
-            names = ", ".join(f"`{flag.split()[0]}`" for flag in shared)
-            lines.append(f"| {names} | [Common flags](#common-flags). |")
-    return lines
+    parameters = _parameters(command)
+    arguments = [_name(p) for p in parameters if p.param_type_name == "argument"]
+    options = [] if len(arguments) == len(parameters) else ["[OPTIONS]"]
+    usage = [f"`{' '.join([name, *arguments, *options])}`", ""] if arguments else []
+    lines = [*usage, _plain(command.help)]
+    also = []
+    for title, names in SHARED_FLAGS.items():
+        if _takes(command, names):
+            parameters = [p for p in parameters if p.name not in names]
+            also.append(f"[{title.lower()}](#{title.lower().replace(' ', '-')})")
+    shared = [p for p in parameters if common.get(_name(p)) == _meaning(p)]
+    also += [f"`{p.opts[0]}`" for p in shared if p.param_type_name == "option"]
+    rows = [f"- `{_name(p)}`: {_meaning(p)}" for p in parameters if p not in shared]
+    rows += [f"- Also {', '.join(also)}."] if also else []
+    return [*lines, "", *rows] if rows else lines
 
 
-def _takes(command: Any, model: Any) -> bool:
-    """Whether a command has a flag for each field of a settings model."""
-    return {control.name for control in describe_fields(model)} <= {p.name for p in command.params}
+def _takes(command: Any, names: frozenset[str]) -> bool:
+    """Whether a command has all these flags."""
+    return names <= {p.name for p in command.params}
 
 
-def _shared_flags(every: list[tuple[str, Any]], model: Any, part: str) -> list[str]:
-    """The flags that several commands make from one settings model, once."""
-    takers = [(name, command) for name, command in every if _takes(command, model)]
-    fields = {control.name: control for control in describe_fields(model)}
-    commands = ", ".join(f"`{name}`" for name, _ in takers)
-    lines = [
-        f"Flags of {commands}. [settings.md](settings.md#{part}) says what each one does.",
-        "",
-        "| flag | accepts |",
-        "|---|---|",
-    ]
-    for parameter in takers[0][1].params:
-        if parameter.name in fields:
-            lines.append(f"| `{_flag(parameter)}` | {_accepts(fields[parameter.name], '')} |")
-    return lines
+def _shared_flags(every: list[tuple[str, Any]]) -> dict[str, list[str]]:
+    """The flags that several commands take all of, by heading."""
+    shown = {}
+    for title, names in SHARED_FLAGS.items():
+        taker = next(command for _, command in every if _takes(command, names))
+        flags = [p for p in taker.params if p.name in names]
+        part = title.split()[0].lower()
+        if names == LABEL_FLAGS:
+            shown[title] = [f"- `{_name(p)}`: {_meaning(p)}" for p in flags]
+        else:
+            link = f"[settings.md](settings.md#{part}) says what each accepts and does:"
+            shown[title] = [link, ", ".join(f"`{_name(p)}`" for p in flags) + "."]
+    return shown
 
 
-def _argument(parameter: Any) -> str:
+def _name(parameter: Any) -> str:
+    """How an argument or a flag is written on a command line."""
+    if parameter.param_type_name == "option":
+        return _flag(parameter)
     name = parameter.metavar or parameter.name.upper()
-    return f"{name}…" if parameter.nargs == -1 and not name.endswith("…") else name
+    name += "…" if parameter.nargs == -1 else ""
+    return name if parameter.required else f"[{name}]"
 
 
 def _flag(parameter: Any) -> str:
@@ -174,7 +174,7 @@ def _flag(parameter: Any) -> str:
         return names
     numeric = parameter.min is not None or isinstance(parameter.default, (int, float))
     kind = parameter.metavar or ("NUMBER" if numeric else "TEXT")
-    return f"{names} {kind}".replace("|", "\\|")
+    return f"{names} {kind}"
 
 
 def _default(parameter: Any) -> str:
@@ -195,20 +195,14 @@ def _fields(model: Any) -> list[str]:
     return lines
 
 
-def _accepts(control: FieldSpec, between: str = ", ") -> str:
-    """The values of a field, shorter than in an error.
-
-    Args:
-        control: the field.
-        between: what joins its choices; empty where the flag beside names them.
-    """
+def _accepts(control: FieldSpec) -> str:
+    """The values of a field, shorter than in an error."""
     if control.kind == "bool":
-        return "true, false" if between else "–"
+        return "true, false"
     if control.kind == "choice":
-        return between.join(control.choices) if between else "one of these"
+        return ", ".join(control.choices)
     low, high = _number(control.low or 0.0), _number(control.high or 0.0)
-    kinds = {"int": ", integer", "range": ", low and high"}
-    return f"{low} to {high}{kinds.get(control.kind, '')}"
+    return f"{low} to {high}{', low and high' if control.kind == 'range' else ''}"
 
 
 def _number(value: float) -> str:
@@ -239,7 +233,7 @@ def _recipes() -> list[str]:
         else:
             same.append(f"`{name}`")
     return [
-        f"What a model sets if you only name it. {', '.join(same)} keep the defaults, without"
+        f"What `--model` sets by itself. {', '.join(same)} keep the defaults, without"
         " augmentation.",
         "",
         "| model | training | augmentation |",
@@ -262,7 +256,7 @@ def _value(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, bool):
-        return "on" if value else "off"
+        return "true" if value else "false"
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, tuple):
@@ -270,14 +264,8 @@ def _value(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _first(text: str | None) -> str:
-    """The first sentence of a help text."""
-    plain = _plain(text)
-    return plain.split(". ")[0].rstrip(".") + "."
-
-
 def _plain(text: str | None) -> str:
-    return " ".join((text or "").split()).replace("|", "\\|")
+    return " ".join((text or "").split())
 
 
 PAGES = {"cli.md": cli, "settings.md": settings}

@@ -26,6 +26,15 @@ def test_help_is_shown_without_a_command(capsys, workspace):
     assert "evaluate" in out and "resume" in out
 
 
+@pytest.mark.parametrize("group", [[], ["experiment"], ["models"], ["trash"]])
+def test_each_command_in_a_list_has_its_line_in_full(capsys, monkeypatch, workspace, group):
+    monkeypatch.setenv("COLUMNS", "80")
+    status, out, _ = run(capsys, *group, "--help")
+    listed = out.partition("Commands:")[2].splitlines()[1:]
+    assert status == 0 and len(listed) >= 3
+    assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
+
+
 @pytest.mark.parametrize("model, command", [(Training, "train"), (Augmentation, "augment")])
 def test_every_setting_has_a_flag(capsys, model, command):
     _, out, _ = run(capsys, command, "--help")

@@ -498,7 +498,7 @@ class HistoryCurves:
     def has_begun(self, facts: RunContext) -> bool:
         """Return whether the network has begun to learn its training photos, if that is known."""
         level = self.final_level(self.accuracy)
-        return not self.has_training_accuracy or level - facts.guess > _LEARNT_MARGIN
+        return not self.has_training_accuracy or level - facts.guess > facts.margin(_LEARNT_MARGIN)
 
     def lowest_windows(self, facts: RunContext) -> tuple[int, int]:
         """Return where validation loss was lowest, by the first epoch of a window.
@@ -511,7 +511,7 @@ class HistoryCurves:
         """
         levels = moving_median(self.val_loss, self.window)
         accuracy = self.accuracy if self.has_training_accuracy else self.val_accuracy
-        learned = moving_median(accuracy, self.window) - facts.guess > _BEGUN_MARGIN
+        learned = moving_median(accuracy, self.window) - facts.guess > facts.margin(_BEGUN_MARGIN)
         begun = int(np.argmax(learned)) if learned.any() else 0
         lowest = begun + int(np.argmin(levels[begun:]))
         error = self.val_noise * sqrt(pi / 2 / self.window)
@@ -575,7 +575,10 @@ class HistoryCurves:
         best = self.final_level(self.val_accuracy)
         if self.has_training_accuracy:
             best = max(best, self.final_level(self.accuracy))
-        return (1 - best) / (1 - facts.guess)
+        error = (1 - best) / (1 - facts.guess)
+        if facts.recalls:  # of uneven classes, the mean of their recalls is the fairer accuracy
+            error = min(error, (1 - float(np.mean(facts.recalls))) / (1 - 1 / facts.classes))
+        return error
 
     def best_epoch_in_window(self, start: int) -> int:
         """Return the index of the epoch with the lowest validation loss within a window."""
@@ -668,6 +671,13 @@ class RunContext:
     def guess(self) -> float:
         """The accuracy of always answering the largest class."""
         return float(self.class_shares.max())
+
+    def margin(self, accuracy: float) -> float:
+        """Return points of accuracy above guessing, fewer where guessing errs in under a half.
+
+        Of 95 % cats, guessing leaves 5 points to gain, so 5 above guessing would be perfect.
+        """
+        return accuracy * min(1.0, 2 * (1 - self.guess))
 
     @property
     def guess_loss(self) -> float:
@@ -792,7 +802,7 @@ def _no_learning_steps(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
 
 def _underfitting_steps(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
     numbers = verdict.numbers
-    has_begun = numbers.get("training_accuracy", 1.0) - facts.guess > _LEARNT_MARGIN
+    has_begun = numbers.get("training_accuracy", 1.0) - facts.guess > facts.margin(_LEARNT_MARGIN)
     if numbers["epochs"] < 20 and not has_begun and not facts.is_training:
         yield Remark("more_epochs", SLOW_START)
     if not facts.pretrained:
@@ -995,11 +1005,12 @@ def _only_guesses(curves: HistoryCurves, facts: RunContext) -> bool:
     Without their accuracy, the loss must be about guessing's as well: a network that is right only
     about its training photos overfits.
     """
+    margin = facts.margin(_GUESSING_MARGIN)
     if curves.has_training_accuracy:
-        return curves.final_level(curves.accuracy) - facts.guess <= _GUESSING_MARGIN
+        return curves.final_level(curves.accuracy) - facts.guess <= margin
     is_loss_of_guessing = curves.final_level(curves.loss) >= _GUESSING_LOSS * facts.guess_loss
     validation = curves.final_level(curves.val_accuracy) - facts.guess
-    return is_loss_of_guessing and validation <= _GUESSING_MARGIN
+    return is_loss_of_guessing and validation <= margin
 
 
 def _collapsed(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
@@ -1016,7 +1027,7 @@ def _collapsed(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
         return None
     levels = moving_median(curves.accuracy, curves.window)
     high, end = float(levels.max()), curves.final_level(curves.accuracy)
-    if high - facts.guess < _LEARNT_MARGIN:
+    if high - facts.guess < facts.margin(_LEARNT_MARGIN):
         return None
     epoch = curves.epochs[int(np.argmax(levels)) + curves.window // 2] + 1
     return curves.verdict("diverged", ACCURACY_COLLAPSED, epoch=epoch, high=high, end=end)
@@ -1073,7 +1084,8 @@ def _no_learning(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
     if (
         not _only_guesses(curves, facts)
-        or validation - max(_GUESSING_MARGIN, MIN_STANDARD_ERRORS * curves.val_error) > guess
+        or validation - max(facts.margin(_GUESSING_MARGIN), MIN_STANDARD_ERRORS * curves.val_error)
+        > guess
     ):
         return None
     if not curves.has_training_accuracy:
@@ -1108,12 +1120,13 @@ def _wrong_labels(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
     uneven = facts.guess - 1 / facts.classes >= _UNEVEN
     below = 1 / facts.classes - max(_BELOW_GUESSING, MIN_STANDARD_ERRORS * curves.val_error)
-    if validation < below and train - facts.guess > _LEARNT_MARGIN:
+    if validation < below and train - facts.guess > facts.margin(_LEARNT_MARGIN):
         message = VALIDATION_BELOW_CHANCE
         if facts.classes > 2 or uneven:
             message = VALIDATION_AT_CHANCE
         return curves.verdict("wrong_labels", message, train=train, validation=validation)
-    margin = float(np.clip(_NOT_BETTER * curves.val_error, _GUESSING_MARGIN, _MOST_CHANCE))
+    least, most = facts.margin(_GUESSING_MARGIN), facts.margin(_MOST_CHANCE)
+    margin = float(np.clip(_NOT_BETTER * curves.val_error, least, most))
     if (1 - train) / (1 - facts.guess) > _FITTED_ERROR or validation - facts.guess > margin:
         return None
     lowest = float(moving_median(curves.val_loss, curves.window).min())

@@ -33,7 +33,7 @@ def augment(
     start: Annotated[
         str,
         typer.Option(
-            "--augment", help="The settings to start from: a preset, a saved preset or FILE.json."
+            "--augment", help="Settings to start from: notes, another preset, or FILE.json."
         ),
     ] = "notes",
     partner: Annotated[
@@ -44,7 +44,7 @@ def augment(
     *,
     flags: dict[str, Any],
 ) -> None:
-    """Draw random variants of a photo on one sheet, with their values, as in training."""
+    """Draw random variants of a photo on one sheet, as in training."""
     inputs = (photo, partner, Path(start) if Path(start).is_file() else None)
     target = output_files.resolve_output(out, output_files.get_figure_kind(out), inputs, force)
     settings = options.override_settings(options.resolve_augmentation(start), flags)

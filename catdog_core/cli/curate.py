@@ -22,21 +22,20 @@ def decide(
     action: Annotated[str, typer.Argument(metavar="ACTION", help=", ".join(ACTIONS) + ".")],
     photos: Annotated[
         list[Path],
-        typer.Argument(metavar="PHOTO...", help="Paths, or names as 'check' prints them."),
+        typer.Argument(metavar="PHOTO", help="Paths, or names as 'check' prints them."),
     ],
     to: Annotated[
         str,
         typer.Option(
             help="For move: train, validation or test. For relabel: the class. For keep: the kind"
-            " of finding to hide, or all if left out."
+            " of finding to hide, by default all."
         ),
     ] = "",
     *,
     reading: FolderReading,
 ) -> None:
     """Exclude, move, relabel, keep or restore photos. 'keep' hides findings of 'check', and
-    'restore' goes back to what the folders say. All commands and pages follow your decisions.
-    Files don't change."""
+    'restore' goes back to the folders. Commands and pages follow. No file changes."""
     dataset = datasets.open_folder(folder, reading)
     chosen = [
         PhotoEdit(_resolve_photo_name(dataset, folder, photo), action, to) for photo in photos
@@ -75,7 +74,7 @@ def classes(
     folder: Folder,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[CLASS...]", help="All classes in order, from number 0."),
+        typer.Argument(metavar="CLASS", help="All classes in order, from number 0."),
     ] = None,
     *,
     reading: FolderReading,

@@ -38,7 +38,7 @@ def download(
         typer.Argument(metavar="DIR", help="A new or empty folder. By default, the workspace."),
     ] = None,
 ) -> None:
-    """Download the course dataset: 3,000 photos of cats and dogs, 68 MB."""
+    """Download the course dataset: 3,000 photos, 68 MB."""
     with _show_phase_progress() as (on_progress, pause):
 
         def show_preview(preview: Preview) -> None:
@@ -62,9 +62,9 @@ def import_dataset(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE...|URL|tfds:NAME",
-            help="A zip or tar (or several), TFRecords, a URL of a zip, tar or folder, or a TFDS"
-            " dataset.",
+            metavar="FILE|URL|tfds:NAME",
+            help="One or several zips or tars, TFRecords (a file or folder), the URL of a zip, tar"
+            " or folder, or a dataset of tensorflow_datasets.",
         ),
     ],
     preview_only: Annotated[
@@ -74,17 +74,16 @@ def import_dataset(
         str,
         typer.Option(
             metavar="NAME",
-            help="Encoding of file names in an archive that doesn't state it, such as cp949,"
-            " shift_jis or gbk. By default, the likeliest.",
+            help="Encoding of the names in an old archive, such as cp949 or shift_jis. By"
+            " default, the likeliest.",
         ),
     ] = "",
     *,
     reading: FolderReading,
 ) -> None:
-    """Import photos into the workspace. The source is a zip or tar, TFRecords (a file or a folder,
-    with image/encoded and image/class/label), a URL of a zip, tar or folder such as
-    s3://bucket/photos, or a dataset of tensorflow_datasets. Several archives become one dataset:
-    cats.zip dogs.zip has the classes cats and dogs. A zip or tar in a zip is opened, too."""
+    """Import photos into the workspace. Several archives become one dataset: cats.zip dogs.zip has
+    the classes cats and dogs. Archives in a zip are opened, too. TFRecords need image/encoded
+    and image/class/label."""
     source = sources[0]
     encoding = text_encoding.parse_encoding(encoding) if encoding else ""
     if len(sources) == 1 and source.startswith(_TFDS_PREFIX):

@@ -25,7 +25,7 @@ Columns = Annotated[
     typer.Option(
         "--column",
         metavar="METRIC=NAME",
-        help="For a file: which column is loss, accuracy, val_loss, val_accuracy or epoch. "
+        help="Which column of a file is loss, accuracy, val_loss, val_accuracy or epoch. "
         "Repeat it for each.",
     ),
 ]
@@ -35,24 +35,23 @@ def diagnose(
     history: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN_DIR_OR_FILE...",
-            help="A run, or a history: CSV, JSON or Keras's printed text. TensorBoard's CSV "
-            "files, one per metric, belong together.",
+            metavar="RUN_DIR_OR_FILE",
+            help="A run, or the files of a history: CSV, JSON or Keras's printed text.",
         ),
     ],
     column: Columns = None,
     validation_photos: Annotated[
-        int | None, typer.Option(min=1, help="For a file: number of validation photos.")
+        int | None, typer.Option(min=1, help="Number of validation photos, for a file.")
     ] = None,
-    classes: Annotated[int, typer.Option(min=2, help="For a file: number of classes.")] = 2,
+    classes: Annotated[int, typer.Option(min=2, help="Number of classes, for a file.")] = 2,
     learning_rate: Annotated[
-        float | None, typer.Option(min=0, help="For a file: the learning rate at the start.")
+        float | None, typer.Option(min=0, help="Learning rate at the start, for a file.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Diagnose a run and suggest what to try next. The verdict is overfitting (and since which
-    epoch), underfitting, healthy, diverged, unstable, missed_class, wrong_labels,
-    easy_validation, or too_short to judge."""
+    """Diagnose a run and suggest what to try next. The verdict is overfitting, underfitting,
+    healthy, diverged, unstable, missed_class, wrong_labels, easy_validation, or too_short to
+    judge."""
     if len(history) > 1 or Path(history[0]).is_file():
         facts = RunContext(
             classes=classes, validation_photos=validation_photos, learning_rate=learning_rate
@@ -74,8 +73,8 @@ def history(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...",
-            help="A history as CSV, JSON or Keras's printed text, or TensorBoard's CSV files.",
+            metavar="FILE",
+            help="The files of a history: CSV, JSON or Keras's printed text.",
         ),
     ],
     column: Columns = None,
@@ -85,7 +84,7 @@ def history(
     ] = None,
     classes: Annotated[int, typer.Option(min=2, help="Number of classes.")] = 2,
 ) -> None:
-    """Import a training history as a run without a model, to compare it with others."""
+    """Import a training history, to compare it with your runs."""
     access.check_quota(runs.list_runs)  # before any of the files is read
     found = _read_history(files, column)
     print(f"Run {history_import.import_history(found, name, classes, validation_photos)}")

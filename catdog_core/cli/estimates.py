@@ -70,7 +70,7 @@ def find_rate(
 def estimate_time(
     dataset: Dataset, training: Training, changes: Augmentation | None, as_json: bool
 ) -> None:
-    """Time a few steps and estimate how long training takes on this machine."""
+    """Time a few steps and estimate how long training takes."""
     with output.progress_bar("timing") as progress:
         speed = speed_probe.probe_speed(
             dataset,

@@ -33,13 +33,14 @@ def export(
     out: Annotated[
         Path,
         typer.Argument(
-            metavar="OUT", help="The file to write or replace. A new folder for some formats."
+            metavar="OUT",
+            help="The file to write or replace. For saved_model, a new folder or a .zip.",
         ),
     ],
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Export a run or its best model, and compare its predictions with the Keras model."""
+    """Export a run or its best model, and check its predictions."""
     removed_commands.refuse_format(kind)
     exporter = formats.get_format(kind)
     if not exporter.needs_run:
@@ -75,7 +76,7 @@ def import_run(
     file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="The bundle of a run.")],
     as_json: AsJson = False,
 ) -> None:
-    """Import a run from a bundle that 'export RUN_DIR bundle' or the Export page wrote."""
+    """Import a run that was exported as a bundle."""
     imported = bundle_import.import_bundle(file)
     run = imported.run
     if as_json:

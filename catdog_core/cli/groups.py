@@ -29,7 +29,7 @@ from . import curate, options, output
 from .options import AsJson, AugmentationName, Folder, NetworkFile
 
 app = typer.Typer(
-    help="Paired and small-data experiments: groups of runs that differ in one thing.",
+    help="Train runs that differ in one thing, and compare them.",
     rich_markup_mode=None,
     no_args_is_help=False,
 )
@@ -40,7 +40,7 @@ Address = Annotated[
     typer.Option(
         "--address",
         metavar="WHERE",
-        help="The cluster: local, auto, HOST:PORT or ray://HOST:PORT (docs/cluster.md).",
+        help="Where Ray trains: local, auto, HOST:PORT or ray://HOST:PORT (docs/cluster.md).",
     ),
 ]
 AtOnce = Annotated[
@@ -51,15 +51,11 @@ Tries = Annotated[
     int | None, typer.Option(min=1, help="Attempts per trial. By default, up to three.")
 ]
 Name = Annotated[str, typer.Option(help="The experiment's name in lists.")]
-SweepKey = Annotated[
-    str, typer.Argument(metavar="SWEEP", help="The id of a sweep, as 'sweeps' prints it.")
-]
-Key = Annotated[
-    str, typer.Argument(metavar="EXPERIMENT", help="The id, as 'experiment list' prints it.")
-]
+SweepKey = Annotated[str, typer.Argument(metavar="SWEEP", help="An id from 'sweeps'.")]
+Key = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="An id from 'experiment list'.")]
 Augment = Annotated[
     str,
-    typer.Option("--augment", help="Augmentation of the augmented runs: a preset or FILE.json."),
+    typer.Option("--augment", help="For the augmented runs: a preset or FILE.json."),
 ]
 
 
@@ -87,8 +83,8 @@ def sweep(
     flags: dict[str, Any],
     reading: FolderReading,
 ) -> None:
-    """Train a run for each combination of a grid of settings, as Ray Tune trials. Flags apply to
-    all of them. Press Ctrl-C to stop, and use --resume to resume."""
+    """Train a run for each combination of settings. Flags apply to all of them. Press Ctrl-C to
+    stop, and use --resume to resume. It needs Ray (docs/sweeps.md)."""
     ray_session.check_ray_installed()
     if resume:
         if folder is not None or grid is not None or flags:
@@ -138,7 +134,7 @@ def twin(
     flags: dict[str, Any],
     reading: FolderReading,
 ) -> None:
-    """Train the same network without and with augmentation, and show what that changes."""
+    """Train a network without and with augmentation, and compare."""
     cluster = _resolve_cluster(address)
     training, dataset = options.resolve_training(flags), curate.open_dataset(folder, None, reading)
     _train_plan(
@@ -158,7 +154,7 @@ def small_data(
     sizes: Annotated[
         str,
         typer.Option(
-            metavar="N,N,…", help="Numbers of training photos. By default, what the dataset allows."
+            metavar="N,N,…", help="Numbers of training photos. By default, what fits the dataset."
         ),
     ] = "",
     models: Annotated[
@@ -169,14 +165,14 @@ def small_data(
     ] = "both",
     budget: Annotated[
         str,
-        typer.Option(metavar="steps|epochs", help="What stays equal across runs: steps or epochs."),
+        typer.Option(metavar="steps|epochs", help="What stays equal across runs."),
     ] = "steps",
     address: Address = None,
     *,
     flags: dict[str, Any],
     reading: FolderReading,
 ) -> None:
-    """Train the same network on more and more photos, and show how accuracy grows."""
+    """Train a network on more and more photos, and compare."""
     cluster = _resolve_cluster(address)
     dataset, changes = (
         curate.open_dataset(folder, None, reading),

@@ -28,7 +28,7 @@ Model = Annotated[
     Path,
     typer.Argument(
         metavar="MODEL_OR_RUN",
-        help="A .keras, .h5 or .zip file, a run folder, or an id or name that 'models list' shows.",
+        help="A .keras, .h5 or .zip file, a run folder, or an id or name from 'models list'.",
     ),
 ]
 
@@ -40,7 +40,8 @@ def evaluate(
     split: Annotated[
         str | None,
         typer.Option(
-            help="train, validation or test. With plain class folders, all photos by default."
+            help="train, validation or test. By default, validation. Of plain class folders, all"
+            " photos."
         ),
     ] = None,
     order: Order = None,
@@ -49,9 +50,7 @@ def evaluate(
     ] = None,
     embedding_out: Annotated[
         Path | None,
-        typer.Option(
-            "--embedding", metavar="OUT", help="Write the embedding map: a position for each photo."
-        ),
+        typer.Option("--embedding", metavar="OUT", help="Write each photo's position on the map."),
     ] = None,
     scale: Scale = None,
     mapping: Annotated[
@@ -59,7 +58,7 @@ def evaluate(
         typer.Option(
             "--map",
             metavar="MODEL=DATASET",
-            help="A class of the model and the same one of the dataset. Repeat it for more.",
+            help="A class of the model and its class in the dataset. Repeat it for each.",
         ),
     ] = None,
     force: Force = False,
@@ -67,7 +66,7 @@ def evaluate(
     *,
     reading: FolderReading,
 ) -> None:
-    """Evaluate a model on a dataset: accuracy, loss and confusion matrix."""
+    """Evaluate a model: accuracy, loss and confusion matrix."""
     if split not in (None, "train", "validation", "test"):
         raise SettingsError(
             "There's no split '{split}'. Choose train, validation or test.", split=split
@@ -137,8 +136,8 @@ def predict(
     photos: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PHOTO_OR_DIR...",
-            help="Photos, patterns such as '*.jpg', or folders with all their subfolders.",
+            metavar="PHOTO_OR_DIR",
+            help="Photos, patterns such as '*.jpg', or folders with their subfolders.",
         ),
     ],
     csv: Annotated[
@@ -148,7 +147,7 @@ def predict(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Predict the labels and probabilities of photos, in natural order: 1, 2, … 10."""
+    """Predict the labels of photos. They are listed in natural order: 1, 2, … 10."""
     listing = photo_listing.list_photos(photos)
     inputs = [output_files.get_model_input(model), *photos]
     csv = output_files.resolve_output(csv, "table", inputs, force) if csv else None

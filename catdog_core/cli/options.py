@@ -40,7 +40,7 @@ Order = Annotated[
 ]
 AugmentationName = Annotated[
     str | None,
-    typer.Option("--augment", help="none, notes, another preset, a saved preset, or FILE.json."),
+    typer.Option("--augment", help="none, notes, another preset, or FILE.json."),
 ]
 NetworkFile = Annotated[
     str | None,
@@ -58,16 +58,12 @@ Labels = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="A CSV or TSV with the label of each photo, instead of class folders. The "
-        "lab remembers it for a folder. 'none' goes back to the folders.",
+        help="A CSV or TSV with each photo's label, instead of class folders. The lab "
+        "remembers it. 'none' goes back to the folders.",
     ),
 ]
-FileColumn = Annotated[
-    str, typer.Option(metavar="NAME", help="The column of the table with the photos.")
-]
-LabelColumn = Annotated[
-    str, typer.Option(metavar="NAME", help="The column of the table with the classes.")
-]
+FileColumn = Annotated[str, typer.Option(metavar="NAME", help="The table's column of photos.")]
+LabelColumn = Annotated[str, typer.Option(metavar="NAME", help="The table's column of classes.")]
 AsClasses = Annotated[
     bool,
     typer.Option("--as-classes", help="Use the folders as classes even if their names look odd."),

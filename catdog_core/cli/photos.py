@@ -31,7 +31,7 @@ Out = Annotated[
 
 @with_reading
 def check(folder: Folder, as_json: AsJson = False, *, reading: FolderReading) -> None:
-    """Check a dataset for unusable files, duplicates, leaks, imbalance and odd photos."""
+    """Find unusable files, duplicates, data leaks and odd photos."""
     from ..data import audit
 
     dataset = datasets.read_folder(folder, reading=reading)
@@ -94,8 +94,8 @@ def pack(
     *,
     reading: FolderReading,
 ) -> None:
-    """Store a dataset as TFRecord shards of decoded photos. After an interruption, run the same
-    command to continue. On a packed folder, it verifies and repairs the shards."""
+    """Store a dataset as TFRecord shards of decoded photos. Run it again to continue, or to verify
+    and repair the shards."""
     dataset = curate.read_dataset(folder, order, reading)
     library_output.import_tensorflow()
     from ..storage import tfrecord

@@ -162,7 +162,7 @@ def demo(
         int, typer.Option(min=0, help="A different seed gives different drawings.")
     ] = 0,
 ) -> None:
-    """Draw the demo dataset of cartoon cats and dogs."""
+    """Draw a dataset of cartoon cats and dogs."""
     with output.progress_bar("drawing") as progress:
         datasets.make_demo(folder, train, validation, size, seed, progress=progress)
     print(f"{train} training and {validation} validation photos in {folder}")
@@ -193,8 +193,8 @@ def train(
     flags: dict[str, Any],
     reading: FolderReading,
 ) -> None:
-    """Train a network. Flags you leave out follow the model's recipe, or with --from the settings
-    of that run. Press Ctrl-C to stop. You can resume later."""
+    """Train a network. Other settings come from the model's recipe, or with --from from that run.
+    Press Ctrl-C to stop. You can resume later."""
     parent = runs.load_run(start) if start else None
     training, changes = options.resolve_settings(flags, augmentation, network, parent)
     dataset = curate.open_dataset(folder, order, reading)
@@ -231,7 +231,7 @@ def _train_and_report(folder: Path) -> None:
 
 @app.command()
 def stop(run: RunFolder) -> None:
-    """Stop a run after its current batch, or remove it from the queue."""
+    """Stop a run after its batch, or remove it from the queue."""
     loaded_run = runs.load_run(run)
     runs.stop_run(loaded_run.folder)
     print(f"Stopping '{loaded_run.name}'.", flush=True)

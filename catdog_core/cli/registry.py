@@ -20,13 +20,11 @@ from .model_input import Scale, load_model
 from .options import AsJson, Order
 
 app = typer.Typer(
-    help="List, import, rename or delete models: runs, imported ones, and the built-in one.",
+    help="List, import, rename or delete models.",
     rich_markup_mode=None,
     no_args_is_help=True,
 )
-ModelKey = Annotated[
-    str, typer.Argument(metavar="MODEL", help="An id or name that 'models list' shows.")
-]
+ModelKey = Annotated[str, typer.Argument(metavar="MODEL", help="An id or name from 'models list'.")]
 
 
 @app.command("list")
@@ -54,7 +52,7 @@ def import_model(
     scale: Scale = None,
     name: Annotated[str, typer.Option(help="By default, the file's name.")] = "",
 ) -> None:
-    """Import a model file, with its classes and input values, for every page and command."""
+    """Import a model file, for every page and command."""
     library_output.import_tensorflow()
     predictor = load_model(file, scale)
     if order is not None:

@@ -48,7 +48,7 @@ def serve(
         list[Path] | None, typer.Option(metavar="DIR", help="Allow datasets from this folder.")
     ] = None,
 ) -> int:
-    """Start the lab for this machine only or, with --lan, for the local network."""
+    """Start the lab on this machine, or on its network with --lan."""
     access.load_access_settings()  # tells now what is wrong with them
     environment = dict(os.environ)
     if root:

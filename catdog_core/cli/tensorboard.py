@@ -17,7 +17,7 @@ def tensorboard(
     run_folders: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="RUN_DIR…", help="Run folders or ids. By default, all runs with an epoch."
+            metavar="RUN_DIR", help="Run folders or ids. By default, all runs with an epoch."
         ),
     ] = None,
     logdir: Annotated[
@@ -27,7 +27,7 @@ def tensorboard(
         ),
     ] = None,
 ) -> None:
-    """Write the TensorBoard event files of runs, and print the command that shows them."""
+    """Write TensorBoard event files, and print how to show them."""
     chosen = [runs.load_run(run) for run in run_folders or ()]
     if not run_folders:
         chosen = [run for run in runs.list_runs() if run.epochs]

@@ -32,7 +32,7 @@ def list_entries() -> None:
 
 @app.command()
 def restore(
-    entry: Annotated[str, typer.Argument(metavar="ID", help="The id, as 'trash list' prints it.")],
+    entry: Annotated[str, typer.Argument(metavar="ID", help="An id from 'trash list'.")],
 ) -> None:
     """Restore something from the trash."""
     restored = trash.restore_from_trash(entry)

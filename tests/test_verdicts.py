@@ -86,6 +86,27 @@ def test_a_plateau_begins_within_an_interval():
     assert str(verdict.since[1] + 1) in str(verdict)
 
 
+def test_slow_swings_of_the_training_loss_are_unstable_too():
+    epoch = np.arange(36)
+    for period, kind in ((4, "unstable"), (6, "unstable"), (9, "unstable"), (200, "healthy")):
+        loss = 0.4 + 0.15 * np.cos(2 * np.pi * epoch / period)
+        rows = [
+            row | {"loss": float(value), "accuracy": float(1 - 0.45 * value)}
+            for row, value in zip(flat(36, 0.8, 0.8), loss, strict=True)
+        ]
+        verdict = diagnose.diagnose(rows, RunContext(validation_photos=500))
+        assert verdict.kind == kind, period
+
+
+@pytest.mark.parametrize("known, least", [(False, 0.07), (None, 0.14)])
+def test_validation_far_ahead_is_too_good_unless_dropout_or_augmentation_explains_it(known, least):
+    rows = flat(20, 0.82, 0.82 + least)
+    context = RunContext(validation_photos=1000, dropout=known, augmented=known)
+    assert diagnose.diagnose(rows, context).kind == "easy_validation"
+    hindered = RunContext(validation_photos=1000, dropout=True, augmented=known)
+    assert diagnose.diagnose(rows, hindered).kind != "easy_validation"
+
+
 @pytest.mark.parametrize("place", [5, 20, 35, 36, 37, 38, 39])
 def test_one_wild_epoch_turns_no_verdict(place):
     rows = flat(40, 0.97, 0.95)

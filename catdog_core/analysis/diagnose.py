@@ -133,6 +133,10 @@ UNSTABLE = N_(
     "Training is unstable: its loss jumps by about {jump:.2f} from epoch to epoch, between "
     "{low:.2f} and {high:.2f} lately. The steps are too large."
 )
+EASY_VALIDATION_UNLESS = N_(
+    "Validation accuracy ({validation:.1%}) is far above training accuracy ({train:.1%}). Only "
+    "strong dropout or augmentation explains so much."
+)
 EASY_VALIDATION = N_(
     "Validation accuracy ({validation:.1%}) is far above training accuracy ({train:.1%}), and "
     "neither dropout nor augmentation explains it."
@@ -326,6 +330,18 @@ def residual_std(values: Values) -> float:
 def last_part(values: Values, part: int) -> Values:
     """Return the last half (2) or third (3) of a curve, or six values if that is fewer."""
     return values[-max(6, len(values) // part) :]
+
+
+def count_swings(values: Values, height: float) -> int:
+    """Return how often a curve rises by `height` from a low, having fallen by as much before."""
+    count, rising, extreme = 0, True, float(values[0])
+    for value in values.tolist():
+        if rising == (value > extreme):
+            extreme = value
+        elif abs(value - extreme) >= height:
+            rising, extreme = not rising, value
+            count += rising
+    return count
 
 
 def trend(values: Values) -> float:
@@ -899,6 +915,8 @@ _ACCURACY_LOST = 0.07
 overfitting costs one to three."""
 _EASIER = 0.05
 """Points of accuracy, as a fraction, that validation may be ahead where nothing explains it."""
+_EASIER_UNLESS = 0.12
+"""The same where it isn't known whether there was dropout or augmentation."""
 _JUMP = 0.1
 """The part of guessing's loss by which an epoch's training loss must be off its neighbours' mean to
 count as a jump. Recorded sound trainings stay below 0.05, those of 24 photos too."""
@@ -1168,28 +1186,28 @@ def _easy_validation(curves: HistoryCurves, facts: RunContext) -> Verdict | None
 
     Smoothed labels and a pretrained network hinder no accuracy.
     """
-    if (
-        not curves.has_training_accuracy
-        or facts.dropout is not False
-        or facts.augmented is not False
-    ):
+    if not curves.has_training_accuracy or facts.dropout or facts.augmented:
         return None
+    is_known = facts.dropout is False and facts.augmented is False
+    least = _EASIER if is_known else _EASIER_UNLESS
     # Training is measured while it still improves, so early epochs lag behind for no fault.
     if curves.still_falls(curves.loss, curves.loss_noise, facts) and curves.gap > -2 * _EASIER:
         return None
-    if -curves.gap < max(_EASIER, MIN_STANDARD_ERRORS * curves.val_error):
+    if -curves.gap < max(least, MIN_STANDARD_ERRORS * curves.val_error):
         return None
     train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
-    return curves.verdict("easy_validation", EASY_VALIDATION, train=train, validation=validation)
+    message = EASY_VALIDATION if is_known else EASY_VALIDATION_UNLESS
+    return curves.verdict("easy_validation", message, train=train, validation=validation)
 
 
 def _unstable(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
-    """Judge that training jumps: each epoch's loss is far off its neighbours', all the time."""
+    """Judge that training jumps: each epoch's loss is far off its neighbours', or swings wide."""
     late = curves.loss[curves.count // 4 :]
     if len(late) < MIN_EPOCHS:
         return None
     off = np.abs(late[1:-1] - (late[:-2] + late[2:]) / 2)
-    if float(np.mean(off > _JUMP * facts.guess_loss)) < _JUMPING_EPOCHS:
+    jumps = float(np.mean(off > _JUMP * facts.guess_loss)) >= _JUMPING_EPOCHS
+    if not jumps and count_swings(late, 1.5 * _JUMP * facts.guess_loss) < max(3, len(late) / 10):
         return None
     return curves.verdict(
         "unstable",

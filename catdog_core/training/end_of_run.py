@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from .. import runs
@@ -139,7 +138,10 @@ def evaluate_run(run: Run, state: ProgressReporter) -> FinalEvaluation:
     total = len(sample.labels) * (1 + has_other_last) + len(validation.labels)
     counter = _PhotoCounter(state, total)
 
-    model = _load_best_model(run, on_features)
+    model = None
+    if on_features and not has_other_last:  # a last layer is loaded sooner than the whole model
+        model = _load_last_model(run, run.best_epoch)
+    model = model or _load_best_model(run, on_features)
     val_scores = _evaluate_model(model, validation, run, counter)
     best = _describe_epoch(
         run.best_epoch,
@@ -261,14 +263,11 @@ def _evaluate_model(
     model: keras.Model, photos: PhotoSplit, run: Run, counter: _PhotoCounter
 ) -> _Scores:
     """Evaluate a model on photos as they are, with dropout off; its state stays as it is."""
-    forward = tf.function(
-        lambda batch: model(batch, training=False),
-        input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)],
-    )
     parts = []
     with pipeline.reraise_data_errors():
         for images, _ in pipeline.eval_batches(photos, run.training.batch_size):
-            parts.append(np.asarray(forward(images), np.float64))
+            # Eager: tracing a graph takes longer than so few batches do.
+            parts.append(np.asarray(model(images, training=False), np.float64))
             counter.move_to(counter.done + len(parts[-1]))
     outputs, labels, classes = np.concatenate(parts), photos.labels, len(run.classes)
     if not np.isfinite(outputs).all():

@@ -21,7 +21,8 @@ FILE_NAME = "final_evaluation.json"
 FORMAT = 1
 SAMPLE_SIZE = 1000
 """Training photos that are evaluated, at most."""
-_MAX_BYTES = 2_000_000  # 200 classes make a table of 40,000 counts, which takes 400,000
+MAX_BYTES = 2_000_000
+"""Bytes the file may have: 200 classes make a table of 40,000 counts, which takes 400,000."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def write_final_evaluation(run_dir: Path, evaluation: FinalEvaluation) -> None:
 def read_final_evaluation(
     run_dir: Path, epochs: Sequence[int], best_epoch: int | None, classes: int
 ) -> FinalEvaluation | None:
-    """Return the stored evaluation of a run.
+    """Return the evaluation of a run's models as they are now.
 
     None where there is none, it is damaged or newer, or the run has trained more since.
 
@@ -134,18 +135,26 @@ def read_final_evaluation(
         best_epoch: the epoch that is saved.
         classes: how many classes the run has.
     """
-    try:
-        content = files.read_json(run_dir / FILE_NAME, FORMAT, _MAX_BYTES)
-        evaluation = _parse(content)
-    except (CatDogError, KeyError, TypeError, ValueError):
-        return None
+    evaluation = parse_final_evaluation(run_dir, classes)
     is_current = (
-        evaluation.epochs == len(epochs)
+        evaluation is not None
+        and evaluation.epochs == len(epochs)
         and evaluation.best.epoch == best_epoch
         and (evaluation.last is None or evaluation.last.epoch == epochs[-1])
-        and len(evaluation.confusion) == classes
     )
     return evaluation if is_current else None
+
+
+def parse_final_evaluation(run_dir: Path, classes: int) -> FinalEvaluation | None:
+    """Return the evaluation in a run's folder, of whichever epoch; None where it is not sound."""
+    path = run_dir / FILE_NAME
+    if not path.is_file():
+        return None
+    try:
+        evaluation = _parse(files.read_json(path, FORMAT, MAX_BYTES))
+    except (CatDogError, KeyError, TypeError, ValueError, OverflowError):
+        return None
+    return evaluation if len(evaluation.confusion) == classes else None
 
 
 def _parse(content: Any) -> FinalEvaluation:

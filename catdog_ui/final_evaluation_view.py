@@ -79,8 +79,8 @@ def _show_job(missing: Sequence[Run], key: str, job: Job | None) -> None:
         )
         st.caption(
             t(
-                "The curves measure training with augmentation and dropout, but validation "
-                "without. This measures both without."
+                "The curves measure training while the weights still change, with any augmentation "
+                "and dropout. This measures training and validation alike."
             ),
             width="content",
         )

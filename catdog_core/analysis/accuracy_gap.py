@@ -20,6 +20,8 @@ from .diagnose import Remark
 GapKind = Literal["clean", "curves"]
 GAP_NAMES: dict[GapKind, str] = {"clean": N_("Gap (clean photos)"), "curves": N_("Gap (curves)")}
 """What each kind is called, messages of the catalogue."""
+GAP_COLUMNS: dict[GapKind, str] = {"clean": N_("Clean gap"), "curves": N_("Curve gap")}
+"""The same where there is little room."""
 GAP_MEANINGS: dict[GapKind, str] = {
     "clean": N_(
         "Gap: accuracy on clean training photos minus validation accuracy, at the last epoch. "

@@ -194,7 +194,7 @@ def show_run_table(chosen: Sequence[RunRecord]) -> None:
                 t("Best"), help=t("Best validation accuracy"), width="small"
             ),
             t("Gap"): st.column_config.TextColumn(
-                t(accuracy_gap.GAP_NAMES[gap_kind]), width="small"
+                t(accuracy_gap.GAP_COLUMNS[gap_kind]), width="small"
             ),
         },
         alt=t("Selected runs with their settings and results"),

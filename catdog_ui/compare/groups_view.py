@@ -241,7 +241,7 @@ def _grid_text(grid: Grid, epochs: int) -> str:
 def _table_columns(group: Group) -> run_table.ExtraColumns:
     """What the table tells of each run beside its settings and results."""
     gap_kind = accuracy_gap.shared_kind(group.runs)
-    gap_title = t(accuracy_gap.GAP_NAMES[gap_kind])
+    gap_title = t(accuracy_gap.GAP_COLUMNS[gap_kind])
     columns_by_run: dict[str, dict[str, run_table.CellValue]] = {}
     for run in group.runs:
         trial = group.trials[run.id]

@@ -29,7 +29,8 @@ GAP_MEANINGS: dict[GapKind, str] = {
     ),
     "curves": N_(
         "Gap of the curves: training accuracy minus validation accuracy, at the last epoch. "
-        "Training is measured with augmentation and dropout. A larger gap means more overfitting."
+        "Training is measured with any augmentation and dropout. A larger gap means more "
+        "overfitting."
     ),
 }
 _MAX_CLASSES = 10  # named in a sentence

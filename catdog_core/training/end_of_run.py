@@ -93,7 +93,7 @@ def _check_evaluable(run: runs.RunRecord) -> Run:
         )
     if run.is_active:
         raise RunError(
-            "Run '{name}' is {status}. Wait until it finishes, or stop it first.",
+            "Run '{name}' is {status}. Wait until it finishes, or stop it now and resume it later.",
             name=run.name,
             status=run.status,
         )

@@ -126,7 +126,9 @@ class _ProgressPrinter:
     def on_state(self, state: RunState) -> None:
         """Print one state of the worker; see `execute_run`."""
         with self.lock:
-            position = (state.get("status"), state.get("epoch"), state.get("ahead"))
+            # With the ending the last epoch is printed before the models are evaluated.
+            names = ("status", "epoch", "ahead", "ending")
+            position = tuple(state.get(name) for name in names)
             if position != self.position:
                 self.position = position
                 self._print_change(state)

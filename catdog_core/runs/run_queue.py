@@ -123,9 +123,10 @@ class WorkerState:
             CatDogError: it cannot be written.
         """
         self.write(ending=ending, phase="evaluation", packed=0, photos=0, eta_seconds=None)
-        self._stop_requested.clear()  # the request that has just been obeyed
-        if not self.is_gone:
-            files.remove_if_exists(self.folder / "stop")
+        if ending == "stopped":  # that request has just been obeyed
+            self._stop_requested.clear()
+            if not self.is_gone:
+                files.remove_if_exists(self.folder / "stop")
 
     def write(self, **values: Any) -> None:
         """Change fields of the state and write it now, unless the run is gone."""

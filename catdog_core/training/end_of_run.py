@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -59,8 +60,9 @@ def evaluate_ended_training(
             final_evaluation.write_final_evaluation(run.folder, evaluation)
     except (Stopped, KeyboardInterrupt):
         return
-    except Exception as error:  # stderr is the run's log
-        print(f"The models of this run were not evaluated: {error}", file=sys.stderr)
+    except Exception as error:
+        with suppress(OSError):  # stderr is the run's log, or a terminal that may be gone
+            print(f"The models of this run were not evaluated: {error}", file=sys.stderr)
 
 
 def evaluate_earlier_run(run_dir: Path, progress: Callable[[int, int], None]) -> FinalEvaluation:
@@ -271,7 +273,10 @@ def _evaluate_model(
             counter.move_to(counter.done + len(parts[-1]))
     outputs, labels, classes = np.concatenate(parts), photos.labels, len(run.classes)
     if not np.isfinite(outputs).all():
-        raise ModelError("The model predicts NaN. Train it again with a lower learning rate.")
+        raise ModelError(
+            "The model outputs NaN or infinite values for these photos. Train it again with a "
+            "lower learning rate."
+        )
     if outputs.shape[1] == 1:  # of the second class
         outputs = np.concatenate([1 - outputs, outputs], axis=1)
     confusion = np.zeros((classes, classes), np.int64)

@@ -19,7 +19,7 @@ from .i18n import N_, escape, t
 LIVE_HINTS: dict[str, str] = {
     "accuracy": N_(
         "Higher means more correct predictions. The band is the gap: what the network knows only "
-        "about its training photos. The dotted line is guessing."
+        "about its training photos. The dotted line is always predicting the largest class."
     ),
     "loss": N_(
         "Loss is the mean of −ln of the actual class's probability. Lower is better. Where "
@@ -82,7 +82,7 @@ def live_caption(metric: Metric, curve: LearningCurve) -> str:
     if metric == "accuracy":
         now = t(
             "After epoch {n}, training accuracy is {train:.1%} and validation accuracy is "
-            "{val:.1%}. The gap is {gap:.1f} percentage points.",
+            "{val:.1%}. The gap of the curves is {gap:.1f} percentage points.",
             n=epoch + 1,
             train=training,
             val=validation,
@@ -154,8 +154,8 @@ def paired_caption(metric: Metric, plain: LearningCurve, augmented: LearningCurv
             second=second[1],
         )
     return t(
-        "At epoch {n}, the gap is {first:.1f} percentage points without augmentation and "
-        "{second:.1f} with it.",
+        "At epoch {n}, the gap of the curves is {first:.1f} percentage points without "
+        "augmentation and {second:.1f} with it.",
         n=epoch + 1,
         first=100 * (first[0] - first[1]),
         second=100 * (second[0] - second[1]),

@@ -18,6 +18,7 @@ import plotly.graph_objects as go
 
 from catdog_core.base.metric_rows import BatchRow, EpochRow
 from catdog_core.base.palette import BEST, RUN_COLORS, TRAIN, VALIDATION
+from catdog_core.runs.final_evaluation import FinalEvaluation
 
 from .i18n import t
 
@@ -50,7 +51,8 @@ class LearningCurve:
     Attributes:
         epochs: rows of metrics.jsonl, epochs from 0.
         planned: number of epochs the run was started for.
-        classes: number of classes; it fixes where guessing lies.
+        guess_accuracy: validation accuracy of always predicting the largest class, 0..1.
+        guess_loss: validation loss in nats of always predicting the classes' shares.
         best: best epoch from 0, None before there is one.
         batches: rows of batches.jsonl, batches from 1.
         name: shown as it is; it may hold anything.
@@ -58,7 +60,8 @@ class LearningCurve:
 
     epochs: Sequence[Row]
     planned: int
-    classes: int = 2
+    guess_accuracy: float = 0.5
+    guess_loss: float = log(2)
     best: int | None = None
     batches: Sequence[BatchRow] = field(default=())
     name: str = ""
@@ -148,15 +151,20 @@ def legend_html(entries: Sequence[tuple[str, str, str]]) -> str:
     )
 
 
-def live_legend_html() -> str:
-    """Return the legend of `live_figure`'s charts."""
+def live_legend_html(evaluated: bool = False) -> str:
+    """Return the legend of `live_figure`'s charts.
+
+    Args:
+        evaluated: whether they have the marks of `mark_clean_photos`.
+    """
     return legend_html(
         [
             (t("Training"), TRAIN, "line"),
             (t("Validation"), VALIDATION, "line"),
             (t("Training, during the epoch"), TRAIN, "thin"),
-            (t("Gap"), TRAIN, "band"),
+            (t("Gap of the curves"), TRAIN, "band"),
             (t("Best epoch"), BEST, "star"),
+            *([(t("Clean training photos"), TRAIN, "diamond")] if evaluated else []),
         ]
     )
 
@@ -169,6 +177,9 @@ def axis_end(reached: float, planned: int) -> int:
     return max(planned, ceil(reached))
 
 
+_LEGEND_SIGNS = {"dot": "●", "cross": "✚", "diamond": "◆"}
+
+
 def _legend_mark(color: str, kind: str) -> str:
     if kind == "star":
         outline = "-webkit-text-stroke:1px rgba(90,90,90,.9)"
@@ -176,8 +187,8 @@ def _legend_mark(color: str, kind: str) -> str:
             f'<span aria-hidden="true" style="color:{color};font-size:1.15em;line-height:1;'
             f'{outline}">★</span>'
         )
-    if kind in ("dot", "cross"):
-        sign = "●" if kind == "dot" else "✚"
+    if kind in _LEGEND_SIGNS:
+        sign = _LEGEND_SIGNS[kind]
         return f'<span style="color:{color};font-size:1.05em;line-height:1">{sign}</span>'
     if kind == "band":
         return f'<span style="width:1.4em;height:.8em;background:{color};opacity:.25"></span>'
@@ -187,7 +198,6 @@ def _legend_mark(color: str, kind: str) -> str:
 
 def empty_figure(metric: Metric, curves: Sequence[LearningCurve]) -> go.Figure:
     end = max((axis_end(_reached_epoch(c), c.planned) for c in curves), default=1)
-    classes = max((curve.classes for curve in curves), default=2)
     figure = go.Figure()
     figure.update_layout(
         BASE_LAYOUT,
@@ -205,12 +215,17 @@ def empty_figure(metric: Metric, curves: Sequence[LearningCurve]) -> go.Figure:
         hoverformat=".4~g",
         automargin=True,
     )
-    figure.update_yaxes(range=y_range(metric, curves, classes), automargin=True)
+    figure.update_yaxes(range=y_range(metric, curves), automargin=True)
     if metric == "accuracy":
         figure.update_yaxes(tickformat=".0%")
-    guess = 1 / classes if metric == "accuracy" else log(classes)
-    mark_guessing(figure, guess, "bottom right" if metric == "accuracy" else "top right")
+    for guess in sorted({round(value, 2): value for value in _guesses(metric, curves)}.values()):
+        mark_guessing(figure, guess, "bottom right" if metric == "accuracy" else "top right")
     return figure
+
+
+def _guesses(metric: Metric, curves: Sequence[LearningCurve]) -> list[float]:
+    """Return where guessing lies in each run, which may have other photos than the others."""
+    return [c.guess_accuracy if metric == "accuracy" else c.guess_loss for c in curves]
 
 
 def mark_guessing(figure: go.Figure, value: float, position: str = "bottom right") -> None:
@@ -241,6 +256,30 @@ def _mark_best(figure: go.Figure, key: str, curve: LearningCurve) -> None:
     )
 
 
+def mark_clean_photos(figure: go.Figure, metric: Metric, evaluation: FinalEvaluation) -> None:
+    """Mark how the saved and the last model do on clean training photos.
+
+    Args:
+        figure: a chart of the run's epochs; it is changed.
+        metric: "accuracy" or "loss".
+        evaluation: of the run.
+    """
+    marks = {e.epoch: e for e in (evaluation.best, evaluation.last) if e is not None}.values()
+    figure.add_scatter(
+        x=[mark.epoch + 1 for mark in marks],
+        y=[mark.accuracy if metric == "accuracy" else mark.loss for mark in marks],
+        mode="markers",
+        name=t("Clean training photos"),
+        marker={
+            "symbol": "diamond",
+            "size": 11,
+            "color": TRAIN,
+            "line": {"color": "rgba(255,255,255,0.9)", "width": 1.5},
+        },
+        hovertemplate="%{y:.4f}",
+    )
+
+
 def _epoch_points(key: str, epochs: Iterable[Row]) -> tuple[list[float | None], list[float | None]]:
     rows = [row for row in epochs if isinstance(row.get("epoch"), int)]
     return [row["epoch"] + 1 for row in rows], [finite_or_none(row.get(key)) for row in rows]
@@ -268,7 +307,7 @@ def _reached_epoch(curve: LearningCurve) -> float:
     return float(max(completed_epochs, inside - 0.5))
 
 
-def y_range(metric: Metric, curves: Sequence[LearningCurve], classes: int) -> list[float]:
+def y_range(metric: Metric, curves: Sequence[LearningCurve]) -> list[float]:
     """Return where the y axis begins and ends: in round steps, so that it moves seldom."""
     values = [
         value
@@ -278,11 +317,12 @@ def y_range(metric: Metric, curves: Sequence[LearningCurve], classes: int) -> li
         if (value := finite_or_none(row.get(key))) is not None
     ]
     if metric == "accuracy":
-        low = min([0.6 / classes, *values])
+        low = min([0.6 * guess for guess in _guesses(metric, curves)] + values, default=0.3)
         return [max(floor(low * 10 + 1e-9) / 10, 0) - 0.01, 1.01]
     # A few losses of hundreds, as a divergence begins, would press all else flat: they are cut off.
-    usual = [value for value in values if value < 6 * log(classes)]
-    high = max([log(classes) * 1.25, *(usual if 2 * len(usual) >= len(values) else values)])
+    guess = max([log(2), *_guesses(metric, curves)])
+    usual = [value for value in values if value < 6 * guess]
+    high = max([guess * 1.25, *(usual if 2 * len(usual) >= len(values) else values)])
     return [0, ceil(high * 4 + 1e-9) / 4 if high < 5 else high * 1.1]
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from catdog_core.analysis.accuracy_gap import AccuracyGap
 from catdog_core.base.field_specs import FieldSpec, describe_fields
 from catdog_core.base.files import truncate_for_display
 from catdog_core.base.metric_rows import EpochRow
@@ -181,15 +182,9 @@ def format_epochs(run: RunRecord) -> str:
     return f"{len(run.epochs)} / {'–' if run.planned_epochs is None else run.planned_epochs}"
 
 
-def accuracy_gap(run: RunRecord) -> float | None:
-    """Return training minus validation accuracy of the last epoch: large when a model overfits."""
-    if not run.epochs:
-        return None
-    last = run.epochs[-1]
-    training, validation = last.get("accuracy"), last.get("val_accuracy")
-    if training is None or validation is None:
-        return None
-    return float(training) - float(validation)
+def format_gap(gap: AccuracyGap | None) -> str:
+    """Return a gap in percentage points, a dash where it is not known."""
+    return format_points(gap.value if gap else None)
 
 
 def best_epoch_row(run: RunRecord) -> EpochRow | None:

@@ -87,6 +87,7 @@ def make_run(
         classes=("cats", "dogs"),
         fingerprint="f",
         items=lambda split: range(photos[split]),
+        counts=lambda: {split: {"cats": n // 2, "dogs": n - n // 2} for split, n in photos.items()},
     )
     settings = Training(**{"epochs": 3, **training})
     folder = runs.create_run(dataset, settings, augmentation, name=name)  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """Runs that travel: out as a zip, in elsewhere, with nothing lost and nothing believed."""
 
+import dataclasses
 import json
 import shutil
 import zipfile
@@ -15,6 +16,8 @@ from catdog_core.base.errors import AccessError, CatDogError, ModelError, RunErr
 from catdog_core.data import datasets
 from catdog_core.export import bundle_import
 from catdog_core.models import model_sandbox
+from catdog_core.runs import final_evaluation
+from catdog_core.runs.final_evaluation import EpochEvaluation, FinalEvaluation
 from catdog_core.training.execution import execute_run
 
 
@@ -39,6 +42,29 @@ def test_a_run_that_travelled_is_the_same_run(exported_run, here):
     photos = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype(np.uint8)
     answers = [predict.load_predictor(folder).predict(photos) for folder in (run, after.folder)]
     assert np.array_equal(*answers)
+
+
+@pytest.mark.parametrize("change", [{}, {"confusion": [[1]]}, {"best": None}, {"extra": 1}])
+def test_what_its_models_do_on_clean_photos_comes_along_if_it_is_sound(
+    exported_run, tmp_path, monkeypatch, change
+):
+    run = shutil.copytree(exported_run[0], tmp_path / "run")
+    rows = runs.load_run(run).epochs
+    one = EpochEvaluation(runs.load_run(run).best_epoch, 0.9, 0.3, 48, 0.75, 0.5)
+    last = dataclasses.replace(one, epoch=rows[-1]["epoch"])
+    evaluation = FinalEvaluation(len(rows), one, last, ((9, 3), (3, 9)))
+    final_evaluation.write_final_evaluation(run, evaluation)
+    path = run / final_evaluation.FILE_NAME
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    bundle = export.export_in_process(run, "bundle", tmp_path / "run.zip")
+    monkeypatch.setenv("CATDOG_WORKSPACE", str(tmp_path / "elsewhere"))
+    imported = bundle_import.import_bundle(bundle).run
+    is_sound = change in ({}, {"extra": 1})
+    assert imported.final_evaluation == (evaluation if is_sound else None)
+    assert imported.validation_counts == (12, 12)
+    if is_sound:
+        stored = json.loads((imported.folder / final_evaluation.FILE_NAME).read_text())
+        assert set(stored) == {"format", "epochs", "best", "last", "confusion"}
 
 
 def test_its_photos_are_recognised_under_another_name(exported_run, here):

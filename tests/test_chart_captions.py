@@ -19,7 +19,10 @@ def curve(*changes, name="first"):
 def test_a_runs_chart_tells_both_lines_the_gap_and_the_best():
     accuracy = captions.live_caption("accuracy", curve())
     assert "training accuracy is 83.0% and validation accuracy is 66.0%" in accuracy
-    assert "gap is 17.0 percentage points" in accuracy and "70.0%, in epoch 2" in accuracy
+    assert (
+        "gap of the curves is 17.0 percentage points" in accuracy
+        and "70.0%, in epoch 2" in accuracy
+    )
     loss = captions.live_caption("loss", curve())
     assert "training loss is 0.450 and validation loss is 0.660" in loss
     assert "0.610, in epoch 2" in loss

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from catdog_core.runs.final_evaluation import EpochEvaluation, FinalEvaluation
 from catdog_ui import charts
 from catdog_ui.charts import LearningCurve
 
@@ -104,3 +105,34 @@ def test_a_few_losses_of_hundreds_do_not_press_all_else_flat():
     figure = charts.live_figure("loss", LearningCurve([*wild, *rows(0.5, 0.6, 0.7)[1:]], planned=3))
     assert figure.layout.yaxis.range[1] < 2
     assert figure.data[0].cliponaxis
+
+
+def guessing_lines(figure):
+    return [shape.y0 for shape in figure.layout.shapes]
+
+
+def test_guessing_lies_where_the_largest_class_is_always_predicted():
+    imbalanced = LearningCurve(rows(0.95, 0.96), 2, guess_accuracy=0.95, guess_loss=0.2)
+    assert guessing_lines(charts.live_figure("accuracy", imbalanced)) == [0.95]
+    loss = charts.live_figure("loss", imbalanced)
+    assert guessing_lines(loss) == [0.2] and loss.layout.yaxis.range[1] > 0.7
+
+
+def test_runs_of_other_photos_have_their_own_line_of_guessing():
+    curves = [LearningCurve(rows(0.5), 1, guess) for guess in (0.5, 0.501, 0.95)]
+    assert guessing_lines(charts.overlay_figure("accuracy", curves)) == [0.501, 0.95]
+
+
+def test_the_saved_and_the_last_model_are_marked_on_clean_photos():
+    best, last = (
+        EpochEvaluation(epoch, accuracy, 0.3, 48, 0.6, 0.5)
+        for epoch, accuracy in ((0, 0.8), (1, 0.9))
+    )
+    for ends, expected in (
+        ((best, last), [0.8, 0.9]),
+        ((best, best), [0.8]),
+        ((best, None), [0.8]),
+    ):
+        figure = charts.live_figure("accuracy", LearningCurve(rows(0.5, 0.6), planned=2))
+        charts.mark_clean_photos(figure, "accuracy", FinalEvaluation(2, *ends, ((1, 0), (0, 1))))
+        assert list(trace(figure, "Clean training photos").y) == expected

@@ -177,6 +177,9 @@ def test_what_was_validated_on_features_is_what_the_kept_model_says_of_photos(tr
     evaluation = evaluate(folder, dataset, "validation")
     assert evaluation.accuracy == pytest.approx(row["val_accuracy"])
     assert evaluation.loss == pytest.approx(row["val_loss"], rel=1e-3)
+    best = run.final_evaluation.best
+    assert best.accuracy == evaluate(folder, dataset, "train").accuracy
+    assert best.val_accuracy == pytest.approx(evaluation.accuracy)
 
 
 @pytest.mark.long

@@ -55,7 +55,7 @@ def test_a_class_never_found_is_said_by_name_however_high_the_accuracy(recalls, 
         recalls=recalls,
         class_names=("cats", "dogs"),
     )
-    accuracy = np.dot(recalls, context.class_shares)
+    accuracy = np.dot(recalls, (0.95, 0.05))
     verdict = diagnose.diagnose(flat(20, 0.985, accuracy), context)
     assert verdict.kind == kind
     assert ("dogs" in str(verdict)) == (kind == "missed_class")

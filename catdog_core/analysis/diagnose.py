@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import N_
 from ..base.metric_rows import EpochRow, MetricName
+from ..runs.final_evaluation import majority_share, prior_loss
 
 VerdictKind = Literal[
     "overfitting",
@@ -438,6 +439,7 @@ class HistoryCurves:
         loss_noise, val_noise: scatter of single epochs' losses.
         val_error: standard error of the validation accuracy at the end.
         easier_epochs: epochs in which validation was better than training.
+        clean_gap: the gap on clean photos at the last epoch, if known.
     """
 
     epochs: list[int]
@@ -450,6 +452,7 @@ class HistoryCurves:
     val_noise: float
     val_error: float
     easier_epochs: int
+    clean_gap: float | None = None
 
     @classmethod
     def from_rows(cls, rows: list[CompleteRow], facts: RunContext) -> HistoryCurves:
@@ -476,6 +479,7 @@ class HistoryCurves:
             easier_epochs=int(
                 np.sum(val_accuracy > accuracy if facts.smoothed else val_loss < loss)
             ),
+            clean_gap=facts.clean_gap,
         )
 
     @property
@@ -508,7 +512,9 @@ class HistoryCurves:
 
     @property
     def gap(self) -> float:
-        """Training minus validation accuracy at the end."""
+        """Training minus validation accuracy at the end, on clean photos where that is known."""
+        if self.clean_gap is not None:
+            return self.clean_gap
         return self.final_level(self.accuracy) - self.final_level(self.val_accuracy)
 
     def has_begun(self, facts: RunContext) -> bool:
@@ -643,6 +649,8 @@ class RunContext:
         class_counts: how many of those are of each class.
         recalls: the part of each class's that the kept epoch's model answered right, 0..1.
         class_names: the classes in that order.
+        clean_gap: accuracy on clean training photos minus validation accuracy at the last epoch,
+            both without augmentation and dropout; the gap of the curves is used where not known.
         planned_epochs: epochs it was started for.
         is_training: whether it still trains.
         diverged_epoch: the epoch, from 0, in which the loss became NaN, ending the training.
@@ -663,6 +671,7 @@ class RunContext:
     class_counts: tuple[int, ...] | None = None
     recalls: tuple[float, ...] | None = None
     class_names: tuple[str, ...] = ()
+    clean_gap: float | None = None
     planned_epochs: int | None = None
     is_training: bool = False
     diverged_epoch: int | None = None
@@ -677,16 +686,19 @@ class RunContext:
     smoothed: bool = False
 
     @property
-    def class_shares(self) -> Values:
-        """The part of the validation photos that is of each class (C,); even where not known."""
-        if not self.class_counts or not sum(self.class_counts):
-            return np.full(self.classes, 1 / self.classes)
-        return to_array(self.class_counts) / sum(self.class_counts)
-
-    @property
     def guess(self) -> float:
         """The accuracy of always answering the largest class."""
-        return float(self.class_shares.max())
+        return majority_share(self._known_counts)
+
+    @property
+    def guess_loss(self) -> float:
+        """The loss of answering every photo with the shares of the classes."""
+        return prior_loss(self._known_counts) or log(self.classes)
+
+    @property
+    def _known_counts(self) -> tuple[int, ...]:
+        counts = self.class_counts or ()
+        return counts if any(counts) else (1,) * self.classes
 
     def margin(self, accuracy: float) -> float:
         """Return points of accuracy above guessing, fewer where guessing errs in under a half.
@@ -694,12 +706,6 @@ class RunContext:
         Of 95 % cats, guessing leaves 5 points to gain, so 5 above guessing would be perfect.
         """
         return accuracy * min(1.0, 2 * (1 - self.guess))
-
-    @property
-    def guess_loss(self) -> float:
-        """The loss of answering every photo with the shares of the classes: their entropy."""
-        shares = self.class_shares[self.class_shares > 0]
-        return float(-np.sum(shares * np.log(shares))) if len(shares) > 1 else log(self.classes)
 
 
 def add_remarks(verdict: Verdict, facts: RunContext) -> Verdict:
@@ -1186,16 +1192,19 @@ def _easy_validation(curves: HistoryCurves, facts: RunContext) -> Verdict | None
 
     Smoothed labels and a pretrained network hinder no accuracy.
     """
-    if not curves.has_training_accuracy or facts.dropout or facts.augmented:
+    is_clean = curves.clean_gap is not None
+    if not curves.has_training_accuracy or (not is_clean and (facts.dropout or facts.augmented)):
         return None
-    is_known = facts.dropout is False and facts.augmented is False
+    is_known = is_clean or (facts.dropout is False and facts.augmented is False)
     least = _EASIER if is_known else _EASIER_UNLESS
     # Training is measured while it still improves, so early epochs lag behind for no fault.
-    if curves.still_falls(curves.loss, curves.loss_noise, facts) and curves.gap > -2 * _EASIER:
+    lags = not is_clean and curves.still_falls(curves.loss, curves.loss_noise, facts)
+    if lags and curves.gap > -2 * _EASIER:
         return None
     if -curves.gap < max(least, MIN_STANDARD_ERRORS * curves.val_error):
         return None
-    train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
+    validation = curves.final_level(curves.val_accuracy)
+    train = validation + curves.gap
     message = EASY_VALIDATION if is_known else EASY_VALIDATION_UNLESS
     return curves.verdict("easy_validation", message, train=train, validation=validation)
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from math import sqrt
 
 from ..base.errors import N_
+from ..runs.final_evaluation import EpochEvaluation
 from ..runs.run_folder import Run
-from . import diagnose, metrics
+from . import accuracy_gap, diagnose, metrics
+from .accuracy_gap import last_evaluation
 from .diagnose import MIN_EPOCHS, HistoryCurves, Remark, RunContext, Z, clean_history
 
 
@@ -39,7 +41,12 @@ def compare_pair(plain: Run, augmented: Run) -> list[Remark]:
     if reached < MIN_EPOCHS:
         return [Remark("wait", EARLY, {"n": reached, "least": MIN_EPOCHS})]
     first, second = (_curves_until(run, reached) for run in (plain, augmented))
-    return [_compare_gaps(first, second), _compare_accuracy(first, second)]
+    ends = [last_evaluation(run) for run in (plain, augmented) if len(run.epochs) == reached]
+    if len(ends) == 2 and ends[0] and ends[1]:
+        gaps = _compare_clean_gaps(ends[0], ends[1], plain, augmented)
+    else:
+        gaps = _compare_curve_gaps(first, second)
+    return [gaps, _compare_accuracy(first, second)]
 
 
 def learning_curve_points(members: Sequence[Run]) -> list[LearningCurvePoint]:
@@ -51,9 +58,7 @@ def learning_curve_points(members: Sequence[Run]) -> list[LearningCurvePoint]:
             continue
         accuracy, n = float(best["val_accuracy"] or 0.0), run.validation_photos
         low, high = metrics.wilson_interval(round(accuracy * n), n)
-        is_augmented = run.augmentation is not None and not run.augmentation.is_off
-        line = (run.model, is_augmented)
-        is_final = run.status == "done"
+        line, is_final = _line_of(run), run.status == "done"
         points.append(LearningCurvePoint(run.train_photos, line, accuracy, low, high, n, is_final))
     return sorted(points, key=lambda point: (point.line, point.photos))
 
@@ -81,6 +86,29 @@ def compare_lines(
                 break
 
 
+def compare_gaps_by_size(members: Sequence[Run]) -> Iterator[tuple[tuple[str, bool], Remark]]:
+    """Compare the gaps of each line's smallest and largest size that are done, of one kind."""
+    ended = sorted((run for run in members if run.status == "done"), key=lambda r: r.train_photos)
+    kind = accuracy_gap.shared_kind(ended)
+    for line in dict.fromkeys(map(_line_of, members)):
+        ordered = [run for run in ended if _line_of(run) == line]
+        gaps = [accuracy_gap.measure_gap(run, kind) for run in ordered]
+        if len(ordered) > 1 and gaps[0] and gaps[-1]:
+            params = {
+                "line": format_line(line),
+                "small": ordered[0].train_photos,
+                "large": ordered[-1].train_photos,
+                "from": 100 * gaps[0].value,
+                "to": 100 * gaps[-1].value,
+            }
+            message = CLEAN_GAP_BY_SIZE if kind == "clean" else GAP_BY_SIZE
+            yield line, Remark("gap_by_size", message, params)
+
+
+def _line_of(run: Run) -> tuple[str, bool]:
+    return run.model, run.augmentation is not None and not run.augmentation.is_off
+
+
 def format_line(line: tuple[str, bool]) -> str:
     """Return a line's name in English: "notes, augmented"."""
     return f"{line[0]}, {'augmented' if line[1] else 'plain'}"
@@ -93,17 +121,36 @@ def _curves_until(run: Run, reached: int) -> HistoryCurves:
     return HistoryCurves.from_rows(clean_history(run.epochs[:reached]), facts)
 
 
-def _compare_gaps(plain: HistoryCurves, augmented: HistoryCurves) -> Remark:
-    change = augmented.gap - plain.gap
+def _compare_curve_gaps(plain: HistoryCurves, augmented: HistoryCurves) -> Remark:
     sure = Z * sqrt(plain.val_error**2 + augmented.val_error**2)
-    params = {
-        "plain": 100 * plain.gap,
-        "augmented": 100 * augmented.gap,
-        "sure": 100 * sure,
-    }
-    if change < -sure:
-        return Remark("gap_closed", GAP_CLOSED, params)
-    return Remark("gap_wider", GAP_WIDER, params) if change > sure else Remark("gap", GAP, params)
+    return _compare_gaps(plain.gap, augmented.gap, sure, (GAP_CLOSED, GAP_WIDER, GAP))
+
+
+def _compare_clean_gaps(
+    plain: EpochEvaluation, augmented: EpochEvaluation, plain_run: Run, augmented_run: Run
+) -> Remark:
+    variance = sum(
+        diagnose.standard_error(end.accuracy, end.n) ** 2
+        + diagnose.standard_error(end.val_accuracy, max(run.validation_photos, 1)) ** 2
+        for end, run in ((plain, plain_run), (augmented, augmented_run))
+    )
+    messages = (CLEAN_GAP_CLOSED, CLEAN_GAP_WIDER, CLEAN_GAP)
+    return _compare_gaps(plain.gap, augmented.gap, Z * sqrt(variance), messages)
+
+
+def _compare_gaps(
+    plain: float, augmented: float, sure: float, messages: tuple[str, str, str]
+) -> Remark:
+    """Compare two gaps of one kind; the messages say closed, wider, and no difference."""
+    params = {"plain": 100 * plain, "augmented": 100 * augmented, "sure": 100 * sure}
+    closed, wider, same = messages
+    if augmented - plain < -sure:
+        return Remark("gap_closed", closed, params)
+    return (
+        Remark("gap_wider", wider, params)
+        if augmented - plain > sure
+        else Remark("gap", same, params)
+    )
 
 
 def _compare_accuracy(plain: HistoryCurves, augmented: HistoryCurves) -> Remark:
@@ -157,19 +204,38 @@ EARLY = N_(
     "Both runs need at least {least} epochs for a comparison, but one has only {n}. Train longer."
 )
 GAP_CLOSED = N_(
-    "Augmentation narrowed the gap between training and validation accuracy. The final gap is "
-    "{plain:.1f} percentage points without it and {augmented:.1f} with it. This change is "
-    "accurate to ± {sure:.1f} points."
+    "Augmentation narrowed the gap of the curves. The final gap is {plain:.1f} percentage points "
+    "without it and {augmented:.1f} with it. This change is accurate to ± {sure:.1f} points."
 )
 GAP_WIDER = N_(
-    "With augmentation, the gap between training and validation accuracy is wider. The final gap "
-    "is {plain:.1f} percentage points without it and {augmented:.1f} with it. This change is "
-    "accurate to ± {sure:.1f} points."
+    "With augmentation, the gap of the curves is wider. The final gap is {plain:.1f} percentage "
+    "points without it and {augmented:.1f} with it. This change is accurate to ± {sure:.1f} points."
 )
 GAP = N_(
-    "The final gap between training and validation accuracy is {plain:.1f} percentage points "
-    "without augmentation and {augmented:.1f} with it. The difference is within chance (± "
-    "{sure:.1f})."
+    "The final gap of the curves is {plain:.1f} percentage points without augmentation and "
+    "{augmented:.1f} with it. The difference is within chance (± {sure:.1f})."
+)
+CLEAN_GAP_CLOSED = N_(
+    "Augmentation narrowed the gap on clean training photos. The final gap is {plain:.1f} "
+    "percentage points without it and {augmented:.1f} with it. This change is accurate to "
+    "± {sure:.1f} points."
+)
+CLEAN_GAP_WIDER = N_(
+    "With augmentation, the gap on clean training photos is wider. The final gap is {plain:.1f} "
+    "percentage points without it and {augmented:.1f} with it. This change is accurate to "
+    "± {sure:.1f} points."
+)
+CLEAN_GAP = N_(
+    "The final gap on clean training photos is {plain:.1f} percentage points without augmentation "
+    "and {augmented:.1f} with it. The difference is within chance (± {sure:.1f})."
+)
+CLEAN_GAP_BY_SIZE = N_(
+    "{line}: from {small:,} to {large:,} photos, the gap on clean training photos went from "
+    "{from:.1f} to {to:.1f} percentage points."
+)
+GAP_BY_SIZE = N_(
+    "{line}: from {small:,} to {large:,} photos, the gap of the curves went from {from:.1f} to "
+    "{to:.1f} percentage points."
 )
 LEVEL = N_(
     "Final validation accuracy is {plain:.1%} ± {plain_sure:.1f} points without augmentation and "

@@ -9,6 +9,7 @@ from ..base.errors import CatDogError
 from ..config import Training
 from ..models import architecture
 from ..runs import ImportedHistory, Run, RunRecord
+from . import accuracy_gap
 from .diagnose import RunContext, Verdict, diagnose
 
 
@@ -33,7 +34,10 @@ def build_run_context(run: RunRecord) -> RunContext:
         classes=max(len(run.classes), 2),
         training_photos=run.train_photos or None,
         validation_photos=run.validation_photos or None,
+        class_counts=run.validation_counts or None,
+        recalls=_recalls(run),
         class_names=tuple(run.classes),
+        clean_gap=gap.value if (gap := accuracy_gap.measure_gap(run, "clean")) else None,
         planned_epochs=training.epochs,
         is_training=run.is_active,
         diverged_epoch=int(params["epoch"]) - 1 if broke else None,
@@ -47,6 +51,13 @@ def build_run_context(run: RunRecord) -> RunContext:
         pretrained=str(training.model) == "transfer",
         smoothed=training.label_smoothing > 0,
     )
+
+
+def _recalls(run: Run) -> tuple[float, ...] | None:
+    """Return the recall of each class; one without validation photos misses none."""
+    if run.final_evaluation is None:
+        return None
+    return tuple(1.0 if recall is None else recall for recall in run.final_evaluation.recalls)
 
 
 def _uses_dropout(training: Training) -> bool | None:

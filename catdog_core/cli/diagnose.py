@@ -1,22 +1,25 @@
-"""The command that says what happened in a training."""
+"""Commands that say what happened in a training."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
 
 from .. import runs
-from ..analysis import histories, history_import
+from ..analysis import accuracy_gap, histories, history_import
 from ..analysis.diagnose import Remark, RunContext, Verdict
 from ..analysis.diagnose import diagnose as judge
 from ..analysis.history_columns import ColumnNames, ColumnsError, History, HistoryColumn
-from ..base import access
+from ..base import access, library_output
 from ..base.errors import RunError
 from ..base.files import truncate_for_display
+from ..runs import RunRecord
+from ..runs.final_evaluation import EpochEvaluation, FinalEvaluation
 from . import output
 from .options import AsJson
 
@@ -52,21 +55,54 @@ def diagnose(
     """Diagnose a run and suggest what to try next. The verdict is overfitting, underfitting,
     healthy, diverged, unstable, missed_class, wrong_labels, easy_validation, or too_short to
     judge."""
+    run: RunRecord | None = None
     if len(history) > 1 or Path(history[0]).is_file():
         facts = RunContext(
             classes=classes, validation_photos=validation_photos, learning_rate=learning_rate
         )
         verdict = judge(_read_history([Path(file) for file in history], column).rows, facts)
     else:
-        verdict = histories.diagnose_run(runs.load_run(history[0]))
+        run = runs.load_run(history[0])
+        verdict = histories.diagnose_run(run)
     if as_json:
-        output.print_json(_verdict_to_json(verdict))
+        evaluation = run.final_evaluation if run else None
+        output.print_json(
+            {
+                **_verdict_to_json(verdict),
+                "final_evaluation": _evaluation_to_json(evaluation) if evaluation else None,
+            }
+        )
         return
     print(f"{verdict.kind}: {verdict}")
     for remark in verdict.remarks:
         print(f"  {remark}")
     for step in verdict.steps:
         print(f"- {step}")
+
+
+def measure_gap(
+    run: Annotated[str, typer.Argument(metavar="RUN_DIR", help="A run folder or id.")],
+    as_json: AsJson = False,
+) -> None:
+    """Measure a run's gap without augmentation and dropout. Evaluates its saved and its last
+    model on up to 1,000 training photos and on the validation photos. Every training ends with
+    this, so only runs of earlier versions need it."""
+    folder = runs.load_run(run).folder
+    library_output.import_tensorflow()
+    from ..training import end_of_run
+
+    with output.progress_bar("evaluating") as progress:
+        evaluation = end_of_run.evaluate_earlier_run(folder, progress)
+    if as_json:
+        output.print_json(_evaluation_to_json(evaluation))
+        return
+    print_final_evaluation(runs.load_run(folder))
+
+
+def print_final_evaluation(run: RunRecord) -> None:
+    """Print how a run's models do on clean photos, if that is known."""
+    for remark in accuracy_gap.describe_final_evaluation(run):
+        print(remark)
 
 
 def history(
@@ -139,6 +175,21 @@ def _verdict_to_json(verdict: Verdict) -> dict[str, object]:
         "remarks": [_message_to_json(message) for message in verdict.remarks],
         "steps": [_message_to_json(message) for message in verdict.steps],
     }
+
+
+def _evaluation_to_json(evaluation: FinalEvaluation) -> dict[str, object]:
+    """Return a final evaluation for programs; epochs count from 1."""
+    return {
+        "best": _epoch_to_json(evaluation.best),
+        "last": _epoch_to_json(evaluation.last) if evaluation.last else None,
+        "confusion": evaluation.confusion,
+        "recall": evaluation.recalls,
+        "majority_share": evaluation.majority_share,
+    }
+
+
+def _epoch_to_json(epoch: EpochEvaluation) -> dict[str, float]:
+    return {**asdict(epoch), "epoch": epoch.epoch + 1, "gap": epoch.gap}
 
 
 def _message_to_json(message: Remark) -> dict[str, str]:

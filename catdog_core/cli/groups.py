@@ -275,6 +275,7 @@ def _describe_results(group: Group) -> Iterator[str]:
         (
             *group_comparison.describe_learning_curve(points),
             *(message for _, _, message in group_comparison.compare_lines(points)),
+            *(message for _, message in group_comparison.compare_gaps_by_size(group.runs)),
         ),
     )
 

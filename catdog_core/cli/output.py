@@ -126,12 +126,14 @@ class _ProgressPrinter:
     def on_state(self, state: RunState) -> None:
         """Print one state of the worker; see `execute_run`."""
         with self.lock:
-            position = (state.get("status"), state.get("epoch"), state.get("ahead"))
+            # With the ending the last epoch is printed before the models are evaluated.
+            names = ("status", "epoch", "ahead", "ending")
+            position = tuple(state.get(name) for name in names)
             if position != self.position:
                 self.position = position
                 self._print_change(state)
             done, total = state.get("batch", 0), state.get("steps")
-            if state.get("phase") in ("packing", "features"):
+            if state.get("phase") in ("packing", "features", "evaluation"):
                 done, total = state.get("packed", 0), state.get("photos")
             self.progress.update(
                 self.task, description=self._title(state), completed=done, total=total
@@ -158,7 +160,7 @@ class _ProgressPrinter:
         if phase == "train":
             rate = state.get("images_per_second") or 0
             return f"epoch {state.get('epoch', 0) + 1}/{self.total}, {rate:.0f} photos/s"
-        return str(phase)
+        return "evaluating" if phase == "evaluation" else str(phase)
 
     def _print(self, line: str) -> None:
         # Nobody may read it any more, as where the terminal was closed: the training goes on.

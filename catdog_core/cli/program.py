@@ -225,6 +225,7 @@ def _train_and_report(folder: Path) -> None:
     best = next((row for row in ended.epochs if row["epoch"] == ended.best_epoch), None)
     if best:
         print(f"Best epoch {best['epoch'] + 1}: validation accuracy {best['val_accuracy']:.4f}")
+    diagnose.print_final_evaluation(ended)
     if ended.can_resume:
         print(f"Stopped. Resume with: {PROGRAM} resume {folder}")
 
@@ -289,6 +290,7 @@ def plot(
 
 
 app.command()(diagnose.diagnose)
+app.command("measure-gap")(diagnose.measure_gap)
 app.command()(diagnose.history)
 app.command()(tensorboard.tensorboard)
 app.add_typer(cli_groups.app, name="experiment")

@@ -7,6 +7,7 @@
     dataset.json             name, counts and fingerprint of the photos; never the photos
     environment.json         package versions and platform, of the training and of the export
     run/settings.json, about.json, state.json, metrics.jsonl, batches.jsonl
+    run/final_evaluation.json     what its models predict for clean photos (since format 2)
     run/best.keras           the best epoch; class names inside
     run/backup.keras, backup.json, start.keras     what a training goes on from
     run/predictions/         answers of the model, as the Evaluate page keeps them
@@ -30,11 +31,11 @@ from typing import Any, TypedDict
 from ..analysis import predictions
 from ..base import files
 from ..base.errors import RunError
-from ..runs import model_registry, run_folder
+from ..runs import final_evaluation, model_registry, run_folder
 from ..runs.run_folder import DamagedRun, Run, RunRecord
 
 BUNDLE_KIND = "catdog run bundle"
-FORMAT = 1
+FORMAT = 2
 RUN_FILES = (
     "settings.json",
     "about.json",
@@ -42,6 +43,7 @@ RUN_FILES = (
     "backup.json",
     "metrics.jsonl",
     "batches.jsonl",
+    final_evaluation.FILE_NAME,
     "best.keras",
     "backup.keras",
     "start.keras",

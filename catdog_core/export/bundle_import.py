@@ -26,7 +26,7 @@ from ..data import edit_log
 from ..data.archive_safety import ArchiveEntry, read_zip_members
 from ..data.datasets import Dataset
 from ..models import model_sandbox, untrusted_models
-from ..runs import run_folder
+from ..runs import final_evaluation, run_folder
 from ..runs.run_folder import RunRecord
 from .bundle import (
     BUNDLE_KIND,
@@ -45,6 +45,7 @@ MAX_TABLE_BYTES = 100_000_000
 _MAX_BYTES = {
     "run/metrics.jsonl": 5_000_000,  # 1,000 epochs take 200,000
     "run/batches.jsonl": 20_000_000,
+    f"run/{final_evaluation.FILE_NAME}": final_evaluation.MAX_BYTES,
 }
 _MAX_PREDICTIONS_INFO_BYTES = (
     4_000_000  # of what is told beside a table: photos that could not be read, by name
@@ -142,6 +143,7 @@ def _build_run(staged: Path, manifest: _CheckedManifest) -> Dataset | None:
         # Once it is a run of this workspace, nobody looks at it so closely again.
         model_sandbox.check_model(path, path.name, manifest.files[f"run/{path.name}"]["sha256"])
     _check_classes(staged / "best.keras", settings["classes"])
+    _rewrite_final_evaluation(staged, settings["classes"])
     _write_about(staged)
     _write_state(staged, epochs)
     for path in sorted(staged.glob("predictions/*")):
@@ -176,6 +178,9 @@ def _validate_settings(settings: dict[str, Any]) -> dict[str, Any]:
                     for key in ("id", "name", "folder", "fingerprint")
                 },
                 **{key: int(dataset[key]) for key in ("train", "validation")},
+                "validation_counts": run_folder.parse_class_counts(
+                    dataset.get("validation_counts"), len(classes)
+                ),
             },
             "parent": _validate_parent(settings.get("parent")),
             "versions": {
@@ -248,6 +253,14 @@ def _check_classes(model: Path, classes: list[str]) -> None:
         data = archive.read("catdog.json") if "catdog.json" in archive.namelist() else b"{}"
     if _parse_json_object(data, "best.keras").get("classes") != classes:
         raise _bundle_error(CatDogError("the classes in its best.keras and settings.json differ"))
+
+
+def _rewrite_final_evaluation(staged: Path, classes: list[str]) -> None:
+    """Rewrite the evaluation with what the lab writes alone; leave it out where it isn't sound."""
+    evaluation = final_evaluation.parse_final_evaluation(staged, len(classes))
+    files.remove_if_exists(staged / final_evaluation.FILE_NAME)
+    if evaluation is not None:
+        final_evaluation.write_final_evaluation(staged, evaluation)
 
 
 def _write_about(staged: Path) -> None:

@@ -312,6 +312,7 @@ def _render_curves(facts: ReportData, say: Translator, live: bool) -> str:
     return (
         _render_paragraph(say(report_text.CURVES_TEXT), "soft")
         + _render_paragraph(report_text.describe_last_epoch(run, say))
+        + "".join(map(_render_paragraph, report_text.describe_clean_photos(run, say)))
         + f'<div class="two">{"".join(shown)}</div>'
         + f"<details><summary>{all_numbers}</summary>"
         + _render_table(heads, rows)

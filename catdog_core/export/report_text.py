@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import runs
-from ..analysis import histories, metrics, predictions
+from ..analysis import accuracy_gap, histories, metrics, predictions
 from ..analysis.diagnose import Remark, Verdict
 from ..analysis.metrics import ThresholdMetrics
 from ..analysis.predictions import PredictionTable
@@ -26,7 +26,7 @@ from ..data.datasets import Dataset
 from ..imaging import decode
 from ..imaging.decode import Photo
 from ..models import architecture, backbones
-from ..runs import DamagedRun, Run, RunRecord, model_registry
+from ..runs import DamagedRun, Run, RunRecord, final_evaluation, model_registry
 
 if TYPE_CHECKING:
     from ..analysis.predict import Predictor
@@ -200,11 +200,7 @@ def list_tiles(facts: ReportData, say: Translator) -> list[tuple[str, str]]:
     """Return the numbers at the top: label and value."""
     run = facts.run
     best = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
-    last = run.epochs[-1]
-    training, validation = last.get("accuracy"), last.get("val_accuracy")
-    gap = None
-    if training is not None and validation is not None:
-        gap = 100 * (training - validation)
+    gap = accuracy_gap.measure_gap(run)
     tiles = [
         (
             say("Best validation accuracy"),
@@ -212,7 +208,10 @@ def list_tiles(facts: ReportData, say: Translator) -> list[tuple[str, str]]:
         ),
         (say("Best epoch"), str(best["epoch"] + 1) if best else "–"),
         (say("Epochs"), f"{len(run.epochs)} / {run.planned_epochs}"),
-        (say("Gap"), "–" if gap is None else say("{n:.1f} points", n=gap)),
+        (
+            say(accuracy_gap.GAP_NAMES[gap.kind if gap else "curves"]),
+            say("{n:.1f} points", n=100 * gap.value) if gap else "–",
+        ),
     ]
     if isinstance(run, Run):
         rows = architecture.list_training_layers(run.training, max(len(run.classes), 2))
@@ -238,16 +237,25 @@ def describe_last_epoch(run: RunRecord, say: Translator) -> str:
     )
 
 
+def describe_clean_photos(run: RunRecord, say: Translator) -> list[str]:
+    """Return sentences on how the run's models do on clean photos; none where not known."""
+    return [
+        say(remark.message, **remark.params)
+        for remark in accuracy_gap.describe_final_evaluation(run)
+    ]
+
+
 def describe_interval(result: ThresholdMetrics, say: Translator) -> str:
     """Return a sentence on the accuracy, and what may be expected of other photos."""
     return say(
         "{right:,} of {n:,} predictions are correct. For similar photos, expect {low:.1%} to "
-        "{high:.1%} (95% Wilson confidence interval). Guessing gives about {guess:.0%}.",
+        "{high:.1%} (95% Wilson confidence interval). Always predicting the largest class gives "
+        "{guess:.1%}.",
         right=result.right,
         n=result.n,
         low=result.interval[0],
         high=result.interval[1],
-        guess=1 / len(result.support),
+        guess=final_evaluation.majority_share(result.support.tolist()),
     )
 
 

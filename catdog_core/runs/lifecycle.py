@@ -11,6 +11,8 @@ shell only read it, so that nothing done to a page can touch a training. Each fi
     lock            worker         held while it lives; the system frees it when it dies
     state.json      worker         what it is doing now, with a beat that grows every 2 s
     metrics.jsonl   worker         a line an epoch, once its models are kept
+    final_evaluation.json          what its models predict for clean photos, at the end of training
+                    worker, or pages and shell on request
     batches.jsonl   worker         points inside the epochs
     reserve         worker         room on the disk for the last word, while it lives
     crash.txt       worker         what the interpreter says when a library ends it
@@ -36,7 +38,7 @@ from ..data import datasets
 from ..data.datasets import Dataset
 from ..models import backbones
 from ..storage import shard_cache
-from . import run_process
+from . import run_process, status
 from .run_folder import (
     FORMAT,
     ImportedHistory,
@@ -123,6 +125,7 @@ def create_run(
             "folder": str(dataset.root),
             "fingerprint": dataset.fingerprint,
             **counts,
+            "validation_counts": list(dataset.counts()["validation"].values()),
         },
         "parent": parent_metadata(parent_run) if parent_run else None,
         "versions": {"python": sys.version.split()[0], **_installed_versions()},
@@ -186,7 +189,7 @@ def check_not_finished(record: RunRecord) -> Run:
         record.status == "damaged" and not record.is_resumable_if_damaged
     ):
         raise RunError("Run '{name}' is damaged: {problem}", name=record.id, problem=record.problem)
-    if record.state.get("status") == "done":
+    if "done" in (record.state.get("status"), status.ending_of(record.state)):
         raise RunError(
             "Run '{name}' has finished all its epochs. Start a new run to train more.",
             name=record.name,

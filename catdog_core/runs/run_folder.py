@@ -21,13 +21,15 @@ from ..base.field_specs import parse_settings
 from ..base.file_cache import FileCache
 from ..base.metric_rows import BatchRow, EpochRow
 from ..config import Augmentation, Training
-from . import status
+from . import final_evaluation, status
+from .final_evaluation import FinalEvaluation
 from .status import RunState
 
 FORMAT = 1
 _CACHE_INPUTS = (
     *("settings.json", "about.json", "state.json", "metrics.jsonl"),
     *("best.keras", "backup.keras", "backup.json"),  # looked at, for `find_integrity_issue`
+    final_evaluation.FILE_NAME,
 )
 _METRIC_NAMES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 _cache: FileCache[RunRecord] = FileCache(limit=5000)
@@ -59,6 +61,10 @@ class RunRecord:
     Attributes:
         train_photos: how many photos of its dataset it trains on.
         validation_photos: how many photos each of its validations measures.
+        validation_counts: validation photos of each class, in class order; empty in runs of
+            earlier versions that were not evaluated since.
+        final_evaluation: what its models predict for clean photos; None while it trains, and until
+            it is evaluated.
         group: id, kind and name of the experiment it belongs to, or nothing.
         epochs: the rows of its metrics, in the order of the epochs.
         state: its state.json.
@@ -81,6 +87,8 @@ class RunRecord:
     dataset_fingerprint: str = ""
     train_photos: int = 0
     validation_photos: int = 0
+    validation_counts: tuple[int, ...] = ()
+    final_evaluation: FinalEvaluation | None = None
     group: dict[str, str] = field(default_factory=dict)
     epochs: list[EpochRow] = field(default_factory=list)
     state: RunState = field(default_factory=RunState)
@@ -151,6 +159,23 @@ class RunRecord:
         """The model file of the best epoch, None before there is one."""
         path = self.folder / "best.keras"
         return path if path.is_file() else None
+
+    @property
+    def guess_accuracy(self) -> float:
+        """The validation accuracy of always predicting the largest class, 0..1.
+
+        Where the classes' photos are not known, they are taken to be equally many.
+        """
+        return final_evaluation.majority_share(self._known_counts)
+
+    @property
+    def guess_loss(self) -> float:
+        """The validation loss in nats of always predicting the classes' shares."""
+        return final_evaluation.prior_loss(self._known_counts)
+
+    @property
+    def _known_counts(self) -> tuple[int, ...]:
+        return self.validation_counts or (1,) * max(len(self.classes), 2)
 
     @property
     def duration(self) -> float:
@@ -278,6 +303,12 @@ def _read_run(folder: Path) -> RunRecord:
     epochs = read_epochs(folder)
     issue = find_integrity_issue(folder, epochs, FORMAT)
     beat = about.get("after")
+    evaluation = final_evaluation.read_final_evaluation(
+        folder,
+        [row["epoch"] for row in epochs],
+        best_epoch(epochs, training.monitor),
+        len(settings["classes"]),
+    )
     record = RunRecord(
         id=folder.name,
         folder=folder,
@@ -293,6 +324,9 @@ def _read_run(folder: Path) -> RunRecord:
         dataset_fingerprint=dataset["fingerprint"],
         train_photos=dataset["train"],
         validation_photos=_validated_photos(training, dataset["validation"]),
+        # Photos that can't be read are not measured, nor those left out of every validation.
+        validation_counts=evaluation.class_counts if evaluation else dataset["validation_counts"],
+        final_evaluation=evaluation,
         group=_parse_group(about),
         epochs=epochs,
         state=_add_crash_error(folder, state),
@@ -316,7 +350,8 @@ def _read_run(folder: Path) -> RunRecord:
 
 def _add_crash_error(folder: Path, state: RunState) -> RunState:
     """Add the error to the state of a run whose worker crashed and so could not write it."""
-    if state.get("status") in ("queued", "running") and status.has_crashed(folder):
+    is_unfinished = state.get("status") in ("queued", "running") and not status.ending_of(state)
+    if is_unfinished and status.has_crashed(folder):
         return {**state, "error": {"message": CRASHED, "params": {}}}
     return state
 
@@ -360,7 +395,8 @@ def _parse_group(about: dict[str, Any]) -> dict[str, str]:
 
 
 class _StoredDataset(TypedDict):
-    """Which photos a run trains on; `train` and `validation` are how many."""
+    """Which photos a run trains on; `train` and `validation` are how many, and
+    `validation_counts` how many of each class, empty in runs of earlier versions."""
 
     id: str
     name: str
@@ -368,6 +404,7 @@ class _StoredDataset(TypedDict):
     fingerprint: str
     train: int
     validation: int
+    validation_counts: tuple[int, ...]
 
 
 class _StoredSettings(TypedDict):
@@ -397,6 +434,9 @@ def _read_settings(folder: Path) -> _StoredSettings:
                 "fingerprint": str(dataset["fingerprint"]),
                 "train": int(dataset["train"]),
                 "validation": int(dataset["validation"]),
+                "validation_counts": parse_class_counts(
+                    dataset.get("validation_counts"), len(settings["classes"])
+                ),
             },
             "classes": [str(name) for name in settings["classes"]],
             "created": float(settings["created"]),
@@ -409,6 +449,17 @@ def _read_settings(folder: Path) -> _StoredSettings:
             "settings.json is incomplete ({reason}). Delete the run, or restore the file.",
             reason=f"{type(error).__name__}: {error}"[:80],
         ) from error
+
+
+def parse_class_counts(stored: object, classes: int) -> tuple[int, ...]:
+    """Return the stored counts of photos by class; empty where they are missing or not sound."""
+    sound = (
+        isinstance(stored, list)
+        and len(stored) == classes
+        and all(type(count) is int and 0 <= count < 10**9 for count in stored)
+        and any(stored)
+    )
+    return tuple(cast(list[int], stored)) if sound else ()
 
 
 CRASHED = N_(

@@ -73,8 +73,11 @@ def wait_for_stops(seconds: float = STOP_TIMEOUT + 4) -> None:
 def _kill_if_hung(folder: Path) -> None:
     beat, since = -1.0, time.monotonic()
     looked = since
-    while locks.is_locked(folder / "lock") and (folder / "stop").exists():
+    while locks.is_locked(folder / "lock"):
         state = files.read_json_object(folder / "state.json")
+        # The request is gone once it was obeyed; the worker then still evaluates the models.
+        if not (folder / "stop").exists() and state.get("phase") != "evaluation":
+            return
         now = time.monotonic()
         # Where this process was halted itself, as by SIGSTOP, the worker may have been halted, too.
         was_halted, looked = now - looked > _MAX_POLL_GAP, now

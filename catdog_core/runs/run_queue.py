@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NotRequired, Protocol, TypedDict, cast
+from typing import Any, Literal, NotRequired, Protocol, TypedDict, cast
 
 from filelock import FileLock, Timeout
 
@@ -115,6 +115,18 @@ class WorkerState:
             self.values.update(cast(RunState, values))
         if self._on_progress:
             self._on_progress(self.values.copy())
+
+    def begin_evaluation(self, ending: Literal["done", "stopped"]) -> None:
+        """Record how the training ended; a stop or kill from now on ends only the evaluation.
+
+        Raises:
+            CatDogError: it cannot be written.
+        """
+        self.write(ending=ending, phase="evaluation", packed=0, photos=0, eta_seconds=None)
+        if ending == "stopped":  # that request has just been obeyed
+            self._stop_requested.clear()
+            if not self.is_gone:
+                files.remove_if_exists(self.folder / "stop")
 
     def write(self, **values: Any) -> None:
         """Change fields of the state and write it now, unless the run is gone."""

@@ -37,14 +37,16 @@ class RunState(TypedDict, total=False):
         beat: grows with every writing of the file.
         time: the unix time of the last writing.
         ahead: how many runs train before it.
-        phase: "starting", "packing", "features", "train", "validation" or "ended".
+        phase: "starting", "packing", "features", "train", "validation", "evaluation" or "ended".
+        ending: how the training ended, "done" or "stopped", once it has; its worker may still
+            evaluate the models.
         epoch: the current one, counted from 0.
         batch: how many batches of the epoch are done, of `steps`.
         loss: the mean of the epoch so far.
         accuracy: the mean of the epoch so far, 0..1.
         images_per_second: None until two batches were timed.
         eta_seconds: about how long the training still takes.
-        packed: photos that are prepared, of `photos`.
+        packed: photos that are prepared or evaluated, of `photos`.
         error: why it failed.
     """
 
@@ -57,6 +59,7 @@ class RunState(TypedDict, total=False):
     time: float
     ahead: int
     phase: str
+    ending: str
     epoch: int
     batch: int
     steps: int
@@ -88,6 +91,7 @@ def derive_status(
     since_beat: float,
     stop_wished: bool = False,
     crashed: bool = False,
+    ending: Literal["done", "stopped"] | None = None,
 ) -> Status:
     """Derive the status of a run from its signs of life; nothing else decides it.
 
@@ -100,6 +104,7 @@ def derive_status(
         stop_wished: whether the wish to stop still lies there: the worker takes it away when it
             has stopped, so one without its worker was ended instead, as was wished.
         crashed: whether a library has ended the latest worker, by its own account.
+        ending: how the training ended, where it ended before its worker.
     """
     if locked:
         if since_beat > STALL_TIMEOUT:
@@ -112,6 +117,8 @@ def derive_status(
             return stored
         case None if since_request is None:
             return "stopped"  # created, never started
+    if ending:  # its worker died while it evaluated the models, which are all there
+        return ending
     if crashed:
         return "failed"
     return "stopped" if stop_wished else "lost"
@@ -145,7 +152,14 @@ def current_status(
         since_beat=_seconds_since_beat(folder, beat),
         stop_wished=(folder / "stop").exists(),
         crashed=has_crashed(folder),
+        ending=ending_of(state),
     )
+
+
+def ending_of(state: Mapping[str, object]) -> Literal["done", "stopped"] | None:
+    """Return how a training ended by its state.json, None where it has not."""
+    ending = state.get("ending")
+    return ending if ending in ("done", "stopped") else None
 
 
 def has_crashed(folder: Path) -> bool:

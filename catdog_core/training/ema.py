@@ -90,5 +90,16 @@ def read_averages(backup: Path) -> list[np.ndarray]:
         ) from error
 
 
+def load_averages(model: keras.Model, backup: Path) -> None:
+    """Replace a model's weights by the averages in its resume point.
+
+    Raises:
+        ModelError: the resume point holds none.
+    """
+    weights = [weight for weight in model.weights if _is_number(weight)]
+    for weight, average in zip(weights, read_averages(backup), strict=True):
+        weight.assign(average)
+
+
 def _is_number(weight: keras.Variable) -> bool:
     return "float" in str(weight.dtype) and "seed_generator" not in weight.path

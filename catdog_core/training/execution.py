@@ -38,6 +38,11 @@ def execute_run(run_dir: Path, on_progress: Callable[[RunState], None] | None = 
 
 def _train_run(run: runs.Run, state: run_queue.WorkerState) -> None:
     library_output.import_tensorflow()
-    from . import training_loop  # lazy: a run that waits in the queue loads no TensorFlow
+    from . import end_of_run, training_loop  # lazy: a run that waits loads no TensorFlow
 
-    training_loop.train_model(run, state)
+    try:
+        training_loop.train_model(run, state)
+    except run_queue.Stopped:
+        end_of_run.evaluate_ended_training(run, state, "stopped")
+        raise
+    end_of_run.evaluate_ended_training(run, state, "done")

@@ -84,7 +84,7 @@ def _transfer_phases(
     train_features, validation_features = _extract_features(
         training, network, packed, train, validation, passes, state
     )
-    head_epochs = training.epochs - (training.unfreeze_epochs if training.unfreeze else 0)
+    head_epochs = _count_head_epochs(training)
 
     def build_head() -> keras.Model:
         keras.utils.set_random_seed(training.seed)
@@ -107,6 +107,15 @@ def _transfer_phases(
     if not training.unfreeze:
         return [head]
     return [head, _fine_tuning_phase(run, training, head_epochs, train, validation)]
+
+
+def trains_on_features(training: Training, epoch: int) -> bool:
+    """Return whether an epoch, from 0, trains a last layer on what a frozen network sees."""
+    return training.model == backbones.TRANSFER and epoch < _count_head_epochs(training)
+
+
+def _count_head_epochs(training: Training) -> int:
+    return training.epochs - (training.unfreeze_epochs if training.unfreeze else 0)
 
 
 def _fine_tuning_phase(
@@ -162,10 +171,8 @@ def _extract_features(
                 raise Stopped
             state.update(phase="features", packed=before + count, photos=total)
 
-        features_path = _features_path(packed.path, training.backbone, split, feature_pass)
-        feature_split = features.compute_features(
-            photos, features_path, forward, feature_pass, progress
-        )
+        path = features_path(packed.path, training.backbone, split, feature_pass)
+        feature_split = features.compute_features(photos, path, forward, feature_pass, progress)
         done += len(photos.files)
         return feature_split
 
@@ -175,5 +182,6 @@ def _extract_features(
     ), validation_features
 
 
-def _features_path(entry: Path, name: str, split: str, feature_pass: features.FeaturePass) -> Path:
+def features_path(entry: Path, name: str, split: str, feature_pass: features.FeaturePass) -> Path:
+    """Return where the features of a split are kept, beside its photos."""
     return entry / f"features-{name}-{split}{feature_pass.key}.npz"

@@ -223,7 +223,13 @@ def _build_tf_dataset(
 def subset_by_files(photos: PhotoSplit, files: Collection[str]) -> PhotoSplit:
     """Select the photos with these file names, in stored order; ignore unknown names."""
     wanted = set(files)
-    indices = np.array([n for n, file in enumerate(photos.files) if file in wanted], np.int64)
+    return select_rows(
+        photos, np.array([n for n, file in enumerate(photos.files) if file in wanted], np.int64)
+    )
+
+
+def select_rows(photos: PhotoSplit, indices: NDArray[np.int64]) -> PhotoSplit:
+    """Select the photos at these indices (n,), in their order; images are read when needed."""
     are_pixels = photos.images.dtype == np.uint8  # not what a network sees in them, which is small
     return replace(
         photos,

@@ -9,16 +9,19 @@ import keras
 
 from .. import runs
 from ..base import files
-from ..base.errors import RunError
+from ..base.errors import N_
 from ..base.metric_rows import EpochRow
 from ..config import schedules
-from ..data import datasets, edit_log
 from ..models import keras_models, untrusted_models
-from ..runs import run_folder
-from ..runs.run_queue import ProgressReporter, Stopped
-from ..storage import tfrecord
+from ..runs.run_queue import ProgressReporter
 from . import callbacks, ema, optimizers, phases, pipeline
 from .phases import TrainingPhase
+from .run_photos import load_run_photos
+
+PHOTOS_CHANGED = N_(
+    "The photos of '{name}' have changed since run '{run}' was created, so it can't resume. "
+    "Start a new run."
+)
 
 
 def train_model(run: runs.Run, state: ProgressReporter) -> None:
@@ -32,25 +35,13 @@ def train_model(run: runs.Run, state: ProgressReporter) -> None:
         Stopped: a stop was wanted. The last whole epoch is kept.
         CatDogError: the dataset is gone or changed, the disk is full, the training diverged.
     """
-    training = run.training
-
     # 1. The photos, decoded and fitted once, kept as uint8.
-    dataset = _load_dataset(run)
-    packed = tfrecord.pack_to_cache(
-        dataset, training.image_size, _packing_progress(state), run_folder.fingerprints_in_use()
-    )
-    train_photos = tfrecord.load_split(packed, "train")  # images (N, S, S, 3) uint8, labels (N,)
-    validation_photos = tfrecord.load_split(packed, "validation")
-    if training.train_photos:
-        some = dataset.subset(training.train_photos, training.seed)
-        train_photos = pipeline.subset_by_files(
-            train_photos, {item.file for item in some.items("train")}
-        )
+    photos = load_run_photos(run, state, PHOTOS_CHANGED)
 
     next_epoch, rows = _completed_epochs(run)
 
     with pipeline.reraise_data_errors():
-        for phase in phases.plan_phases(run, packed, train_photos, validation_photos, state):
+        for phase in phases.plan_phases(run, photos.packed, photos.train, photos.validation, state):
             if next_epoch < phase.training.epochs:
                 _train_phase(run, state, phase, rows, next_epoch)
                 next_epoch = phase.training.epochs
@@ -160,27 +151,3 @@ def _completed_epochs(run: runs.Run) -> tuple[int, list[EpochRow]]:
         rows.append(metadata["row"])
         files.append_json_line(run.folder / "metrics.jsonl", metadata["row"])
     return last + 1, rows
-
-
-def _load_dataset(run: runs.Run) -> datasets.Dataset:
-    # What was decided about the photos since concerns later runs only. A run that came from another
-    # lab knows them by another name.
-    matching_dataset = edit_log.find_by_fingerprint(run.dataset_fingerprint, run.dataset_id)
-    if matching_dataset is not None:
-        return matching_dataset
-    dataset = datasets.load_dataset(run.dataset_id)
-    raise RunError(
-        "The photos of '{name}' have changed since run '{run}' was created, so it can't resume. "
-        "Start a new run.",
-        name=dataset.name,
-        run=run.name,
-    )
-
-
-def _packing_progress(state: ProgressReporter) -> tfrecord.Progress:
-    def progress(done: int, total: int) -> None:
-        if state.stop_wanted:
-            raise Stopped
-        state.update(phase="packing", packed=done, photos=total)
-
-    return progress

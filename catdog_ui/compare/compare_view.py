@@ -7,12 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core.analysis import histories, sweep_table
+from catdog_core.analysis import accuracy_gap, histories, sweep_table
 from catdog_core.base.metric_rows import EpochRow
 from catdog_core.base.palette import NEUTRAL
 from catdog_core.runs import DamagedRun, Run, RunRecord
 
-from .. import captions, charts, format_text
+from .. import captions, charts, final_evaluation_view, format_text
 from ..i18n import t
 from ..learn.glossary_view import show_terms
 from ..session import COMPARE_VIEW_KEY, COMPARED_RUNS_KEY
@@ -67,6 +67,7 @@ def render_run_comparison(runs: Sequence[RunRecord]) -> None:
         show_curves(chosen)
         show_verdicts(chosen)
         show_run_table(chosen)
+        final_evaluation_view.show_measure_button(chosen)
         _show_settings(chosen)
     else:
         st.info(t("Choose one or more runs above to see their curves."))
@@ -161,13 +162,15 @@ def show_run_table(chosen: Sequence[RunRecord]) -> None:
         format_text.augmentation_label(r.augmentation) if isinstance(r, Run) else "–" for r in rows
     ]
     notes = [run.note for run in rows]
+    gap_kind = accuracy_gap.shared_kind(rows)
+    gaps = [accuracy_gap.measure_gap(run, gap_kind) for run in rows]
     st.dataframe(
         {
             t("Run"): [run.name for run in rows],
             t("Best validation accuracy"): [
                 _format_accuracy(format_text.best_epoch_row(run)) for run in rows
             ],
-            t("Gap"): [format_text.format_points(format_text.accuracy_gap(run)) for run in rows],
+            t("Gap"): list(map(format_text.format_gap, gaps)),
             **{
                 t(c.label): [_setting_value(run, c) for run in rows]
                 for c in different
@@ -190,17 +193,16 @@ def show_run_table(chosen: Sequence[RunRecord]) -> None:
             t("Best validation accuracy"): st.column_config.TextColumn(
                 t("Best"), help=t("Best validation accuracy"), width="small"
             ),
-            t("Gap"): st.column_config.TextColumn(width="small"),
+            t("Gap"): st.column_config.TextColumn(
+                t(accuracy_gap.GAP_COLUMNS[gap_kind]), width="small"
+            ),
         },
         alt=t("Selected runs with their settings and results"),
     )
     known = [run for run in rows if isinstance(run, Run)]
     alike = not different and not augmented and len(known) == len(rows) > 1
     st.caption(
-        t(
-            "Gap: training accuracy minus validation accuracy at the last epoch. A larger gap "
-            "means more overfitting."
-        )
+        t(accuracy_gap.GAP_MEANINGS[gap_kind])
         + " "
         + (
             t("These runs have identical settings.")
@@ -227,7 +229,8 @@ def _learning_curve(run: RunRecord) -> charts.LearningCurve:
     return charts.LearningCurve(
         epochs=run.epochs,
         planned=(run.planned_epochs or 0) if run.is_active else len(run.epochs),
-        classes=max(len(run.classes), 2),
+        guess_accuracy=run.guess_accuracy,
+        guess_loss=run.guess_loss,
         best=run.best_epoch,
         name=run.name,
     )

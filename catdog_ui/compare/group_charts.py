@@ -81,7 +81,7 @@ def paired_figure(
 
 
 def data_size_figure(
-    points: Sequence[LearningCurvePoint], names: dict[tuple[str, bool], str], classes: int
+    points: Sequence[LearningCurvePoint], names: dict[tuple[str, bool], str], guess: float
 ) -> go.Figure:
     """Return a chart of validation accuracy against training photos, with 95 % intervals.
 
@@ -89,7 +89,7 @@ def data_size_figure(
         points: those of `group_comparison.learning_curve_points`; runs that are not done have open
             marks.
         names: the lines' names, in their order.
-        classes: of the dataset.
+        guess: validation accuracy of always predicting the largest class, 0..1.
     """
     figure = go.Figure()
     for number, (line, name) in enumerate(names.items()):
@@ -118,9 +118,9 @@ def data_size_figure(
             hovertemplate=f"{name}<br>%{{customdata[0]}}: %{{y:.1%}} (%{{customdata[1]:.1%}}–"
             "%{customdata[2]:.1%})<extra></extra>",
         )
-    charts.mark_guessing(figure, 1 / classes)
+    charts.mark_guessing(figure, guess)
     sizes = sorted({point.photos for point in points})
-    lowest = min([1 / classes, *(point.low for point in points)])
+    lowest = min([guess, *(point.low for point in points)])
     figure.update_layout(
         charts.BASE_LAYOUT,
         height=420,

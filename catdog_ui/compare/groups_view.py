@@ -8,14 +8,14 @@ from typing import Any
 import streamlit as st
 
 from catdog_core import runs
-from catdog_core.analysis import group_comparison, histories, sweep_table
+from catdog_core.analysis import accuracy_gap, group_comparison, histories, sweep_table
 from catdog_core.base.palette import TRAIN, VALIDATION
 from catdog_core.runs import Run
 from catdog_core.tuning import groups, plans, ray_session
 from catdog_core.tuning.grid import Grid, Range, searchable_fields
 from catdog_core.tuning.groups import Group, TrialStatus
 
-from .. import captions, charts, format_text, permissions, trash_view
+from .. import captions, charts, final_evaluation_view, format_text, permissions, trash_view
 from ..i18n import N_, escape, t
 from ..learn.glossary_view import show_terms
 from ..session import page_state
@@ -94,6 +94,7 @@ def _group_panel(key: str, drawn_as: str) -> None:
             table = sweep_table.build_sweep_table(group.runs)
             rows, most = range(len(table.runs)), len(charts.RUN_SYMBOLS)
             run_table.show_result_table(table, rows, "group", _table_columns(group), first=most)
+            final_evaluation_view.show_measure_button(group.runs)
         _remove_button(group)
 
 
@@ -239,6 +240,8 @@ def _grid_text(grid: Grid, epochs: int) -> str:
 
 def _table_columns(group: Group) -> run_table.ExtraColumns:
     """What the table tells of each run beside its settings and results."""
+    gap_kind = accuracy_gap.shared_kind(group.runs)
+    gap_title = t(accuracy_gap.GAP_COLUMNS[gap_kind])
     columns_by_run: dict[str, dict[str, run_table.CellValue]] = {}
     for run in group.runs:
         trial = group.trials[run.id]
@@ -247,6 +250,8 @@ def _table_columns(group: Group) -> run_table.ExtraColumns:
             columns_by_run[run.id][t("Verdict")] = captions.verdict_word(
                 histories.diagnose_run(run)
             )
+            gap = accuracy_gap.measure_gap(run, gap_kind)
+            columns_by_run[run.id][gap_title] = format_text.format_gap(gap)
         if group.cluster:
             cost = trial.core_seconds / 60
             columns_by_run[run.id] |= {t("Attempts"): trial.tries, t("Core-minutes"): cost}
@@ -266,7 +271,7 @@ def _paired_results(group: Group) -> None:
     if not any(run.epochs for run in group.runs):
         return
     lines = ((t("Training"), TRAIN, "line"), (t("Validation"), VALIDATION, "line"))
-    st.html(charts.legend_html([*lines, (t("Gap"), TRAIN, "band")]))
+    st.html(charts.legend_html([*lines, (t("Gap of the curves"), TRAIN, "band")]))
     curves = [
         (_learning_curve(run), title, verdict.since)
         for (run, title), verdict in zip(pair, judged, strict=True)
@@ -292,7 +297,10 @@ def _paired_results(group: Group) -> None:
 
 def _learning_curve(run: Run) -> charts.LearningCurve:
     return charts.LearningCurve(
-        epochs=run.epochs, planned=run.training.epochs, classes=max(len(run.classes), 2)
+        epochs=run.epochs,
+        planned=run.training.epochs,
+        guess_accuracy=run.guess_accuracy,
+        guess_loss=run.guess_loss,
     )
 
 
@@ -309,7 +317,7 @@ def _small_data_results(group: Group) -> None:
     }
     lines = [(name, charts.run_color(n), "line") for n, name in enumerate(names.values())]
     st.html(charts.legend_html(lines))
-    figure = group_charts.data_size_figure(points, names, max(len(group.runs[0].classes), 2))
+    figure = group_charts.data_size_figure(points, names, group.runs[0].guess_accuracy)
     alt_text = t("Chart of accuracy by number of training photos. The text below describes it.")
     st.plotly_chart(figure, key="against_data", config=_PLOTLY_CONFIG, alt=alt_text)
     st.caption(
@@ -323,6 +331,8 @@ def _small_data_results(group: Group) -> None:
     for base, other, message in group_comparison.compare_lines(points):
         words = {"base": names[base.line], "other": names[other.line]}
         sentences.append(t(message.message, **{**message.params, **words}))
+    for line, message in group_comparison.compare_gaps_by_size(group.runs):
+        sentences.append(t(message.message, **{**message.params, "line": names[line]}))
     if sentences:
         st.markdown("\n".join(f"- {sentence}" for sentence in sentences))
     st.caption(

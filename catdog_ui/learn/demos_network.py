@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
+from math import isfinite, log
 
 import numpy as np
 import streamlit as st
@@ -467,11 +467,13 @@ def show_overfitting(who: LearnerContext) -> None:
     if chosen == _OWN and who.run is not None:
         run = who.run
         rows: Sequence[EpochRow] = run.epochs
-        classes, best, verdict = len(run.classes), run.best_epoch, histories.diagnose_run(run)
+        guess, best, verdict = run.guess_accuracy, run.best_epoch, histories.diagnose_run(run)
+        guess_loss = run.guess_loss
     else:
         example = example_histories.load_examples()[chosen]
-        rows, classes, best, verdict = example.rows, 2, example.best_epoch, example.diagnose()
-    curve = charts.LearningCurve(epochs=rows, planned=len(rows), classes=max(classes, 2), best=best)
+        rows, best, verdict = example.rows, example.best_epoch, example.diagnose()
+        guess, guess_loss = 0.5, log(2)
+    curve = charts.LearningCurve(rows, len(rows), guess, guess_loss, best)
     st.html(
         charts.legend_html([(t("Training"), TRAIN, "line"), (t("Validation"), VALIDATION, "line")])
     )
@@ -496,8 +498,10 @@ def show_validation_above(who: LearnerContext) -> None:
     rows: Sequence[EpochRow] = (
         own.epochs if own is not None else example_histories.load_examples()["augmented"].rows
     )
-    curve = charts.LearningCurve(
-        epochs=rows, planned=len(rows), classes=max(len(own.classes), 2) if own else 2
+    curve = (
+        charts.LearningCurve(rows, len(rows), own.guess_accuracy, own.guess_loss)
+        if own is not None
+        else charts.LearningCurve(rows, len(rows))
     )
     st.html(
         charts.legend_html([(t("Training"), TRAIN, "line"), (t("Validation"), VALIDATION, "line")])

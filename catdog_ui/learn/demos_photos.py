@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import log
 from time import perf_counter
 from typing import cast, get_args
 
@@ -10,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from catdog_core import runs
-from catdog_core.analysis import heatmap
+from catdog_core.analysis import accuracy_gap, heatmap
 from catdog_core.augmentation import augment
 from catdog_core.augmentation.augment import Transform
 from catdog_core.base.errors import PhotoError
@@ -449,8 +450,10 @@ def show_paired_runs(who: LearnerContext) -> None:
             (t(example_histories.EXAMPLE_NAMES[name]), examples[name].rows)
             for name in ("plain", "augmented")
         ]
+    guesses = [(run.guess_accuracy, run.guess_loss) for run in pair or ()] or [(0.5, log(2))] * 2
     curves = [
-        charts.LearningCurve(epochs=rows, planned=len(rows), name=name) for name, rows in named
+        charts.LearningCurve(rows, len(rows), *guess, name=name)
+        for (name, rows), guess in zip(named, guesses, strict=True)
     ]
     st.html(
         charts.legend_html(
@@ -473,13 +476,12 @@ def show_paired_runs(who: LearnerContext) -> None:
             )
         )
         return
+    kind = accuracy_gap.shared_kind(pair)
+    gaps = [(run.name, accuracy_gap.measure_gap(run, kind)) for run in pair]
     gallery.metric_row(
-        [
-            (t("Gap of {name}", name=run.name), format_text.format_points(gap))
-            for run in pair
-            if (gap := format_text.accuracy_gap(run)) is not None
-        ]
+        [(t("Gap of {name}", name=name), format_text.format_gap(gap)) for name, gap in gaps if gap]
     )
+    st.caption(t(accuracy_gap.GAP_MEANINGS[kind]))
     plain, augmented = pair
     st.caption(
         t(

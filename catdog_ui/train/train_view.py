@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from catdog_core import runs
-from catdog_core.analysis import histories
+from catdog_core.analysis import accuracy_gap, histories
 from catdog_core.analysis.diagnose import Verdict
 from catdog_core.base.errors import RunError
 from catdog_core.base.files import truncate_for_display
@@ -18,7 +18,16 @@ from catdog_core.models import backbones
 from catdog_core.runs import DamagedRun, ImportedHistory, Run, RunRecord
 from catdog_core.training import tensorboard_export, time_estimate
 
-from .. import captions, charts, format_text, gallery, loaders, permissions, widgets
+from .. import (
+    captions,
+    charts,
+    final_evaluation_view,
+    format_text,
+    gallery,
+    loaders,
+    permissions,
+    widgets,
+)
 from ..i18n import N_, escape, say, t
 from ..learn.glossary_view import show_terms
 from ..startup import guard, guarded_fragment
@@ -53,6 +62,7 @@ def _show_panel(run_id: str, drawn_as: str) -> None:
     _show_status(run)
     verdict = histories.diagnose_run(run)
     _show_curves(run, verdict)
+    final_evaluation_view.show_final_evaluation(run)
     if run.epochs or verdict.kind == "diverged":
         captions.show_verdict(verdict, "verdict")
     _show_tensorboard(run)
@@ -113,6 +123,7 @@ def _show_resume_button(run: RunRecord) -> None:
 
 def _show_numbers(run: RunRecord) -> None:
     best = format_text.best_epoch_row(run)
+    gap = accuracy_gap.measure_gap(run)
     training = run.epochs[-1].get("accuracy") if run.epochs else None
     validation = run.epochs[-1].get("val_accuracy") if run.epochs else None
     best_label = t("Best (epoch {n})", n=best["epoch"] + 1) if best else t("Best epoch")
@@ -135,7 +146,10 @@ def _show_numbers(run: RunRecord) -> None:
             (t("Epochs"), f"{len(run.epochs)} / {run.planned_epochs}"),
             (t("Duration"), format_text.format_duration(run.duration)),
             *accuracies,
-            (t("Gap"), format_text.format_points(format_text.accuracy_gap(run))),
+            (
+                t(accuracy_gap.GAP_NAMES[gap.kind if gap else "curves"]),
+                format_text.format_gap(gap),
+            ),
         ]
     )
 
@@ -159,16 +173,20 @@ def _show_curves(run: RunRecord, verdict: Verdict) -> None:
     curve = charts.LearningCurve(
         epochs=run.epochs,
         planned=run.planned_epochs or 0,
-        classes=max(len(run.classes), 2),
+        guess_accuracy=run.guess_accuracy,
+        guess_loss=run.guess_loss,
         best=run.best_epoch,
         batches=_read_recent_batches(run),
     )
-    st.html(charts.live_legend_html())
+    evaluation = run.final_evaluation
+    st.html(charts.live_legend_html(evaluated=evaluation is not None))
     for column, metric in zip(st.columns(2), charts.METRICS, strict=True):
         with column:
             figure = charts.live_figure(metric, curve)
             charts.draw_gap(figure, metric, run.epochs)
             charts.mark_overfitting(figure, verdict.since)
+            if evaluation is not None:
+                charts.mark_clean_photos(figure, metric, evaluation)
             if run.status == "done" and 0 < len(run.epochs) < (run.planned_epochs or 0):
                 _mark_early_stop(figure, run.epochs[-1]["epoch"] + 1)
             widgets.plot_figure(figure, key=f"live_{metric}", alt=captions.chart_alt(metric))
@@ -305,6 +323,13 @@ def _get_progress(run: RunRecord) -> tuple[float, str]:
         done, photos = int(state.get("packed", 0)), max(int(state.get("photos", 1)), 1)
         return min(done / photos, 1.0), t(
             "The pretrained network is looking at the photos: {done:,} of {n:,}",
+            done=done,
+            n=photos,
+        )
+    if phase == "evaluation":
+        done, photos = int(state.get("packed", 0)), max(int(state.get("photos", 1)), 1)
+        return min(done / photos, 1.0), t(
+            "Training has ended. Evaluating the model on clean photos: {done:,} of {n:,}",
             done=done,
             n=photos,
         )

@@ -585,8 +585,14 @@ class HistoryCurves:
             moves.append(move)
             certainties.append(move / max(trend_error(len(late), noise) / abs(scale), 1e-6))
         is_sure = sum(np.clip(certainties, -5, 5)) / sqrt(len(certainties)) > _SURE_MOVE
-        least = _MIN_MOVE[self.error_over_guessing(facts) > _UNDERFITTING_ERROR]
-        return is_sure and float(np.mean(moves)) > least
+        much_wrong = self.error_over_guessing(facts) > _UNDERFITTING_ERROR
+        least = self.count * _MIN_MOVE_PER_EPOCH if much_wrong else _MIN_MOVE
+        # Accuracies count whole photos, and are the noisier: the losses have to take part.
+        return (
+            is_sure
+            and float(np.mean(moves)) > least
+            and float(np.mean(moves[:2])) > _LOSS_PART * least
+        )
 
     def error_over_guessing(self, facts: RunContext) -> float:
         """Return the smaller error of the two accuracies, as a part of guessing's error.
@@ -886,10 +892,12 @@ _MIN_FALL = {2: (0.09, 0.03), 3: (0.05, 0.02)}
 """By how much a loss must fall in the last half (2) and the last third (3) of the epochs for that
 to be a reason to go on: as a part of all that it has fallen, and as a part of guessing's loss. From
 0.46 to 0.45 is certain with many photos, and changes nothing."""
-_MIN_MOVE = {True: 0.03, False: 0.08}
+_MIN_MOVE_PER_EPOCH, _MIN_MOVE = 0.001, 0.08
 """How far the curves must improve in the last half, on average, as a part of guessing's loss and
-error, to be worth more epochs: where much is still wrong, and where little is."""
-_SURE_MOVE = 1.0
+error: for each epoch of the training where much is still wrong, and in all where little is."""
+_LOSS_PART = 0.2
+"""The part of that which the losses have to improve."""
+_SURE_MOVE = 0.8
 """Standard errors by which the curves together must improve: going on costs nothing but time."""
 _MIN_GAIN = {2: 0.03, 3: 0.03}
 """Points of validation accuracy, as a fraction, that the last half and the last third must gain for

@@ -11,7 +11,7 @@ from faults.waiting import TINY_TRAINING
 from filelock import FileLock
 
 from catdog_core import runs
-from catdog_core.analysis import accuracy_gap, group_comparison
+from catdog_core.analysis import accuracy_gap, group_comparison, histories
 from catdog_core.base import files
 from catdog_core.base.errors import CatDogError, RunError
 from catdog_core.config import Augmentation
@@ -337,6 +337,34 @@ def test_many_classes_are_named_by_their_lowest_recall(workspace):
     assert "pet 00" not in by_id["recall"] and "pet 28 would be right" in by_id["majority"]
 
 
+@pytest.mark.parametrize(
+    ("confusion", "counts", "recalls"),
+    [
+        (IMBALANCED.confusion, (475, 25), (1.0, 0.0)),
+        (((0, 0), (3, 9)), None, (1.0, 0.75)),  # one class alone: guessing can't be beaten
+    ],
+)
+def test_a_verdict_knows_the_classes(workspace, confusion, counts, recalls):
+    folder = make_evaluated_run(evaluation=replace(EVALUATION, confusion=confusion))
+    facts = histories.build_run_context(runs.load_run(folder))
+    assert (facts.class_counts, facts.recalls) == (counts, recalls)
+    histories.diagnose_run(runs.load_run(folder))
+
+
+def test_a_class_that_is_never_found_is_no_healthy_training(workspace):
+    folder = fakes.make_run(epochs=0)
+    for epoch in range(12):
+        row = {"epoch": epoch, "loss": 0.25 - 0.004 * epoch, "accuracy": 0.951}
+        row |= {"val_loss": 0.24 - 0.003 * epoch, "val_accuracy": 0.95, "seconds": 1.0}
+        files.append_json_line(folder / "metrics.jsonl", row)
+    best = runs.load_run(folder).best_epoch
+    ends = {"best": replace(BEST, epoch=best), "last": replace(LAST, epoch=11)}
+    found = replace(IMBALANCED, epochs=12, **ends)
+    final_evaluation.write_final_evaluation(folder, found)
+    verdict = histories.diagnose_run(runs.load_run(folder))
+    assert verdict.kind == "missed_class" and "dogs" in str(verdict)
+
+
 def test_commands_print_and_report_it(workspace, capsys):
     folder = make_evaluated_run()
     status, out, _ = fakes.run_cli(capsys, "diagnose", folder, "--json")
@@ -371,7 +399,7 @@ def test_the_train_page_says_it_of_a_run(workspace):
     tiles = fakes.joined_text(app.get("html"))
     assert re.search(r"Gap \(clean photos\)</div><div[^>]*>29\.0 points<", tiles)
     assert "has 90.0% accuracy on 200 training photos" in texts(app)
-    assert "cats 88.0% (50), dogs 52.0% (50)" in texts(app)
+    assert "cats 88.0%" in texts(app) and "dogs 52.0%" in texts(app)
     assert not [button for button in app.button if "Measure" in button.label]
 
 

@@ -34,7 +34,7 @@ def build_run_context(run: RunRecord) -> RunContext:
         classes=max(len(run.classes), 2),
         training_photos=run.train_photos or None,
         validation_photos=run.validation_photos or None,
-        class_counts=run.validation_counts or None,
+        class_counts=_class_counts(run),
         recalls=_recalls(run),
         class_names=tuple(run.classes),
         clean_gap=gap.value if (gap := accuracy_gap.measure_gap(run, "clean")) else None,
@@ -51,6 +51,12 @@ def build_run_context(run: RunRecord) -> RunContext:
         pretrained=str(training.model) == "transfer",
         smoothed=training.label_smoothing > 0,
     )
+
+
+def _class_counts(run: Run) -> tuple[int, ...] | None:
+    """Return the validation photos of each class; None where unknown, or where all are of one."""
+    counts = run.validation_counts
+    return counts if sum(count > 0 for count in counts) > 1 else None
 
 
 def _recalls(run: Run) -> tuple[float, ...] | None:

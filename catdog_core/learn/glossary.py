@@ -155,8 +155,8 @@ TERMS: dict[str, Term] = {
     "gap": Term(
         N_("gap"),
         N_(
-            "Training accuracy minus validation accuracy. A growing gap is a sign of overfitting. "
-            "On clean photos, both are measured without augmentation and dropout."
+            "Training accuracy minus validation accuracy, best measured without augmentation and "
+            "dropout. A growing gap is a sign of overfitting."
         ),
         "overfitting",
     ),

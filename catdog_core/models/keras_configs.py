@@ -20,8 +20,10 @@ from .allowed_classes import (
     ALLOWED_LAYERS,
     CONSTRAINTS,
     INITIALIZERS,
+    LAYER_SCALE,
     PRECISIONS,
     REGULARIZERS,
+    module_of_operation,
 )
 
 Config = dict[str, Any]
@@ -142,6 +144,10 @@ class _Translation:
             arguments = value["config"] = {"name": "sequential", "layers": arguments}
         for inner in value.values():
             self.translate(inner)
+        if not self._is_keras2 and isinstance(kind, str) and _is_bare_operation(value):
+            value.update(module=module_of_operation(kind), registered_name=None)
+            if kind == "GetItem":
+                _replace_ellipsis(value["inbound_nodes"])
         if isinstance(kind, str) and isinstance(arguments, dict):
             self._translate_object(value, kind, arguments)
 
@@ -163,7 +169,8 @@ class _Translation:
         # An inner object without a module is looked up by its kind. A layer without one would take
         # a path of Keras that drops some arguments.
         target = _module_of(kind, str(module))
-        if target and (kind in ALLOWED_LAYERS or kind in _MODELS or module is not None):
+        is_part = kind in ALLOWED_LAYERS or kind in _MODELS or kind == LAYER_SCALE
+        if target and (is_part or module is not None):
             entry["module"] = target
         if kind in ("Functional", "Model") and isinstance(arguments.get("layers"), list):
             self._translate_functional(arguments)
@@ -259,10 +266,50 @@ def _is_operation(module: Any) -> bool:
     return isinstance(module, str) and ".ops." in module
 
 
+def _is_bare_operation(entry: Config) -> bool:
+    """Return whether a part of a Keras 3 model is an operation whose module was not saved.
+
+    In `.h5` files no part has its module, and Keras itself cannot open those with an operation.
+    Every layer says whether it can be trained, which no operation does.
+    """
+    arguments = entry.get("config")
+    return (
+        "module" not in entry
+        and "inbound_nodes" in entry
+        and isinstance(arguments, dict)
+        and entry["class_name"] != "InputLayer"
+        and not {"trainable", "layers"}.intersection(arguments)
+    )
+
+
+def _replace_ellipsis(nodes: Any) -> None:
+    """Write ``x[..., 0]`` as ``x[:, :, :, 0]``, since Keras can't read an ellipsis in `.h5` files."""
+    for node in nodes if isinstance(nodes, list) else []:
+        arguments = node.get("args") if isinstance(node, dict) else None
+        if not isinstance(arguments, list) or len(arguments) != 2:
+            continue
+        tensor, key = arguments
+        parts = list(key) if isinstance(key, list) else [key]
+        places = [at for at, part in enumerate(parts) if _is_ellipsis(part)]
+        inner = tensor.get("config") if isinstance(tensor, dict) else None
+        shape = inner.get("shape") if isinstance(inner, dict) else None
+        if len(places) == 1 and isinstance(shape, list) and len(parts) <= len(shape) + 1:
+            sides = {"start": None, "stop": None, "step": None}
+            full = {"class_name": "__slice__", "config": sides}
+            parts[places[0] : places[0] + 1] = [full] * (len(shape) - len(parts) + 1)
+            arguments[1] = parts
+
+
+def _is_ellipsis(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("class_name") == "__ellipsis__"
+
+
 def _module_of(kind: str, saved: str) -> str | None:
     """Return where the installed Keras has a class, None where that is not known."""
     if kind in _MODELS:
         return saved if saved.startswith("keras.src.models.") else _MODELS[kind]
+    if kind == LAYER_SCALE:
+        return "keras.src.applications.convnext"
     return next((module for kinds, module in _MODULES if kind in kinds), None)
 
 

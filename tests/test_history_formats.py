@@ -149,7 +149,7 @@ def printed(form):
 
 def pytorch_lines():
     lines = [
-        f"Epoch {n + 1}/3, Train Loss: {a}, Train Acc: {b:.2%}, Val Loss: {c}, Val. Acc: {d:.2%}, 3.1s"
+        f"Epoch {n + 1}/3, Train Loss: {a}, Train Acc: {b:.2%}, Val Loss: {c}, Val. Acc: {d:.2%}"
         for n, (a, b, c, d) in enumerate(zip(*KERAS.values(), strict=True))
     ]
     return "cuda:0\n" + "\n".join(lines)
@@ -199,7 +199,10 @@ def named(language):
 
 def pandas_printed():
     lines = ["       " + "  ".join(KERAS)]
-    lines += [f"{n}  {'   '.join(map(str, row))}" for n, row in enumerate(zip(*KERAS.values()))]
+    lines += [
+        f"{n}  {'   '.join(map(str, row))}"
+        for n, row in enumerate(zip(*KERAS.values(), strict=True))
+    ]
     return "\n".join(lines)
 
 

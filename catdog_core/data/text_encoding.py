@@ -277,7 +277,7 @@ _TEXT_ENCODINGS = ("utf-8-sig", "cp949", "shift_jis", "gb18030", "latin-1")
 
 
 def decode_text(data: bytes) -> str:
-    """Return the text of a table or log; it is UTF-16 where it says so, else the first that fits."""
+    """Return the text of a table or log: UTF-16 where it says so, else the first that fits."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", "replace")
     for encoding in _TEXT_ENCODINGS:

@@ -47,6 +47,7 @@ _RENAMED = {
     "BatchNormalizationV2": "BatchNormalization",
     "SyncBatchNormalization": "BatchNormalization",
 }
+_WHOLE_NUMBERS = ("uint8", "int32", "int64")
 _NEEDLESS = (
     *("rng_type", "seed", "noise_shape", "input_dtype", "trainable"),
     *("query_shape", "key_shape", "value_shape"),
@@ -79,7 +80,7 @@ def drop_unknown_arguments(config: Config) -> None:
 
     for entry in _iter_entries(config):
         module = _module_of(entry["class_name"], "")
-        if module is None or entry["class_name"] in _MODELS:
+        if module is None or module.startswith("keras.src.") or entry["class_name"] in _MODELS:
             continue
         namespace = getattr(keras, module.rpartition(".")[2])
         keras_class = getattr(namespace, entry["class_name"], None)
@@ -186,6 +187,9 @@ class _Translation:
                 arguments["dtype"] = number_format
         if kind == "InputLayer" and "batch_input_shape" in arguments:
             arguments["batch_shape"] = arguments.pop("batch_input_shape")
+        if kind == "InputLayer" and arguments.get("dtype") in _WHOLE_NUMBERS:
+            # The same for values 0..255, and heat maps need gradients.
+            arguments["dtype"] = "float32"
         axis = arguments.get("axis")
         if kind == "BatchNormalization" and isinstance(axis, list) and len(axis) == 1:
             arguments["axis"] = axis[0]
@@ -283,7 +287,7 @@ def _is_bare_operation(entry: Config) -> bool:
 
 
 def _replace_ellipsis(nodes: Any) -> None:
-    """Write ``x[..., 0]`` as ``x[:, :, :, 0]``, since Keras can't read an ellipsis in `.h5` files."""
+    """Write ``x[..., 0]`` as ``x[:, :, :, 0]``: Keras can't read an ellipsis in `.h5` files."""
     for node in nodes if isinstance(nodes, list) else []:
         arguments = node.get("args") if isinstance(node, dict) else None
         if not isinstance(arguments, list) or len(arguments) != 2:

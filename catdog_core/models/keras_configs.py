@@ -47,6 +47,15 @@ _RENAMED = {
     "BatchNormalizationV2": "BatchNormalization",
     "SyncBatchNormalization": "BatchNormalization",
 }
+_AUTOKERAS = {
+    # Layers that AutoKeras puts before a network; photos are float32 here.
+    "CastToFloat32": ("keras.layers", "Identity", {}),
+    "ExpandLastDim": ("keras.src.ops.numpy", "ExpandDims", {"axis": -1}),
+}
+_ONLY_IN_KERAS2 = (
+    *("ThresholdedReLU", "LocallyConnected1D", "LocallyConnected2D", "CuDNNGRU", "CuDNNLSTM"),
+    *("RandomFourierFeatures", "SyncBatchNormalizationV1", "DenseFeatures"),
+)
 _WHOLE_NUMBERS = ("uint8", "int32", "int64")
 _NEEDLESS = (
     *("rng_type", "seed", "noise_shape", "input_dtype", "trainable"),
@@ -154,6 +163,15 @@ class _Translation:
 
     def _translate_object(self, entry: Config, kind: str, arguments: Config) -> None:
         module = entry.get("module")
+        if (layer := _AUTOKERAS.get(_autokeras_name(entry))) is not None:
+            replaced_module, kind, replaced = layer
+            name = {"name": arguments.get("name")}
+            entry.update(module=replaced_module, class_name=kind, config={**name, **replaced})
+            entry["registered_name"] = None
+            entry.pop("build_config", None)
+            return
+        if self._is_keras2 and kind in _ONLY_IN_KERAS2 and _is_keras_module(module):
+            raise _keras2_error(self._name, kind)
         if not _is_keras_module(module) or _is_operation(module):
             return
         if kind in _RENAMED:
@@ -263,6 +281,15 @@ def _is_keras_module(module: Any) -> bool:
     return package in _PACKAGES and (
         not package.startswith("tensorflow") or ".keras" in module or module == "tensorflow.keras"
     )
+
+
+def _autokeras_name(entry: Config) -> str:
+    """Return the class of a layer that AutoKeras registers, empty for any other."""
+    module, kind = entry.get("module"), entry["class_name"]
+    if module is None:  # of an `.h5` file
+        package, _, name = kind.rpartition(">")
+        return name if package in ("Custom", "autokeras") else ""
+    return kind if isinstance(module, str) and module.partition(".")[0] == "autokeras" else ""
 
 
 def _is_operation(module: Any) -> bool:

@@ -612,6 +612,8 @@ def test_mlflows_files_of_one_metric_each_belong_together(tmp_path):
         for name, values in KERAS.items()
     ]
     assert values(history_import.read_history(files), "val_accuracy") == VAL_ACCURACY
+    training = history_import.read_history(files[:2])
+    assert (values(training, "loss"), values(training, "accuracy")) == (LOSS, ACCURACY)
 
 
 @pytest.mark.parametrize("column", ["loss", "speed=a", "=a", "loss="])

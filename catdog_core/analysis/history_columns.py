@@ -435,11 +435,15 @@ def _group_rows(
     Args:
         rows: what each holds.
         positions: its epoch, or a part of one such as 1.5; or its step.
-        by_step: positions are steps. Each validation ends an epoch then.
+        by_step: positions are steps. Each validation ends an epoch then; without any, each step
+            with metrics is one.
     """
-    ends = sorted(
-        {at for numbers, at in zip(rows, positions, strict=True) if "val_loss" in numbers}
-    )
+    validated = {
+        at
+        for numbers, at in zip(rows, positions, strict=True)
+        if "val_loss" in numbers or "val_accuracy" in numbers
+    }
+    ends = sorted(validated or set(positions))
     groups: dict[int, list[_Numbers]] = {}
     for numbers, position in zip(rows, positions, strict=True):
         if numbers:

@@ -73,6 +73,7 @@ def _read_prints(lines: list[str]) -> list[PrintedRow]:
             continue
         part = _PART.match(line)
         for name, value in _METRIC.findall(line):
-            is_complete = part is None or _PART.match(name)
-            rows[-1][name if is_complete else f"{part.group(1)} {name}"] = value
+            if part is not None and not _PART.match(name):
+                name = f"{part.group(1)} {name}"
+            rows[-1][name] = value
     return [row for row in rows if row]

@@ -186,7 +186,9 @@ def test_train_prints_a_line_an_epoch_and_nothing_on_stderr(trained):
 def test_evaluate_takes_validation_or_all_photos_of_plain_folders(capsys, trained, demo):
     split = json.loads(run(capsys, "evaluate", trained[0], demo, "--json")[1])
     plain = json.loads(run(capsys, "evaluate", trained[0], demo / "train", "--json")[1])
-    assert set(split) == {"accuracy", "loss", "n", "classes", "confusion"}
+    measured = {"accuracy", "loss", "n", "classes", "confusion"}
+    assert set(split) == {*measured, "scale", "scale_assumed"}
+    assert (split["scale"], split["scale_assumed"]) == ("0..255", False)
     assert split["n"] == 24 == sum(map(sum, split["confusion"]))
     assert plain["n"] == 48
 

@@ -109,8 +109,9 @@ def evaluated(capsys, *arguments):
 
 
 def test_an_evaluation_tells_how_many_each_scale_gets_right(silent, demo, capsys):
-    _, err = evaluated(capsys, silent, demo)
+    described, err = evaluated(capsys, silent, demo)
     assert "0..1 is assumed" in err
+    assert (described["scale"], described["scale_assumed"]) == ("0..1", True)
     assert "Right of 16 photos: " in err and "with imagenet" in err
 
 

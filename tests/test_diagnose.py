@@ -232,7 +232,7 @@ def test_the_command_judges_a_run_as_json(capsys, workspace):
 def test_a_file_that_is_no_history_is_told(capsys, tmp_path):
     path = tmp_path / "x.csv"
     with open(path, "w", newline="") as file:
-        csv.writer(file).writerows([["epoch", "loss"], [0, 1]])
+        csv.writer(file).writerows([["epoch", "val_loss"], [0, 1]])
     status, _, err = fakes.run_cli(capsys, "diagnose", path)
     assert status == 1
-    assert "val_accuracy" in err
+    assert "lacks the columns loss" in err

@@ -21,6 +21,7 @@ PARITY = {
     "labels": 0,
     "runtime": "onnxruntime 1.32.0",
 }
+NETWORK = {"shape": [20, 30, 1], "gives_scores": True, "is_keras2": True}
 
 
 @pytest.fixture
@@ -48,8 +49,9 @@ def quick(monkeypatch):
         kinds.append(kind)
         path = folder / f"model{export.FORMATS[kind].extension}"
         path.write_bytes(kind.encode())
-        parity = PARITY if export.FORMATS[kind].group == "model" else None
-        return ExportResult(path, 1_234_567, parity)
+        if export.FORMATS[kind].group != "model":
+            return ExportResult(path, 1_234_567, None)
+        return ExportResult(path, 1_234_567, PARITY, NETWORK)
 
     monkeypatch.setattr(export.export_files, "export_in_subprocess", make)
     return kinds
@@ -68,6 +70,15 @@ def ended(app, folder, kind):
     while jobs.get_job(key).status == "running":
         waiting.wait(0.05)
     return app.run()
+
+
+def test_an_imported_models_export_says_how_it_is_used(quick):
+    """Its own size, grey photos, scale of values and scores, and the Keras that opens it."""
+    imported = model_registry.register_imported_model(b"x", "m.h5", ["day", "night"], "-1..1")
+    export_cache.ExportCache(imported.folder, imported.classes).make("h5", lambda _: None)
+    (code,) = [block.value for block in page(imported.folder).code]
+    assert "import tf_keras as keras" in code and "(30, 20)" in code and '"L"' in code
+    assert "/ 127.5 - 1" in code and "np.exp(-p)" in code and "'night'" in code
 
 
 def texts(app):

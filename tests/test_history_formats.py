@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 
 import fakes
 import pytest
@@ -146,7 +147,94 @@ def printed(form):
     return "\n".join(lines)
 
 
+def pytorch_lines():
+    lines = [
+        f"Epoch {n + 1}/3, Train Loss: {a}, Train Acc: {b:.2%}, Val Loss: {c}, Val. Acc: {d:.2%}"
+        for n, (a, b, c, d) in enumerate(zip(*KERAS.values(), strict=True))
+    ]
+    return "cuda:0\n" + "\n".join(lines)
+
+
+def pytorch_tutorial():
+    lines = []
+    for n, (a, b, c, d) in enumerate(zip(*KERAS.values(), strict=True)):
+        lines += [
+            f"Epoch {n}/2",
+            "-" * 10,
+            f"train Loss: {a} Acc: {b}",
+            f"val Loss: {c} Acc: {d}",
+            "",
+        ]
+    return "\n".join([*lines, "Training complete in 1m 3s", "Best val Acc: 0.99"][:-1])
+
+
+def long_table():
+    """One metric a row, as MLflow and data frames have it."""
+    rows = [
+        ["a1", name, n, value] for name, values in KERAS.items() for n, value in enumerate(values)
+    ]
+    return table(["run_id", "key", "step", "value"], rows)
+
+
+def resumed(*epochs, header=False):
+    """The file of a training that wrote its epochs in this order."""
+    rows = [[n, *(values[n] for values in KERAS.values())] for n in epochs]
+    return table(["epoch", *KERAS], rows[:2] + [["epoch", *KERAS]] * header + rows[2:])
+
+
+COLUMNS = {
+    "Korean": ["에포크", "훈련 손실", "훈련 정확도", "검증 손실", "검증 정확도"],
+    "short Korean": ["에폭", "손실", "정확도", "검증손실", "검증정확도"],
+    "German": ["Epoche", "Verlust", "Genauigkeit", "Val. Verlust", "Validierungsgenauigkeit"],
+    "Japanese": ["エポック", "訓練損失", "訓練正解率", "検証損失", "検証正解率"],
+    "Chinese": ["轮次", "训练损失", "训练准确率", "验证损失", "验证准确率"],
+    "short": ["ep", "tr_loss", "tr_acc", "va_loss", "va_acc"],
+    "camel case": ["Epoch", "trainLoss", "trainAcc", "validLoss", "validAcc"],
+}
+
+
+def named(language):
+    return table(COLUMNS[language], zip(range(3), *KERAS.values(), strict=True))
+
+
+def pandas_printed():
+    lines = ["       " + "  ".join(KERAS)]
+    lines += [
+        f"{n}  {'   '.join(map(str, row))}"
+        for n, row in enumerate(zip(*KERAS.values(), strict=True))
+    ]
+    return "\n".join(lines)
+
+
+NUMPY = {name: [f"np.float32({value})" for value in values] for name, values in KERAS.items()}
+SPLIT = {"columns": [*KERAS], "index": [0, 1, 2], "data": [*zip(*KERAS.values(), strict=True)]}
+NESTED = {
+    "train": {"loss": LOSS, "acc": ACCURACY},
+    "valid": {"loss": VAL_LOSS, "acc": VAL_ACCURACY},
+}
+PARTS = [{name: values[part] for name, values in KERAS.items()} for part in (slice(2), slice(2, 3))]
 WITH_TRAINING_ACCURACY = {
+    "a loop of PyTorch that prints a line an epoch": pytorch_lines(),
+    "PyTorch's tutorial": pytorch_tutorial(),
+    "one metric a row": long_table(),
+    "a header for each call of fit": resumed(0, 1, 2, header=True),
+    "a dict as Python prints it": str(KERAS),
+    "a dict of NumPy's numbers": str(NUMPY).replace("'np", "np").replace(")'", ")"),
+    "a dict of NumPy's arrays": str(KERAS)
+    .replace("[", "array([")
+    .replace("]", "], dtype=float32)"),
+    "a printed dict within JSON": json.dumps(str(KERAS)),
+    "printed lists within JSON": json.dumps({name: str(values) for name, values in KERAS.items()}),
+    "a dict for each split": json.dumps(NESTED),
+    "the histories of two calls of fit": json.dumps(PARTS),
+    "pandas's orient=split": json.dumps(SPLIT),
+    "a printed table of pandas": pandas_printed(),
+    "a learning rate besides": json.dumps({**KERAS, "lr": [1e-3], "notes": []}),
+    "a comment above": "# seed 3\n" + resumed(0, 1, 2),
+    "decimal commas in quotes": table(
+        ["epoch", *KERAS], zip(range(3), *KERAS.values(), strict=True), decimal=","
+    ),
+    **{f"columns in {name}": named(name) for name in COLUMNS},
     "Lightning's CSVLogger": lightning(),
     "a spreadsheet with semicolons and decimal commas": spreadsheet(),
     "pandas's to_csv": pandas_csv(),
@@ -193,8 +281,8 @@ def test_a_history_of_another_program_has_its_values(program):
     assert (history_columns.ERROR_RATE in notes) == ("error" in program)
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
-@pytest.mark.parametrize("text", [spreadsheet(), printed("keras 3")])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "cp949"])
+@pytest.mark.parametrize("text", [spreadsheet(), named("Korean")])
 def test_text_of_other_encodings_is_read(text, encoding):
     assert values(read(text.encode(encoding)), "val_loss") == pytest.approx(VAL_LOSS)
 
@@ -325,8 +413,40 @@ def test_a_broken_loss_is_no_missing_one():
     assert values(history, "val_loss") == [float("inf")] * 2
 
 
+def test_a_loss_that_is_finite_again_was_only_not_written_down():
+    rows = [[0, 0.7, 0.6], [1, "nan", "No log"], [2, 0.5, 0.5], [3, 0.4, "nan"]]
+    history = read(table(["epoch", "loss", "val_loss"], rows))
+    assert values(history, "loss") == [0.7, 0.5, 0.4]
+    assert values(history, "val_loss") == [0.6, 0.5, float("inf")]
+    assert history_columns.NO_NUMBERS in [note.message for note in history.notes]
+
+
+@pytest.mark.parametrize(
+    "epochs, counted, is_said",
+    [
+        ((0, 1, 1, 2), [0, 1, 2], True),  # resumed from epoch 1
+        ((0, 1, 2, 1, 2), [0, 1, 2], True),
+        ((0, 1, 2, 0, 1), [0, 1, 2, 0, 1], False),  # a second training follows
+        ((0, 1, 2, 0, 1, 1, 2), [0, 1, 2, 0, 1, 2], True),
+    ],
+)
+def test_of_an_epoch_that_a_resumed_training_repeats_the_later_counts(epochs, counted, is_said):
+    history = read(resumed(*epochs))
+    assert values(history, "loss") == [LOSS[n] for n in counted]
+    assert [row["epoch"] for row in history.rows] == list(range(len(counted)))
+    notes = [note.message for note in history.notes]
+    assert (history_columns.REPEATED_EPOCHS in notes) == is_said
+
+
+def test_validations_after_every_second_epoch_are_of_those():
+    history = read(json.dumps({**KERAS, "val_loss": [0.6], "val_accuracy": [0.7]}))
+    assert values(history, "val_loss") == [None, None, 0.6]
+    four = {"loss": [4, 3, 2, 1], "val_loss": [2.5, 1.5]}
+    assert values(read(json.dumps(four)), "val_loss") == [None, 2.5, None, 1.5]
+
+
 def test_steps_without_validation_and_empty_tables_are_no_epochs():
-    for text in ("loss,val_loss,val_accuracy\n", "loss,val_loss,val_accuracy\n0.5,,\n", "[]"):
+    for text in ("loss,val_loss,val_accuracy\n", "loss,val_loss,val_accuracy\n,,\n", "[]"):
         with pytest.raises(RunError, match="has no epochs"):
             read(text)
 
@@ -336,6 +456,46 @@ def history_rows(loss, val_loss, val_accuracy):
         {"epoch": n, "loss": a, "val_loss": b, "val_accuracy": c}
         for n, (a, b, c) in enumerate(zip(loss, val_loss, val_accuracy, strict=True))
     ]
+
+
+PARTS_OF_A_HISTORY = {
+    ("loss", "val_loss"): (history_columns.NO_VALIDATION_ACCURACY, diagnose.STILL_LEARNING),
+    ("loss", "accuracy", "val_loss"): (
+        history_columns.NO_VALIDATION_ACCURACY,
+        diagnose.STILL_LEARNING,
+    ),
+    ("loss", "accuracy"): (history_columns.NO_LOSSES, diagnose.VALIDATION_LOSS_NEEDED),
+    ("loss",): (history_columns.NO_LOSSES, diagnose.VALIDATION_LOSS_NEEDED),
+    ("loss", "val_accuracy"): (history_columns.NO_LOSSES, diagnose.VALIDATION_LOSS_NEEDED),
+    ("accuracy", "val_accuracy"): (history_columns.NO_LOSSES, diagnose.LOSSES_NEEDED_FOR_GAP),
+    ("accuracy",): (history_columns.NO_LOSSES, diagnose.LOSSES_NEEDED),
+}
+
+
+@pytest.mark.parametrize("names", PARTS_OF_A_HISTORY)
+def test_a_part_of_a_history_is_judged_as_far_as_it_goes_and_says_what_is_not(names):
+    note, message = PARTS_OF_A_HISTORY[names]
+    columns = {
+        name: [0.7 - 0.03 * n if "loss" in name else 0.55 + 0.02 * n for n in range(12)]
+        for name in names
+    }
+    others = {"lr": [1e-3] * 12, "auc": [0.5] * 12, "val_precision": [0.5] * 12, "time": [9.0] * 12}
+    history = read(json.dumps({**columns, **others}))
+    assert [set(row) for row in history.rows] == [{"epoch", *names}] * 12
+    assert note in [each.message for each in history.notes]
+    verdict = diagnose.diagnose(history.rows, diagnose.RunContext(validation_photos=500))
+    assert verdict.message == message
+    assert all(map(math.isfinite, verdict.numbers.values()))
+    assert all(map(str, (verdict, *verdict.remarks, *verdict.steps)))
+
+
+def test_a_column_that_could_be_what_is_missing_is_asked_for_and_a_choice_is_final():
+    text = table(["loss", "val_loss", "val_hits", "hits"], zip(*KERAS.values(), strict=True))
+    with pytest.raises(ColumnsError) as caught:
+        read(text)
+    assert caught.value.missing == ("val_accuracy",)
+    assert values(read(text, columns={"loss": "loss"}), "val_accuracy") == [None] * 3
+    assert values(read(text, columns={"val_accuracy": "hits"}), "val_accuracy") == VAL_ACCURACY
 
 
 FALL = [0.7 - 0.03 * n for n in range(20)]
@@ -385,6 +545,46 @@ def test_without_training_accuracy_the_verdict_rests_on_the_losses_and_says_so(r
     assert all(map(str, (verdict, *verdict.remarks, *verdict.steps)))
 
 
+def without(rows, *names):
+    return [{key: value for key, value in row.items() if key not in names} for row in rows]
+
+
+RISING = [abs(0.04 * n - 0.2) + 0.4 for n in range(20)]
+
+
+@pytest.mark.parametrize(
+    "rows, kind, message",
+    [
+        (history_rows(FALL, RISING, FALL), "overfitting", diagnose.VAL_LOSS_RISING),
+        (
+            history_rows([0.69 + x for x in FLAT], [0.69 + x for x in FLAT], FALL),
+            "underfitting",
+            diagnose.NO_LEARNING_BY_LOSS_ALONE,
+        ),
+        (
+            history_rows([0.3 + x for x in FLAT], [0.3 + x for x in FLAT], FALL),
+            "too_short",
+            diagnose.ANY_ACCURACY_NEEDED,
+        ),
+        (history_rows([0.5] * 9 + [9.0] * 9, [0.7] * 18, [0.5] * 18), "diverged", None),
+    ],
+)
+def test_without_accuracies_the_verdict_rests_on_the_losses(rows, kind, message):
+    verdict = diagnose.diagnose(without(rows, "val_accuracy"))
+    assert verdict.kind == kind and message in (None, verdict.message)
+    assert {"validation_accuracy", "training_accuracy", "gap"}.isdisjoint(verdict.numbers)
+    is_remarked = "no_validation_accuracy" in [remark.id for remark in verdict.remarks]
+    assert is_remarked == (kind != "diverged")
+
+
+@pytest.mark.parametrize("level, kind", [(0.6, "underfitting"), (0.99, "healthy"), (0.5, None)])
+def test_without_validation_accuracy_training_accuracy_counts(level, kind):
+    rows = history_rows([0.3 + x for x in FLAT], [0.3 + x for x in FLAT], FALL)
+    rows = [{**row, "accuracy": level} for row in without(rows, "val_accuracy")]
+    verdict = diagnose.diagnose(rows)
+    assert verdict.kind == kind or verdict.message == diagnose.NO_LEARNING
+
+
 def test_the_command_takes_columns_and_several_files(workspace, tmp_path, capsys):
     path = tmp_path / "foreign.csv"
     path.write_text(FOREIGN)
@@ -401,6 +601,19 @@ def test_the_command_takes_columns_and_several_files(workspace, tmp_path, capsys
     status, out, _ = fakes.run_cli(capsys, "history", *paths, "--name", "board")
     assert status == 0
     assert [row["val_accuracy"] for row in runs.list_runs()[0].epochs] == VAL_ACCURACY
+
+
+def test_mlflows_files_of_one_metric_each_belong_together(tmp_path):
+    files = [
+        HistoryFile(
+            f"mlruns/0/a/metrics/{name}",
+            "".join(f"17000000{n:05d} {value} {n}\n" for n, value in enumerate(values)).encode(),
+        )
+        for name, values in KERAS.items()
+    ]
+    assert values(history_import.read_history(files), "val_accuracy") == VAL_ACCURACY
+    training = history_import.read_history(files[:2])
+    assert (values(training, "loss"), values(training, "accuracy")) == (LOSS, ACCURACY)
 
 
 @pytest.mark.parametrize("column", ["loss", "speed=a", "=a", "loss="])
@@ -425,13 +638,30 @@ def test_a_history_without_training_accuracy_is_shown_everywhere(workspace, tmp_
         assert not app.exception and not app.error
 
 
+@pytest.mark.parametrize("names", [("loss", "accuracy"), ("loss", "val_loss")])
+def test_a_part_of_a_history_is_shown_everywhere(workspace, tmp_path, capsys, names):
+    path = tmp_path / "part.json"
+    path.write_text(json.dumps({name: KERAS[name] for name in names}))
+    assert fakes.run_cli(capsys, "history", path)[0] == 0
+    (run,) = runs.list_runs()
+    assert (run.best_epoch is None) == ("val_loss" not in names)
+    assert fakes.run_cli(capsys, "runs")[0] == 0
+    assert fakes.run_cli(capsys, "plot", run.id, tmp_path / "c.png")[0] == 0
+    status, out, _ = fakes.run_cli(capsys, "diagnose", run.id, "--json")
+    assert status == 0 and "NaN" not in out
+    report.write_html_report(run.folder, tmp_path / "r.html")
+    for page in ("4_Compare", "3_Train", "7_Export"):
+        app = fakes.open_page(page, run=run.id, runs=run.id)
+        assert not app.exception and not app.error
+
+
 def test_the_page_asks_for_columns_it_does_not_know(workspace):
     page = fakes.open_page("4_Compare")
     page.file_uploader(key="history_file").upload("foreign.csv", FOREIGN.encode(), "text/csv")
     next(b for b in page.button if b.label == "Import").click().run()
     assert not page.exception and "no column that is surely" in fakes.joined_text(page.info)
     page.button(key="history_columns_import").click().run()
-    assert "Choose both losses" in fakes.joined_text(page.info) and not runs.list_runs()
+    assert "Choose the training loss" in fakes.joined_text(page.info) and not runs.list_runs()
     for metric, name in MAPPING.items():
         page.selectbox(key=f"history_column_{metric}").set_value(name)
     page.button(key="history_columns_import").click().run()

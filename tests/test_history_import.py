@@ -119,7 +119,7 @@ def test_a_table_is_no_pickle_because_of_how_its_first_column_is_called(tmp_path
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[1, 2]", "[]", "{}", '{"loss": [1]}', "[" * 100_000, '{"loss": {"a": 1}}', ""]
+    "text", ["{", "[1, 2]", "[]", "{}", '{"val_loss": [1]}', "[" * 100_000, '{"lr": {"a": 1}}', ""]
 )
 def test_json_that_is_no_history_is_refused_in_words(tmp_path, text):
     with pytest.raises(RunError):

@@ -245,6 +245,19 @@ def test_the_code_for_other_programs_makes_the_same_values(scale, tmp_path, monk
         assert np.abs(made["batch"] - expected).max() < 0.02 * wide
 
 
+@pytest.mark.parametrize("scores", [[0.7], [-2.0], [1.0, 3.0, -1.0]])
+def test_the_code_for_other_programs_makes_probabilities_of_scores(scores):
+    from catdog_core.export import usage
+
+    code = usage.build_usage_code("keras", "m", ("a", "b"), 20, gives_scores=True)
+    (line,) = [line for line in code.splitlines() if "np.exp" in line]
+    made = {"np": np, "p": np.array(scores)}
+    exec(line, made)
+    expected = 1 / (1 + np.exp(-scores[0])) if len(scores) == 1 else np.exp(scores)
+    assert np.allclose(made["p"], expected / np.sum(expected) if len(scores) > 1 else expected)
+    assert "np.exp" not in usage.build_usage_code("keras", "m", ("a", "b"), 20)
+
+
 def test_a_process_of_its_own_takes_grey_and_oblong_photos_as_well():
     """What the process computes of values equals what is computed of photos here."""
     from catdog_core.analysis import model_sandbox_process

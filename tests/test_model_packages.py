@@ -136,6 +136,72 @@ def test_labels_are_read_in_every_usual_form(make_zip, text, classes):
     assert model_packages.read_package_metadata(path).get("classes") == classes
 
 
+LABEL_FILES = {
+    "class_names.txt": ("cat\ndog\n", True),
+    "classes.txt": ("cat\ndog\n", False),
+    "classes.TXT": ("0: cat\n1: dog\n", True),
+    "labels.txt": ("0,cat\n1,dog\n", True),
+    "class_names.json": ('["cat", "dog"]', True),
+    "class_indices.json": ('{"dog": 1, "cat": 0}', True),
+    "id2label.json": ('{"id2label": {"0": "cat", "1": "dog"}}', True),
+    "labels.json": ('{"1": "dog", "0": "cat"}', True),
+    "class_index.json": ('{"0": ["n02", "cat"], "1": ["n03", "dog"]}', True),
+}
+
+
+@pytest.mark.parametrize("name", LABEL_FILES)
+def test_class_names_of_other_programs_are_read_in_a_zip_and_beside_a_file(
+    make_zip, tmp_path, name
+):
+    text, is_sure = LABEL_FILES[name]
+    path = make_zip(**{"m.h5": b"x", f"a/{name}": text, "b/readme.txt": "x\ny"})
+    found = model_packages.read_package_metadata(path)
+    assert found == {"classes": ["cat", "dog"], "labels_file": True}
+    folder = tmp_path / "unpacked"
+    folder.mkdir()
+    unpacked = model_packages.unpack_model(path, path.name, folder)
+    assert model_packages.read_package_metadata(unpacked) == found
+    if name == name.lower():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        (tmp_path / "m.h5").write_bytes(b"x")
+        beside = model_packages.read_package_metadata(tmp_path / "m.h5")
+        assert beside == (found if is_sure else {})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", '["cat"]', '["cat", "cat"]', '["cat", 1]', '{"a": 0, "b": 2}', '{"a": [], "b": {}}', "7"],
+)
+def test_json_that_holds_no_class_names_says_nothing(make_zip, text):
+    path = make_zip(**{"m.h5": b"x", "class_names.json": text})
+    assert model_packages.read_package_metadata(path) == {}
+
+
+OTHERS = {
+    "m.tflite": (b"\x1c\0\0\0TFL3", "TensorFlow Lite"),
+    "m.bin": (b"\x1c\0\0\0TFL3....", "TensorFlow Lite"),
+    "m.onnx": (b"\x08\x07", "ONNX"),
+    "m.pth": (b"PK\x03\x04....", "PyTorch"),
+    "m.safetensors": (b"{", "PyTorch"),
+    "frozen_graph.pb": (b"\n", "TensorFlow"),
+    "m.pkl": (b"\x80\x04.", "pickle"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_model_of_another_program_is_refused_by_its_name(tmp_path, make_zip, name):
+    content, program = OTHERS[name]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ModelError, match=f"is a model for .*{program}"):
+        predict.load_predictor(tmp_path / name)
+
+
+def test_a_model_of_pytorch_is_known_in_any_zip(make_zip):
+    for members in ({"a/data.pkl": b"x", "a/data/0": b"x"}, {"best.pt": b"x"}):
+        with pytest.raises(ModelError, match="for PyTorch"):
+            predict.load_predictor(make_zip(**members))
+
+
 def test_labels_without_numbers_say_nothing_of_the_range_of_values(make_zip, tmp_path):
     stack = [keras.Input((16, 16, 3)), layers.Flatten(), layers.Dense(1, activation="sigmoid")]
     keras.Sequential(stack).save(tmp_path / "own.h5")

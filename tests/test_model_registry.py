@@ -91,6 +91,17 @@ def test_an_exported_file_keeps_the_classes_and_values(
     assert status == 1 and err.count("\n") == 1
 
 
+def test_a_folder_is_imported_with_the_class_names_in_it(foreign, tmp_path, capsys):
+    folder = tmp_path / "pets"
+    folder.mkdir()
+    (folder / f"m{foreign.suffix}").write_bytes(foreign.read_bytes())
+    (folder / "class_indices.json").write_text('{"day": 1, "night": 0}')
+    status, _, err = run(capsys, "models", "import", folder, "--scale", "0..255")
+    assert status == 0, err
+    (imported,) = model_registry.list_imported_models()
+    assert (imported.name, imported.classes) == ("pets", ("night", "day"))
+
+
 def test_the_commands_import_list_rename_and_delete(foreign, capsys):
     flags = ["--scale", "0..255", "--classes", "night,day"]
     status, _, err = run(capsys, "models", "import", foreign)

@@ -162,6 +162,13 @@ NO_LEARNING_BY_LOSS = N_(
     "Underfitting: after {n} epochs, training loss is {loss:.2f}, and guessing gives {guess:.2f}. "
     "Validation accuracy is {validation:.1%}."
 )
+NO_LEARNING_BY_LOSS_ALONE = N_(
+    "Underfitting: after {n} epochs, training loss is {loss:.2f}, and guessing gives {guess:.2f}."
+)
+UNDERFITTING_BY_TRAINING = N_(
+    "Underfitting: training accuracy has leveled off at {train:.1%}. The network doesn't even fit "
+    "its training photos."
+)
 UNDERFITTING_BY_LOSS = N_(
     "Underfitting: training loss has leveled off at {train:.2f}, close to validation loss at "
     "{validation:.2f}. Validation accuracy is only {accuracy:.1%}."
@@ -170,9 +177,28 @@ CONVERGED_BY_LOSS = N_(
     "Healthy: validation accuracy has leveled off at {validation:.1%}, and validation loss hasn't "
     "risen."
 )
+CONVERGED_BY_TRAINING = N_(
+    "Healthy: training accuracy has leveled off at {train:.1%}, and validation loss hasn't risen."
+)
 ACCURACY_NEEDED = N_(
     "Validation accuracy has leveled off at {accuracy:.1%}. Without training accuracy, this could "
     "be overfitting or underfitting."
+)
+ANY_ACCURACY_NEEDED = N_(
+    "Validation loss has leveled off at {validation:.2f}, and training loss is {train:.2f}. "
+    "Without accuracies, this could be healthy, overfitting or underfitting."
+)
+VALIDATION_LOSS_NEEDED = N_(
+    "Training loss went from {then:.2f} to {now:.2f}. Without validation loss, overfitting can't "
+    "be judged."
+)
+LOSSES_NEEDED = N_(
+    "Training accuracy went from {then:.1%} to {now:.1%}. Without both losses, overfitting can't "
+    "be judged."
+)
+LOSSES_NEEDED_FOR_GAP = N_(
+    "Training accuracy is {train:.1%} and validation accuracy is {validation:.1%}. Without both "
+    "losses, overfitting can't be judged."
 )
 STILL_LEARNING = N_(
     "Healthy and still improving. In the last {n} epochs, training loss fell from "
@@ -210,6 +236,10 @@ OVERCONFIDENT = N_(
 NO_TRAINING_ACCURACY = N_(
     "The history has no training accuracy, so the gap to validation accuracy can't be judged. "
     "Overfitting shows here only if validation loss rises."
+)
+NO_VALIDATION_ACCURACY = N_(
+    "The history has no validation accuracy, so overfitting shows here only if validation loss "
+    "rises."
 )
 IN_SOME_EPOCHS = N_("This happened in {n} of {all} epochs.")
 STOPPED_EARLY = N_(
@@ -272,11 +302,18 @@ CHECK_LABELS = N_(
     "View a batch on the Data page. Are the labels right? Can you tell the classes apart yourself?"
 )
 MEASURE_ACCURACY = N_("Measure training accuracy as well, and import the history again.")
+MEASURE_ACCURACIES = N_(
+    "Measure training and validation accuracy as well, and import the history again."
+)
+MEASURE_LOSSES = N_(
+    "Measure loss and accuracy in training and validation, and import the history again."
+)
 MORE_VALIDATION = N_("Validate on more photos: a few hundred, or better, a thousand.")
 ALL_WELL = N_("Nothing needs fixing. Test the model on new photos.")
 
 
-_NOTHING_LEARNED = (NO_LEARNING, NO_LEARNING_BY_LOSS, NETWORK_DEAD)
+_NOTHING_LEARNED = (NO_LEARNING, NO_LEARNING_BY_LOSS, NO_LEARNING_BY_LOSS_ALONE, NETWORK_DEAD)
+_LOSSES_NEEDED = (VALIDATION_LOSS_NEEDED, LOSSES_NEEDED, LOSSES_NEEDED_FOR_GAP)
 Values: TypeAlias = NDArray[np.float64]
 
 Z = 1.96
@@ -389,8 +426,8 @@ uncertain by this over sqrt(n). Measured ones are 0.4 to 0.9: this errs on the s
 
 
 class CompleteRow(TypedDict):
-    """An epoch with all four metrics; a loss may be infinite or NaN, and so may an accuracy that
-    was not measured."""
+    """An epoch with all four metrics; a loss may be infinite or NaN, and what was measured in no
+    epoch is NaN."""
 
     epoch: int
     loss: float
@@ -402,16 +439,16 @@ class CompleteRow(TypedDict):
 def clean_history(history: Iterable[EpochRow]) -> list[CompleteRow]:
     """Return the rows that hold all four metrics, by epoch; of an epoch twice the last counts.
 
-    Where no row has a training accuracy, as in histories of other programs, it is NaN in all.
+    A metric that no row has, as in histories of other programs, is NaN in all.
     """
     rows_by_epoch: dict[int, CompleteRow] = {}
     rows = list(history)
-    has_accuracy = any(_is_number(row.get("accuracy")) for row in rows)
+    measured = {name for name in METRICS if any(_is_number(row.get(name)) for row in rows)}
+    if not measured:
+        return []
     for row in rows:
         epoch = row.get("epoch")
-        values: list[object] = [row.get(name) for name in METRICS]
-        if not has_accuracy:
-            values[METRICS.index("accuracy")] = nan
+        values: list[object] = [row.get(name) if name in measured else nan for name in METRICS]
         numbers = [float(value) for value in values if _is_number(value)]
         if _is_number(epoch) and len(numbers) == len(METRICS):
             loss, accuracy, val_loss, val_accuracy = numbers
@@ -490,7 +527,22 @@ class HistoryCurves:
     @property
     def has_training_accuracy(self) -> bool:
         """Whether the accuracy was measured on the training photos, too."""
-        return not np.isnan(self.accuracy).all()
+        return _is_measured(self.accuracy)
+
+    @property
+    def has_validation_accuracy(self) -> bool:
+        """Whether the accuracy was measured on the validation photos."""
+        return _is_measured(self.val_accuracy)
+
+    @property
+    def has_accuracies(self) -> bool:
+        """Whether there is a gap between the two accuracies."""
+        return self.has_training_accuracy and self.has_validation_accuracy
+
+    @property
+    def has_losses(self) -> bool:
+        """Whether the loss was measured on the training and on the validation photos."""
+        return _is_measured(self.loss) and _is_measured(self.val_loss)
 
     def final_level(self, values: Values) -> float:
         """Return the level of a curve at its end: the median of the last window."""
@@ -598,11 +650,11 @@ class HistoryCurves:
         """Return the smaller error of the two accuracies, as a part of guessing's error.
 
         1 is no better than guessing, 0 all right. So 80 % of two classes (0.4) and of ten (0.22)
-        can be held against one threshold. Without a training accuracy, it is validation's.
+        can be held against one threshold. One that was not measured does not count; NaN without
+        either.
         """
-        best = self.final_level(self.val_accuracy)
-        if self.has_training_accuracy:
-            best = max(best, self.final_level(self.accuracy))
+        levels = [self.final_level(curve) for curve in (self.accuracy, self.val_accuracy)]
+        best = max((level for level in levels if not isnan(level)), default=nan)
         error = (1 - best) / (1 - facts.guess)
         if facts.recalls:  # of uneven classes, the mean of their recalls is the fairer accuracy
             error = min(error, (1 - float(np.mean(facts.recalls))) / (1 - 1 / facts.classes))
@@ -614,29 +666,33 @@ class HistoryCurves:
 
     def numbers(self) -> dict[str, float]:
         """Return the numbers a verdict rests on; see `diagnose.diagnose`."""
-        levels = moving_median(self.val_loss, self.window)
-        lowest = int(np.argmin(levels))
-        best = float(levels[lowest])
-        training: dict[str, float] = {
-            "training_accuracy": self.final_level(self.accuracy),
-            "gap": self.gap,
-        }
-        return {
+        numbers: dict[str, float] = {
             "epochs": self.count,
             "training_loss": self.final_level(self.loss),
-            **(training if self.has_training_accuracy else {}),
+            "training_accuracy": self.final_level(self.accuracy),
+            "gap": self.gap,
             "validation_loss": self.final_level(self.val_loss),
             "validation_accuracy": self.final_level(self.val_accuracy),
             "validation_error": self.val_error,
-            "best_epoch": self.epochs[self.best_epoch_in_window(lowest)],
-            "best_loss": best,
-            "rise": self.final_level(self.val_loss) - best,
-            "easier_epochs": self.easier_epochs,
         }
+        if self.has_losses:
+            levels = moving_median(self.val_loss, self.window)
+            lowest = int(np.argmin(levels))
+            numbers |= {
+                "best_epoch": self.epochs[self.best_epoch_in_window(lowest)],
+                "best_loss": float(levels[lowest]),
+                "rise": self.final_level(self.val_loss) - float(levels[lowest]),
+                "easier_epochs": self.easier_epochs,
+            }
+        return {name: value for name, value in numbers.items() if not isnan(value)}
 
     def verdict(self, kind: VerdictKind, message: str, **params: Any) -> Verdict:
         """Return a verdict on these curves."""
         return Verdict(kind, message, params, numbers=self.numbers())
+
+
+def _is_measured(curve: Values) -> bool:
+    return not np.isnan(curve).all()
 
 
 RECOMMENDED_PATIENCE = 5
@@ -726,8 +782,11 @@ def add_remarks(verdict: Verdict, facts: RunContext) -> Verdict:
 def _remarks(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
     numbers = verdict.numbers
     is_judged = verdict.kind != "diverged" and numbers.get("epochs", 0) >= MIN_EPOCHS
-    if is_judged and "training_accuracy" not in numbers:
-        yield Remark("no_training_accuracy", NO_TRAINING_ACCURACY)
+    if is_judged and "best_loss" in numbers:
+        if "validation_accuracy" not in numbers:
+            yield Remark("no_validation_accuracy", NO_VALIDATION_ACCURACY)
+        elif "training_accuracy" not in numbers:
+            yield Remark("no_training_accuracy", NO_TRAINING_ACCURACY)
     if verdict.kind not in ("diverged", "too_short"):
         yield from _explain_better_validation(verdict, facts)
     epochs = int(numbers.get("epochs", 0))
@@ -745,14 +804,15 @@ def _remarks(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
         by_accuracy = is_later and facts.monitor == "val_accuracy"
         message = SAVED_LATER if by_accuracy else SAVED_EPOCH
         yield Remark("kept", message, {"epoch": facts.saved_epoch + 1})
-    if facts.validation_photos and verdict.kind not in ("diverged", "too_short"):
+    is_told = verdict.kind not in ("diverged", "too_short") and "validation_error" in numbers
+    if facts.validation_photos and is_told:
         points = 100 * Z * numbers["validation_error"]
         yield Remark("chance", ACCURACY_MARGIN, {"n": facts.validation_photos, "points": points})
 
 
 def _explain_better_validation(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
     """Explain why validation was better than training in at least half of the epochs."""
-    epochs, easier = (int(verdict.numbers[name]) for name in ("epochs", "easier_epochs"))
+    epochs, easier = (int(verdict.numbers.get(name, 0)) for name in ("epochs", "easier_epochs"))
     # Two coins tossed differ as well.
     if verdict.message in _NOTHING_LEARNED or 2 * easier < epochs:
         return
@@ -845,6 +905,10 @@ def _too_short_steps(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
         yield Remark("more_validation", MORE_VALIDATION)
     elif verdict.message == ACCURACY_NEEDED:
         yield Remark("measure_accuracy", MEASURE_ACCURACY)
+    elif verdict.message == ANY_ACCURACY_NEEDED:
+        yield Remark("measure_accuracy", MEASURE_ACCURACIES)
+    elif verdict.message in _LOSSES_NEEDED:
+        yield Remark("measure_losses", MEASURE_LOSSES)
     elif not facts.is_training:
         yield Remark("more_epochs", ENOUGH_EPOCHS, {"n": 10})
 
@@ -858,7 +922,7 @@ def _healthy_steps(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
         yield Remark("augment", AUGMENT_MORE if facts.augmented else AUGMENT)
     else:
         yield Remark("all_well", ALL_WELL)
-        if facts.pretrained or verdict.numbers["validation_accuracy"] > 0.95:
+        if facts.pretrained or verdict.numbers.get("validation_accuracy", 0.0) > 0.95:
             return
         yield Remark("transfer", TRANSFER)
 
@@ -961,20 +1025,20 @@ def diagnose(history: Iterable[EpochRow], facts: RunContext | None = None) -> Ve
 
     Args:
         history: rows with epoch (from 0), loss, accuracy, val_loss, val_accuracy, in any order; of
-            an epoch told twice the last counts; rows without these are passed over.
+            an epoch told twice the last counts; rows without these are passed over, but for what
+            no row has.
         facts: what else is known of the training.
 
     Returns:
         The verdict. Its numbers: epochs; training_loss, training_accuracy, validation_loss and
-        validation_accuracy, means of the last epochs; gap, training minus validation accuracy
-        (both only where the training accuracy is known);
+        validation_accuracy, medians of the last epochs; gap, training minus validation accuracy;
         validation_error, the standard error of the validation accuracy; best_epoch, from 0, and
-        best_loss of the smoothed validation loss; rise of the validation loss from there.
+        best_loss of the smoothed validation loss; rise of the validation loss from there. Numbers
+        that rest on what was not measured are left out.
     """
     facts = facts or RunContext()
     rows = clean_history(history)
-    is_measured = not all(isnan(row["accuracy"]) for row in rows)
-    measured = [name for name in METRICS if name != "accuracy" or is_measured]
+    measured = [name for name in METRICS if not all(isnan(row[name]) for row in rows)]
     for number, row in enumerate(rows):
         if not all(isfinite(row[name]) for name in measured):
             return add_remarks(_not_finite(number, row), facts)
@@ -987,7 +1051,7 @@ def diagnose(history: Iterable[EpochRow], facts: RunContext | None = None) -> Ve
     # number of epochs; then what makes all others impossible to tell; then what is wrong with the
     # photos, since no other setting helps there; overfitting before underfitting, since a network
     # that overfits has learnt its training photos.
-    checks = (
+    checks = [
         _diverged,
         _too_short,
         _missed_class,
@@ -996,12 +1060,12 @@ def diagnose(history: Iterable[EpochRow], facts: RunContext | None = None) -> Ve
         _noise_memorized,
         _easy_validation,
         _unstable,
-        _val_loss_rising,
-        _val_loss_plateau,
-        _underfitting,
-    )
-    verdict = next((v for check in checks if (v := check(curves, facts))), None)
-    return add_remarks(verdict or _healthy(curves, facts), facts)
+    ]
+    if curves.has_losses:
+        checks += [_val_loss_rising, _val_loss_plateau, _underfitting, _healthy]
+    else:
+        checks.append(_without_losses)
+    return add_remarks(next(v for check in checks if (v := check(curves, facts))), facts)
 
 
 def _not_finite(count: int, row: Mapping[str, Any]) -> Verdict:
@@ -1042,7 +1106,7 @@ def _only_guesses(curves: HistoryCurves, facts: RunContext) -> bool:
         return curves.final_level(curves.accuracy) - facts.guess <= margin
     is_loss_of_guessing = curves.final_level(curves.loss) >= _GUESSING_LOSS * facts.guess_loss
     validation = curves.final_level(curves.val_accuracy) - facts.guess
-    return is_loss_of_guessing and validation <= margin
+    return is_loss_of_guessing and not validation > margin  # it may be NaN
 
 
 def _collapsed(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
@@ -1121,14 +1185,11 @@ def _no_learning(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     ):
         return None
     if not curves.has_training_accuracy:
-        return curves.verdict(
-            "underfitting",
-            NO_LEARNING_BY_LOSS,
-            n=curves.count,
-            loss=curves.final_level(curves.loss),
-            guess=facts.guess_loss,
-            validation=validation,
-        )
+        by_loss = {"n": curves.count, "loss": curves.final_level(curves.loss)}
+        by_loss["guess"] = facts.guess_loss
+        if not curves.has_validation_accuracy:
+            return curves.verdict("underfitting", NO_LEARNING_BY_LOSS_ALONE, **by_loss)
+        return curves.verdict("underfitting", NO_LEARNING_BY_LOSS, **by_loss, validation=validation)
     if curves.constant_answers >= MIN_EPOCHS:
         return curves.verdict(
             "underfitting",
@@ -1147,7 +1208,7 @@ def _wrong_labels(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     """
     photos = facts.training_photos
     is_few = photos is not None and photos < _ENOUGH_PHOTOS * facts.classes
-    if not curves.has_training_accuracy or is_few:
+    if not curves.has_accuracies or not curves.has_losses or is_few:
         return None
     train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
     uneven = facts.guess - 1 / facts.classes >= _UNEVEN
@@ -1170,7 +1231,7 @@ def _wrong_labels(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
 def _noise_memorized(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     """Judge that wrong labels are learned by heart: validation accuracy falls far while training
     accuracy goes on rising (Arpit et al., A Closer Look at Memorization in Deep Networks, 2017)."""
-    if not curves.has_training_accuracy:
+    if not curves.has_accuracies:
         return None
     levels = moving_median(curves.val_accuracy, curves.window)
     train = moving_median(curves.accuracy, curves.window)
@@ -1201,7 +1262,7 @@ def _easy_validation(curves: HistoryCurves, facts: RunContext) -> Verdict | None
     Smoothed labels and a pretrained network hinder no accuracy.
     """
     is_clean = curves.clean_gap is not None
-    if not curves.has_training_accuracy or (not is_clean and (facts.dropout or facts.augmented)):
+    if not curves.has_accuracies or (not is_clean and (facts.dropout or facts.augmented)):
         return None
     is_known = is_clean or (facts.dropout is False and facts.augmented is False)
     least = _EASIER if is_known else _EASIER_UNLESS
@@ -1269,11 +1330,7 @@ def _val_loss_plateau(curves: HistoryCurves, facts: RunContext) -> Verdict | Non
     The accuracies must be clearly apart as well, since the training loss of a well-regularised
     network may fall for long without harm.
     """
-    if (
-        not curves.has_training_accuracy
-        or not curves.has_begun(facts)
-        or curves.still_learning(facts)
-    ):
+    if not curves.has_accuracies or not curves.has_begun(facts) or curves.still_learning(facts):
         return None
     # Of a loss that scatters widely, nobody can say that it stands still.
     if trend_error(len(last_part(curves.val_loss, 2)), curves.val_noise) > _JUMP * facts.guess_loss:
@@ -1319,7 +1376,7 @@ def _overfitting(
         "train_now": float(train[-1]),
     }
     then = float(moving_median(curves.val_accuracy, curves.window)[start])
-    now = numbers["validation_accuracy"]
+    now = numbers.get("validation_accuracy", nan)
     scatter = curves.significant_change(residual_std(curves.val_accuracy))
     remarks: tuple[Remark, ...] = ()
     if message == VAL_LOSS_RISING and now - then > max(_MIN_GAIN[3], scatter):
@@ -1330,7 +1387,7 @@ def _overfitting(
 def _underfitting(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     """Judge underfitting: both curves have levelled off where much is still wrong."""
     if (
-        curves.error_over_guessing(facts) < _UNDERFITTING_ERROR
+        not curves.error_over_guessing(facts) >= _UNDERFITTING_ERROR  # it may be NaN
         or curves.still_learning(facts)
         or curves.moves_on(facts)
     ):
@@ -1338,6 +1395,8 @@ def _underfitting(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
     if not curves.has_training_accuracy:
         return _leveled_off_low(curves)
+    if not curves.has_validation_accuracy:
+        return curves.verdict("underfitting", UNDERFITTING_BY_TRAINING, train=train)
     return curves.verdict("underfitting", UNDERFITTING, train=train, validation=validation)
 
 
@@ -1358,18 +1417,35 @@ def _leveled_off_low(curves: HistoryCurves) -> Verdict:
 
 def _healthy(curves: HistoryCurves, facts: RunContext) -> Verdict:
     is_moving = curves.still_learning(facts) or curves.moves_on(facts)
-    if curves.has_training_accuracy and curves.gap > max(
-        _MIN_GAP, MIN_STANDARD_ERRORS * curves.val_error
-    ):
+    if curves.has_accuracies and curves.gap > max(_MIN_GAP, MIN_STANDARD_ERRORS * curves.val_error):
         verdict = curves.verdict("healthy", GAP_GROWING, gap=100 * curves.gap)
         steps = (_more_epochs_step(curves.count),) if is_moving and not facts.is_training else ()
         return replace(verdict, steps=steps)
     if is_moving:
         return _still_learning(curves)
     train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
-    if not curves.has_training_accuracy:
+    if curves.has_accuracies:
+        return curves.verdict("healthy", CONVERGED, train=train, validation=validation)
+    if curves.has_training_accuracy:
+        return curves.verdict("healthy", CONVERGED_BY_TRAINING, train=train)
+    if curves.has_validation_accuracy:
         return curves.verdict("healthy", CONVERGED_BY_LOSS, validation=validation)
-    return curves.verdict("healthy", CONVERGED, train=train, validation=validation)
+    train, validation = curves.final_level(curves.loss), curves.final_level(curves.val_loss)
+    return curves.verdict("too_short", ANY_ACCURACY_NEEDED, train=train, validation=validation)
+
+
+def _without_losses(curves: HistoryCurves, facts: RunContext) -> Verdict:
+    """Say what is known of a training without the two losses that overfitting shows in."""
+    if _is_measured(curves.loss):
+        then, now = float(curves.loss[0]), curves.final_level(curves.loss)
+        return curves.verdict("too_short", VALIDATION_LOSS_NEEDED, then=then, now=now)
+    train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
+    if curves.has_accuracies:
+        return curves.verdict(
+            "too_short", LOSSES_NEEDED_FOR_GAP, train=train, validation=validation
+        )
+    then = float(curves.accuracy[0])
+    return curves.verdict("too_short", LOSSES_NEEDED, then=then, now=train)
 
 
 def _still_learning(curves: HistoryCurves) -> Verdict:

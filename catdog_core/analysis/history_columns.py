@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import isfinite
+from math import isfinite, nan
 from typing import Literal, TypeAlias, get_args
 
 from ..base.errors import N_, RunError
@@ -26,14 +26,20 @@ HistoryColumn = Literal["loss", "accuracy", "val_loss", "val_accuracy", "epoch"]
 ColumnNames: TypeAlias = Mapping[HistoryColumn, str]
 """The column of a file, by what it is."""
 METRICS: tuple[MetricName, ...] = get_args(MetricName)
-REQUIRED: tuple[MetricName, ...] = ("loss", "val_loss", "val_accuracy")
-"""Without one of these there is no verdict. Some programs record no training accuracy."""
+JUDGED: tuple[MetricName, ...] = ("loss", "val_loss", "val_accuracy")
+"""What a verdict rests on. Some programs record no training accuracy."""
 PERCENT = N_("The accuracies are percentages, so the lab divides them by 100.")
 ERROR_RATE = N_("The file has error rates, so the lab uses 1 minus the error rate as accuracy.")
 NO_TRAINING_ACCURACY = N_(
     "The history has no training accuracy, so the verdict rests on the losses and the validation "
     "accuracy."
 )
+NO_VALIDATION_ACCURACY = N_(
+    "The history has no validation accuracy, so the verdict rests on the losses."
+)
+NO_LOSSES = N_("The history lacks {missing}, so overfitting can't be judged.")
+REPEATED_EPOCHS = N_("Some epochs appear twice, so the lab uses their later rows.")
+NO_NUMBERS = N_("Some values are NaN but later ones are numbers, so the lab leaves those out.")
 MISSING_COLUMNS = N_(
     "{file} lacks the columns {missing} and has only {found}. Use the columns {names}, or say "
     "which of its columns they are."
@@ -86,20 +92,26 @@ def build_history(table: HistoryTable, columns: ColumnNames | None = None) -> Hi
         columns: those that the user named; they come before the ones that are recognized.
 
     Raises:
-        ColumnsError: a column is not known.
+        ColumnsError: no column is known to be of the training, or one that is not known may be
+            what is missing and the user has named none.
         RunError: a column that was named does not exist, there is no finished epoch, there are too
             many, or an accuracy is none.
     """
     if not table.columns:
         raise _no_epochs_error(table)
     chosen = _check_named(table, columns or {})
-    names = {**find_columns(table.columns), **chosen}
-    missing = [metric for metric in METRICS if metric not in names and metric in REQUIRED]
-    if missing:
+    filled = _filled_columns(table)
+    names = {**find_columns(filled), **chosen}
+    missing = [metric for metric in JUDGED if metric not in names]
+    is_trained = "loss" in names or "accuracy" in names
+    is_sure = bool(chosen) or not any(_could_be(table, name, missing, names) for name in filled)
+    if missing and not (is_trained and is_sure):
+        if not filled and find_columns(table.columns):
+            raise _no_epochs_error(table)
         raise ColumnsError(table, missing, names)
     metrics = {metric: names[metric] for metric in METRICS if metric in names}
-    rows = _merge_rows(table, metrics, names.get(EPOCH))
-    notes = _list_notes(metrics)
+    rows, notes = _merge_rows(table, metrics, names.get(EPOCH))
+    notes = _list_notes(metrics) | notes
     for metric in ("accuracy", "val_accuracy"):
         if metric in metrics and _normalize_accuracy(table, rows, metric, metrics[metric]):
             notes[PERCENT] = Message(PERCENT)
@@ -110,7 +122,7 @@ def build_history(table: HistoryTable, columns: ColumnNames | None = None) -> Hi
             epochs=len(rows),
             most=MAX_EPOCHS,
         )
-    if not any(all(metric in row for metric in REQUIRED) for row in rows):
+    if not any(all(metric in row for metric in metrics) for row in rows):
         raise _no_epochs_error(table)
     return History(table.name, rows, list(notes.values()))
 
@@ -142,15 +154,81 @@ def _list_notes(metrics: Mapping[MetricName, str]) -> dict[str, Message]:
         notes[COLUMNS_USED] = Message(COLUMNS_USED, {"columns": truncate_for_display(used, 200)})
     if any(map(_is_error_rate, metrics.values())):
         notes[ERROR_RATE] = Message(ERROR_RATE)
-    if "accuracy" not in metrics:
+    losses = [name for name in ("loss", "val_loss") if name not in metrics]
+    if losses:
+        notes[NO_LOSSES] = Message(NO_LOSSES, {"missing": ", ".join(losses)})
+    elif "val_accuracy" not in metrics:
+        notes[NO_VALIDATION_ACCURACY] = Message(NO_VALIDATION_ACCURACY)
+    elif "accuracy" not in metrics:
         notes[NO_TRAINING_ACCURACY] = Message(NO_TRAINING_ACCURACY)
     return notes
 
 
-_VALIDATION = frozenset(("val", "valid", "validation", "eval", "dev"))
+def _filled_columns(table: HistoryTable) -> list[str]:
+    """Return the columns that hold anything."""
+    return [
+        name
+        for name in table.columns
+        if any(parse_number(row.get(name), table.decimal_comma) is not None for row in table.rows)
+    ]
+
+
+def _could_be(
+    table: HistoryTable,
+    name: str,
+    missing: Sequence[MetricName],
+    names: Mapping[HistoryColumn, str],
+) -> bool:
+    """Return whether a column that was not recognized may be one of the missing metrics.
+
+    Its name says so among others, or says nothing and its values are those of one.
+    """
+    if name in names.values() or _OTHER.intersection(_split_name(name)):
+        return False
+    if (parts := _parse_name(name)) is not None:
+        kind = "loss" if parts.kind == "loss" else "accuracy"
+        metric = kind if parts.part == "train" else f"val_{kind}"
+        return parts.part != "test" and (metric in missing or (not parts.part and kind in missing))
+    values = (parse_number(row.get(name), table.decimal_comma) for row in table.rows)
+    return all(0 <= value <= 100 for value in values if value is not None)
+
+
+_VALIDATION = frozenset(("val", "valid", "validation", "eval", "dev", "va", "vl"))
 _TEST = frozenset(("test",))
-_TRAINING = frozenset(("train", "training"))
+_TRAINING = frozenset(("train", "training", "tr", "trn"))
 _ACCURACY = frozenset(("accuracy", "acc", "top1"))
+_OTHER = frozenset(
+    (
+        *(
+            "epoch",
+            "epochs",
+            "step",
+            "steps",
+            "iter",
+            "iteration",
+            "batch",
+            "index",
+            "time",
+            "seconds",
+        ),
+        *("lr", "rate", "runtime", "timestamp", "wall", "duration", "grad", "norm", "momentum"),
+        *("top3", "top5", "top10", "auc", "precision", "recall", "f1", "map50", "score", "mae"),
+        *("mse", "memory", "gpu", "per", "samples", "min", "max", "seed", "fold", "run", "id"),
+        *("top", "iou", "dice", "kappa", "mcc", "specificity", "sensitivity", "flos"),
+    )
+)
+"""Words of columns that are neither a loss nor an accuracy of a split."""
+# Words of other languages, by their stems.
+_TRANSLATED = {
+    "accuracy": "정확도|genauigkeit|exactitud|exactitude|正解率|准确率|準確率|精度",
+    "loss": "손실|로스|verlust|perte|pérdida|perdita|損失|损失",
+    "val": "검증|밸리데이션|validierung|validación|検証|验证|驗證",
+    "train": "훈련|학습(?!률)|trainings|entraînement|entrenamiento|訓練|训练|学習(?!率)",
+    "test": "테스트|시험|テスト|测试|測試",
+    "epoch": "에포크|에폭|이폭|epoche|époque|época|エポック|轮次|輪次",
+    "rate": "학습률|学習率|学习率|lernrate",
+}
+_FOREIGN = re.compile("|".join(f"(?P<{word}>{stems})" for word, stems in _TRANSLATED.items()))
 # Words of a name that change nothing, such as those of Keras's accuracies.
 _NEUTRAL = frozenset(
     (
@@ -164,11 +242,11 @@ _NEUTRAL = frozenset(
         "run",
         "tag",
         "logs",
-        "",
     )
 )
+_NAME_CHARS = 200
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_WORD_END = re.compile(r"[^a-zA-Z0-9]+")
+_WORD_END = re.compile(r"[\W_]+")
 _COPY = re.compile(r" \(\d{1,3}\)$")  # of a file that was downloaded twice
 
 
@@ -183,7 +261,9 @@ class _NameParts:
 
 
 def _split_name(name: str) -> list[str]:
-    return [word.lower() for word in _WORD_END.split(_CAMEL.sub("_", _COPY.sub("", name)))]
+    words = _CAMEL.sub("_", _COPY.sub("", name[:_NAME_CHARS])).lower()
+    words = _FOREIGN.sub(lambda match: f"_{match.lastgroup}_", words)
+    return [word for word in _WORD_END.split(words) if word]
 
 
 def _is_error_rate(name: str) -> bool:
@@ -193,7 +273,7 @@ def _is_error_rate(name: str) -> bool:
 
 def _parse_name(name: str) -> _NameParts | None:
     """Return what a column's name says, None where it names no metric."""
-    if len(name) > 200:
+    if len(name) > _NAME_CHARS:
         return None
     words = _split_name(name)
     parts = {
@@ -249,17 +329,22 @@ def find_columns(names: Sequence[str]) -> dict[HistoryColumn, str]:
         found["val_accuracy"] = best("accuracy", "") or best("error", "val", "")
         if found["accuracy"] == found["val_accuracy"]:
             found["accuracy"] = None
-    found[EPOCH] = next((name for name in names if _split_name(name) == [EPOCH]), None)
+    found[EPOCH] = next((name for name in names if _split_name(name) in _EPOCH_NAMES), None)
     return {metric: name for metric, name in found.items() if name is not None}
 
+
+_EPOCH_NAMES = ([EPOCH], [EPOCH, EPOCH], ["epochs"], ["ep"])
 
 _Numbers: TypeAlias = dict[MetricName, float]
 
 
 def _merge_rows(
     table: HistoryTable, metrics: Mapping[MetricName, str], epoch_column: str | None
-) -> list[EpochRow]:
-    """Return one row per epoch: as they are where every row is whole, else put together."""
+) -> tuple[list[EpochRow], dict[str, Message]]:
+    """Return one row per epoch: as they are where every row is whole, else put together.
+
+    Also returns what was left out, a message each.
+    """
     rows: list[_Numbers] = []
     positions: list[float | None] = []
     step_column = next((name for name in table.columns if _split_name(name) == [STEP]), None)
@@ -275,15 +360,55 @@ def _merge_rows(
         if position_column is not None:
             position = parse_number(source.get(position_column), table.decimal_comma)
         positions.append(position if position is not None and isfinite(position) else None)
-    if all(len(numbers) == len(metrics) for numbers in rows):
+    notes: dict[str, Message] = {}
+    is_whole = all(len(numbers) == len(metrics) for numbers in rows)
+    if _drop_gaps(rows, metrics):
+        notes[NO_NUMBERS] = Message(NO_NUMBERS)
+    if is_whole:
+        kept = _drop_repeated(positions if epoch_column else [None] * len(rows))
+        if len(kept) < len(rows):
+            notes[REPEATED_EPOCHS] = Message(REPEATED_EPOCHS)
+        rows, positions = [rows[at] for at in kept], [positions[at] for at in kept]
         epochs = _number_epochs(positions if epoch_column else [None] * len(rows))
-        return [_epoch_row(n, numbers) for n, numbers in zip(epochs, rows, strict=True)]
+        return [_epoch_row(n, numbers) for n, numbers in zip(epochs, rows, strict=True)], notes
     if position_column is None or any(position is None for position in positions):
         grouped = [[numbers] for numbers in rows if numbers]
     else:
         known = [position for position in positions if position is not None]
         grouped = _group_rows(rows, known, by_step=epoch_column is None)
-    return [_epoch_row(n, _merge_group(group)) for n, group in enumerate(grouped)]
+    return [_epoch_row(n, _merge_group(group)) for n, group in enumerate(grouped)], notes
+
+
+def _drop_gaps(rows: Sequence[_Numbers], metrics: Iterable[MetricName]) -> bool:
+    """Drop what is NaN or infinite before a finite value; return whether there was any.
+
+    Weights that are NaN stay so: a loss that is finite again was only not written down, or of a
+    step that mixed precision skipped.
+    """
+    is_dropped = False
+    for metric in metrics:
+        finite = [at for at, numbers in enumerate(rows) if isfinite(numbers.get(metric, nan))]
+        for numbers in rows[: finite[-1] if finite else 0]:
+            if not isfinite(numbers.get(metric, 0.0)):
+                del numbers[metric]
+                is_dropped = True
+    return is_dropped
+
+
+def _drop_repeated(positions: Sequence[float | None]) -> list[int]:
+    """Return the rows that count, of a training that was resumed from an earlier epoch.
+
+    Where the epochs begin again at the first, another training follows and all rows count.
+    """
+    kept: list[int] = []
+    for at, position in enumerate(positions):
+        if position is not None and position != positions[0]:
+            while kept and (before := positions[kept[-1]]) is not None and before >= position:
+                if before == positions[0]:
+                    break
+                kept.pop()
+        kept.append(at)
+    return kept
 
 
 def _epoch_row(epoch: int, numbers: Mapping[MetricName, float]) -> EpochRow:
@@ -310,11 +435,15 @@ def _group_rows(
     Args:
         rows: what each holds.
         positions: its epoch, or a part of one such as 1.5; or its step.
-        by_step: positions are steps. Each validation ends an epoch then.
+        by_step: positions are steps. Each validation ends an epoch then; without any, each step
+            with metrics is one.
     """
-    ends = sorted(
-        {at for numbers, at in zip(rows, positions, strict=True) if "val_loss" in numbers}
-    )
+    validated = {
+        at
+        for numbers, at in zip(rows, positions, strict=True)
+        if "val_loss" in numbers or "val_accuracy" in numbers
+    }
+    ends = sorted(validated or set(positions))
     groups: dict[int, list[_Numbers]] = {}
     for numbers, position in zip(rows, positions, strict=True):
         if numbers:

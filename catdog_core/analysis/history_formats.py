@@ -1,8 +1,9 @@
 """Read the table of a training history from the files that training programs write.
 
 CSV of any delimiter, with decimal points or commas (Keras, fastai, Lightning, Ultralytics, pandas),
-TensorBoard's one file per metric, JSON (Keras, pandas, Hugging Face), JSON lines, and the text that
-Keras prints. What a file is, its content tells. Which column is what, `history_columns` finds.
+TensorBoard's and MLflow's one file per metric, JSON (Keras, pandas, Hugging Face), JSON lines,
+Python's own way to write a dict, and printed text. What a file is, its content tells. Which column
+is what, `history_columns` finds.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import csv
 import itertools
 import pickletools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final, TypeAlias
@@ -20,6 +22,8 @@ from ..base import bounded_readers
 from ..base.bounded_readers import BoundError
 from ..base.errors import RunError
 from ..base.files import truncate_for_display
+from ..data import text_encoding
+from . import history_console
 
 MAX_BYTES = 5_000_000
 """Bytes of a history's file; 10,000 epochs take one million."""
@@ -66,7 +70,7 @@ class HistoryTable:
 
 
 def read_table(files: Sequence[HistoryFile]) -> HistoryTable:
-    """Read the table of one file, or of TensorBoard's files, one per metric.
+    """Read the table of one file, or of TensorBoard's or MLflow's files, one per metric.
 
     Raises:
         RunError: a file is a pickle or no history, or several files do not belong together.
@@ -82,8 +86,8 @@ def read_table(files: Sequence[HistoryFile]) -> HistoryTable:
         return tables[0]
     if not all(table.columns[:1] == (STEP,) for table in tables):
         raise RunError(
-            "Only TensorBoard's CSV files belong together, one per metric. Choose one file, or "
-            "only those."
+            "Only TensorBoard's or MLflow's files belong together, one per metric. Choose one "
+            "file, or only those."
         )
     rows = [row for table in tables for row in table.rows]
     _check_size(files[0].name, len(rows), len(tables) + 1)
@@ -97,13 +101,22 @@ def _read_file(file: HistoryFile) -> HistoryTable:
         error = BoundError("it has more than {most:,} bytes", most=MAX_BYTES)
         raise _csv_error(file.name, error)
     start = file.data[:200].removeprefix(b"\xef\xbb\xbf").replace(b"\0", b"")
-    if start.lstrip(b"\xff\xfe \t\r\n")[:1] in (b"{", b"["):
+    if start.lstrip(b"\xff\xfe \t\r\n").startswith((b"{", b"[", b'"{')):
         return _table_from_json(file)
     text = _decode_text(file)
-    printed = _TERMINAL_CODE.sub("", text)
-    if _KERAS_EPOCH.search(printed):
-        return _table_from_console(file.name, printed)
+    if metric := _METRIC_FILE.fullmatch(text):
+        return _table_of_metric(
+            file.name, [line.split()[::-1][:2] for line in metric[0].split("\n")]
+        )
+    if ":" in text and (printed := history_console.find_printed_epochs(text)):
+        columns = dict.fromkeys(column for row in printed for column in row)
+        _check_size(file.name, len(printed), len(columns))
+        return HistoryTable(file.name, tuple(columns), printed)
     return _table_from_csv(file.name, text)
+
+
+_METRIC_FILE = re.compile(r"(?:\d{10,16} \S{1,40} \d{1,12}\r?\n?)++")
+"""MLflow's file of one metric: a time, a value and a step a line."""
 
 
 _ARCHIVE_MAGIC = (
@@ -154,12 +167,11 @@ def _is_text(data: bytes) -> bool:
 
 
 def _decode_text(file: HistoryFile) -> str:
-    """Return the text of a file. PowerShell and spreadsheets write UTF-16."""
+    """Return the text of a file. Spreadsheets write UTF-16, or what their system has."""
     wide = file.data[:2] in (b"\xff\xfe", b"\xfe\xff")
-    try:
-        return file.data.decode("utf-16" if wide else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _csv_error(file.name, type(error).__name__) from error
+    if b"\0" in file.data and not wide:
+        raise _csv_error(file.name, "UnicodeDecodeError")
+    return text_encoding.decode_text(file.data)
 
 
 def _check_size(name: str, rows: int, columns: int) -> None:
@@ -191,15 +203,51 @@ def _table_from_csv(name: str, text: str) -> HistoryTable:
     columns = [column.strip() for column in header]
     if [column.casefold() for column in columns] == ["wall time", "step", "value"]:
         return _table_of_metric(name, [line[1:3] for line in lines])
-    rows = [dict(zip(columns, line, strict=False)) for line in lines]
-    return HistoryTable(name, tuple(dict.fromkeys(filter(None, columns))), rows, delimiter != ",")
+    if delimiter == " " and lines and all(len(line) == len(columns) + 1 for line in lines):
+        columns.insert(0, "")  # the numbers of rows, as pandas prints them
+    # A training that went on writes its header again.
+    rows = [dict(zip(columns, line, strict=False)) for line in lines if line != header]
+    found = tuple(dict.fromkeys(filter(None, columns)))
+    commas = delimiter != "," or any(map(_DECIMAL_COMMA.fullmatch, itertools.chain(*lines)))
+    if (kinds := _long_columns(found)) is not None:
+        return _table_from_long(name, rows, kinds, commas)
+    return HistoryTable(name, found, rows, commas)
+
+
+_DECIMAL_COMMA = re.compile(r"\s*-?(0,\d+|\d+,\d{4,})\s*")
+"""A number with a decimal comma, which is not one with thousands set apart."""
+_METRIC_COLUMNS = ("metric", "key", "tag", "name", "variable")
+_VALUE_COLUMNS = ("value", "val")
+
+
+def _long_columns(columns: Sequence[str]) -> tuple[str, str, str] | None:
+    """Return the columns of a table with one metric a row: its name, its value and its step."""
+    names = {column.casefold(): column for column in columns}
+    metric = next((names[each] for each in _METRIC_COLUMNS if each in names), None)
+    value = next((names[each] for each in _VALUE_COLUMNS if each in names), None)
+    step = next((names[each] for each in (EPOCH, STEP) if each in names), None)
+    return (metric, value, step) if metric and value and step else None
+
+
+def _table_from_long(
+    name: str, lines: Sequence[TableRow], kinds: tuple[str, str, str], commas: bool
+) -> HistoryTable:
+    metric, value, step = kinds
+    rows = [
+        {step: line.get(step), str(line[metric]).strip(): line.get(value)}
+        for line in lines
+        if line.get(metric)
+    ]
+    columns = dict.fromkeys(column for row in rows for column in row)
+    _check_size(name, len(rows), len(columns))
+    return HistoryTable(name, tuple(columns), rows, commas)
 
 
 def _find_delimiter(text: str) -> tuple[str, str]:
     """Return the character between a table's columns, and the table from its header on."""
     text = text.lstrip()
-    if text[:4].lower() == "sep=":  # a line that spreadsheets understand
-        text = text.partition("\n")[2]
+    while text[:1] == "#" or text[:4].lower() == "sep=":  # a comment; a line for spreadsheets
+        text = text.partition("\n")[2].lstrip()
     header = text[: text.find("\n")] if "\n" in text else text
     counts = {delimiter: header.count(delimiter) for delimiter in _DELIMITERS}
     best = max(counts, key=lambda delimiter: counts[delimiter])
@@ -228,6 +276,8 @@ def _table_of_metric(name: str, cells: Sequence[Sequence[object]]) -> HistoryTab
 
 def _table_from_json(file: HistoryFile) -> HistoryTable:
     history = _parse_json(file)
+    if isinstance(history, str):  # str(history.history), saved as JSON
+        history = _parse_json(HistoryFile(file.name, history.encode("utf-8", "replace")))
     if isinstance(history, Mapping):
         log = history.get("log_history")  # of Hugging Face's Trainer
         if isinstance(log, list):
@@ -237,6 +287,11 @@ def _table_from_json(file: HistoryFile) -> HistoryTable:
             ]
         elif isinstance(history.get("history"), Mapping):
             history = history["history"]  # a History object written down whole
+        elif isinstance(rows := history.get("data"), list):  # pandas's orient="split" or "table"
+            names = history.get("columns")
+            history = rows
+            if isinstance(names, list) and all(isinstance(row, list) for row in rows):
+                history = [dict(zip(map(str, names), row, strict=False)) for row in rows]
     if isinstance(history, list):
         return _table_from_list(file.name, history)
     if not isinstance(history, Mapping):
@@ -250,6 +305,8 @@ def _parse_json(file: HistoryFile) -> object:
     except BoundError as error:
         raise _json_error(file.name, "JSON", error) from error
     except ValueError as error:
+        with suppress(ValueError):
+            return bounded_readers.parse_bounded_json(_python_to_json(file), MAX_BYTES)
         lines = [line for line in file.data.splitlines() if line.strip()]
         if len(lines) > 1 and all(line.lstrip()[:1] == b"{" for line in lines):  # JSON lines
             try:
@@ -260,6 +317,23 @@ def _parse_json(file: HistoryFile) -> object:
                 pass  # then the whole is told
         reason = truncate_for_display(str(error), 120)
         raise _json_error(file.name, "JSON", reason) from error
+
+
+_NUMPY_NUMBER = re.compile(r"(?:(?:np|numpy)\.)?(?:float|int)(?:16|32|64)?\(([^()]{0,40})\)")
+_NUMPY_ARRAY = re.compile(r"(?:(?:np|numpy)\.)?array\(([^()]*+)\)")
+_NUMPY_TYPE = re.compile(r",\s*dtype=[\w.]{1,20}")
+_PYTHON_WORDS = {"'": '"', "nan": "NaN", "inf": "Infinity", "None": "null"}
+_PYTHON_WORD = re.compile(r"'|(?<![\w'\"])(?:nan|inf|None)(?![\w'\"])")
+
+
+def _python_to_json(file: HistoryFile) -> str:
+    """Return a dict as Python prints it, such as {'loss': [np.float32(0.7)]}, in JSON's spelling.
+
+    Nothing is evaluated: what isn't JSON after that is refused.
+    """
+    text = _NUMPY_NUMBER.sub(r"\1", _NUMPY_TYPE.sub("", _decode_text(file)))
+    text = _NUMPY_ARRAY.sub(r"\1", text)
+    return _PYTHON_WORD.sub(lambda match: _PYTHON_WORDS[match[0]], text)
 
 
 def _json_error(name: str, kind: str, reason: object) -> RunError:
@@ -279,6 +353,10 @@ def _table_from_list(name: str, rows: list[object]) -> HistoryTable:
         return _table_of_metric(name, [row[1:] for row in rows if isinstance(row, list)])
     if len(dicts) < len(rows):
         raise _json_error(name, "file", "it holds a list")
+    if dicts and all(isinstance(v, list) for row in dicts for v in row.values()):
+        # The histories of several calls of fit, one after another.
+        tables = [_table_from_columns(name, row) for row in dicts]
+        dicts = [row for table in tables for row in table.rows]
     _check_size(name, len(dicts), max(map(len, dicts), default=0))
     columns = dict.fromkeys(str(key) for row in dicts for key in row)
     _check_size(name, len(dicts), len(columns))
@@ -288,52 +366,51 @@ def _table_from_list(name: str, rows: list[object]) -> HistoryTable:
 def _table_from_columns(name: str, history: Mapping[str, object]) -> HistoryTable:
     """Return the table of a dict of lists, or of pandas's dict of dicts."""
     columns = {
-        str(key): list(values.values()) if isinstance(values, Mapping) else list(values)
-        for key, values in history.items()
-        if isinstance(values, list | Mapping)
+        key: list(values.values()) if isinstance(values, Mapping) else list(values)
+        for key, values in _iter_columns(history)
+        if values
     }
-    lengths = {len(column) for column in columns.values()}
-    _check_size(name, max(lengths, default=0), len(columns))
-    if len(lengths) > 1:
-        raise _json_error(name, "file", f"its lists have {min(lengths)} to {max(lengths)} entries")
+    longest = max(map(len, columns.values()), default=0)
+    _check_size(name, longest, len(columns))
+    for key, column in list(columns.items()):
+        if len(column) < longest:
+            columns[key] = _spread(name, key, column, longest)
     rows = [
         dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
     ]
     return HistoryTable(name, tuple(columns), rows)
 
 
-_KERAS_EPOCH = re.compile(r"^[^\S\n]*Epoch (\d{1,6})/(\d{1,6})\b", re.MULTILINE)
-_TERMINAL_CODE = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")
-_PROGRESS_LINE = re.compile(r"\s*(\d+/(\d+|Unknown)\b|- \d+(s|ms|us|m|h)\b)")
-_PRINTED_METRIC = re.compile(
-    r"(?<![\w/])([A-Za-z_][\w/]{0,80}+): (-?(?:\d[\d.]*+(?:e[+-]?\d+)?|nan|inf))", re.IGNORECASE
-)
-_LINE_CHARS = 2000  # of a line of progress
+def _iter_columns(
+    history: Mapping[str, object],
+) -> Iterator[tuple[str, list[object] | Mapping[str, object]]]:
+    """Yield the lists of a history by name, those within {"train": {"loss": …}} as train_loss."""
+    for key, values in history.items():
+        if isinstance(values, str) and values[:1] == "[":  # str(list), saved as JSON
+            with suppress(ValueError):
+                values = bounded_readers.parse_bounded_json(values, MAX_BYTES)
+        if isinstance(values, Mapping) and all(isinstance(v, list) for v in values.values()):
+            yield from ((f"{key}_{inner}", v) for inner, v in values.items() if isinstance(v, list))
+        elif isinstance(values, list | Mapping):
+            yield str(key), values
 
 
-def _table_from_console(name: str, text: str) -> HistoryTable:
-    """Return the table of Keras's printed epochs: the last state of each epoch's bar."""
-    # A bar is drawn over itself by going back: each state becomes a line.
-    lines = re.sub(r"[\b\r]+", "\n", text).split("\n")
-    rows: list[dict[str, object]] = []
-    columns: dict[str, None] = {}
-    is_within_epoch = False
-    for line in lines:
-        if _KERAS_EPOCH.match(line):
-            is_within_epoch = True
-            rows.append({})
-        elif is_within_epoch and _PROGRESS_LINE.match(line[:100]):
-            found = _PRINTED_METRIC.findall(line[:_LINE_CHARS])
-            if found and len(found) >= len(rows[-1]):
-                rows[-1] = dict(found)
-    rows = [row for row in rows if row]
-    for row in rows:
-        columns |= dict.fromkeys(row)
-    _check_size(name, len(rows), len(columns))
-    return HistoryTable(name, tuple(columns), rows)
+def _spread(name: str, key: str, column: list[object], length: int) -> list[object]:
+    """Return a list with a cell for each epoch of one with fewer, as validation_freq=2 makes it.
+
+    What is of no epoch, such as a learning rate, is left out.
+    """
+    every = length // len(column)
+    if not any(word in key.lower() for word in ("loss", "acc")):
+        return [None] * length
+    if "val" not in key.lower() or every < 2 or len(column) != length // every:
+        raise _json_error(name, "file", f"its lists have {len(column)} to {length} entries")
+    spread: list[object] = [None] * length
+    spread[every - 1 :: every] = column
+    return spread
 
 
-_EMPTY = ("", "na", "n/a", "none", "null")
+_EMPTY = ("", "na", "n/a", "none", "null", "no log")
 
 
 def parse_number(cell: object, decimal_comma: bool = False) -> float | None:

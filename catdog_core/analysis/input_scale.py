@@ -24,6 +24,7 @@ _SAME_VALUES = frozenset(
     (
         *("Identity", "Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout"),
         *("ActivityRegularization", "Resizing", "CenterCrop", "Cropping2D", "ZeroPadding2D"),
+        *("Resize", "Pad", "PadImages", "CropImages", "RGBToGrayscale"),
         *("UpSampling2D", "AveragePooling2D"),
     )
 )

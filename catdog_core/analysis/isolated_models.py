@@ -88,9 +88,9 @@ class IsolatedModel:
         folder = held.enter_context(files.temporary_folder("model"))
         self.path = folder / path.name
         shutil.move(path, self.path)
-        labels = path.with_name(model_packages.LABELS_FILE)
-        if labels.is_file():
-            shutil.move(labels, folder / labels.name)
+        for name in (model_packages.LABELS_FILE, model_packages.CLASS_NAMES_FILE):
+            if (labels := path.with_name(name)).is_file():
+                shutil.move(labels, folder / name)
         self.name = name
         # A process that uses the file has read it whole before it answers for the first time.
         weakref.finalize(self, held.close)

@@ -350,6 +350,15 @@ def build_predictor(name: str, model: Any, metadata: ModelMetadata) -> Predictor
     inputs, outputs = model.inputs, model.outputs
     shape = tuple(inputs[0].shape) if len(inputs) == 1 else ()
     out = tuple(outputs[0].shape) if len(outputs) == 1 else ()
+    if len(shape) == 3 and None not in shape[1:]:  # grey photos; Keras drops the last side itself
+        shape = (*shape, 1)
+    if len(shape) == 4 and shape[1] in (1, 3) and shape[3] not in (1, 3):
+        raise ModelError(
+            "{name} takes photos with colors first {shape}. Save the model with "
+            "data_format='channels_last'.",
+            name=truncate_for_display(name),
+            shape=truncate_for_display(str(shape[1:])),
+        )
     if len(shape) != 4 or shape[3] not in (1, 3) or len(out) != 2 or out[1] is None:
         raise ModelError(
             "{name} takes {inputs} and outputs {outputs}. Use a model that takes photos (height, "

@@ -58,6 +58,15 @@ def load_model(model: Path, scale: str | None) -> Predictor:
     return predictor
 
 
+def scale_to_json(predictor: Predictor) -> dict[str, object]:
+    """Return the scale that is used for programs, and whether it is only assumed."""
+    from ..analysis import predict
+
+    is_assumed = predictor.input_scale is None
+    scale = predict.ASSUMED_SCALE if is_assumed else predictor.input_scale
+    return {"scale": scale, "scale_assumed": is_assumed}
+
+
 def warn_of_assumed_scale(
     predictor: Predictor, photos: Sequence[Path], labels: Sequence[int] | None = None
 ) -> None:

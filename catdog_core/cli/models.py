@@ -108,7 +108,8 @@ def evaluate(
         write_bytes(embedding_out, embedding.encode_layout_csv(result.embedding, xy, result.table))
     if as_json:
         names = ("accuracy", "loss", "n", "classes", "confusion")
-        output.print_json({name: getattr(result, name) for name in names})
+        described = {name: getattr(result, name) for name in names}
+        output.print_json({**described, **model_input.scale_to_json(predictor)})
         return
     print(f"accuracy {result.accuracy:.4f}, loss {result.loss:.4f}, {result.n} photos")
     for name, counts in zip(result.classes, result.confusion, strict=True):
@@ -171,6 +172,7 @@ def predict(
         output.print_json(
             {
                 "classes": predictor.classes,
+                **model_input.scale_to_json(predictor),
                 "predictions": json_rows,
                 "skipped": [*listing.skipped, *(name for name, _ in listing.unreadable)],
             }

@@ -47,7 +47,10 @@ def list_models(as_json: AsJson = False) -> None:
 
 @app.command("import")
 def import_model(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .keras or .h5 file.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="A .keras, .h5 or .zip file, or a folder with one."),
+    ],
     order: Order = None,
     scale: Scale = None,
     name: Annotated[str, typer.Option(help="By default, the file's name.")] = "",
@@ -69,7 +72,7 @@ def import_model(
             file=truncate_for_display(file.name),
             n=len(predictor.classes),
         )
-    data = read_regular(file, limits.current_limits().model_bytes)
+    data = read_regular(model_registry.find_model_file(file), limits.current_limits().model_bytes)
     imported = model_registry.register_imported_model(
         data, name or file.name, predictor.classes, predictor.input_scale
     )

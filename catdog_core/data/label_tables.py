@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from ..base.errors import DatasetError
 from ..base.files import truncate_for_display
 from ..imaging import photo_formats
-from . import folder_names, photo_names
+from . import folder_names, photo_names, text_encoding
 from .folder_tree import File
 
 MAX_BYTES = 20_000_000
@@ -33,7 +33,6 @@ MAX_DEPTH = 30
 MAX_TABLES = 20
 """Tables beside the photos that are looked into."""
 SUFFIXES = (".csv", ".tsv", ".txt")
-_ENCODINGS = ("utf-8-sig", "cp949", "shift_jis", "gb18030", "latin-1")
 _DELIMITERS = (",", "\t", ";", "|")
 _SNIFFED = 40  # lines
 _SAMPLED = 400  # rows by which columns are judged; fewer of a wide table
@@ -180,7 +179,7 @@ def read_table(data: bytes, path: PurePosixPath) -> Table:
         raise DatasetError(
             "{file} is too large. Use a table of at most {most:,} bytes.", file=name, most=MAX_BYTES
         )
-    text = _decode(data)
+    text = text_encoding.decode_text(data)
     if sum(map(text.count, "\n\r")) > 4 * MAX_ROWS:  # quoted cells and ends of two characters
         raise _too_many_rows_error(name)
     lines = [] if "\0" in text[:10_000] else text.splitlines()
@@ -454,17 +453,6 @@ def _value_names(comments: Sequence[str]) -> dict[str, dict[str, str]]:
         if pairs and all(number.isdecimal() and name.isalpha() for number, _, name in pairs):
             names[column.strip().casefold()] = {number: name for number, _, name in pairs}
     return names
-
-
-def _decode(data: bytes) -> str:
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", "replace")
-    for encoding in _ENCODINGS:
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise AssertionError("latin-1 decodes any bytes")
 
 
 def _plain(text: str) -> str:

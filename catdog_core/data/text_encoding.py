@@ -271,3 +271,18 @@ def _is_hangul(char: str) -> bool:
 def decode_names(names: Sequence[bytes], encoding: str) -> list[str]:
     """Decode names, with backslashes as other systems' slashes."""
     return [name.decode(encoding, "replace").replace("\\", "/") for name in names]
+
+
+_TEXT_ENCODINGS = ("utf-8-sig", "cp949", "shift_jis", "gb18030", "latin-1")
+
+
+def decode_text(data: bytes) -> str:
+    """Return the text of a table or log: UTF-16 where it says so, else the first that fits."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace")
+    for encoding in _TEXT_ENCODINGS:
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise AssertionError("latin-1 decodes any bytes")

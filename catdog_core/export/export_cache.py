@@ -73,6 +73,7 @@ class ExportCache:
                     "file": result.path.name,
                     "bytes": result.bytes,
                     "parity": result.parity,
+                    "network": result.network,
                     "made": time.time(),
                 }
                 files.write_json(making / "export.json", record)
@@ -86,7 +87,7 @@ class ExportCache:
                     reason=error.strerror or str(error),
                 ) from error
         _prune_cache(folder)
-        return ExportResult(folder / result.path.name, result.bytes, result.parity)
+        return ExportResult(folder / result.path.name, result.bytes, result.parity, result.network)
 
     def _entry_folder(self, kind: str) -> Path:
         digest = hashlib.sha256(self._model.encode())
@@ -112,7 +113,8 @@ def _read_cached_export(folder: Path) -> ExportResult | None:
         record = files.read_json(folder / "export.json")
         path = folder / str(record["file"])
         if record["format"] <= FORMAT and path.parent == folder and path.is_file():
-            return ExportResult(path, int(record["bytes"]), record["parity"])
+            network = record.get("network")  # unknown of exports made by earlier versions
+            return ExportResult(path, int(record["bytes"]), record["parity"], network)
     return None
 
 

@@ -18,7 +18,7 @@ from typing import Any, TypedDict, cast
 from ..base import files, library_output, report_language, subprocess_jobs
 from ..base.errors import N_, CatDogError
 from . import formats
-from .formats import FORMATS, Exporter, Parity
+from .formats import FORMATS, Exporter, NetworkInput, Parity
 
 __all__ = ["FORMATS", "ExportResult", "Exporter", "export_in_process", "export_in_subprocess"]
 
@@ -49,6 +49,7 @@ class _WrittenFile(TypedDict):
     file: str
     bytes: int
     parity: Parity | None
+    network: NetworkInput | None
 
 
 class _ExportEvent(TypedDict, total=False):
@@ -66,11 +67,13 @@ class ExportResult:
         path: its file or folder.
         bytes: what it takes on the disk.
         parity: how its answers compare with the Keras model's; None for what is no model.
+        network: how it is used; None for what is no model.
     """
 
     path: Path
     bytes: int
     parity: Parity | None
+    network: NetworkInput | None = None
 
 
 def export_in_process(model_or_run: Path, kind: str, out: Path) -> Path:
@@ -126,7 +129,9 @@ def export_in_subprocess(
     def on_event(event: _ExportEvent) -> None:
         nonlocal now, result
         if made := event.get("result"):
-            result = ExportResult(folder / made["file"], made["bytes"], made["parity"])
+            result = ExportResult(
+                folder / made["file"], made["bytes"], made["parity"], made["network"]
+            )
         now = event.get("phase", now)
         phase(_PHASES[now])
 
@@ -196,19 +201,24 @@ def handle_export_request(values: dict[str, Any]) -> None:
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
         subprocess_jobs.emit(phase="writing")
         out = _write_export(exporter, source, Path(request["folder"]))
-        parity = None
+        parity, network = None, None
         if exporter.group == "model":
-            from .parity import measure_parity  # lazy: needs TensorFlow
+            from .parity import describe_network, measure_parity  # lazy: needs TensorFlow
 
             subprocess_jobs.emit(phase="comparing")
             parity = measure_parity(source, kind, out)
+            network = describe_network(source, kind, out)
         if exporter.is_folder and request["packed"]:
             shutil.make_archive(str(out), "zip", out.parent, out.name)
             shutil.rmtree(out)
             out = out.with_suffix(".zip")
-        subprocess_jobs.emit(
-            result={"file": out.name, "bytes": files.disk_usage(out), "parity": parity}
-        )
+        made: _WrittenFile = {
+            "file": out.name,
+            "bytes": files.disk_usage(out),
+            "parity": parity,
+            "network": network,
+        }
+        subprocess_jobs.emit(result=made)
     except CatDogError:
         raise
     except Exception as error:

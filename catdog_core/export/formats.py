@@ -37,6 +37,20 @@ class Parity(TypedDict, total=False):
     accuracy: list[float]
 
 
+class NetworkInput(TypedDict):
+    """What a program has to know of an exported model to use it.
+
+    Attributes:
+        shape: height, width and channels of the photos it takes.
+        gives_scores: its outputs are logits, which a program turns into probabilities.
+        is_keras2: only Keras 2 opens the file.
+    """
+
+    shape: list[int]
+    gives_scores: bool
+    is_keras2: bool
+
+
 @dataclass(frozen=True)
 class Exporter:
     """One format a run or model can be written in.

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analysis import predict
+from ..analysis import model_outputs, predict
 from ..analysis.predict import Predictor
+from ..models import untrusted_models
+from ..runs import model_registry
 from . import parity_photos, runtimes
-from .formats import Parity
+from .formats import NetworkInput, Parity
 from .runtimes import PredictFunction
 
 PHOTOS = 50
@@ -65,6 +67,24 @@ def measure_parity(source: Path, kind: str, path: Path) -> Parity:
             )
         ]
     return measurements
+
+
+def describe_network(source: Path, kind: str, path: Path) -> NetworkInput:
+    """Return how an exported model is used; arguments as for `measure_parity`.
+
+    Keras's own files go out as they came. Other formats end in probabilities.
+    """
+    predictor = predict.load_predictor(source)
+    version = ""
+    if kind == "h5":
+        version = untrusted_models.read_model_config(path, path.name).keras_version
+    is_logits = model_outputs.OUTPUT_WARNINGS["logits"] in predictor.warnings
+    imported = model_registry.find_imported_model(source)
+    return {
+        "shape": list(predictor.input_shape),
+        "gives_scores": is_logits and kind in ("keras", "h5"),
+        "is_keras2": imported is not None and version[:2] in ("1.", "2."),
+    }
 
 
 def _predict_probabilities(

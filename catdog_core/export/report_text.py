@@ -166,7 +166,7 @@ VERDICT_NAMES = {
     "missed_class": N_("a class is missed"),
     "wrong_labels": N_("labels to check"),
     "easy_validation": N_("validation too good"),
-    "too_short": N_("too short to tell"),
+    "too_short": N_("not enough to judge"),
 }
 CURVES_TEXT = N_(
     "Training and validation accuracy and loss. Where the curves diverge, the network overfits."
@@ -189,6 +189,10 @@ def format_percent(value: Any) -> str:
     """Return a fraction as a percentage with one decimal, a dash for no number."""
     number = isinstance(value, (int, float)) and np.isfinite(value)
     return f"{value:.1%}" if number else "–"
+
+
+def _format_loss(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
 def format_name(text: str) -> str:
@@ -229,6 +233,14 @@ def format_subtitle(run: RunRecord) -> str:
 def describe_last_epoch(run: RunRecord, say: Translator) -> str:
     """Return a sentence on where the curves end."""
     last = run.epochs[-1]
+    if last.get("accuracy") is None and last.get("val_accuracy") is None:
+        training, validation = (_format_loss(last.get(name)) for name in ("loss", "val_loss"))
+        return say(
+            "In epoch {n}, training loss is {train} and validation loss is {validation}.",
+            n=last["epoch"] + 1,
+            train=training,
+            validation=validation,
+        )
     return say(
         "In epoch {n}, training accuracy is {train} and validation accuracy is {validation}.",
         n=last["epoch"] + 1,

@@ -12,10 +12,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from ..analysis import model_graph, model_outputs
 from ..models import keras_models
 
 PredictFunction = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""Batches (B, S, S, 3) to the model's outputs, (B, units)."""
+"""Batches (B, S, S, 3) to the model's probabilities, (B, units)."""
 
 
 def load_in_runtime(kind: str, path: Path) -> tuple[str, PredictFunction] | None:
@@ -46,7 +47,14 @@ def _name_with_version(package: str) -> str:
 
 def _load_keras(path: Path) -> PredictFunction:
     model = keras_models.load_checked_model(path, path.name)
-    return lambda batch: np.asarray(model(batch, training=False))
+    graph = model_graph.build_model_graph(model, model_graph.photo_size(model))
+    kind = model_outputs.find_output_kind(graph, path.name)
+
+    def predict(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        outputs = model(batch, training=False)
+        return np.asarray(model_outputs.convert_outputs(kind, outputs))
+
+    return predict
 
 
 def _load_saved_model(path: Path) -> PredictFunction:

@@ -35,6 +35,8 @@ _PREDICT_LINES = {
     ],
 }
 _PREDICT_LINES |= {"h5": _PREDICT_LINES["keras"], "litert_int8": _PREDICT_LINES["litert"]}
+_IMPORT_KERAS2 = "import tf_keras as keras  # pip install tf-keras"
+_TO_PROBABILITIES = "p = 1 / (1 + np.exp(-p)) if len(p) == 1 else np.exp(p) / np.exp(p).sum()"
 _RGB = ("RGB", "np.float32(photo)[None]")
 _SCALED: dict[InputScale, str] = {
     "0..255": "{values}",
@@ -54,6 +56,8 @@ def build_usage_code(
     size: PhotoSize,
     scale: InputScale = "0..255",
     channels: int = 3,
+    gives_scores: bool = False,
+    is_keras2: bool = False,
 ) -> str:
     """Return code that reads ``photo.jpg``, resizes it as the lab does, and prints a label.
 
@@ -64,13 +68,16 @@ def build_usage_code(
         size: side of the square the model takes, in pixels, or height and width.
         scale: the values the model takes.
         channels: 3 for RGB, 1 for grey photos.
+        gives_scores: the outputs are logits, one for two classes or one a class.
+        is_keras2: only Keras 2 opens the file.
     """
     height, width = (size, size) if isinstance(size, int) else size
     mode, values = ("L", "np.float32(photo)[None, ..., None]") if channels == 1 else _RGB
     open_line, predict_line = (line.format(file=file) for line in _PREDICT_LINES[kind])
+    to_probabilities = [_TO_PROBABILITIES] if gives_scores else []
     return "\n".join(
         [
-            _IMPORTS[kind],
+            _IMPORT_KERAS2 if is_keras2 else _IMPORTS[kind],
             "import numpy as np",
             "from PIL import Image, ImageOps",
             "",
@@ -79,6 +86,7 @@ def build_usage_code(
             f"batch = {_SCALED[scale].format(values=values)}  # (1, {height}, {width}, {channels})",
             open_line,
             predict_line,
+            *to_probabilities,
             f"print({_label_expression(classes)}, p)",
         ]
     )

@@ -91,8 +91,10 @@ ALLOWED_PRECISION_CLASSES = frozenset(
     (module, name) for module, names in _PRECISION_CLASSES.items() for name in names
 )
 """Modules and classes of number formats: of float16, int8, int4 and float8 models."""
+LAYER_SCALE = "LayerScale"
+"""A layer within ConvNeXt, which Keras keeps beside that network."""
 _INNER_CLASSES = _name_set(
-    "Functional Sequential Model LayerScale"  # the last is part of ConvNeXt
+    f"Functional Sequential Model {LAYER_SCALE}"
     " __keras_tensor__ __tensor__ __numpy__ __tuple__ __typespec__ __ellipsis__ __slice__ slice"
 )
 ALLOWED_CLASSES = (
@@ -101,3 +103,25 @@ ALLOWED_CLASSES = (
 """Class names a configuration may hold in a module of Keras, besides precision classes."""
 OPERATIONS_MODULE = "keras.src.ops."
 """Where Keras keeps what ``x / 255`` on a symbolic tensor becomes; all of it only calculates."""
+_OPERATIONS = {
+    "core": _name_set("Cast ConvertToTensor SaturateCast Slice StopGradient Unstack"),
+    "image": _name_set(
+        "AffineTransform CropImages ExtractPatches GaussianBlur HSVToRGB PadImages RGBToGrayscale"
+        " RGBToHSV Resize"
+    ),
+    "linalg": _name_set("Norm"),
+    "math": _name_set("Erf Logsumexp Rsqrt TopK"),
+    "nn": _name_set(
+        "AdaptiveAveragePool AdaptiveMaxPool AveragePool BatchNorm Celu Conv ConvTranspose"
+        " DepthToSpace DepthwiseConv DotProductAttention Elu Gelu Glu HardShrink HardSigmoid"
+        " HardSilu HardTanh LayerNorm LeakyRelu LogSigmoid LogSoftmax MaxPool Moments Normalize"
+        " OneHot RMSNorm Relu Relu6 Selu SeparableConv Sigmoid Silu SoftShrink Softmax Softplus"
+        " Softsign SpaceToDepth SparsePlus SparseSigmoid Sparsemax Squareplus TanhShrink Threshold"
+    ),
+}
+
+
+def module_of_operation(kind: str) -> str:
+    """Return the module of an operation of Keras 3, most of which are NumPy's."""
+    part = next((part for part, kinds in _OPERATIONS.items() if kind in kinds), "numpy")
+    return OPERATIONS_MODULE + part

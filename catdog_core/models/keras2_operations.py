@@ -20,6 +20,7 @@ Config = dict[str, Any]
 _CLASSES = ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer")
 _CONSTANT = "_CONSTANT_VALUE"  # in place of a layer's name, in Keras 2
 _MAX_CONSTANTS = 4096  # numbers of one constant: one a channel
+_MAX_SIDE = 10_000_000  # of a shape; the checks after this bound what layers may give
 _NAMES = {
     # Functions of TensorFlow by the last part of their name, and operations of its graphs.
     **dict.fromkeys(("truediv", "divide", "RealDiv", "Div"), "divide"),
@@ -41,6 +42,16 @@ _NAMES = {
     **dict.fromkeys(("reduce_mean", "Mean"), "mean"),
     **dict.fromkeys(("getitem", "StridedSlice"), "slice"),
     **dict.fromkeys(("reverse", "ReverseV2"), "reverse"),
+    **dict.fromkeys(("reduce_max", "Max"), "max"),
+    **dict.fromkeys(("reshape", "Reshape"), "reshape"),
+    **dict.fromkeys(("squeeze", "Squeeze"), "squeeze"),
+    **dict.fromkeys(("pad", "Pad"), "pad"),
+    **{name: name for name in ("elu", "selu", "softplus", "softsign", "gelu")},
+    "leaky_relu": "leaky_relu",
+    "clip_by_value": "clip",
+    "l2_normalize": "l2_normalize",
+    "resize": "resize",
+    "rgb_to_grayscale": "grayscale",
 }
 _ARITHMETIC = {
     "divide": "TrueDivide",
@@ -54,7 +65,10 @@ _FLOATS = {
     "DT_BFLOAT16": "bfloat16",
     "DT_DOUBLE": "float64",
 }
-_WEIGHTLESS = ("InputLayer", "Rescaling", "Identity", "Resizing", "CenterCrop", "Cast", "Flip")
+_WEIGHTLESS = (
+    *("InputLayer", "Rescaling", "Identity", "Resizing", "CenterCrop", "Cast", "Flip"),
+    *("RGBToGrayscale", "ZeroPadding2D", "Clip"),
+)
 
 
 @dataclass(frozen=True)
@@ -225,6 +239,8 @@ def _replace(call: _Call, is_early: bool) -> _Layer | None:
     # An activation, which the name of the operation is.
     if len(call.values) != 1 or call.options.get("axis", -1) not in (None, -1):
         return None
+    if call.options.get("approximate"):  # of gelu
+        return None
     return _layer("Activation", tensors[0], activation=call.operation)
 
 
@@ -325,6 +341,92 @@ def _replace_mean(call: _Call, tensor: _Tensor) -> _Layer | None:
     return _layer("GlobalAveragePooling2D", tensor, keepdims=bool(keep))
 
 
+def _option(call: _Call, *names: str) -> Any:
+    """Return an argument by one of its names, or the constant after the tensor."""
+    found = next((call.options[name] for name in names if name in call.options), None)
+    return call.values[1] if found is None and len(call.values) == 2 else found
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MAX_SIDE
+
+
+def _replace_max(call: _Call, tensor: _Tensor) -> _Layer | None:
+    """Replace the largest value over rows and columns, which is a pooling."""
+    keep = call.options.get("keepdims", call.options.get("keep_dims"))
+    if _option(call, "axis") not in ([1, 2], [-3, -2]) or keep not in (None, False, True):
+        return None
+    return _layer("GlobalMaxPooling2D", tensor, keepdims=bool(keep))
+
+
+def _replace_reshape(call: _Call, tensor: _Tensor) -> _Layer | None:
+    """Replace a reshape that leaves the photos of a batch apart."""
+    shape = _option(call, "shape")
+    if not isinstance(shape, list) or len(shape) < 2 or shape[0] != -1:
+        return None
+    return (
+        _layer("Reshape", tensor, target_shape=shape[1:]) if all(map(_is_size, shape[1:])) else None
+    )
+
+
+def _replace_squeeze(call: _Call, tensor: _Tensor) -> _Layer | None:
+    axis = call.options.get("axis", call.options.get("squeeze_dims"))
+    axes = axis if isinstance(axis, list) else [axis]
+    if not axes or any(each not in (1, 2, 3, -1, -2, -3) for each in axes):
+        return None
+    return _Layer("keras.src.ops.numpy", "Squeeze", {"axis": axes}, (tensor,))
+
+
+def _replace_pad(call: _Call, tensor: _Tensor) -> _Layer | None:
+    """Replace zeros around the rows and columns."""
+    sides = _option(call, "paddings")
+    is_zero = call.options.get("mode", "CONSTANT") == "CONSTANT"
+    is_zero = is_zero and call.options.get("constant_values", 0) in (None, 0)
+    if not (is_zero and isinstance(sides, list) and len(sides) == 4):
+        return None
+    if [sides[0], sides[3]] != [[0, 0], [0, 0]] or not all(
+        isinstance(side, list) and len(side) == 2 and all(n == 0 or _is_size(n) for n in side)
+        for side in sides
+    ):
+        return None
+    return _layer("ZeroPadding2D", tensor, padding=sides[1:3])
+
+
+def _replace_clip(call: _Call, tensor: _Tensor) -> _Layer | None:
+    least, most = call.options.get("clip_value_min"), call.options.get("clip_value_max")
+    if not (_is_number(least) and _is_number(most)):
+        return None
+    return _Layer("keras.src.ops.numpy", "Clip", {"x_min": least, "x_max": most}, (tensor,))
+
+
+def _replace_l2_normalize(call: _Call, tensor: _Tensor) -> _Layer | None:
+    axis = _option(call, "axis")
+    axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
+    if axis not in (1, 2, 3, -1) or call.options.get("epsilon", 1e-12) not in (None, 1e-12):
+        return None
+    return _layer("UnitNormalization", tensor, axis=axis)
+
+
+def _replace_leaky_relu(call: _Call, tensor: _Tensor) -> _Layer | None:
+    slope = call.options.get("alpha", 0.2)
+    return _layer("LeakyReLU", tensor, negative_slope=slope) if _is_number(slope) else None
+
+
+def _replace_resize(call: _Call, tensor: _Tensor) -> _Layer | None:
+    size, method = _option(call, "size"), call.options.get("method") or "bilinear"
+    others = (call.options.get("antialias"), call.options.get("preserve_aspect_ratio"))
+    if not (isinstance(size, list) and len(size) == 2 and all(map(_is_size, size))):
+        return None
+    if method not in ("bilinear", "nearest", "bicubic", "area") or any(others):
+        return None
+    height, width = size
+    return _layer("Resizing", tensor, height=height, width=width, interpolation=method)
+
+
+def _replace_grayscale(call: _Call, tensor: _Tensor) -> _Layer | None:
+    return _Layer("keras.src.ops.image", "RGBToGrayscale", {}, (tensor,))
+
+
 def _replace_slice(call: _Call, tensor: _Tensor) -> _Layer | None:
     """Replace ``x[..., ::-1]``, which swaps red and blue."""
     spec = call.options.get("slice_spec")
@@ -362,6 +464,15 @@ _OTHERS: dict[str, Callable[[_Call, _Tensor], _Layer | None]] = {
     "mean": _replace_mean,
     "slice": _replace_slice,
     "reverse": _replace_reverse,
+    "max": _replace_max,
+    "reshape": _replace_reshape,
+    "squeeze": _replace_squeeze,
+    "pad": _replace_pad,
+    "clip": _replace_clip,
+    "l2_normalize": _replace_l2_normalize,
+    "leaky_relu": _replace_leaky_relu,
+    "resize": _replace_resize,
+    "grayscale": _replace_grayscale,
 }
 
 

@@ -20,8 +20,10 @@ from .allowed_classes import (
     ALLOWED_LAYERS,
     CONSTRAINTS,
     INITIALIZERS,
+    LAYER_SCALE,
     PRECISIONS,
     REGULARIZERS,
+    module_of_operation,
 )
 
 Config = dict[str, Any]
@@ -45,6 +47,16 @@ _RENAMED = {
     "BatchNormalizationV2": "BatchNormalization",
     "SyncBatchNormalization": "BatchNormalization",
 }
+_AUTOKERAS = {
+    # Layers that AutoKeras puts before a network; photos are float32 here.
+    "CastToFloat32": ("keras.layers", "Identity", {}),
+    "ExpandLastDim": ("keras.src.ops.numpy", "ExpandDims", {"axis": -1}),
+}
+_ONLY_IN_KERAS2 = (
+    *("ThresholdedReLU", "LocallyConnected1D", "LocallyConnected2D", "CuDNNGRU", "CuDNNLSTM"),
+    *("RandomFourierFeatures", "SyncBatchNormalizationV1", "DenseFeatures"),
+)
+_WHOLE_NUMBERS = ("uint8", "int32", "int64")
 _NEEDLESS = (
     *("rng_type", "seed", "noise_shape", "input_dtype", "trainable"),
     *("query_shape", "key_shape", "value_shape"),
@@ -77,7 +89,7 @@ def drop_unknown_arguments(config: Config) -> None:
 
     for entry in _iter_entries(config):
         module = _module_of(entry["class_name"], "")
-        if module is None or entry["class_name"] in _MODELS:
+        if module is None or module.startswith("keras.src.") or entry["class_name"] in _MODELS:
             continue
         namespace = getattr(keras, module.rpartition(".")[2])
         keras_class = getattr(namespace, entry["class_name"], None)
@@ -142,11 +154,24 @@ class _Translation:
             arguments = value["config"] = {"name": "sequential", "layers": arguments}
         for inner in value.values():
             self.translate(inner)
+        if not self._is_keras2 and isinstance(kind, str) and _is_bare_operation(value):
+            value.update(module=module_of_operation(kind), registered_name=None)
+            if kind == "GetItem":
+                _replace_ellipsis(value["inbound_nodes"])
         if isinstance(kind, str) and isinstance(arguments, dict):
             self._translate_object(value, kind, arguments)
 
     def _translate_object(self, entry: Config, kind: str, arguments: Config) -> None:
         module = entry.get("module")
+        if (layer := _AUTOKERAS.get(_autokeras_name(entry))) is not None:
+            replaced_module, kind, replaced = layer
+            name = {"name": arguments.get("name")}
+            entry.update(module=replaced_module, class_name=kind, config={**name, **replaced})
+            entry["registered_name"] = None
+            entry.pop("build_config", None)
+            return
+        if self._is_keras2 and kind in _ONLY_IN_KERAS2 and _is_keras_module(module):
+            raise _keras2_error(self._name, kind)
         if not _is_keras_module(module) or _is_operation(module):
             return
         if kind in _RENAMED:
@@ -163,7 +188,8 @@ class _Translation:
         # An inner object without a module is looked up by its kind. A layer without one would take
         # a path of Keras that drops some arguments.
         target = _module_of(kind, str(module))
-        if target and (kind in ALLOWED_LAYERS or kind in _MODELS or module is not None):
+        is_part = kind in ALLOWED_LAYERS or kind in _MODELS or kind == LAYER_SCALE
+        if target and (is_part or module is not None):
             entry["module"] = target
         if kind in ("Functional", "Model") and isinstance(arguments.get("layers"), list):
             self._translate_functional(arguments)
@@ -179,6 +205,9 @@ class _Translation:
                 arguments["dtype"] = number_format
         if kind == "InputLayer" and "batch_input_shape" in arguments:
             arguments["batch_shape"] = arguments.pop("batch_input_shape")
+        if kind == "InputLayer" and arguments.get("dtype") in _WHOLE_NUMBERS:
+            # The same for values 0..255, and heat maps need gradients.
+            arguments["dtype"] = "float32"
         axis = arguments.get("axis")
         if kind == "BatchNormalization" and isinstance(axis, list) and len(axis) == 1:
             arguments["axis"] = axis[0]
@@ -254,15 +283,64 @@ def _is_keras_module(module: Any) -> bool:
     )
 
 
+def _autokeras_name(entry: Config) -> str:
+    """Return the class of a layer that AutoKeras registers, empty for any other."""
+    module, kind = entry.get("module"), entry["class_name"]
+    if module is None:  # of an `.h5` file
+        package, _, name = kind.rpartition(">")
+        return name if package in ("Custom", "autokeras") else ""
+    return kind if isinstance(module, str) and module.partition(".")[0] == "autokeras" else ""
+
+
 def _is_operation(module: Any) -> bool:
     """Return whether a module is of Keras 3's operations, some of which are named as layers are."""
     return isinstance(module, str) and ".ops." in module
+
+
+def _is_bare_operation(entry: Config) -> bool:
+    """Return whether a part of a Keras 3 model is an operation whose module was not saved.
+
+    In `.h5` files no part has its module, and Keras itself cannot open those with an operation.
+    Every layer says whether it can be trained, which no operation does.
+    """
+    arguments = entry.get("config")
+    return (
+        "module" not in entry
+        and "inbound_nodes" in entry
+        and isinstance(arguments, dict)
+        and entry["class_name"] != "InputLayer"
+        and not {"trainable", "layers"}.intersection(arguments)
+    )
+
+
+def _replace_ellipsis(nodes: Any) -> None:
+    """Write ``x[..., 0]`` as ``x[:, :, :, 0]``: Keras can't read an ellipsis in `.h5` files."""
+    for node in nodes if isinstance(nodes, list) else []:
+        arguments = node.get("args") if isinstance(node, dict) else None
+        if not isinstance(arguments, list) or len(arguments) != 2:
+            continue
+        tensor, key = arguments
+        parts = list(key) if isinstance(key, list) else [key]
+        places = [at for at, part in enumerate(parts) if _is_ellipsis(part)]
+        inner = tensor.get("config") if isinstance(tensor, dict) else None
+        shape = inner.get("shape") if isinstance(inner, dict) else None
+        if len(places) == 1 and isinstance(shape, list) and len(parts) <= len(shape) + 1:
+            sides = {"start": None, "stop": None, "step": None}
+            full = {"class_name": "__slice__", "config": sides}
+            parts[places[0] : places[0] + 1] = [full] * (len(shape) - len(parts) + 1)
+            arguments[1] = parts
+
+
+def _is_ellipsis(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("class_name") == "__ellipsis__"
 
 
 def _module_of(kind: str, saved: str) -> str | None:
     """Return where the installed Keras has a class, None where that is not known."""
     if kind in _MODELS:
         return saved if saved.startswith("keras.src.models.") else _MODELS[kind]
+    if kind == LAYER_SCALE:
+        return "keras.src.applications.convnext"
     return next((module for kinds, module in _MODULES if kind in kinds), None)
 
 

@@ -1,13 +1,15 @@
 """Models that come as a zip or a folder, with their class names: Teachable Machine's, and others'.
 
 Teachable Machine's `converted_keras.zip` holds `keras_model.h5` and `labels.txt` ("0 Cat" a line).
-Its models take values -1..1, which only this form of the labels tells. A SavedModel is refused: it
-is a program of TensorFlow's operations, among them ones that read and write files, outside of what
-Python can watch. Imports no TensorFlow.
+Its models take values -1..1, which only this form of the labels tells. Others come with
+`class_names.json`, or with `class_indices.json`, as Keras's generators number classes. A SavedModel
+is refused: it is a program of TensorFlow's operations, among them ones that read and write files,
+outside of what Python can watch. Imports no TensorFlow.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import zipfile
@@ -15,20 +17,28 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, TypedDict
 
-from ..base import files, limits
+from ..base import bounded_readers, files, limits
 from ..base.errors import CatDogError, DatasetError, ModelError
 from ..base.files import truncate_for_display
 from ..data import archive_safety
 from ..data.archive_safety import ArchiveEntry
 
-LABELS_FILE = "labels.txt"
+LABELS_FILE, CLASS_NAMES_FILE = "labels.txt", "class_names.json"
+_LABEL_FILES = (
+    *(LABELS_FILE, CLASS_NAMES_FILE, "class_names.txt", "class_indices.json", "class_index.json"),
+    *("labels.json", "classes.json", "classes.txt", "class_labels.json", "class_labels.txt"),
+    *("label_map.json", "id2label.json"),
+)
+"""Names of files with the classes of a model; of several in a zip or folder, the first counts."""
+_NAMED_FOR_CLASSES = "class_names.txt"  # its lines are names even where no zip holds both
 TEACHABLE_MACHINE_SCALE = "-1..1"
 _MODEL_ENDS = (".keras", ".h5", ".hdf5")
 _MAX_ENTRIES = 200  # a SavedModel has some dozen
 _MAX_RATIO = 20  # weights hardly shrink
 _MAX_LABELS_BYTES = 100_000
 _MAX_LABELS = 10_000
-_NUMBERED = re.compile(r"(\d{1,5})[ \t]+(\S.*)")
+_NUMBERED = re.compile(r"(\d{1,5})(?:[ \t]+|[:,;=][ \t]*)(\S.*)")
+_TEACHABLE_MACHINE = re.compile(r"\d{1,5} \S.*")
 _MARKS_OF_KERAS2 = (b"_tf_keras_network", b"_tf_keras_sequential", b"_tf_keras_model")
 _MAX_PROGRAM_BYTES = 100_000_000
 
@@ -74,9 +84,7 @@ def unpack_model(path: Path, name: str, folder: Path) -> Path | None:
         try:
             with model.open() as packed, open(target, "wb") as plain:
                 shutil.copyfileobj(packed, plain)
-            if labels := _find_labels(entries):
-                with labels.open() as packed:
-                    (folder / LABELS_FILE).write_bytes(packed.read(_MAX_LABELS_BYTES))
+            _write_labels(folder, _read_packed_labels(entries))
         except Exception as error:  # zipfile and zlib report damage by many exceptions
             raise _damaged_error(name, error) from error
     return target
@@ -118,13 +126,69 @@ def _find_model(name: str, entries: list[ArchiveEntry]) -> ArchiveEntry | None:
     return None
 
 
-def _find_labels(entries: list[ArchiveEntry]) -> ArchiveEntry | None:
-    found = [entry for entry in entries if entry.path.name.lower() == LABELS_FILE]
-    return found[0] if len(found) == 1 and found[0].size <= _MAX_LABELS_BYTES else None
+def _read_packed_labels(entries: list[ArchiveEntry]) -> PackageMetadata:
+    """Return what the first of the files with class names in a zip says."""
+    for name in _LABEL_FILES:
+        found = [entry for entry in entries if entry.path.name.lower() == name]
+        if len(found) == 1 and found[0].size <= _MAX_LABELS_BYTES:
+            with found[0].open() as packed:
+                text = packed.read(_MAX_LABELS_BYTES)
+            if labels := _parse_labels(name, text, numbered_only=False):
+                return labels
+    return {}
+
+
+def _write_labels(folder: Path, labels: PackageMetadata) -> None:
+    """Write class names beside a model, so that `read_package_metadata` returns the same."""
+    names = labels.get("classes", [])
+    if "scale" in labels:
+        lines = "".join(f"{number} {name}\n" for number, name in enumerate(names))
+        (folder / LABELS_FILE).write_text(lines, encoding="utf-8")
+    elif names:
+        (folder / CLASS_NAMES_FILE).write_text(json.dumps(names), encoding="utf-8")
+
+
+OTHER_FORMATS = {
+    **dict.fromkeys((".pt", ".pth", ".ptl", ".ckpt", ".safetensors"), "PyTorch"),
+    ".onnx": "ONNX",
+    **dict.fromkeys((".tflite", ".lite"), "TensorFlow Lite"),
+    **dict.fromkeys((".pb", ".pbtxt"), "TensorFlow"),
+    **dict.fromkeys((".mlmodel", ".mlpackage"), "Core ML"),
+    **dict.fromkeys((".pkl", ".pickle", ".joblib", ".sav"), "Python's pickle"),
+    **dict.fromkeys((".caffemodel", ".prototxt"), "Caffe"),
+    ".engine": "TensorRT",
+    ".gguf": "llama.cpp",
+}
+"""Programs by what their model files' names end in."""
+
+
+def other_format_error(name: str, program: str) -> ModelError:
+    """Return the error of a model for a program that the lab can't run."""
+    return ModelError(
+        "{name} is a model for {program}, and the lab opens only Keras models. Where it was "
+        "trained with Keras, save it with model.save('model.keras').",
+        name=truncate_for_display(name),
+        program=program,
+    )
+
+
+def find_other_format(name: str, head: bytes = b"") -> str | None:
+    """Return the program that a model file is for, by its first bytes or its name; None if Keras.
+
+    Args:
+        name: the file's name.
+        head: its first eight bytes, where they are known.
+    """
+    if head[4:8] == b"TFL3":
+        return "TensorFlow Lite"
+    return OTHER_FORMATS.get(PurePosixPath(name).suffix.lower())
 
 
 def _refuse_other_formats(name: str, names: Iterable[str]) -> None:
     """Refuse a model for other programs, as Teachable Machine offers as well."""
+    names = list(names)
+    if "data.pkl" in names:  # a .pt file is a zip of its own
+        raise other_format_error(name, "PyTorch")
     for each in names:
         if each == "model.json" or each.endswith(".tflite"):
             raise ModelError(
@@ -133,6 +197,8 @@ def _refuse_other_formats(name: str, names: Iterable[str]) -> None:
                 name=truncate_for_display(name),
                 program="TensorFlow.js" if each == "model.json" else "TensorFlow Lite",
             )
+        if (program := find_other_format(each)) is not None:
+            raise other_format_error(name, program)
 
 
 def several_models_error(name: str, models: Iterable[str]) -> ModelError:
@@ -220,42 +286,44 @@ def read_package_metadata(path: Path) -> PackageMetadata:
     Args:
         path: of the zip, or of the model file.
     """
-    text = _read_zipped_labels(path)
-    is_packed = text is not None
-    if text is None:
-        text = _read_labels_beside(path)
-    return _parse_labels(text or b"", numbered_only=not is_packed)
+    labels = _read_zipped_labels(path)
+    return _read_labels_beside(path) if labels is None else labels
 
 
-def _read_zipped_labels(path: Path) -> bytes | None:
-    """Return the labels in a zip, empty where it has none; None where `path` is no such zip."""
+def _read_zipped_labels(path: Path) -> PackageMetadata | None:
+    """Return what the labels in a zip say; None where `path` is no such zip."""
     try:
         with files.open_regular(path) as file:
             if file.read(4) != b"PK\x03\x04":
                 return None
             entries = _read_entries(file)
-            if labels := _find_labels(entries or []):
-                with labels.open() as packed:
-                    return packed.read(_MAX_LABELS_BYTES)
+            return _read_packed_labels(entries) if entries else None
     except Exception:  # damaged, which opening the model reports
         return None
-    return b"" if entries else None
 
 
-def _read_labels_beside(path: Path) -> bytes | None:
-    try:
-        return files.read_regular(path.parent / LABELS_FILE, _MAX_LABELS_BYTES)
-    except (OSError, CatDogError, ValueError):
-        return None
+def _read_labels_beside(path: Path) -> PackageMetadata:
+    for name in _LABEL_FILES:
+        try:
+            text = files.read_regular(path.parent / name, _MAX_LABELS_BYTES)
+        except (OSError, CatDogError, ValueError):
+            continue
+        if labels := _parse_labels(name, text, numbered_only=name != _NAMED_FOR_CLASSES):
+            return labels
+    return {}
 
 
-def _parse_labels(text: bytes, numbered_only: bool) -> PackageMetadata:
-    """Return the class names of a labels file, in the order of the outputs.
+def _parse_labels(name: str, text: bytes, numbered_only: bool) -> PackageMetadata:
+    """Return the class names of a file, in the order of the outputs; empty where it has none.
 
     Args:
+        name: of the file; one of JSON holds a list, or numbers by names, or names by numbers.
         text: a name a line, which a number may precede, as Teachable Machine writes them.
-        numbered_only: the file might belong to something else: without numbers it says nothing.
+        numbered_only: the file might belong to something else: lines without numbers say nothing.
     """
+    if name.endswith(".json"):
+        names = _parse_json_labels(text)
+        return {"classes": names, "labels_file": True} if names else {}
     lines = [line.strip() for line in text.decode("utf-8-sig", "replace").splitlines()]
     lines = [line for line in lines if line]
     if not 1 < len(lines) <= _MAX_LABELS:
@@ -265,10 +333,40 @@ def _parse_labels(text: bytes, numbered_only: bool) -> PackageMetadata:
     if numbers == list(range(len(lines))):
         names = [match.group(2) for match in found if match]
         if len(set(names)) == len(names):
-            return {"classes": names, "scale": TEACHABLE_MACHINE_SCALE, "labels_file": True}
+            labels: PackageMetadata = {"classes": names, "labels_file": True}
+            if name == LABELS_FILE and all(map(_TEACHABLE_MACHINE.fullmatch, lines)):
+                labels["scale"] = TEACHABLE_MACHINE_SCALE
+            return labels
     if numbered_only or len(set(lines)) < len(lines):
         return {}
     return {"classes": lines, "labels_file": True}
+
+
+def _parse_json_labels(text: bytes) -> list[str]:
+    """Return the names in a list, in {"cat": 0, "dog": 1}, or in {"0": "cat", "1": "dog"}."""
+    try:
+        found: object = bounded_readers.parse_bounded_json(text, _MAX_LABELS_BYTES)
+    except ValueError:
+        return []
+    if isinstance(found, dict) and len(found) == 1:  # {"classes": …}
+        inner = next(iter(found.values()))
+        found = inner if isinstance(inner, list | dict) else found
+    names: list[object] = []
+    if isinstance(found, list):
+        names = found
+    elif isinstance(found, dict):
+        numbered = {str(key): value for key, value in found.items()}
+        if not all(key.isdecimal() for key in numbered):
+            numbered = {str(value): key for key, value in found.items()}
+        # ImageNet's index has [id, name] for each number.
+        numbered = {
+            key: value[-1] if isinstance(value, list) and value else value
+            for key, value in numbered.items()
+        }
+        names = [numbered.get(str(number)) for number in range(len(found))]
+    texts = [name.strip() for name in names if isinstance(name, str) and name.strip()]
+    is_sound = 1 < len(texts) <= _MAX_LABELS and len(set(texts)) == len(texts) == len(names)
+    return texts if is_sound else []
 
 
 def is_from_teachable_machine(config: Any) -> bool:

@@ -36,7 +36,7 @@ from ..base.files import open_regular, truncate_for_display
 from ..base.limits import Limits
 from ..data import archive_safety
 from ..data.archive_safety import ArchiveEntry
-from . import keras_configs
+from . import keras_configs, model_packages
 from .allowed_classes import (
     ALLOWED_CLASSES,
     ALLOWED_PRECISION_CLASSES,
@@ -215,10 +215,14 @@ def detect_model_format(path: Path, name: str = "") -> str:
             name=truncate_for_display(name),
             reason=error.strerror or str(error),
         ) from error
-    if head[:4] == b"PK\x03\x04":
-        return ".keras"
     if head == b"\x89HDF\r\n\x1a\n":
         return ".h5"
+    program = model_packages.find_other_format(name, head)
+    is_zip = head[:4] == b"PK\x03\x04"
+    if program is not None and (not is_zip or program == "PyTorch"):
+        raise model_packages.other_format_error(name, program)
+    if is_zip:
+        return ".keras"
     raise ModelError(
         "{name} isn't a Keras model. Use a .keras or .h5 file, saved with "
         "model.save('model.keras').",

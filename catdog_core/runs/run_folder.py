@@ -499,8 +499,11 @@ def _has_numbers(row: dict[str, Any], names: Sequence[str]) -> bool:
 
 
 def best_epoch(epochs: list[EpochRow], monitor: str) -> int | None:
-    """Return the best epoch by a metric, counted from 0; of equal ones the earliest."""
-    if not epochs:
+    """Return the best epoch by a metric, counted from 0; of equal ones the earliest.
+
+    None where no epoch was validated.
+    """
+    if not any("val_loss" in row or "val_accuracy" in row for row in epochs):
         return None
     return int(min(epochs, key=lambda row: _ranking_key(row, monitor))["epoch"])
 

@@ -10,7 +10,6 @@ from catdog_core import runs
 from catdog_core.analysis import history_formats, history_import
 from catdog_core.analysis.history_columns import (
     METRICS,
-    REQUIRED,
     ColumnNames,
     ColumnsError,
     HistoryColumn,
@@ -154,7 +153,7 @@ def _columns_form(pending: PendingHistory) -> None:
                     pending.columns,
                     index=None if found is None else pending.columns.index(found),
                     format_func=truncate_for_display,
-                    placeholder=t("Not in the file") if metric not in REQUIRED else t("Choose"),
+                    placeholder=t("Not in the file"),
                     key=f"history_column_{metric}",
                 )
             if column is not None:
@@ -167,8 +166,8 @@ def _columns_form(pending: PendingHistory) -> None:
         )
     st.button(t("Cancel"), key="history_columns_cancel", on_click=_forget_pending)
     if is_submitted:
-        if not all(metric in chosen for metric in REQUIRED):
-            st.info(t("Choose both losses and the validation accuracy."))
+        if "loss" not in chosen and "accuracy" not in chosen:
+            st.info(t("Choose the training loss or the training accuracy."))
             return
         access.check_quota(runs.list_runs)
         _import(pending, chosen)

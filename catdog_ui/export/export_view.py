@@ -15,7 +15,7 @@ from catdog_core.base.jobs import Job
 from catdog_core.export import Exporter, ExportResult, bundle_import, report, usage
 from catdog_core.export.bundle_import import ImportedBundle
 from catdog_core.export.export_cache import ExportCache
-from catdog_core.export.formats import Parity
+from catdog_core.export.formats import NetworkInput, Parity
 from catdog_core.runs import ImportedHistory, Run, RunRecord, model_registry
 from catdog_core.runs.model_registry import ImportedModel
 
@@ -155,12 +155,12 @@ def _made_file(run: RunRecord, exporter: Exporter, result: ExportResult) -> None
             on_click="ignore",
             key=f"download_{exporter.kind}",
         )
-        if isinstance(run, Run):
+        if isinstance(run, Run) or result.network is not None:
             with st.popover(t("How to use it"), icon=":material/code:"):
-                _usage_code(run, exporter)
+                _usage_code(run, exporter, result.network)
 
 
-def _usage_code(run: Run, exporter: Exporter) -> None:
+def _usage_code(run: RunRecord, exporter: Exporter, network: NetworkInput | None) -> None:
     name = _file_name(run, exporter)
     if exporter.group != "model":
         st.code(exporter.usage.format(file=name), language=exporter.language)
@@ -168,7 +168,7 @@ def _usage_code(run: Run, exporter: Exporter) -> None:
     if exporter.is_folder:
         st.caption(t("Unzip the file first. Run these lines next to its `model` folder."))
         name = "model"
-    text = usage.build_usage_code(exporter.kind, name, run.classes, run.training.image_size)
+    text = _usage_text(run, exporter.kind, name, network)
     st.code(text, language="python", wrap_lines=True)
     if exporter.kind == "saved_model":
         st.caption(
@@ -176,6 +176,23 @@ def _usage_code(run: Run, exporter: Exporter) -> None:
         )
         st.code(usage.TENSORFLOW_JS.format(folder=name), language="bash", wrap_lines=True)
     st.caption(t("It reads `photo.jpg`, resizes it as the lab does, and prints the class."))
+
+
+def _usage_text(run: RunRecord, kind: str, file: str, network: NetworkInput | None) -> str:
+    if isinstance(run, Run):
+        return usage.build_usage_code(kind, file, run.classes, run.training.image_size)
+    assert network is not None
+    height, width, channels = network["shape"]
+    return usage.build_usage_code(
+        kind,
+        file,
+        run.classes,
+        (height, width),
+        model_registry.get_model_scale(run),
+        channels,
+        network["gives_scores"],
+        network["is_keras2"],
+    )
 
 
 def _file_name(run: RunRecord, exporter: Exporter) -> str:

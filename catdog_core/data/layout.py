@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Literal, NamedTuple, TypedDict
+from typing import Literal, NamedTuple, NoReturn, TypedDict
 
 from ..base import bounded_readers
 from ..base.errors import N_, DatasetError
@@ -33,6 +33,15 @@ SPLITS = ("train", "validation", "test")
 MAX_CLASSES = 200
 _WRAPPERS = 10  # folders around the dataset that are looked through
 _TABLE_FOLDERS = 500  # folders in which tables are looked for
+_COMPARED = 40  # photos of a folder whose content is compared with that of their likely originals
+_DOCUMENTS = frozenset(
+    ".txt .md .rst .csv .tsv .json .jsonl .xml .yaml .yml .toml .ini .cfg .log .html .htm .css .js"
+    " .py .ipynb .sh .bat .r .m .c .cpp .h .java .pdf .doc .docx .ppt .pptx .xls .xlsx .hwp .h5"
+    " .hdf5 .keras .pb .tflite .onnx .pt .pth .ckpt .pkl .npy .npz .mat .parquet .tfrecord .zip .tar"
+    " .gz".split()
+)
+"""Endings of files that surely hold no single photo."""
+_FEW = 5  # times as many photos as beside it has a folder that surely is the dataset
 _ENDINGS = 5  # of files left out that are counted one by one
 _ENDING = 20  # letters of one that are shown
 _SPELLINGS = 3  # classes written otherwise that get a sentence each
@@ -54,6 +63,7 @@ _LINKS_OUT = N_(
     "targets to CATDOG_ROOTS."
 )
 _STRAY = N_("{n} photos are in no class folder and are skipped: {names}.")
+_COPIES = N_("{n} photos are copies of photos in the class folders and are skipped: {names}.")
 _MASKS = N_("{n} masks and annotation images are skipped: {names}.")
 _UNLABELED = N_("{n} photos without a label are set aside: {names}. You can predict them.")
 _UNNAMED = N_("{n} photos are skipped, since their names don't start with a class: {names}.")
@@ -93,12 +103,15 @@ class FolderReading:
         is_confirmed: whether oddly named folders are classes all the same.
         forgets_labels: whether a table that was chosen earlier no longer counts.
         classes: those of the dataset it was read as earlier, which need no confirmation.
+        needs_training: whether a dataset without training photos is refused; to evaluate, folders
+            for validation and test are enough.
     """
 
     labels: LabelChoice | None = None
     is_confirmed: bool = False
     forgets_labels: bool = False
     classes: tuple[str, ...] = ()
+    needs_training: bool = True
 
 
 DEFAULT_READING = FolderReading()
@@ -288,8 +301,10 @@ def plan_folder(
     root = folder.resolve() / _unwrap_folder(tree.root)[0]
     earlier = recall(root)
     labels = reading.labels or (None if reading.forgets_labels else earlier.labels)
-    plan = detect_layout(tree, order, labels, earlier.classes)
     is_confirmed = reading.is_confirmed or earlier.is_confirmed
+    plan = detect_layout(
+        tree, order, labels, earlier.classes, is_confirmed, reading.needs_training
+    )
     plan.reading = FolderReading(labels, is_confirmed and bool(plan.odd))
     if is_confirmed or plan.classes == earlier.classes:
         plan.odd = []
@@ -301,6 +316,8 @@ def detect_layout(
     order: tuple[str, ...] | None = None,
     labels: LabelChoice | None = None,
     known: Collection[str] = (),
+    is_confirmed: bool = False,
+    needs_training: bool = True,
 ) -> DatasetPlan:
     """Find wrappers, splits and classes in a tree of true names.
 
@@ -312,6 +329,7 @@ def detect_layout(
         order: class names in label order; by default sorted. They may be some of them.
         labels: a table of labels to go by instead.
         known: names of folders that were classes before, whatever else they could mean.
+        is_confirmed, needs_training: as in a `FolderReading`.
 
     Returns:
         A plan that is not divided yet: without a validation folder its photos are all training.
@@ -322,15 +340,21 @@ def detect_layout(
     path, above, root = _unwrap_folder(tree.root)
     reading = _ClassAssignment(tree, path, above, root)
     if labels is not None:
-        names = reading.table(_find_parts(root).parts, order, labels)
+        names = reading.table(_find_parts(root, needs_training).parts, order, labels)
     else:
-        names = reading.folders(_find_parts(root), order, known)
+        keep = (*(order or ()), *known)
+        if not is_confirmed:
+            reading.set_copies_aside(keep)
+        found = _find_parts(reading.root, needs_training)
+        names = reading.folders(found, order, keep, is_confirmed or bool(known))
     title = path.name or tree.name
     shown_names, alike = class_names.display_names(names)
     _check_classes(title, tree, reading, shown_names, names)
-    is_split = any(photo.split == "validation" for photo in reading.photos)
-    has_splits = reading.has_splits or any(photo.split == "test" for photo in reading.photos)
-    layout: LayoutName = "split" if is_split else "train-divided" if has_splits else "seeded"
+    splits = {photo.split for photo in reading.photos}
+    has_splits = reading.has_splits or "test" in splits
+    layout: LayoutName = "train-divided" if has_splits else "seeded"
+    if "validation" in splits or "train" not in splits:
+        layout = "split"
     plan = DatasetPlan(path, tuple(shown_names), tuple(names), reading.photos, layout)
     plan.explanations, plan.table = reading.explanations, reading.match
     plan.odd = reading.odd + (folder_names.odd_class_names(names) if reading.by_folder else [])
@@ -435,6 +459,7 @@ class _ClassAssignment:
         self.unlabeled: list[File] = []
         self.masks: list[File] = []
         self.unnamed: list[File] = []
+        self.copies: list[File] = []
         self.without_row: list[File] = []
         self.unclear: list[File] = []
         self.empty: list[File] = []
@@ -481,21 +506,85 @@ class _ClassAssignment:
                 else:
                     waiting.append(((*names, inner.name), inner))
 
+    def set_copies_aside(self, keep: Collection[str]) -> None:
+        """Leave out folders that hold the classes beside them once more, as many downloads do.
+
+        Args:
+            keep: names of folders that are classes whatever they hold.
+
+        Raises:
+            DatasetError: such a folder holds other photos, so that it could be a split.
+        """
+        kept = {class_names.class_key(name) for name in keep}
+        for key, folder in list(self.root.folders.items()):
+            beside = {other: each for other, each in self.root.folders.items() if other != key}
+            inside = _look_through(folder)
+            common = [
+                other for other in inside.folders.keys() & beside if _holds_photos(beside[other])
+            ]
+            if key in kept or len(common) < 2 or _has_a_meaning(folder, self.root):
+                continue
+            if not self._are_copies(inside, beside):
+                _refuse_same_classes(folder, [beside[other].name for other in common])
+            self.leave_out(folder, self.copies)
+            self.root = _folder_of(list(beside.values()), self.root)
+
+    def _are_copies(self, folder: Folder, classes: Mapping[str, Folder]) -> bool:
+        """Whether each photo of a folder is in the class folders, too, as far as can be seen."""
+        originals: dict[tuple[str, str, int], File] = {}
+        for key, each in classes.items():
+            for file in _photos_in(each):
+                originals.setdefault((key, file.path.name, file.size), file)
+        pairs = [
+            (file, originals.get((key, file.path.name, file.size)))
+            for key, each in folder.folders.items()
+            for file in _photos_in(each)
+        ]
+        return all(
+            original is not None and self._is_same_content(file, original)
+            for file, original in pairs[:: max(1, len(pairs) // _COMPARED)]
+        ) and all(original is not None for _, original in pairs)
+
+    def _is_same_content(self, file: File, other: File) -> bool:
+        if file.mark is not None:
+            return file.mark == other.mark
+        try:
+            return self.tree.read_text(file.path, file.size) == self.tree.read_text(
+                other.path, file.size
+            )
+        except OSError:
+            return False
+
     def folders(
-        self, found: _FoundParts, order: tuple[str, ...] | None, known: Collection[str]
+        self,
+        found: _FoundParts,
+        order: tuple[str, ...] | None,
+        keep: Collection[str],
+        is_confirmed: bool,
     ) -> list[str]:
-        """Assign photos by the folders they are in, else by a table or by their names."""
-        keep = (*(order or ()), *known)
+        """Assign photos by the folders they are in, else by a table or by their names.
+
+        Args:
+            found: where to look for classes.
+            order: names of the classes in label order, if given.
+            keep: names of classes, whatever else they could mean.
+            is_confirmed: whether folders are classes even if their names look odd.
+        """
         self.has_splits = found.has_splits
         if found.by_class:
             return self._class_first(found.by_class, order)
-        train = next(part for part in found.parts if part.split in ("", "train"))
+        train = found.parts[0] if found.train is None else found.train
         folders = _class_folders(train.folder, keep)
         if not found.is_flat and sum(map(_holds_photos, folders)) > 1:
             if found.has_splits:
-                names = self.splits(found.parts, order, keep)
+                names = self.splits(train, found.parts, order, keep)
             else:
                 _refuse_unnamed_splits(self.root)
+                names = [folder.name for folder in folders]
+                is_odd = bool(folder_names.odd_class_names(names)) and not is_confirmed
+                # Parts of a download, such as images_part_1, are no classes if a table has these.
+                if is_odd and (labelled := self._from_tables(found.parts, order, None)):
+                    return labelled
                 names, folders = _order_classes(folders, order)
                 self.classes(folders, names, (), "train", train.folder)
                 self._find_hidden_splits(folders)
@@ -511,7 +600,7 @@ class _ClassAssignment:
         return names
 
     def _find_hidden_splits(self, folders: Sequence[Folder]) -> None:
-        """Note classes with splits inside, beside others without: cats/train, cats/test, dogs."""
+        """Note splits among the classes: in some of them, or beside a folder of classes."""
         hold = [
             folder.name
             for folder in folders
@@ -520,13 +609,20 @@ class _ClassAssignment:
         if hold:
             names = truncate_for_display(", ".join(hold), 200)
             self.odd.append(Message(_SOME_SPLITS_INSIDE, {"names": names}))
+        found = {folder.name: folder_names.split_and_rest(folder.name) for folder in folders}
+        splits = [name for name, word in found.items() if word and word[0] != "train"]
+        others = [folder for folder in folders if folder.name not in splits]
+        if splits and others and all(map(_holds_several, others)):
+            names = truncate_for_display(", ".join(splits), 200)
+            self.odd.append(Message(folder_names.LOOKS_LIKE_SPLITS, {"names": names}))
 
     def _other_folders(self, found: _FoundParts, order: tuple[str, ...] | None) -> list[str]:
         """Assign photos to folders that hardly are classes: an error, or a person confirms it."""
         self.masks.clear()
         self.seen.clear()
         if found.has_splits and not found.is_flat:
-            return self.splits(found.parts, order, order or ())
+            train = found.parts[0] if found.train is None else found.train
+            return self.splits(train, found.parts, order, order or ())
         _refuse_unnamed_splits(self.root)
         holding = [
             folder
@@ -566,10 +662,13 @@ class _ClassAssignment:
             self.leave_out(folder, [])
 
     def splits(
-        self, parts: Sequence[_Part], order: tuple[str, ...] | None, known: Collection[str]
+        self,
+        train: _Part,
+        parts: Sequence[_Part],
+        order: tuple[str, ...] | None,
+        known: Collection[str],
     ) -> list[str]:
-        """Assign the photos of split folders; the names of their classes."""
-        train = next(part for part in parts if part.split == "train")
+        """Assign the photos of split folders, whose classes are those of `train`; their names."""
         keep = set(known)
         for part in parts:  # what both training and another part have is a class, whatever its name
             if part is not train:
@@ -582,7 +681,7 @@ class _ClassAssignment:
         for part in parts:
             here = _class_folders(part.folder, keep)
             known = {class_names.class_key(folder.name): folder for folder in here}
-            if len(here) == 1 and part.split != "train" and _is_hollow(here[0], keys):
+            if len(here) == 1 and part is not train and _is_hollow(here[0], keys):
                 # A folder that loaders want around photos nobody knows the classes of.
                 self.leave_out(here[0], self.unlabeled)
                 continue
@@ -814,6 +913,8 @@ class _ClassAssignment:
                 continue
             rows += here
             labels |= {photos[number].path: label for number, label in found.items()}
+        if not labels:
+            return []
         names = self._assign_labels(rows, labels, {}, order)
         self.unlabeled += unlabeled
         self.unnamed = [row.file for row in rows if row.file.path not in labels]
@@ -856,6 +957,7 @@ class _ClassAssignment:
         plan.warnings += _paths_warning(_MASKS, [file.path for file in self.masks])
         plan.warnings += _paths_warning(_UNNAMED, [file.path for file in self.unnamed])
         plan.warnings += _paths_warning(_UNLABELED, [file.path for file in unlabeled])
+        plan.warnings += _paths_warning(_COPIES, [file.path for file in self.copies])
         plan.warnings += _paths_warning(_STRAY, [file.path for file in stray])
         used = {photo.file.path.parent for photo in self.photos}
         left_out = (*self.masks, *self.unnamed, *self.without_row, *self.unlabeled, *self.unclear)
@@ -943,8 +1045,13 @@ class _FoundParts:
     unlabeled: list[Folder] = field(default_factory=list)
     masks: list[Folder] = field(default_factory=list)
 
+    @property
+    def train(self) -> _Part | None:
+        """The part whose classes count; None where no part is for training."""
+        return next((part for part in self.parts if part.split in ("", "train")), None)
 
-def _find_parts(root: Folder) -> _FoundParts:
+
+def _find_parts(root: Folder, needs_training: bool = True) -> _FoundParts:
     """Find the folders that stand for splits; the root itself where there are none."""
     if by_class := _find_splits_inside(root):
         return _FoundParts(by_class=by_class, has_splits=True)
@@ -955,18 +1062,20 @@ def _find_parts(root: Folder) -> _FoundParts:
     for folder in _sorted_subfolders(root):
         if id(folder) not in tops and _is_set_aside(folder, root):
             found.masks.append(folder)
-        elif id(folder) not in tops and folder_names.is_unlabeled(folder.name, bool(parts)):
+        elif id(folder) not in tops and _is_unlabeled_beside(folder, bool(parts)):
             found.unlabeled += [folder] * (bool(parts) or folder not in others)
     divided = [part for part in parts if _is_divided(part.folder)]
     flat = [part for part in parts if part not in divided]
     flat_tops = [root.folders[class_names.class_key(part.name)] for part in flat]
     if divided:
-        found.parts, found.has_splits = _check_splits(root, divided, others), True
+        found.parts = _check_splits(root, divided, others, needs_training)
+        found.has_splits = True
         found.unlabeled += flat_tops
     elif flat and not others:
         found.parts = flat if len(flat) > 1 else [replace(flat[0], split="")]
         found.has_splits, found.is_flat = len(flat) > 1, True
-        _refuse_no_training(found.parts)
+        if needs_training:
+            _refuse_no_training(found.parts)
     elif len(others) > 1 and {part.split for part in flat} - {"train"}:
         found.parts = [_Part("", root.name, (), _folder_of(others))]
         found.unlabeled += flat_tops
@@ -995,9 +1104,20 @@ def _related_splits(folders: Sequence[Folder]) -> dict[int, str]:
         for folder in folders
         if (found := folder_names.split_and_rest(folder.name)) and found[1]
     }
-    if len({rest.casefold() for _, rest in words.values()}) != 1:
+    if len(words) > 1 and len({rest.casefold() for _, rest in words.values()}) == 1:
+        return {key: split for key, (split, _) in words.items()}
+    # rps beside rps-test-set and rps-validation: the one without such a word is for training.
+    plain = [each for each in folders if id(each) not in words and _holds_photos(each)]
+    if len(plain) != 1 or not words or any(split == "train" for split, _ in words.values()):
         return {}
-    return {key: split for key, (split, _) in words.items()} if len(words) > 1 else {}
+    classes = _look_through(plain[0]).folders.keys()
+    if any(
+        len(classes & _look_through(folder).folders.keys()) > 1
+        for folder in folders
+        if id(folder) in words
+    ):
+        return {id(plain[0]): "train"} | {key: split for key, (split, _) in words.items()}
+    return {}
 
 
 def _is_divided(folder: Folder) -> bool:
@@ -1005,8 +1125,19 @@ def _is_divided(folder: Folder) -> bool:
     return any(map(_holds_photos, _class_folders(folder))) or not _holds_photos(folder)
 
 
-def _check_splits(root: Folder, parts: list[_Part], others: Sequence[Folder]) -> list[_Part]:
-    """The parts of splits with class folders, one of them for training."""
+def _is_unlabeled_beside(folder: Folder, has_splits: bool) -> bool:
+    """Whether nobody knows the classes of a folder's photos: seg_pred, test-multiple beside test."""
+    if folder_names.is_unlabeled(folder.name, has_splits):
+        return True
+    found = folder_names.split_and_rest(folder.name) if has_splits else None
+    is_flat = not any(map(_holds_photos, _look_through(folder).folders.values()))
+    return found is not None and found[0] != "train" and is_flat
+
+
+def _check_splits(
+    root: Folder, parts: list[_Part], others: Sequence[Folder], needs_training: bool
+) -> list[_Part]:
+    """The parts of splits with class folders, one of them for training if that is needed."""
     names: dict[str, str] = {}
     for part in parts:
         if part.split in names:
@@ -1022,7 +1153,8 @@ def _check_splits(root: Folder, parts: list[_Part], others: Sequence[Folder]) ->
         inside = [set(part.folder.folders) for part in parts if _holds_photos(part.folder)]
         if all(len(keys & beside) > 1 for keys in inside):  # cats, dogs and test/cats, test/dogs
             return [_Part("train", root.name, (), _folder_of(others)), *parts]
-    _refuse_no_training(parts)
+    if needs_training:
+        _refuse_no_training(parts)
     _refuse_odd_sibling(root, parts)
     return parts
 
@@ -1039,7 +1171,7 @@ def _refuse_no_training(parts: Sequence[_Part]) -> None:
 def _refuse_odd_sibling(root: Folder, parts: Sequence[_Part]) -> None:
     """A folder that holds the classes of train under a name that is no split's."""
     names = {part.name for part in parts}
-    train = next(part for part in parts if part.split == "train")
+    train = next((part for part in parts if part.split == "train"), parts[0])
     for folder in _sorted_subfolders(root):
         if folder.name not in names and len(train.folder.folders.keys() & folder.folders) >= 2:
             raise DatasetError(
@@ -1075,9 +1207,7 @@ def _find_splits_inside(root: Folder) -> dict[str, list[_Part]]:
                 return {}
             parts.append(_Part(split, inner.name, (inner.name,), inner))
         if folder.has_photos and all(part.split != "train" for part in parts):
-            own = Folder()
-            own.spellings, own.files = folder.spellings, folder.files
-            parts.append(_Part("train", folder.name, (), own))
+            parts.append(_Part("train", folder.name, (), _folder_of([], folder)))
         if not any(part.above for part in parts):
             return {}
         by_class[folder.name] = parts
@@ -1098,12 +1228,25 @@ def _class_folders(parent: Folder, keep: Collection[str] = ()) -> list[Folder]:
         for key, folder in sorted(parent.folders.items(), key=lambda each: each[1].name)
         if key in kept or not _is_set_aside(folder, parent)
     ]
+    if sum(map(_holds_photos, folders)) > 1:  # code, models and notes beside them are no classes
+        folders = [
+            folder
+            for folder in folders
+            if class_names.class_key(folder.name) in kept or not _holds_documents_alone(folder)
+        ]
     labelled = [
         folder
         for folder in folders
         if not folder_names.is_unlabeled(folder.name) or class_names.class_key(folder.name) in kept
     ]
     return labelled if sum(map(_holds_photos, labelled)) > 1 else folders
+
+
+def _has_a_meaning(folder: Folder, parent: Folder) -> bool:
+    """Whether a folder stands for a split, for annotations, or for photos without a label."""
+    name = folder.name
+    is_known = split_from_name(name) is not None or folder_names.is_unlabeled(name)
+    return is_known or _is_set_aside(folder, parent)
 
 
 def _is_set_aside(folder: Folder, parent: Folder) -> bool:
@@ -1122,6 +1265,12 @@ def _is_set_aside(folder: Folder, parent: Folder) -> bool:
     if len(names) <= len(photos) / 2 and not folder_names.are_surely_masks(folder.name):
         return False  # all folders number their photos alike, and a class may be called label
     return not masks or photo_names.are_masks_of(masks, photos)
+
+
+def _holds_documents_alone(folder: Folder) -> bool:
+    """Whether there is something in a folder, and nothing of it can be meant as a photo."""
+    files = [file for _, inner in folder.walk() for file in inner.files]
+    return bool(files) and all(file.path.suffix.lower() in _DOCUMENTS for file in files)
 
 
 def _is_hollow(folder: Folder, keys: Sequence[str]) -> bool:
@@ -1158,9 +1307,11 @@ def _holds_photos(folder: Folder) -> bool:
     return any(inner.has_photos for _, inner in folder.walk())
 
 
-def _folder_of(folders: Sequence[Folder]) -> Folder:
-    """A folder that holds just these."""
+def _folder_of(folders: Sequence[Folder], like: Folder | None = None) -> Folder:
+    """A folder that holds just these, with the files of another one if given."""
     parent = Folder()
+    if like is not None:
+        parent.spellings, parent.files = like.spellings, like.files
     parent.folders = {class_names.class_key(folder.name): folder for folder in folders}
     return parent
 
@@ -1194,6 +1345,15 @@ def _refuse_several_columns(matches: Sequence[TableMatch]) -> None:
             "{file} has no column of labels. Choose a table with one label per photo.",
             file=truncate_for_display(match.table.name),
         )
+
+
+def _refuse_same_classes(folder: Folder, classes: Sequence[str]) -> NoReturn:
+    raise DatasetError(
+        "{odd} contains {folders}, too, but its name doesn't stand for a split. Rename it to "
+        "validation or test, or merge the folders.",
+        odd=truncate_for_display(folder.name, 60),
+        folders=truncate_for_display(", ".join(sorted(classes)[:4]), 120),
+    )
 
 
 def _refuse_unnamed_splits(root: Folder) -> None:
@@ -1338,7 +1498,9 @@ def _unwrap_folder(root: Folder) -> tuple[PurePosixPath, tuple[str, ...], Folder
     path, above = PurePosixPath(), list[str]()
     for _ in range(_WRAPPERS):
         inner = _only_subfolder(root)
-        if inner is None or root.has_photos or not inner.folders:
+        if inner is None or not inner.folders:
+            break
+        if root.has_photos and not _is_surely_inside(inner, root):
             break
         if split_from_name(inner.name) and not _holds_train(inner):
             break
@@ -1360,9 +1522,36 @@ def _only_subfolder(folder: Folder) -> Folder | None:
             if (_holds_photos(each) and not _is_set_aside(each, folder))
             or not any(within.files for _, within in each.walk())
         ]
-        if len(inner) != 1 or sum(map(_holds_photos, inner[0].folders.values())) < 2:
+        if len(inner) > 1:  # a project's folders: data/cats, data/dogs, beside docs/logo.png
+            inner = [each for each in inner if _is_surely_inside(each, folder)]
+        if len(inner) != 1 or not _holds_several(inner[0]):
             return None
     return inner[0] if len(inner) == 1 else None
+
+
+def _is_surely_inside(folder: Folder, parent: Folder) -> bool:
+    """Whether the dataset is in a folder named data or images, not in the little beside it."""
+    beside = [each for each in parent.folders.values() if each is not folder]
+    if not folder_names.is_container(folder.name) or not _holds_several(folder):
+        return False
+    if any(split_from_name(each.name) or _holds_several(each) for each in beside):
+        return False
+    others = [file for each in (*beside, _folder_of([], parent)) for file in _photos_in(each)]
+    return len(others) * _FEW <= len(list(_photos_in(folder)))
+
+
+def _holds_several(folder: Folder) -> bool:
+    """Whether a folder, or the only one in it, holds several folders of photos."""
+    return sum(map(_holds_photos, _look_through(folder).folders.values())) > 1
+
+
+def _look_through(folder: Folder) -> Folder:
+    """The folder itself, or the first below it that is not the only one beside no photo."""
+    for _ in range(_WRAPPERS):
+        if folder.has_photos or len(folder.folders) != 1:
+            break
+        folder = next(iter(folder.folders.values()))
+    return folder
 
 
 def _holds_train(folder: Folder) -> bool:

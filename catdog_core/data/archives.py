@@ -37,6 +37,16 @@ _CHUNK = 1 << 20
 _PLAIN_FOLDER = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _PLAIN_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,80}")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # Windows devices
+_FOREIGN_MAGIC = {
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"Rar!\x1a\x07": "rar",
+    b"\x28\xb5\x2f\xfd": "zst",
+    b"ALZ\1": "alz",
+    b"EGGA": "egg",
+    b"MSCF": "cab",
+}
+"""How archives begin that are not read."""
+_PART_OF_ARCHIVE = re.compile(r"\.(zip|tar|7z|gz|tgz)\.\d{2,3}$|\.z\d{2}$|\.part\d+\.rar$", re.IGNORECASE)
 _SAME_PHOTO = N_("The same photo is in {first} and {second}, so one of the labels is wrong.")
 
 
@@ -331,8 +341,31 @@ def _explained_errors() -> Iterator[None]:
 
 
 def _refuse_misnamed(file: IO[bytes], name: str) -> None:
+    """Refuse what is no zip or tar by its name or first bytes, with what to do instead."""
+    shown = files.truncate_for_display(name)
     file.seek(0)
     head = file.read(512)
+    if _PART_OF_ARCHIVE.search(name):
+        raise DatasetError(
+            "{name} is one part of a split archive. Join the parts with the program that made "
+            "them, and pack the photo folders as one zip.",
+            name=shown,
+        )
+    foreign = next((kind for magic, kind in _FOREIGN_MAGIC.items() if head.startswith(magic)), None)
+    if foreign:
+        raise DatasetError(
+            "{name} is packed as {kind}, which the lab can't read. Unpack it, and pack its photo "
+            "folders as zip.",
+            name=shown,
+            kind=foreign,
+        )
+    if head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
+        raise DatasetError(
+            "{name} is a web page, not an archive. Open its address in a browser and download the "
+            "archive there.",
+            name=shown,
+        )
+    archive_kind(name)
     actual_kind = next(
         (kind for magic, kind in ARCHIVE_MAGIC.items() if head.startswith(magic)), None
     )
@@ -343,7 +376,7 @@ def _refuse_misnamed(file: IO[bytes], name: str) -> None:
         raise DatasetError(
             "{name} isn't a {expected} file but a {found} file. Correct its extension, then try "
             "again.",
-            name=files.truncate_for_display(name),
+            name=shown,
             expected=archive_kind(name),
             found=actual_kind,
         )

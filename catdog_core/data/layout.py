@@ -1104,20 +1104,19 @@ def _related_splits(folders: Sequence[Folder]) -> dict[int, str]:
         for folder in folders
         if (found := folder_names.split_and_rest(folder.name)) and found[1]
     }
-    if len(words) > 1 and len({rest.casefold() for _, rest in words.values()}) == 1:
-        return {key: split for key, (split, _) in words.items()}
-    # rps beside rps-test-set and rps-validation: the one without such a word is for training.
+    splits = {key: split for key, (split, _) in words.items()}
+    are_alike = len(words) > 1 and len({rest.casefold() for _, rest in words.values()}) == 1
+    if "train" in splits.values():
+        return splits if are_alike else {}
+    # rps-test-set and rps-validation beside rps/paper, rps/rock, or beside paper and rock.
     plain = [each for each in folders if id(each) not in words and _holds_photos(each)]
-    if len(plain) != 1 or not words or any(split == "train" for split, _ in words.values()):
-        return {}
-    classes = _look_through(plain[0]).folders.keys()
-    if any(
-        len(classes & _look_through(folder).folders.keys()) > 1
-        for folder in folders
-        if id(folder) in words
-    ):
-        return {id(plain[0]): "train"} | {key: split for key, (split, _) in words.items()}
-    return {}
+    classes = {class_names.class_key(each.name) for each in plain}
+    if len(plain) == 1:
+        classes = set(_look_through(plain[0]).folders)
+    marked = [_look_through(each).folders for each in folders if id(each) in words]
+    if any(len(classes & inside.keys()) > 1 for inside in marked):
+        return splits | ({id(plain[0]): "train"} if len(plain) == 1 else {})
+    return splits if are_alike else {}
 
 
 def _is_divided(folder: Folder) -> bool:
@@ -1245,7 +1244,7 @@ def _class_folders(parent: Folder, keep: Collection[str] = ()) -> list[Folder]:
 def _has_a_meaning(folder: Folder, parent: Folder) -> bool:
     """Whether a folder stands for a split, for annotations, or for photos without a label."""
     name = folder.name
-    is_known = split_from_name(name) is not None or folder_names.is_unlabeled(name)
+    is_known = folder_names.split_and_rest(name) is not None or folder_names.is_unlabeled(name)
     return is_known or _is_set_aside(folder, parent)
 
 
@@ -1403,6 +1402,12 @@ def _check_classes(
             "CATDOG_ROOTS.",
             n=len(tree.links_out),
             names=truncate_for_display(", ".join(map(str, sorted(tree.links_out)[:3])), 200),
+        )
+    if len(names) < 2 and not any((tree.unreadable, tree.links_out, _holds_photos(tree.root))):
+        raise DatasetError(
+            "{folder} has no photos. Choose one with a photo folder per class, such as cats/ and "
+            "dogs/.",
+            folder=truncate_for_display(title),
         )
     if not names or all(map(split_from_name, true)) or (hollow and len(names) == 1):
         raise DatasetError(

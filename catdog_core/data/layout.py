@@ -12,7 +12,9 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple, NoReturn, TypedDict
 
@@ -32,6 +34,7 @@ from .text_encoding import NameEncoding
 SPLITS = ("train", "validation", "test")
 MAX_CLASSES = 200
 _WRAPPERS = 10  # folders around the dataset that are looked through
+_LISTED_ABOVE = 2000  # files next to the folder among which tables are looked for
 _TABLE_FOLDERS = 500  # folders in which tables are looked for
 _COMPARED = 40  # photos of a folder whose content is compared with that of their likely originals
 _DOCUMENTS = frozenset(
@@ -590,7 +593,8 @@ class _ClassAssignment:
                 self._find_hidden_splits(folders)
         else:
             names = self._from_tables(found.parts, order, None)
-            names = names or self._from_names(found.parts, order)
+            names = names or self._from_names(found.parts, order, keep)
+            names = names or self._from_tables(found.parts, order, None, is_above=True)
             if not names:
                 return self._other_folders(found, order)
         for folder in found.unlabeled:
@@ -730,6 +734,8 @@ class _ClassAssignment:
     ) -> list[str]:
         """Assign photos by a table that a person chose."""
         names = self._from_tables(parts, order, labels)
+        if not names and labels.path is None:
+            names = self._from_tables(parts, order, labels, is_above=True)
         if names:
             return names
         folder = truncate_for_display(self.root_path.name or self.tree.name)
@@ -749,10 +755,21 @@ class _ClassAssignment:
         )
 
     def _from_tables(
-        self, parts: Sequence[_Part], order: tuple[str, ...] | None, chosen: LabelChoice | None
+        self,
+        parts: Sequence[_Part],
+        order: tuple[str, ...] | None,
+        chosen: LabelChoice | None,
+        is_above: bool = False,
     ) -> list[str]:
-        """Assign photos by tables beside them, or by the chosen one; no names where none is."""
-        tables = self._find_tables()
+        """Assign photos by tables beside them, or by the chosen one; no names where none is.
+
+        Args:
+            parts: where the photos are.
+            order: names of the classes in label order, if given.
+            chosen: a table, or columns, that a person chose.
+            is_above: whether to look next to the folder instead of inside.
+        """
+        tables = self._find_tables_above() if is_above else self._find_tables()
         if not tables and chosen is None:
             return []
         rows = [
@@ -763,6 +780,8 @@ class _ClassAssignment:
         index = PhotoIndex(row.file for row in rows)
         matches = [match for file in tables if (match := self._match(file, index))]
         labelled = [match for match in matches if match.labels or len(match.choices) > 1]
+        # JSON beside a table repeats it, or says something else, such as a caption.
+        labelled = [match for match in labelled if not match.table.is_json] or labelled
         if chosen is not None and chosen.path is None:
             columns = chosen.file_column, chosen.label_column
             found = (self._match(file, index, *columns) for file in tables)
@@ -879,12 +898,31 @@ class _ClassAssignment:
         ]
         if len(found) > label_tables.MAX_TABLES:
             # A text for each photo, such as boxes in YOLO's format, is no table of a dataset.
-            found = [file for file in found if file.path.suffix.lower() != ".txt"]
+            one_each = (".txt", *label_tables.JSON_SUFFIXES)
+            found = [file for file in found if file.path.suffix.lower() not in one_each]
+        found.sort(key=lambda file: label_tables.is_json(file.path))
         total, some = 0, []
         for file in found[: label_tables.MAX_TABLES]:
             total += file.size
             some += [file] * (total <= 2 * label_tables.MAX_BYTES)
         return some
+
+    def _find_tables_above(self) -> list[File]:
+        """Tables next to the folder of photos, which people choose instead of the one above it."""
+        folder, allowed = self.tree.disk, allowed_roots()
+        if folder is None or folder.parent == folder:
+            return []
+        if allowed is not None and not any(map(folder.parent.is_relative_to, allowed)):
+            return []
+        tables = []
+        with suppress(OSError), os.scandir(folder.parent) as entries:
+            for entry in islice(entries, _LISTED_ABOVE):
+                path = PurePosixPath("..", entry.name)
+                if label_tables.is_table(path) and entry.is_file(follow_symlinks=False):
+                    tables.append(File(path, entry.stat().st_size))
+        tables.sort(key=lambda file: (label_tables.is_json(file.path), file.path))
+        usable = [file for file in tables if 0 < file.size <= label_tables.MAX_BYTES // 4]
+        return usable[: label_tables.MAX_TABLES // 2]
 
     def _match(
         self, file: File, index: PhotoIndex, file_column: str = "", label_column: str = ""
@@ -897,7 +935,9 @@ class _ClassAssignment:
         except (DatasetError, OSError):
             return None  # a text of another kind
 
-    def _from_names(self, parts: Sequence[_Part], order: tuple[str, ...] | None) -> list[str]:
+    def _from_names(
+        self, parts: Sequence[_Part], order: tuple[str, ...] | None, keep: Collection[str]
+    ) -> list[str]:
         """Assign photos by classes in their names; no names where they are not unambiguous."""
         rows: list[_PartPhoto] = []
         labels: dict[PurePosixPath, str] = {}
@@ -905,7 +945,7 @@ class _ClassAssignment:
         for part in sorted(parts, key=lambda each: each.split not in ("", "train")):
             here = [_PartPhoto(part, names, file) for names, file in self.photos_below(part.folder)]
             photos = [row.file for row in here]
-            found = photo_names.labels_from_names(photos)
+            found = photo_names.labels_from_names(photos, keep)
             if found is None and part.split in ("", "train"):
                 return []
             if found is None or (labels and not set(found.values()) <= set(labels.values())):

@@ -46,7 +46,9 @@ _FOREIGN_MAGIC = {
     b"MSCF": "cab",
 }
 """How archives begin that are not read."""
-_PART_OF_ARCHIVE = re.compile(r"\.(zip|tar|7z|gz|tgz)\.\d{2,3}$|\.z\d{2}$|\.part\d+\.rar$", re.IGNORECASE)
+_PART_OF_ARCHIVE = re.compile(
+    r"\.(zip|tar|7z|gz|tgz)\.\d{2,3}$|\.z\d{2}$|\.part\d+\.rar$", re.IGNORECASE
+)
 _SAME_PHOTO = N_("The same photo is in {first} and {second}, so one of the labels is wrong.")
 
 
@@ -200,7 +202,9 @@ def plan_entries(
     if classes:
         plan = layout.plan_labelled_photos(summary.labelled, classes, name, summary.ignored)
     else:
-        plan = layout.detect_layout(summary.tree, labels=reading.labels)
+        plan = layout.detect_layout(
+            summary.tree, labels=reading.labels, is_confirmed=reading.is_confirmed
+        )
     if reading.is_confirmed:
         plan.odd = []
     same = layout.group_equal_photos(plan.photos)

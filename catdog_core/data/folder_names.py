@@ -43,8 +43,9 @@ _CONTAINER = re.compile(
     "이미지|사진|데이터|세트|셋|자료)++[0-9]*+"
 )
 _ANNOTATIONS = re.compile(
-    "[0-9]{0,2}(?:annot(?:ation)?s?|trimaps?|segmentation(?:class|object)?(?:aug|raw)?s?|ground ?truths?|"
-    "imagesets|xmls?|bbox(?:es)?|bounding ?box(?:es)?|어노테이션|주석|(?:라벨링?|레이블링?)데이터)(?:images?|imgs?|pngs?)?"
+    "[0-9]{0,2}(?:annot(?:ation)?s?|trimaps?|segmentation(?:class|object)?(?:aug|raw)?s?|"
+    "ground ?truths?|imagesets|xmls?|bbox(?:es)?|bounding ?box(?:es)?|어노테이션|주석|"
+    "(?:라벨링?|레이블링?)데이터)(?:images?|imgs?|pngs?)?"
 )
 _MASKS = re.compile(
     "(?:seg(?:mentation)?)?(?:masks?|labels?|gts?|segs?|mattes?|depths?|마스크|라벨|레이블)"
@@ -54,13 +55,17 @@ _UNLABELED = re.compile(
     "allclass(?:es)?|un(?:known|labell?ed|annotated|sup(?:ervised)?|sorted|classified)|(?:no|without)labels?|"
     "pred(?:ict(?:ions?)?)?s?|inference|submissions?|미분류|미지정|미라벨|무라벨|라벨없음|레이블없음|예측|추론"
 )
-_UNLABELED_PHOTOS = re.compile(f"(?:{_UNLABELED.pattern})(?:images?|imgs?|photos?|pictures?|pics?|이미지|사진)?")
+_UNLABELED_PHOTOS = re.compile(
+    f"(?:{_UNLABELED.pattern})(?:images?|imgs?|photos?|pictures?|pics?|이미지|사진)?"
+)
 _DATES = re.compile(r"(?:19|20)\d{2}(?:년)?(?:[\s_\-.]?(?:0?[1-9]|1[0-2])(?:[\s_\-.]?\d{1,2})?)?")
 _NUMBERED = re.compile(
     r"(?:folds?|parts?|batch|sets?|groups?|splits?|chunks?|pages?|subset|k|version|v|"
     r"new ?folder|untitled ?folder|folder|새 ?폴더|폴더|묶음|무제 ?폴더)[\s_\-.]*\(?\d*\)?"
 )
-_NUMBERED_END = re.compile(r"[\s_\-.](?:fold|part|batch|chunk|subset|split|묶음)[\s_\-.]*\(?\d+\)?$")
+_NUMBERED_END = re.compile(
+    r"[\s_\-.](?:fold|part|batch|chunk|subset|split|묶음)[\s_\-.]*\(?\d+\)?$"
+)
 _CAMERA = re.compile(r"dcim|camera ?roll|camera|screenshots?|whatsapp ?images?|\d{3}[a-z_]{5}")
 _VERSIONS = re.compile(
     "originals?|raw|resized?|augmented|augmentations?|aug|processed|preprocessed|cropped|crops|"

@@ -78,6 +78,15 @@ _RECORD_DEPTH = 8  # levels within a record that become columns
 _ID_PREFIX = re.compile(r"[0-9a-f]{8}-")  # Label Studio puts it before the name of an uploaded file
 
 
+class LabelColumnError(DatasetError):
+    """Several columns of a table could hold the label, so that a person has to choose one."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(map(str, self.params["columns"]))  # type: ignore[call-overload]
+
+
 @dataclass(frozen=True)
 class LabelChoice:
     """The table a person chose, and its columns if they chose those: names, or numbers from 1.

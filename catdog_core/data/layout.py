@@ -9,6 +9,7 @@ that were made safe.
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -36,12 +37,11 @@ MAX_CLASSES = 200
 _WRAPPERS = 10  # folders around the dataset that are looked through
 _LISTED_ABOVE = 2000  # files next to the folder among which tables are looked for
 _TABLE_FOLDERS = 500  # folders in which tables are looked for
-_COMPARED = 40  # photos of a folder whose content is compared with that of their likely originals
-_DOCUMENTS = frozenset(
-    ".txt .md .rst .csv .tsv .json .jsonl .xml .yaml .yml .toml .ini .cfg .log .html .htm .css .js"
-    " .py .ipynb .sh .bat .r .m .c .cpp .h .java .pdf .doc .docx .ppt .pptx .xls .xlsx .hwp .h5"
-    " .hdf5 .keras .pb .tflite .onnx .pt .pth .ckpt .pkl .npy .npz .mat .parquet .tfrecord .zip .tar"
-    " .gz".split()
+_COMPARED = 40  # photos whose content is compared with that of their likely originals
+_DOCUMENT = re.compile(
+    r"\.(?:txt|md|rst|csv|tsv|jsonl?|xml|ya?ml|toml|ini|cfg|log|html?|css|js|py|ipynb|sh|bat|r|m|c|"
+    r"cpp|h|java|pdf|docx?|pptx?|xlsx?|hwp|h5|hdf5|keras|pb|tflite|onnx|pth?|ckpt|pkl|np[yz]|mat|"
+    r"parquet|tfrecord|zip|tar|gz)"
 )
 """Endings of files that surely hold no single photo."""
 _FEW = 5  # times as many photos as beside it has a folder that surely is the dataset
@@ -80,6 +80,10 @@ _SPLITS_INSIDE = N_("Folders such as {name} name the class and the split.")
 _ROWS_WITHOUT_FILE = N_("{n} rows of {file} match no photo: {names}.")
 _ROWS_UNCLEAR = N_("{n} photos don't have exactly one label in {file} and are skipped: {names}.")
 _PHOTOS_WITHOUT_ROW = N_("{n} photos have no row in {file} and are set aside: {names}.")
+
+
+class OddClassesError(DatasetError):
+    """The class folders look like something else, so that a person has to confirm them."""
 
 
 @dataclass(slots=True)
@@ -244,7 +248,7 @@ class DatasetPlan:
     def refuse_odd_classes(self) -> None:
         """Raise DatasetError where the class folders look like something else."""
         if self.odd:
-            raise DatasetError(
+            raise OddClassesError(
                 "The folders {names} don't look like classes. If they are, confirm it on the Data "
                 "page or with --as-classes.",
                 names=self.odd[0].params["names"],
@@ -305,9 +309,7 @@ def plan_folder(
     earlier = recall(root)
     labels = reading.labels or (None if reading.forgets_labels else earlier.labels)
     is_confirmed = reading.is_confirmed or earlier.is_confirmed
-    plan = detect_layout(
-        tree, order, labels, earlier.classes, is_confirmed, reading.needs_training
-    )
+    plan = detect_layout(tree, order, labels, earlier.classes, is_confirmed, reading.needs_training)
     plan.reading = FolderReading(labels, is_confirmed and bool(plan.odd))
     if is_confirmed or plan.classes == earlier.classes:
         plan.odd = []
@@ -346,8 +348,7 @@ def detect_layout(
         names = reading.table(_find_parts(root, needs_training).parts, order, labels)
     else:
         keep = (*(order or ()), *known)
-        if not is_confirmed:
-            reading.set_copies_aside(keep)
+        reading.set_copies_aside(keep)
         found = _find_parts(reading.root, needs_training)
         names = reading.folders(found, order, keep, is_confirmed or bool(known))
     title = path.name or tree.name
@@ -1165,7 +1166,7 @@ def _is_divided(folder: Folder) -> bool:
 
 
 def _is_unlabeled_beside(folder: Folder, has_splits: bool) -> bool:
-    """Whether nobody knows the classes of a folder's photos: seg_pred, test-multiple beside test."""
+    """Whether a folder beside others holds photos without a label: seg_pred, test-multiple."""
     if folder_names.is_unlabeled(folder.name, has_splits):
         return True
     found = folder_names.split_and_rest(folder.name) if has_splits else None
@@ -1309,7 +1310,7 @@ def _is_set_aside(folder: Folder, parent: Folder) -> bool:
 def _holds_documents_alone(folder: Folder) -> bool:
     """Whether there is something in a folder, and nothing of it can be meant as a photo."""
     files = [file for _, inner in folder.walk() for file in inner.files]
-    return bool(files) and all(file.path.suffix.lower() in _DOCUMENTS for file in files)
+    return bool(files) and all(_DOCUMENT.fullmatch(file.path.suffix.lower()) for file in files)
 
 
 def _is_hollow(folder: Folder, keys: Sequence[str]) -> bool:
@@ -1374,11 +1375,12 @@ def _refuse_several_columns(matches: Sequence[TableMatch]) -> None:
         if match.labels:
             continue
         if match.choices:
-            raise DatasetError(
+            raise label_tables.LabelColumnError(
                 "Several columns of {file} could be the label: {names}. Choose one "
                 "(--label-column).",
                 file=truncate_for_display(match.table.name),
                 names=truncate_for_display(", ".join(match.choices), 200),
+                columns=tuple(match.choices),
             )
         raise DatasetError(
             "{file} has no column of labels. Choose a table with one label per photo.",

@@ -28,8 +28,7 @@ _COPY = re.compile(
 _ROBOFLOW = re.compile(r"_(?:jpe?g|png|webp|bmp)\.rf\.[0-9a-zA-Z]{6,40}$", re.IGNORECASE)
 _SECOND_ENDING = re.compile(r"\.(?:jpe?g|png|webp|bmp|gif)$", re.IGNORECASE)
 _HASH_END = re.compile(
-    r"(?P<label>.*?[^\W\d_].*?)[ _\-.](?P<hash>[0-9a-f]{6,40}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})",
-    re.IGNORECASE,
+    r"[ _\-.]([0-9a-f]{6,40}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$", re.IGNORECASE
 )
 _NUMBER_FIRST = re.compile(r"\d{1,7}[ _\-.]+(?P<label>[^\W\d_][^\d]{0,40})")
 _MASK_WORDS = (
@@ -70,8 +69,8 @@ def label_from_other_name(stem: str) -> str | None:
     """
     name = _COPY.sub("", _ROBOFLOW.sub("", unicodedata.normalize("NFC", stem).strip()))
     name = _SECOND_ENDING.sub("", name)
-    if (found := _HASH_END.fullmatch(name)) and any(map(str.isdigit, found["hash"])):
-        return label_from_name(f"{found['label']}_0")
+    if (found := _HASH_END.search(name)) and any(map(str.isdigit, found[1])):
+        return label_from_name(f"{name[: found.start()]}_0")
     if label := label_from_name(name):
         return label
     if found := _NUMBER_FIRST.fullmatch(name):
@@ -79,9 +78,7 @@ def label_from_other_name(stem: str) -> str | None:
     return None
 
 
-def labels_from_names(
-    photos: Sequence[File], known: Collection[str] = ()
-) -> dict[int, str] | None:
+def labels_from_names(photos: Sequence[File], known: Collection[str] = ()) -> dict[int, str] | None:
     """Read the classes of photos from their names, if that is unambiguous.
 
     Args:
@@ -108,7 +105,8 @@ def _without_shared_word(labels: dict[int, str], known: Collection[str]) -> dict
     if words or not says_nothing or set(labels.values()) & set(known):
         return labels
     shorter = {n: _SEPARATED.split(label, maxsplit=1)[-1] for n, label in labels.items()}
-    return shorter if all(map(label_from_name, (f"{each}_0" for each in shorter.values()))) else labels
+    are_labels = all(label_from_name(f"{label}_0") for label in shorter.values())
+    return shorter if are_labels else labels
 
 
 def _labels_by_form(
@@ -116,9 +114,7 @@ def _labels_by_form(
 ) -> dict[int, str] | None:
     """The class of each photo whose name has one in a form, as `labels_from_names` returns them."""
     labels = {
-        number: label
-        for number, file in enumerate(photos)
-        if (label := read(file.path.stem))
+        number: label for number, file in enumerate(photos) if (label := read(file.path.stem))
     }
     spelled: dict[str, Counter[str]] = {}
     for label in labels.values():

@@ -235,9 +235,9 @@ def archive_of(name, kind="zip"):
         ({"x.zip": archive_of("../cats/1.jpg")}, "x.zip", "unsafe path"),
         ({"x.tar": archive_of("/cats/1.jpg", "tar")}, "x.tar", "unsafe path"),
         ({"x.zip": archive_of("cats/1.jpg", "tar")}, "x.zip", "isn't a zip file but a tar file"),
-        ({"x.zip": b"<html>sign in</html>"}, "x.zip", "isn't a complete archive"),
+        ({"x.zip": b"<html>sign in</html>"}, "x.zip", "is a web page"),
         ({"x/a.zip": b"PK", "x/cats/1.jpg": b"x"}, "x", "contains another archive"),
-        ({"x/notes.txt": b"x"}, "x", "has no class folders"),
+        ({"x/notes.txt": b"x"}, "x", "has no photos"),
         ({"x/.hidden/1.jpg": b"x"}, "x", "has no files."),
     ],
 )

@@ -36,6 +36,8 @@ _SPLIT_NAME = {
     split: re.compile(f"(?:{_SET_WORDS})*+[0-9]*+(?:{words})(?:{_SET_WORDS})*+[0-9]*+")
     for split, words in _SPLIT_WORDS.items()
 }
+_AI_HUB_SPLITS = {"TS": "train", "VS": "validation"}
+_AI_HUB_MARK = re.compile(r"(TS|VS)\d{0,2}[_\-. ]+(?=.)", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[\s_\-.()\[\]]+")
 _SET_WORD = re.compile(f"(?:{_SET_WORDS})*+[0-9]*+")
 _CONTAINER = re.compile(
@@ -109,6 +111,20 @@ def split_and_rest(name: str) -> tuple[str, str] | None:
         if not split and not _SET_WORD.fullmatch(word.casefold())
     ]
     return next(filter(None, splits)), " ".join(rest)
+
+
+def strip_split(name: str, split: str) -> str:
+    """Return a class's name without the mark of its split, as in train_cats, TS_cats and VS_cats.
+
+    Args:
+        name: of the folder.
+        split: that the folder is in. Another split's mark stays.
+    """
+    if (found := split_and_rest(name)) and found[0] == split and found[1]:
+        return found[1]
+    mark = _AI_HUB_MARK.match(name)
+    is_own = mark is not None and _AI_HUB_SPLITS.get(mark[1].upper()) == split
+    return name[mark.end() :] if mark and is_own else name
 
 
 def is_container(name: str) -> bool:

@@ -291,14 +291,14 @@ def _read_records(text: str, path: PurePosixPath) -> Table:
             most = _RECORD_LETTERS if len(text) > _SMALL_JSON else len(text)
             record, length = decoder.raw_decode(text[at.end() : at.end() + most])
             values = dict(_flatten(record, "", _RECORD_DEPTH))
-            if not records and not values:
-                raise ValueError("empty")
             cells += len(values)
             columns |= dict.fromkeys(values)
             records.append(values)
             if len(records) > MAX_ROWS or len(columns) > MAX_COLUMNS or cells > MAX_CELLS:
                 raise _too_many_rows_error(name)
             at = _BETWEEN_RECORDS.match(text, at.end() + length)
+        if len(columns) < 2:
+            raise ValueError("no records")
     except (ValueError, RecursionError) as error:
         raise DatasetError(
             "{file} has no records of photos and labels. Choose JSON with one record per photo, or "
@@ -462,6 +462,7 @@ def _find_label_column(
     if len(eligible) < 2:
         return eligible[0] if eligible else None
     named = [n for n in eligible if _is_label_name(names[n])]
+    named = named or [n for n in eligible if _has_label_word(names[n])]
     if len(named) == 1:
         return named[0]
     words = [n for n in named or eligible if not all(row[n].isdecimal() for row, _ in used)]
@@ -518,6 +519,12 @@ def _split_of_cell(cell: str, column: str) -> str | None:
     if yes_means and cell and cell.casefold() in (*_TRUE, *_FALSE):
         return yes_means[cell.casefold() in _FALSE]
     return folder_names.split_from_name(cell)
+
+
+def _has_label_word(name: str) -> bool:
+    """Whether a word of a column's name stands for a label, as in Finding Labels and dog_breed."""
+    words = re.split(r"[\s_\-.]+", name.casefold())
+    return any(len(word) > 2 and word in _LABEL_NAMES for word in words)
 
 
 def _plain_column(name: str) -> str:

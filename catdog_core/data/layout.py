@@ -37,6 +37,7 @@ MAX_CLASSES = 200
 _WRAPPERS = 10  # folders around the dataset that are looked through
 _LISTED_ABOVE = 2000  # files next to the folder among which tables are looked for
 _TABLE_FOLDERS = 500  # folders in which tables are looked for
+_COPIED_FOLDERS = 5  # folders of copies that are left out
 _COMPARED = 40  # photos whose content is compared with that of their likely originals
 _DOCUMENT = re.compile(
     r"\.(?:txt|md|rst|csv|tsv|jsonl?|xml|ya?ml|toml|ini|cfg|log|html?|css|js|py|ipynb|sh|bat|r|m|c|"
@@ -44,6 +45,7 @@ _DOCUMENT = re.compile(
     r"parquet|tfrecord|zip|tar|gz)"
 )
 """Endings of files that surely hold no single photo."""
+_CONTAINERS = 5  # folders named data or images that are looked into
 _FEW = 5  # times as many photos as beside it has a folder that surely is the dataset
 _ENDINGS = 5  # of files left out that are counted one by one
 _ENDING = 20  # letters of one that are shown
@@ -519,35 +521,44 @@ class _ClassAssignment:
         Raises:
             DatasetError: such a folder holds other photos, so that it could be a split.
         """
+        beside = self.root.folders
         kept = {class_names.class_key(name) for name in keep}
-        for key, folder in list(self.root.folders.items()):
-            beside = {other: each for other, each in self.root.folders.items() if other != key}
-            inside = _look_through(folder)
-            common = [
-                other for other in inside.folders.keys() & beside if _holds_photos(beside[other])
-            ]
+        copies: list[Folder] = []
+        for key, folder in beside.items():
+            inside = _look_through(folder).folders
+            both = [each for each in inside.keys() & beside.keys() if _holds_photos(beside[each])]
+            common = sorted(each for each in both if each != key)
             if key in kept or len(common) < 2 or _has_a_meaning(folder, self.root):
                 continue
-            if not self._are_copies(inside, beside):
-                _refuse_same_classes(folder, [beside[other].name for other in common])
+            if len(copies) >= _COPIED_FOLDERS or not self._are_copies(inside, beside, common):
+                _refuse_same_classes(folder, [beside[each].name for each in common])
+            copies.append(folder)
+        for folder in copies:
             self.leave_out(folder, self.copies)
-            self.root = _folder_of(list(beside.values()), self.root)
+        if copies:
+            others = [folder for folder in beside.values() if folder not in copies]
+            self.root = _folder_of(others, self.root)
 
-    def _are_copies(self, folder: Folder, classes: Mapping[str, Folder]) -> bool:
-        """Whether each photo of a folder is in the class folders, too, as far as can be seen."""
-        originals: dict[tuple[str, str, int], File] = {}
-        for key, each in classes.items():
-            for file in _photos_in(each):
-                originals.setdefault((key, file.path.name, file.size), file)
+    def _are_copies(
+        self, folders: Mapping[str, Folder], classes: Mapping[str, Folder], common: Sequence[str]
+    ) -> bool:
+        """Whether each photo of some folders is in a class of the same name, too.
+
+        All are compared by name and size, and some of them by their content.
+        """
+        originals = {
+            (key, file.path.name, file.size): file
+            for key in common
+            for file in _photos_in(classes[key])
+        }
+        copies = [(key, file) for key, each in folders.items() for file in _photos_in(each)]
         pairs = [
-            (file, originals.get((key, file.path.name, file.size)))
-            for key, each in folder.folders.items()
-            for file in _photos_in(each)
+            (file, originals[key, file.path.name, file.size])
+            for key, file in copies
+            if (key, file.path.name, file.size) in originals
         ]
-        return all(
-            original is not None and self._is_same_content(file, original)
-            for file, original in pairs[:: max(1, len(pairs) // _COMPARED)]
-        ) and all(original is not None for _, original in pairs)
+        some = pairs[:: max(1, len(pairs) // _COMPARED)]
+        return len(pairs) == len(copies) and all(self._is_same_content(*pair) for pair in some)
 
     def _is_same_content(self, file: File, other: File) -> bool:
         if file.mark is not None:
@@ -1109,6 +1120,8 @@ def _find_parts(root: Folder, needs_training: bool = True) -> _FoundParts:
     flat = [part for part in parts if part not in divided]
     flat_tops = [root.folders[class_names.class_key(part.name)] for part in flat]
     if divided:
+        if by_class := _match_marked_classes(divided):
+            return _FoundParts(by_class=by_class, has_splits=True)
         found.parts = _check_splits(root, divided, others, needs_training)
         found.has_splits = True
         found.unlabeled += flat_tops
@@ -1163,6 +1176,27 @@ def _related_splits(folders: Sequence[Folder]) -> dict[int, str]:
 def _is_divided(folder: Folder) -> bool:
     """Whether a split holds class folders, or no photo at all."""
     return any(map(_holds_photos, _class_folders(folder))) or not _holds_photos(folder)
+
+
+def _match_marked_classes(parts: Sequence[_Part]) -> dict[str, list[_Part]]:
+    """The classes of splits whose folders carry the split's name: train/train_cats, val/val_cats.
+
+    Datasets of AI Hub have TS_cats for training and VS_cats for validation.
+    """
+    by_class: dict[str, list[_Part]] = {}
+    splits = {part.split for part in parts}
+    for part in parts:
+        for folder in filter(_holds_photos, _class_folders(part.folder)):
+            name = folder_names.strip_split(folder.name, part.split)
+            above = (*part.above, folder.name)
+            by_class.setdefault(name, []).append(_Part(part.split, folder.name, above, folder))
+    is_marked = all(each.name != name for name, some in by_class.items() for each in some)
+    is_complete = all(
+        len(some) == len(parts) and {each.split for each in some} == splits
+        for some in by_class.values()
+    )
+    is_used = len(parts) == len(splits) > 1 and len(by_class) > 1 and "train" in splits
+    return by_class if is_used and is_marked and is_complete else {}
 
 
 def _is_unlabeled_beside(folder: Folder, has_splits: bool) -> bool:
@@ -1427,7 +1461,7 @@ def _refuse_unnamed_splits(root: Folder) -> None:
                 )
             raise DatasetError(
                 "{first} and {second} both contain {folders}, so they look like splits. Rename "
-                "them to train and validation, or rename the folders inside.",
+                "them to train and validation, open one of them, or merge them.",
                 **inside,
                 folders=names,
             )
@@ -1570,7 +1604,8 @@ def _only_subfolder(folder: Folder) -> Folder | None:
             or not any(within.files for _, within in each.walk())
         ]
         if len(inner) > 1:  # a project's folders: data/cats, data/dogs, beside docs/logo.png
-            inner = [each for each in inner if _is_surely_inside(each, folder)]
+            named = [each for each in inner if folder_names.is_container(each.name)]
+            inner = [each for each in named[:_CONTAINERS] if _is_surely_inside(each, folder)]
         if len(inner) != 1 or not _holds_several(inner[0]):
             return None
     return inner[0] if len(inner) == 1 else None

@@ -242,9 +242,18 @@ def archive_kind(name: str) -> str:
     """Return "zip" or "tar", by the end of a file's name.
 
     Raises:
-        DatasetError: it is neither.
+        DatasetError: it is neither; the message says what to do.
     """
     suffix = next((s for s in ARCHIVE_SUFFIXES if name.lower().endswith(s)), None)
+    if _PART_OF_ARCHIVE.search(name):
+        raise DatasetError(
+            "{name} is one part of a split archive. Join the parts with the program that made "
+            "them, and pack the photo folders as one zip.",
+            name=files.truncate_for_display(name),
+        )
+    ending = PurePosixPath(name).suffix.lower()[1:]
+    if ending in _FOREIGN_MAGIC.values():
+        raise _foreign_archive_error(name, ending)
     if suffix is None:
         raise DatasetError(
             "{name} isn't an archive the lab can read. Choose a file that ends in {ends}.",
@@ -252,6 +261,15 @@ def archive_kind(name: str) -> str:
             ends=", ".join(ARCHIVE_SUFFIXES),
         )
     return "zip" if suffix in (".zip", ".tm") else "tar"
+
+
+def _foreign_archive_error(name: str, kind: str) -> DatasetError:
+    return DatasetError(
+        "{name} is packed as {kind}, which the lab can't read. Unpack it, and pack its photo "
+        "folders as zip.",
+        name=files.truncate_for_display(name),
+        kind=kind,
+    )
 
 
 def entries_from_photos(photos: Mapping[str, Sequence[tuple[str, bytes]]]) -> list[ArchiveEntry]:
@@ -346,42 +364,31 @@ def _explained_errors() -> Iterator[None]:
 
 def _refuse_misnamed(file: IO[bytes], name: str) -> None:
     """Refuse what is no zip or tar by its name or first bytes, with what to do instead."""
+    expected = archive_kind(name)
     shown = files.truncate_for_display(name)
     file.seek(0)
     head = file.read(512)
-    if _PART_OF_ARCHIVE.search(name):
-        raise DatasetError(
-            "{name} is one part of a split archive. Join the parts with the program that made "
-            "them, and pack the photo folders as one zip.",
-            name=shown,
-        )
-    foreign = next((kind for magic, kind in _FOREIGN_MAGIC.items() if head.startswith(magic)), None)
-    if foreign:
-        raise DatasetError(
-            "{name} is packed as {kind}, which the lab can't read. Unpack it, and pack its photo "
-            "folders as zip.",
-            name=shown,
-            kind=foreign,
-        )
+    for magic, kind in _FOREIGN_MAGIC.items():
+        if head.startswith(magic):
+            raise _foreign_archive_error(name, kind)
     if head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
         raise DatasetError(
             "{name} is a web page, not an archive. Open its address in a browser and download the "
             "archive there.",
             name=shown,
         )
-    archive_kind(name)
     actual_kind = next(
         (kind for magic, kind in ARCHIVE_MAGIC.items() if head.startswith(magic)), None
     )
     actual_kind = (
         "tar" if head[257:262] == b"ustar" else "zip" if head[:2] == b"PK" else actual_kind
     )
-    if actual_kind and actual_kind[:3] != archive_kind(name):
+    if actual_kind and actual_kind[:3] != expected:
         raise DatasetError(
             "{name} isn't a {expected} file but a {found} file. Correct its extension, then try "
             "again.",
             name=shown,
-            expected=archive_kind(name),
+            expected=expected,
             found=actual_kind,
         )
 

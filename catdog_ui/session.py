@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from catdog_core.base.messages import Message
     from catdog_core.config import Augmentation
     from catdog_core.data.audit import Finding
+    from catdog_core.data.dataset_plan import FolderReading
     from catdog_core.data.edits import DatasetEdit
-    from catdog_core.data.layout import FolderReading
     from catdog_core.data.preview import Preview
     from catdog_core.export.bundle_import import ImportedBundle
 

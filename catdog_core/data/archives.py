@@ -24,9 +24,9 @@ from typing import IO
 from ..base import access, files, limits
 from ..base.errors import N_, DatasetError
 from ..base.messages import Message
-from . import archive_safety, content_hashes, layout, nested_archives, preview
+from . import archive_safety, content_hashes, dataset_plan, layout, nested_archives, preview
 from .archive_safety import ARCHIVE_MAGIC, ARCHIVE_SUFFIXES, ArchiveEntry
-from .layout import DEFAULT_READING, DatasetPlan, FolderReading
+from .dataset_plan import DEFAULT_READING, DatasetPlan, FolderReading
 from .preview import Preview
 from .splits import PhotoRows
 
@@ -207,8 +207,8 @@ def plan_entries(
         )
     if reading.is_confirmed:
         plan.odd = []
-    same = layout.group_equal_photos(plan.photos)
-    plan = layout.split_plan(
+    same = dataset_plan.group_equal_photos(plan.photos)
+    plan = dataset_plan.split_plan(
         plan,
         [[photo.name for photo in group] for group in same],
         preview.DEFAULT_SEED,

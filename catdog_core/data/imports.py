@@ -13,8 +13,8 @@ from . import archives, datasets, preview, url_import
 from .archive_safety import ArchiveEntry
 from .archives import NamedArchive, Progress
 from .cats_vs_dogs import DOWNLOADING, UNPACKING, PhaseProgress
+from .dataset_plan import DEFAULT_READING, FolderReading
 from .datasets import Dataset
-from .layout import DEFAULT_READING, FolderReading
 from .preview import Preview
 
 PhotosByClass = Mapping[str, Sequence[tuple[str, bytes]]]

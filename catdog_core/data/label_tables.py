@@ -447,8 +447,8 @@ def _find_label_column(
     used = [(row, file) for row, file in zip(rows, files, strict=True) if file]
     eligible = []
     for number in others:
-        values = (row[number] for row, _ in used)
-        counts = Counter(value for value in values if value.casefold() not in _NO_LABEL)
+        cells = (row[number] for row, _ in used)
+        counts = Counter(cell for cell in cells if cell.casefold() not in _NO_LABEL)
         if 2 <= len(counts) <= max(2, len(used) // 2) and not _is_measure(counts):
             eligible.append(number)
     match.choices = [names[number] for number in eligible]

@@ -9,8 +9,8 @@ from pathlib import Path
 from ..base import files
 from ..base.errors import N_
 from ..base.messages import Message
-from . import content_hashes, layout
-from .layout import DEFAULT_READING, DatasetPlan, FolderReading
+from . import content_hashes, dataset_plan, layout
+from .dataset_plan import DEFAULT_READING, DatasetPlan, FolderReading
 from .text_encoding import NameEncoding
 
 DEFAULT_SEED, DEFAULT_VALIDATION_FRACTION = 0, 0.25
@@ -137,5 +137,5 @@ def preview_folder(
     if plan.layout != "split":
         files_ = [(photo.name, photo.file.size) for photo in plan.photos]
         same = content_hashes.find_equal_files(root, files_)
-        plan = layout.split_plan(plan, same, DEFAULT_SEED, DEFAULT_VALIDATION_FRACTION)
+        plan = dataset_plan.split_plan(plan, same, DEFAULT_SEED, DEFAULT_VALIDATION_FRACTION)
     return preview_plan(plan, files.truncate_for_display(root.name, 60), None)

@@ -8,9 +8,9 @@ from catdog_core.base import access, jobs
 from catdog_core.base.errors import CatDogError
 from catdog_core.base.jobs import Job
 from catdog_core.data import allowed_roots, cats_vs_dogs, datasets, imports, tfds
+from catdog_core.data.dataset_plan import OddClassesError
 from catdog_core.data.datasets import FolderReading, LabelChoice
 from catdog_core.data.label_tables import LabelColumnError
-from catdog_core.data.layout import OddClassesError
 
 from .. import job_fragment, permissions
 from ..i18n import N_, escape, say, t

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from catdog_core.base.messages import Message
     from catdog_core.config import Augmentation
     from catdog_core.data.audit import Finding
+    from catdog_core.data.dataset_plan import FolderReading
     from catdog_core.data.edits import DatasetEdit
-    from catdog_core.data.layout import FolderReading
     from catdog_core.data.preview import Preview
     from catdog_core.export.bundle_import import ImportedBundle
 
@@ -87,11 +87,15 @@ class ExpanderState:
     is_open: bool
 
 
+Inspections = dict[tuple[str, str], "Preview | CatDogError"]
+"""What was found in uploaded files, by the encoding and the label column chosen for them."""
+
+
 @dataclass
 class DataState:
     """The Data page."""
 
-    inspected_upload: tuple[tuple[str, ...], Preview | CatDogError] | None = None
+    inspected_upload: tuple[tuple[str, ...], Inspections] | None = None
     """The ids of an uploaded folder's files, and what is in it or why it is refused."""
     awaited_jobs: set[str] = field(default_factory=set)
     """Keys of the downloads this session began, whose end it wants to see."""
@@ -107,8 +111,10 @@ class DataState:
     """Seed of the batch that is shown."""
     inspected_folder: tuple[Path, FolderReading, Preview] | None = None
     """The folder that was looked into, how it was read, and what is in it."""
-    inspected_archives: tuple[tuple[str, ...], dict[str, Preview | CatDogError]] | None = None
-    """The id of the uploaded archive, and what is in it or why it is refused."""
+    inspected_archives: tuple[tuple[str, ...], Inspections] | None = None
+    """The ids of the uploaded archives, and what is in them or why they are refused."""
+    imported_url: str = ""
+    """The URL this session imports, which may need an answer before it can be."""
     photos_by_class: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
     """Uploaded photos that become a dataset: file names and bytes, by the name of their class."""
     upload_round: int = 0

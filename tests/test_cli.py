@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -191,6 +192,24 @@ def test_evaluate_takes_validation_or_all_photos_of_plain_folders(capsys, traine
     assert (split["scale"], split["scale_assumed"]) == ("0..255", False)
     assert split["n"] == 24 == sum(map(sum, split["confusion"]))
     assert plain["n"] == 48
+
+
+@pytest.mark.slow
+def test_evaluate_needs_no_training_photos(capsys, trained, demo, tmp_path):
+    validation = demo / "validation"
+    for name in ("test_set", "both/val", "both/test"):
+        shutil.copytree(validation, tmp_path / name)
+    (tmp_path / "one").mkdir()
+    (tmp_path / "test_set").rename(tmp_path / "one" / "test_set")
+    shutil.rmtree(tmp_path / "both/test/cats")
+    shutil.copytree(validation / "dogs", tmp_path / "both/test/cats")
+    known = json.loads(run(capsys, "evaluate", trained[0], validation, "--json")[1])
+    assert json.loads(run(capsys, "evaluate", trained[0], tmp_path / "one", "--json")[1]) == known
+    both = [trained[0], tmp_path / "both", "--json"]
+    assert json.loads(run(capsys, "evaluate", *both)[1]) == known
+    assert json.loads(run(capsys, "evaluate", *both, "--split", "test")[1]) != known
+    status, _, error = run(capsys, "check", tmp_path / "one")
+    assert status == 1 and "none for training" in error
 
 
 @pytest.mark.slow

@@ -86,7 +86,7 @@ def test_a_given_class_order_gives_the_label_numbers(tmp_path):
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        ([], "no class folders"),
+        ([], "has no photos"),
         (["a.jpg", "b.jpg"], "no class folders"),
         (["cats/a.jpg", "cats/b.jpg"], "only one class, cats"),
         (["cats/a.jpg", "cats/b.jpg", "dogs/readme.txt"], "Class dogs has no photos"),

@@ -1,6 +1,7 @@
 """Labels from tables: found by content, matched to photos, and what does not fit is counted."""
 
 import io
+import json
 import time
 import zipfile
 from pathlib import PurePosixPath
@@ -65,6 +66,18 @@ FORMS = {
     "measures beside": "path,age,w,label\n" + rows("{i:03d}.jpg,{i}.37,640,{label}"),
     "a column per class": "image, cat, dog\n"
     + "".join(f"{i:03d}, {i % 2}, {1 - i % 2}\n" for i in range(12)),
+    "URLs": "url,class\n" + rows("https://x.org/a%20b/{i:03d}.jpg?raw=1#top,{label}"),
+    "numbers as Excel leaves them": "id,class\n" + rows("{i},{label}"),
+    "Label Studio": "image,choice,seconds\n"
+    + rows("/upload/1/3f2a9c1b-{i:03d}.jpg,{label},{i}.37"),
+    "Vertex AI": rows("UNASSIGNED,gs://b/img/{i:03d}.jpg,{label}"),
+    "UTF-16 without a mark": ("image,label\n" + rows("{i:03d}.jpg,{label}")).encode("utf-16-le"),
+    "yes and no": "image,cat,dog\n"
+    + rows("{i:03d}.jpg,{label}").replace(",cat", ",yes,no").replace(",dog", ",no,yes"),
+    "columns of yes and no beside": "image,label,is male,has chip\n"
+    + "".join(f"{i:03d},{animal(i)},{i // 6},{1 - i // 6}\n" for i in range(12)),
+    "a word of its name": "image,pet breed,color\n"
+    + "".join(f"{i:03d},{animal(i)},{'red' if i > 5 else 'blue'}\n" for i in range(12)),
     "one spelled otherwise": "path,label\n"
     + rows("{i:03d}.jpg,{label}").replace("1.jpg,cat", "1.jpg,CAT"),
 }
@@ -84,6 +97,64 @@ def test_a_table_beside_the_photos_gives_the_labels(workspace, tmp_path, form):
     assert archives.inspect_archive(buffer, "set.zip").counts == ALL
     dataset = imports.import_archive(buffer, "set.zip")
     assert dataset.counts() == ALL == datasets.load_dataset(dataset.id).counts()
+
+
+def record(number, **more):
+    return json.dumps({**more, "file_name": f"{number:03d}.jpg", "label": animal(number)})
+
+
+def nested(number):
+    """A record of Label Studio."""
+    result = [{"value": {"choices": [animal(number)]}, "type": "choices"}]
+    data = {"image": f"/data/upload/1/3f2a9c1b-{number:03d}.jpg"}
+    return {"id": number, "annotations": [{"result": result}], "data": data}
+
+
+RECORDS = {
+    "metadata.jsonl": "\n".join(record(i, caption=f"photo {i}") for i in range(12)),
+    "list.json": f"[{', '.join(map(record, range(12)))}]",
+    "names.json": json.dumps({f"{i:03d}.jpg": animal(i) for i in range(12)}),
+    "project.json": json.dumps(list(map(nested, range(12))), indent=2),
+    "output.manifest": "\n".join(
+        json.dumps(
+            {
+                "source-ref": f"s3://b/img/{i:03d}.jpg",
+                "job": i % 2,
+                "job-metadata": {"class-name": animal(i), "confidence": 0.5 + i / 100},
+            }
+        )
+        for i in range(12)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_records_of_json_give_the_labels(workspace, tmp_path, name):
+    make(tmp_path / "set", IDS, {name: RECORDS[name]})
+    counts, text = said(tmp_path / "set")
+    assert counts == ALL and f"The labels come from {name}" in text
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for file, data in contents(IDS, {name: RECORDS[name]}).items():
+            archive.writestr(f"set/{file}", data)
+    assert imports.import_archive(buffer, "set.zip").counts() == ALL
+
+
+def test_a_table_goes_before_records_and_notes_of_each_photo_are_no_tables(tmp_path):
+    tables = {f"img/{i:03d}.jpg.json": json.dumps({"title": f"{i:03d}.jpg"}) for i in range(12)}
+    other = "\n".join(
+        json.dumps({"f": f"{i:03d}.jpg", "mood": ["glad", "sad"][i % 3 > 1]}) for i in range(12)
+    )
+    tables |= {"labels.csv": FORMS["names"], "moods.jsonl": other}
+    assert said(make(tmp_path, IDS, tables))[0] == ALL
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[1, 2", '{"a":' * 5000, '{"a":' * 90_000 + "1" + "}" * 90_000, "[" * 100_000]
+)
+def test_json_that_is_none_is_refused_within_bounds(text):
+    with pytest.raises(DatasetError, match="has no records"):
+        label_tables.read_table(text.encode(), PurePosixPath("a.json"))
 
 
 def test_names_of_classes_are_read_in_their_encoding(tmp_path):
@@ -224,6 +295,51 @@ def test_a_table_that_does_not_fit_is_refused_in_a_sentence(tmp_path, table, col
     reading = FolderReading(LabelChoice(root / "x.dat", "", column))
     with pytest.raises(DatasetError, match=words):
         said(root, reading)
+
+
+@pytest.mark.parametrize(
+    ("column", "counts"),
+    [
+        ("is_valid", {"train": 8, "validation": 4}),
+        ("is_test", {"train": 8, "test": 4}),
+        ("is_train", {"train": 4, "test": 8}),
+    ],
+)
+def test_yes_and_no_say_the_split(tmp_path, column, counts):
+    text = "".join(f"{i:03d},{animal(i)},{i >= 8}\n" for i in range(12))
+    dataset = datasets.scan_folder(make(tmp_path, IDS, {"a.csv": f"f,label,{column}\n{text}"}))
+    sides = {split: sum(row.values()) for split, row in dataset.counts().items()}
+    if "validation" not in counts:
+        sides["train"] += sides.pop("validation")
+    assert sides == counts
+
+
+def test_a_photo_whose_label_is_missing_has_none(tmp_path):
+    text = "f,label\n" + rows("{i:03d},{label}").replace("003,cat", "003,NaN")
+    counts, words = said(make(tmp_path, IDS, {"a.csv": text}))
+    assert list(counts["train"]) == ["cat", "dog"]
+    assert "1 photos don't have exactly one label in a.csv" in words
+
+
+def test_parts_of_a_download_are_no_classes_where_a_table_has_these(tmp_path):
+    photos = [f"pets_part_{1 + i // 6}/{i:03d}.jpg" for i in range(12)]
+    make(tmp_path, photos, {"meta.csv": "image,species\n" + rows("{i:03d},{label}")})
+    assert datasets.scan_folder(tmp_path).classes == ("cat", "dog")
+    reading = FolderReading(is_confirmed=True)
+    assert datasets.scan_folder(tmp_path, reading=reading).classes == ("pets_part_1", "pets_part_2")
+
+
+def test_a_table_next_to_the_folder_is_found_where_it_may_be_read(tmp_path, monkeypatch):
+    make(tmp_path, IDS, {"labels.csv": FORMS["names"], "bills.csv": "a,b\n1,2\n"})
+    counts, words = said(tmp_path / "img")
+    assert counts == ALL and "The labels come from ../labels.csv" in words
+    reading = FolderReading(LabelChoice(None, "", "label"))
+    assert said(tmp_path / "img", reading)[0] == ALL
+    monkeypatch.setenv("CATDOG_ROOTS", str(tmp_path / "img"))
+    with pytest.raises(DatasetError, match="no class folders"):
+        said(tmp_path / "img")
+    with pytest.raises(DatasetError, match="No table in img"):
+        said(tmp_path / "img", reading)
 
 
 def test_tables_that_contradict_each_other_are_refused(tmp_path):

@@ -12,7 +12,15 @@ from fakes import run_cli
 
 from catdog_core.base.errors import DatasetError
 from catdog_core.config import Training
-from catdog_core.data import archives, datasets, folder_names, imports, photo_names, preview
+from catdog_core.data import (
+    archives,
+    datasets,
+    folder_names,
+    imports,
+    layout,
+    photo_names,
+    preview,
+)
 from catdog_core.data.datasets import FolderReading
 from catdog_core.export import code_data
 from catdog_core.imaging import decode, photo_formats
@@ -38,13 +46,20 @@ def nfd(text):
 
 
 def make(root, names):
-    """A folder of different photos; names of other files hold a word."""
+    """A folder of different photos; names of other files hold a word, or what a dict gives them."""
     for number, name in enumerate(names):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         is_photo = path.suffix in photo_formats.photo_extensions()
-        path.write_bytes(JPEG + number.to_bytes(3, "big") if is_photo else b"text")
+        data = JPEG + number.to_bytes(3, "big") if is_photo else b"text"
+        path.write_bytes(names[name] if isinstance(names, dict) else data)
     return root
+
+
+def twice(names, above):
+    """The content of photos by name, once as they are and once more below a folder."""
+    once = {name: JPEG + number.to_bytes(3, "big") for number, name in enumerate(names)}
+    return once | {f"{above}/{name}": data for name, data in once.items()}
 
 
 def zipped(names):
@@ -78,6 +93,24 @@ DIVIDED = [
     ("class and split in one name", of("a_train", "a_test", "b_train", "b_test"), TESTED),
     ("test beside the classes", of("a", "b", "test/a", "test/b"), TESTED),
     ("documents beside", [*of("data/a", "data/b"), "docs/read.me", "model/m.bin"], TRAINED),
+    ("a picture beside", [*of("data/a", "data/b"), "docs/logo.png", "images/1.png"], TRAINED),
+    ("notes among the classes", [*of("a", "b"), "notes/a.txt", "code/run.py"], TRAINED),
+    ("a wrapper beside files", [*of("images/Images/a", "images/Images/b"), "lists/x"], TRAINED),
+    ("German", split_ab("Trainingsdaten", "Validierungsdaten"), VALIDATED),
+    ("French", split_ab("apprentissage", "test"), TESTED),
+    ("one word more for the test", split_ab("pets", "pets-test-set"), TESTED),
+    ("the word beside the classes", of("a", "b", "dev-pets/a", "dev-pets/b"), VALIDATED),
+    ("marked classes", of("train/train_a", "train/train_b", "val/val_a", "val/val_b"), VALIDATED),
+    (
+        "AI Hub",
+        [
+            *of("1.Training/01.원천데이터/TS_a", "1.Training/01.원천데이터/TS_b"),
+            *of("2.Validation/01.원천데이터/VS_a", "2.Validation/01.원천데이터/VS_b"),
+            *[f"1.Training/02.라벨링데이터/TL_{name}/1.json" for name in "ab"],
+        ],
+        VALIDATED,
+    ),
+    ("bins of systems", [*of("a", "b"), "$RECYCLE.BIN/1.jpg", "#recycle/1.jpg"], TRAINED),
 ]
 
 
@@ -98,6 +131,13 @@ def test_a_split_never_becomes_a_class(tmp_path, names, counts):
         (of("train/a", "train/b", "test/unknown"), {"a", "b"}, 6),
         (of("train/a", "train/b", "test1/test1"), {"a", "b"}, 6),
         (of("train/a", "train/b", "test/all_classes"), {"a", "b"}, 6),
+        (
+            of("train/a", "train/b", "test/a", "test/b", "test-several", "to predict"),
+            {"a", "b"},
+            12,
+        ),
+        (of("cats", "dogs", "Unlabelled Images"), {"cats", "dogs"}, 6),
+        (of("pets/a", "pets/b", "pets-test/a", "pets-test/b", "pets-val"), {"a", "b"}, 6),
         (of("seg_train/a", "seg_train/b", "seg_test/a", "seg_test/b", "seg_pred"), {"a", "b"}, 6),
         (named("train", "cat", "dog") + of("test1"), {"cat", "dog"}, 6),
         (named("train/train", "cat", "dog") + of("test1/test1"), {"cat", "dog"}, 6),
@@ -138,6 +178,13 @@ def test_a_class_of_an_unusual_name_is_one_where_all_splits_or_a_person_say_so(t
         (named("images", "Abyssinian", "big_pug", form="{}_{}.jpg"), ["Abyssinian", "big_pug"]),
         (named("사진", "고양이", nfd("강아지"), form="{}_{}.jpg"), ["강아지", "고양이"]),
         (named("train", "cat", "dog") + named("val", "cat", "dog"), ["cat", "dog"]),
+        (named(".", "cat", "dog", form="{1:03d}_{0}.png"), ["cat", "dog"]),
+        (named("x", "big_pug", "cat", form="{1}.{0}.jpg"), ["big_pug", "cat"]),
+        (named("x", "cat", "dog", form="{0}_{1}f2a9c1b.jpg"), ["cat", "dog"]),
+        (named("x", "cat", "dog", form="{0}_{1}_jpg.rf.9c1d{1}e8f7a.jpg"), ["cat", "dog"]),
+        (named("x", "cat", "dog", form="{}.{}.jpg.jpg"), ["cat", "dog"]),
+        (named("x", "IMG_cat", "IMG_dog", form="{}_{:02d}.jpg"), ["cat", "dog"]),
+        ([*named("x", "cat", "dog"), "x/cat.1 copy.jpg", "x/dog.1 (2).jpg"], ["cat", "dog"]),
     ],
 )
 def test_names_of_files_give_the_classes_and_it_is_said(tmp_path, names, classes):
@@ -154,6 +201,8 @@ def test_names_of_files_give_the_classes_and_it_is_said(tmp_path, names, classes
         named(".", "train", "test", form="{}{}.jpg"),
         [*named(".", "cat"), "dog.1.jpg"],
         named("photos", "holiday 2019-12", "holiday 2020-01", form="{}-{}.jpg"),
+        named("x", "original", "augmented", form="{1}_{0}.jpg"),
+        [f"x/{i}_{name}.jpg" for i, name in enumerate(("beach", "house", "tree", "sea"))],
     ],
 )
 def test_names_that_are_not_unambiguous_are_no_labels(tmp_path, names):
@@ -221,6 +270,8 @@ ODD = [
     ("original", "augmented"),
     ("test", "plane"),
     ("새 폴더", "새 폴더 (2)"),
+    ("pets_images_part_1", "pets_images_part_2"),
+    ("images_001", "images_002"),
 ]
 
 
@@ -256,6 +307,48 @@ def test_folders_that_hardly_are_classes_need_a_confirmation(workspace, tmp_path
 )
 def test_usual_classes_need_none(names):
     assert folder_names.odd_class_names(names) == []
+
+
+@pytest.mark.parametrize("above", ["pets", "all/pets", "backup"])
+def test_classes_that_are_there_twice_count_once(workspace, tmp_path, above):
+    files = twice(of("no", "yes"), above)
+    counts, text = said(make(tmp_path / "pets", files))
+    assert counts == {"train": {"no": 4, "yes": 4}, "validation": {"no": 2, "yes": 2}}
+    assert "12 photos are copies of photos in the class folders and are skipped" in text
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(f"pets/{name}", data)
+    assert imports.import_archive(buffer, "pets.zip").counts() == counts
+
+
+@pytest.mark.parametrize("change", ["other photos", "one more", "other content"])
+def test_the_same_classes_with_other_photos_are_no_class_either(tmp_path, change):
+    files = twice(of("no", "yes"), "new")
+    if change == "one more":
+        files["new/no/9.jpg"] = JPEG
+    for name in [name for name in files if name.startswith("new/")][:12]:
+        if change != "one more":
+            files[name] = files[name][:-1] + b"x" + b"x" * (change == "other photos")
+    root = make(tmp_path / "pets", files)
+    with pytest.raises(DatasetError, match=r"new contains no, yes, too"):
+        datasets.scan_folder(root)
+
+
+def test_a_class_that_was_one_before_stays_one_though_it_holds_the_others(
+    workspace, tmp_path, monkeypatch
+):
+    root = make(tmp_path / "pets", twice(of("no", "yes"), "pets"))
+    with monkeypatch.context() as earlier:
+        earlier.setattr(layout._ClassAssignment, "set_copies_aside", lambda self, keep: None)
+        before = datasets.open_folder(root)
+    assert before.classes == ("no", "pets", "yes")
+    assert datasets.open_folder(root) == before
+
+
+def test_a_folder_of_classes_beside_a_flat_split_needs_a_confirmation(tmp_path):
+    _, text = said(make(tmp_path / "set", of("pets/a", "pets/b", "kaggle pet testset")))
+    assert "The folders kaggle pet testset look like splits" in text
 
 
 def test_splits_inside_some_classes_only_need_a_confirmation(tmp_path):
@@ -318,12 +411,14 @@ def test_splits_inside_classes_become_splits_of_an_archive(workspace):
 
 
 @pytest.mark.parametrize(
-    "name", ["a" * 200, "data" * 60, "_" * 250, "set1" * 60, "label" * 50 + "!", "1:11" * 60]
+    "name",
+    ["a" * 200, "0a_" * 80, "data" * 60, "_" * 250, "set1" * 60, "label" * 50 + "!", "1:11" * 60],
 )
 def test_no_name_takes_long_to_judge(name):
     folder_names.odd_class_names([name, f"{name}x"])
     folder_names.split_and_rest(name)
     photo_names.label_from_name(name + "0")
+    photo_names.label_from_other_name(name + "0")
     photo_names.mask_base(name)
 
 

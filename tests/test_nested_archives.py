@@ -1,6 +1,7 @@
 """Archives in an archive, and beside each other: one level, under the limits of one archive."""
 
 import io
+import re
 import tarfile
 import zipfile
 
@@ -70,6 +71,35 @@ NESTED = {
         },
         {"train": {"cats", "dogs"}},
     ),
+    "parts of Google Drive": (
+        {
+            "pets-20260102T030405Z-001.zip": zipped(some("pets/cats")),
+            "pets-20260102T030405Z-1-002.zip": zipped(some("pets/dogs", count=4)),
+        },
+        {"train": {"cats", "dogs"}},
+    ),
+    "classes of Google Drive": (
+        {f"{name}-20260102T030405Z-001.zip": zipped(LOOSE) for name in ("cats", "dogs")},
+        {"train": {"cats", "dogs"}},
+    ),
+    "a class in a folder that says nothing": (
+        {"cats.zip": zipped(LOOSE), "dogs.zip": zipped(some("images"))},
+        {"train": {"cats", "dogs"}},
+    ),
+    "a word of the name is the split": (
+        {
+            "pets.zip": zipped(some("cats", "dogs")),
+            "validation-pets.zip": zipped(some("cats", "dogs", count=2)),
+        },
+        {"train": {"cats", "dogs"}, "validation": {"cats", "dogs"}},
+    ),
+    "each in a folder of its name": (
+        {
+            "pets.zip": zipped(some("pets/cats", "pets/dogs")),
+            "pets-test-set.zip": zipped(some("pets-test-set/cats", "pets-test-set/dogs")),
+        },
+        {"train": {"cats", "dogs"}, "test": {"cats", "dogs"}},
+    ),
     "other names of the zips": (
         {"Archive.zip": zipped(some("cats")), "Archive 2.zip": zipped(some("dogs"))},
         {"train": {"cats", "dogs"}},
@@ -100,6 +130,25 @@ def test_one_level_of_archives_in_a_zip_is_opened(workspace, name):
         assert set(dataset.counts()[split]) == classes
     assert all(item.path.read_bytes()[:2] for item in dataset.items())
     assert {path.name for path in workspace.iterdir()} == {"datasets"}
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("x.7z", b"7z\xbc\xaf\x27\x1c", "x.7z is packed as 7z"),
+        ("x.zip", b"Rar!\x1a\x07\x00", "x.zip is packed as rar"),
+        ("x.tar.zst", b"\x28\xb5\x2f\xfd", "is packed as zst"),
+        ("x.alz", b"ALZ\1", "is packed as alz"),
+        ("x.lzh", b"text", "isn't an archive the lab can read"),
+        ("x.zip.001", zipped(LOOSE), "is one part of a split archive"),
+        ("x.part1.rar", b"Rar!\x1a\x07\x00", "is one part of a split archive"),
+        ("x.zip", b"\n<!DOCTYPE html><html>", "is a web page, not an archive"),
+    ],
+)
+def test_what_is_no_zip_or_tar_is_named_with_what_to_do(name, data, words):
+    for look in (archives.inspect_archive, imports.import_archive):
+        with pytest.raises(DatasetError, match=re.escape(words)):
+            look(io.BytesIO(data + bytes(600)), name)
 
 
 def test_archives_in_a_tar_are_opened_as_well(workspace):

@@ -7,7 +7,7 @@ import pytest
 
 from catdog_core import cli
 from catdog_core.base.limits import UPLOAD_MEGABYTES, Limits
-from catdog_core.data import layout
+from catdog_core.data import split_folders
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -83,7 +83,7 @@ def test_the_limits_stated_are_those_in_force():
     assert f"maxUploadSize = {UPLOAD_MEGABYTES}" in config
     assert f"{UPLOAD_MEGABYTES} MB" in stated
     assert "Two to 200 classes" in stated
-    assert layout.MAX_CLASSES == 200
+    assert split_folders.MAX_CLASSES == 200
 
 
 def test_a_real_demo_command_prints_what_the_session_shows(tmp_path, capsys, monkeypatch):

@@ -288,6 +288,37 @@ def test_an_uploaded_path_out_of_its_folder_is_refused(path):
     assert not [b for b in app.button if b.key == "source_directory_import"]
 
 
+def moods(prefix=""):
+    """Photos beside a table of which two columns could be the label."""
+    rows = "".join(f"{i}.jpg,{['red', 'blue'][i % 2]},{['sad', 'glad'][i > 3]}\n" for i in range(8))
+    some = {f"{prefix}{i}.jpg": photo(30 * i) for i in range(8)}
+    return {**some, f"{prefix}x.csv": f"image,color,mood\n{rows}".encode()}
+
+
+@pytest.mark.parametrize("source", ["archive", "folder"])
+def test_the_label_column_of_uploaded_files_is_chosen(source):
+    app = page(source)
+    if source == "archive":
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w") as archive:
+            for name, content in moods().items():
+                archive.writestr(name, content)
+        app.file_uploader("source_zip").set_value([("m.zip", data.getvalue(), "application/zip")])
+    else:
+        app.file_uploader("source_directory").set_value(
+            [(name, content, "") for name, content in moods("m/").items()]
+        )
+    app.run()
+    assert not app.exception and not app.error
+    column = next(box for box in app.selectbox if box.label == "Label column")
+    assert column.options == ["color", "mood"] and column.value is None
+    assert not [b for b in app.button if b.label == "Import photos"]
+    column.set_value("mood").run()
+    assert "column mood" in fakes.joined_text(app.caption)
+    press(app, "Import photos")
+    assert datasets.load_dataset(chosen(app)).classes == ("glad", "sad")
+
+
 def test_an_uploaded_folder_of_odd_classes_is_confirmed_first():
     app = page("folder")
     some = [

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 
 import fakes
+import numpy as np
 import pytest
 
 from catdog_core.base import access, jobs
@@ -234,9 +235,9 @@ def archive_of(name, kind="zip"):
         ({"x.zip": archive_of("../cats/1.jpg")}, "x.zip", "unsafe path"),
         ({"x.tar": archive_of("/cats/1.jpg", "tar")}, "x.tar", "unsafe path"),
         ({"x.zip": archive_of("cats/1.jpg", "tar")}, "x.zip", "isn't a zip file but a tar file"),
-        ({"x.zip": b"<html>sign in</html>"}, "x.zip", "isn't a complete archive"),
+        ({"x.zip": b"<html>sign in</html>"}, "x.zip", "is a web page"),
         ({"x/a.zip": b"PK", "x/cats/1.jpg": b"x"}, "x", "contains another archive"),
-        ({"x/notes.txt": b"x"}, "x", "has no class folders"),
+        ({"x/notes.txt": b"x"}, "x", "has no photos"),
         ({"x/.hidden/1.jpg": b"x"}, "x", "has no files."),
     ],
 )
@@ -315,7 +316,7 @@ def odd():
         ("deep", "41 folders deep"),
         ("elsewhere", "has no files."),
         ("page", "has no files."),
-        ("page.zip", "isn't a complete archive"),
+        ("page.zip", "is a web page, not an archive"),
     ],
 )
 def test_a_server_that_gives_something_else_is_told_by_its_answer(
@@ -488,13 +489,48 @@ def asked(url):
 
 def test_the_page_imports_a_url_and_chooses_the_dataset(bases):
     app = asked(f"{bases['memory']}/pets.zip")
+    wait_for_import(app)
+    assert not app.error
+    (dataset,) = datasets.list_datasets()
+    assert dataset.source == "zip" and app.query_params["dataset"] in (dataset.id, [dataset.id])
+
+
+def wait_for_import(app):
     thread = next((t for t in threading.enumerate() if t.name == "job-url_import"), None)
     if thread:
         thread.join(60)
     app.run()
-    assert not app.exception and not app.error
+    assert not app.exception
+
+
+@pytest.mark.parametrize(
+    ("classes", "table"),
+    [(("2021", "2022"), ""), (("glad", "sad"), "photo,color,mood\n")],
+    ids=["odd classes", "two columns of labels"],
+)
+def test_what_the_import_of_a_url_has_to_be_told_is_asked(tmp_path, workspace, classes, table):
+    rows = [f"{i}.jpg,{['red', 'blue'][i % 2]},{['sad', 'glad'][i > 3]}" for i in range(8)]
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for i in range(8):
+            folder = "" if table else f"{2021 + i % 2}/"
+            archive.writestr(
+                f"{folder}{i}.jpg", decode.encode_photo(np.full((8, 8, 3), i, np.uint8))
+            )
+        if table:
+            archive.writestr("x.csv", table + "\n".join(rows))
+    app = asked(path.as_uri())
+    wait_for_import(app)
+    assert len(app.error) == 1
+    if table:
+        next(box for box in app.selectbox if box.label == "Label column").set_value("mood").run()
+        app.button("url_import_column").click().run()
+    else:
+        app.button("url_confirm").click().run()
+    wait_for_import(app)
+    assert not app.error
     (dataset,) = datasets.list_datasets()
-    assert dataset.source == "zip" and app.query_params["dataset"] in (dataset.id, [dataset.id])
+    assert dataset.classes == classes
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from ..base.errors import N_, CatDogError, ModelError
 from ..base.file_cache import FileCache
 from ..data import datasets
 from ..data.datasets import Dataset
-from ..data.layout import MAX_CLASSES
+from ..data.split_folders import MAX_CLASSES
 from ..runs import model_registry
 
 FORMAT = 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,9 +76,9 @@ def evaluate(
     csv = output_files.resolve_output(csv, "table", inputs, force) if csv else None
     if embedding_out:
         embedding_out = output_files.resolve_output(embedding_out, "table", [*inputs, csv], force)
-    dataset = curate.read_dataset(folder, order, reading)
+    dataset = curate.read_dataset(folder, order, replace(reading, needs_training=False))
     if split is None and dataset.note.get("layout") != "seeded":
-        split = "validation"
+        split = "validation" if "validation" in dataset.counts() else "test"
     library_output.import_tensorflow()
     from ..analysis.evaluate import evaluate as measure
     from ..analysis.evaluate import match_dataset

@@ -58,7 +58,7 @@ Labels = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="A CSV or TSV with each photo's label, instead of class folders. The lab "
+        help="A CSV, TSV or JSON with each photo's label, instead of class folders. The lab "
         "remembers it. 'none' goes back to the folders.",
     ),
 ]

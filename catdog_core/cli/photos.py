@@ -11,7 +11,7 @@ import typer
 from ..base import library_output
 from ..base.errors import DatasetError
 from ..base.files import truncate_for_display
-from ..data import datasets, layout, preview
+from ..data import dataset_plan, datasets, preview
 from ..data.datasets import FolderReading
 from . import curate, output, removed_commands
 from .options import AsJson, Folder, Order, with_reading
@@ -71,7 +71,7 @@ def check(folder: Folder, as_json: AsJson = False, *, reading: FolderReading) ->
         PurePosixPath(finding.files[0]) for finding in findings if finding.kind in _UNUSABLE
     ]
     if unreadable:
-        endings = layout.count_endings(unreadable)
+        endings = dataset_plan.count_endings(unreadable)
         print(f"{len(unreadable):,} photos can't be read and are left out: {endings}")
     for finding in findings:
         print(f"{finding.kind}: {finding.message.format(**finding.params)}")

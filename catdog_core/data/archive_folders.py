@@ -1,7 +1,7 @@
 """Decide in which folder the entries of an inner archive are, by its name and what it holds.
 
 kaggle.zip   train.zip (train/cat.0.jpg), test1.zip (test1/1.jpg)     train/…, test1/…
-two zips     cats.zip (1.jpg), dogs.zip (1.jpg)                       cats/1.jpg, dogs/1.jpg
+two zips     cats.zip (1.jpg), dogs.zip (images/1.jpg)                cats/1.jpg, dogs/images/1.jpg
 two parts    pets-001.zip (cats/, dogs/), pets-002.zip (cats/, dogs/) cats/…, dogs/…
 """
 
@@ -17,6 +17,7 @@ from ..imaging import photo_formats
 from . import class_names, folder_names
 
 _COPY_NUMBER = re.compile(r"\s*\([0-9]+\)$")  # browsers add it to a second download
+_DRIVE_PART = re.compile(r"-[0-9]{8}T[0-9]{6}Z(-[0-9]+)*$")  # Google Drive adds it to each part
 _SUFFIX = re.compile(r"(\.tar)?\.[a-z0-9]+$", re.IGNORECASE)
 
 
@@ -44,8 +45,9 @@ class InnerArchive:
 
     @property
     def title(self) -> str:
-        """Its name without the ending, and without the number of a second download."""
-        return _COPY_NUMBER.sub("", _SUFFIX.sub("", self.path.name)) or self.path.name
+        """Its name without the ending, and without what browsers and Google Drive add to it."""
+        name = _COPY_NUMBER.sub("", _SUFFIX.sub("", self.path.name))
+        return _DRIVE_PART.sub("", name) or self.path.name
 
 
 def find_folders(archives: Mapping[int, InnerArchive]) -> dict[int, PurePosixPath]:
@@ -74,6 +76,8 @@ def _names_the_classes(
         return True  # cats.zip (cats/1.jpg)
     if folder_names.split_from_name(one.title):
         return False
+    if is_shared and folder_names.split_and_rest(one.title):
+        return False  # validation-pets.zip (cats/, dogs/) beside pets.zip (cats/, dogs/)
     if len(one.tops) > 1:
         return is_shared
     ((top, holds_photos),) = one.tops.items()
@@ -82,4 +86,4 @@ def _names_the_classes(
             is_shared  # parts of one folder: pets-001.zip (pets/cats/), pets-002.zip (pets/dogs/)
         )
     # Not of cats.zip (images/1.jpg), dogs.zip (images/1.jpg).
-    return shared[one.path.parent, top] < siblings
+    return shared[one.path.parent, top] < siblings and not folder_names.is_container(top)

@@ -228,8 +228,12 @@ def _is_table(entry: ArchiveEntry, tables: dict[int, bytes]) -> bool:
     if entry.is_folder or entry.is_junk or not label_tables.is_table(entry.path):
         return False
     known = sum(map(len, tables.values()))
-    some = len(tables) < 10 * label_tables.MAX_TABLES
-    return some and 0 < entry.size <= min(label_tables.MAX_BYTES, _TABLE_BYTES - known)
+    most = 10 * label_tables.MAX_TABLES
+    if label_tables.is_json(entry.path):  # there can be one for each photo; tables go first
+        known, most = 2 * known, label_tables.MAX_TABLES
+    return len(tables) < most and 0 < entry.size <= min(
+        label_tables.MAX_BYTES, _TABLE_BYTES - known
+    )
 
 
 def _decode_paths(

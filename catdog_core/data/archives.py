@@ -24,9 +24,9 @@ from typing import IO
 from ..base import access, files, limits
 from ..base.errors import N_, DatasetError
 from ..base.messages import Message
-from . import archive_safety, content_hashes, layout, nested_archives, preview
+from . import archive_safety, content_hashes, dataset_plan, layout, nested_archives, preview
 from .archive_safety import ARCHIVE_MAGIC, ARCHIVE_SUFFIXES, ArchiveEntry
-from .layout import DEFAULT_READING, DatasetPlan, FolderReading
+from .dataset_plan import DEFAULT_READING, DatasetPlan, FolderReading
 from .preview import Preview
 from .splits import PhotoRows
 
@@ -37,6 +37,18 @@ _CHUNK = 1 << 20
 _PLAIN_FOLDER = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _PLAIN_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,80}")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # Windows devices
+_FOREIGN_MAGIC = {
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"Rar!\x1a\x07": "rar",
+    b"\x28\xb5\x2f\xfd": "zst",
+    b"ALZ\1": "alz",
+    b"EGGA": "egg",
+    b"MSCF": "cab",
+}
+"""How archives begin that are not read."""
+_PART_OF_ARCHIVE = re.compile(
+    r"\.(zip|tar|7z|gz|tgz)\.\d{2,3}$|\.z\d{2}$|\.part\d+\.rar$", re.IGNORECASE
+)
 _SAME_PHOTO = N_("The same photo is in {first} and {second}, so one of the labels is wrong.")
 
 
@@ -190,11 +202,13 @@ def plan_entries(
     if classes:
         plan = layout.plan_labelled_photos(summary.labelled, classes, name, summary.ignored)
     else:
-        plan = layout.detect_layout(summary.tree, labels=reading.labels)
+        plan = layout.detect_layout(
+            summary.tree, labels=reading.labels, is_confirmed=reading.is_confirmed
+        )
     if reading.is_confirmed:
         plan.odd = []
-    same = layout.group_equal_photos(plan.photos)
-    plan = layout.split_plan(
+    same = dataset_plan.group_equal_photos(plan.photos)
+    plan = dataset_plan.split_plan(
         plan,
         [[photo.name for photo in group] for group in same],
         preview.DEFAULT_SEED,
@@ -228,9 +242,18 @@ def archive_kind(name: str) -> str:
     """Return "zip" or "tar", by the end of a file's name.
 
     Raises:
-        DatasetError: it is neither.
+        DatasetError: it is neither; the message says what to do.
     """
     suffix = next((s for s in ARCHIVE_SUFFIXES if name.lower().endswith(s)), None)
+    if _PART_OF_ARCHIVE.search(name):
+        raise DatasetError(
+            "{name} is one part of a split archive. Join the parts with the program that made "
+            "them, and pack the photo folders as one zip.",
+            name=files.truncate_for_display(name),
+        )
+    ending = PurePosixPath(name).suffix.lower()[1:]
+    if ending in _FOREIGN_MAGIC.values():
+        raise _foreign_archive_error(name, ending)
     if suffix is None:
         raise DatasetError(
             "{name} isn't an archive the lab can read. Choose a file that ends in {ends}.",
@@ -238,6 +261,15 @@ def archive_kind(name: str) -> str:
             ends=", ".join(ARCHIVE_SUFFIXES),
         )
     return "zip" if suffix in (".zip", ".tm") else "tar"
+
+
+def _foreign_archive_error(name: str, kind: str) -> DatasetError:
+    return DatasetError(
+        "{name} is packed as {kind}, which the lab can't read. Unpack it, and pack its photo "
+        "folders as zip.",
+        name=files.truncate_for_display(name),
+        kind=kind,
+    )
 
 
 def entries_from_photos(photos: Mapping[str, Sequence[tuple[str, bytes]]]) -> list[ArchiveEntry]:
@@ -331,20 +363,32 @@ def _explained_errors() -> Iterator[None]:
 
 
 def _refuse_misnamed(file: IO[bytes], name: str) -> None:
+    """Refuse what is no zip or tar by its name or first bytes, with what to do instead."""
+    expected = archive_kind(name)
+    shown = files.truncate_for_display(name)
     file.seek(0)
     head = file.read(512)
+    for magic, kind in _FOREIGN_MAGIC.items():
+        if head.startswith(magic):
+            raise _foreign_archive_error(name, kind)
+    if head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
+        raise DatasetError(
+            "{name} is a web page, not an archive. Open its address in a browser and download the "
+            "archive there.",
+            name=shown,
+        )
     actual_kind = next(
         (kind for magic, kind in ARCHIVE_MAGIC.items() if head.startswith(magic)), None
     )
     actual_kind = (
         "tar" if head[257:262] == b"ustar" else "zip" if head[:2] == b"PK" else actual_kind
     )
-    if actual_kind and actual_kind[:3] != archive_kind(name):
+    if actual_kind and actual_kind[:3] != expected:
         raise DatasetError(
             "{name} isn't a {expected} file but a {found} file. Correct its extension, then try "
             "again.",
-            name=files.truncate_for_display(name),
-            expected=archive_kind(name),
+            name=shown,
+            expected=expected,
             found=actual_kind,
         )
 

@@ -27,8 +27,8 @@ from ..base.errors import CatDogError, DatasetError
 from ..base.file_cache import FileCache
 from ..base.messages import Message
 from . import edits, splits, url_import
+from .dataset_plan import DatasetNote
 from .edits import DatasetEdit, EditEvent
-from .layout import DatasetNote
 from .splits import SplitSettings
 
 FORMAT = 1

@@ -17,8 +17,9 @@ from typing import Any
 
 from ..base import access, files, trash
 from ..base.errors import CatDogError, DatasetError
-from . import content_hashes, dataset_record, edits, layout, synthetic
+from . import content_hashes, dataset_plan, dataset_record, edits, layout, synthetic
 from .archives import StoredPhotos
+from .dataset_plan import DEFAULT_READING, FolderReading
 from .dataset_record import Dataset, Item, datasets_folder, load_dataset
 from .edit_log import (
     edit_photos,
@@ -30,7 +31,6 @@ from .edit_log import (
 )
 from .edits import PhotoEdit
 from .label_tables import LabelChoice
-from .layout import DEFAULT_READING, FolderReading
 
 __all__ = [
     "DEFAULT_READING",
@@ -103,7 +103,7 @@ def scan_folder(
     if plan.layout != "split" and test_fraction:
         refuse_second_test(plan.rows)
     same = content_hashes.group_copies(listed, digests)
-    plan = layout.split_plan(plan, same, seed, validation_fraction, test_fraction)
+    plan = dataset_plan.split_plan(plan, same, seed, validation_fraction, test_fraction)
     note = plan.note()
     unusable = [*plan.empty, *plan.unreadable]
     if unusable:

@@ -17,21 +17,27 @@ from ..base.messages import Message
 from . import class_names
 
 _SPLIT_WORDS = {
-    "train": "train(ing)?|trainval|trn|학습|훈련|트레이닝|트레인|训练|訓練|学習|"
-    "entrenamiento|entra[iî]nement|treino|treinamento|addestramento",
+    "train": "train(ings?)?|trainval|trn|학습|훈련|트레이닝|트레인|训练|訓練|学習|"
+    "entrenamiento|entra[iî]nement|apprentissage|treino|treinamento|addestramento|обучение|"
+    "тренировка|eğitim|huấn ?luyện",
     "validation": "val(id(ation|ate|ating)?)?|dev(el(opment)?)?|eval(uation)?|"
-    "검증|유효성(검사)?|[밸벨발]리데이션|验证|驗證|検証|validierung|validaci[oó]n|valida[cç][aã]o",
-    "test": "test(ing)?|tst|holdout|테스트|시험|평가|测试|測試|テスト|評価|prueba|teste",
+    "검증|유효성(검사)?|[밸벨발]리데이션|验证|驗證|検証|validierungs?|validaci[oó]n|"
+    "valida[cç][aã]o|validazione|convalida|валидация|проверка|doğrulama",
+    "test": "test(ing)?|tst|hold ?out|테스트|시험|평가|测试|測試|テスト|評価|pruebas?|testes?|"
+    "тест|kiểm ?tra",
 }
 _SET_WORDS = (
     "용|用|集|sets?|data|ds|splits?|images?|imgs?|jpe?gs?|pngs?|photos?|pictures?|pics?|folder|"
     "files?|lists?|labels?|samples?|subset|full|final|small|raw|resized|cropped|original|"
-    "데이터|세트|셋|이미지|사진|폴더|자료"
+    "데이터|세트|셋|이미지|사진|폴더|자료|daten(?:satz)?|bilder|fotos?|im[aá]genes|donn[eé]es|"
+    "dados|datos|dati|данные"
 )
 _SPLIT_NAME = {
     split: re.compile(f"(?:{_SET_WORDS})*+[0-9]*+(?:{words})(?:{_SET_WORDS})*+[0-9]*+")
     for split, words in _SPLIT_WORDS.items()
 }
+_AI_HUB_SPLITS = {"TS": "train", "VS": "validation"}
+_AI_HUB_MARK = re.compile(r"(TS|VS)\d{0,2}[_\-. ]+(?=.)", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[\s_\-.()\[\]]+")
 _SET_WORD = re.compile(f"(?:{_SET_WORDS})*+[0-9]*+")
 _CONTAINER = re.compile(
@@ -39,8 +45,9 @@ _CONTAINER = re.compile(
     "이미지|사진|데이터|세트|셋|자료)++[0-9]*+"
 )
 _ANNOTATIONS = re.compile(
-    "(?:annot(?:ation)?s?|trimaps?|segmentation(?:class|object)?(?:aug|raw)?s?|ground ?truths?|"
-    "imagesets|xmls?|bbox(?:es)?|bounding ?box(?:es)?|어노테이션|주석)(?:images?|imgs?|pngs?)?"
+    "[0-9]{0,2}(?:annot(?:ation)?s?|trimaps?|segmentation(?:class|object)?(?:aug|raw)?s?|"
+    "ground ?truths?|imagesets|xmls?|bbox(?:es)?|bounding ?box(?:es)?|어노테이션|주석|"
+    "(?:라벨링?|레이블링?)데이터)(?:images?|imgs?|pngs?)?"
 )
 _MASKS = re.compile(
     "(?:seg(?:mentation)?)?(?:masks?|labels?|gts?|segs?|mattes?|depths?|마스크|라벨|레이블)"
@@ -50,10 +57,16 @@ _UNLABELED = re.compile(
     "allclass(?:es)?|un(?:known|labell?ed|annotated|sup(?:ervised)?|sorted|classified)|(?:no|without)labels?|"
     "pred(?:ict(?:ions?)?)?s?|inference|submissions?|미분류|미지정|미라벨|무라벨|라벨없음|레이블없음|예측|추론"
 )
+_UNLABELED_PHOTOS = re.compile(
+    f"(?:{_UNLABELED.pattern})(?:images?|imgs?|photos?|pictures?|pics?|이미지|사진)?"
+)
 _DATES = re.compile(r"(?:19|20)\d{2}(?:년)?(?:[\s_\-.]?(?:0?[1-9]|1[0-2])(?:[\s_\-.]?\d{1,2})?)?")
 _NUMBERED = re.compile(
     r"(?:folds?|parts?|batch|sets?|groups?|splits?|chunks?|pages?|subset|k|version|v|"
     r"new ?folder|untitled ?folder|folder|새 ?폴더|폴더|묶음|무제 ?폴더)[\s_\-.]*\(?\d*\)?"
+)
+_NUMBERED_END = re.compile(
+    r"[\s_\-.](?:fold|part|batch|chunk|subset|split|묶음)[\s_\-.]*\(?\d+\)?$"
 )
 _CAMERA = re.compile(r"dcim|camera ?roll|camera|screenshots?|whatsapp ?images?|\d{3}[a-z_]{5}")
 _VERSIONS = re.compile(
@@ -62,7 +75,7 @@ _VERSIONS = re.compile(
     r"원본|증강|전처리|결과|\d+ ?[x×] ?\d+"
 )
 _PARTS = ("images", "imgs", "data", "files", "jpegimages", "이미지", "데이터", "자료")
-_LOOKS_LIKE_SPLITS = N_("The folders {names} look like splits, not classes.")
+LOOKS_LIKE_SPLITS = N_("The folders {names} look like splits, not classes.")
 _LOOKS_LIKE_PARTS = N_("The folders {names} look like parts of a dataset, not classes.")
 _LOOKS_LIKE_DATES = N_("The folders {names} look like dates, not classes.")
 _LOOKS_LIKE_NUMBERED = N_("The folders {names} look like numbered parts, not classes.")
@@ -100,6 +113,20 @@ def split_and_rest(name: str) -> tuple[str, str] | None:
     return next(filter(None, splits)), " ".join(rest)
 
 
+def strip_split(name: str, split: str) -> str:
+    """Return a class's name without the mark of its split, as in train_cats, TS_cats and VS_cats.
+
+    Args:
+        name: of the folder.
+        split: that the folder is in. Another split's mark stays.
+    """
+    if (found := split_and_rest(name)) and found[0] == split and found[1]:
+        return found[1]
+    mark = _AI_HUB_MARK.match(name)
+    is_own = mark is not None and _AI_HUB_SPLITS.get(mark[1].upper()) == split
+    return name[mark.end() :] if mark and is_own else name
+
+
 def is_container(name: str) -> bool:
     """Tell whether a folder's name says only that photos are in it, such as images or data."""
     return _CONTAINER.fullmatch(_plain(name)) is not None
@@ -128,14 +155,17 @@ def is_unlabeled(name: str, any_word: bool = False) -> bool:
         any_word: whether one word of it is enough, as in seg_pred beside seg_train.
     """
     words = _SEPARATORS.split(class_names.class_key(name)) if any_word else ()
-    return any(_UNLABELED.fullmatch(word) for word in (_plain(name), *words))
+    return _UNLABELED_PHOTOS.fullmatch(_plain(name)) is not None or any(
+        map(_UNLABELED.fullmatch, words)
+    )
 
 
 def odd_class_names(names: Sequence[str]) -> list[Message]:
     """Return what looks odd about names of classes, a sentence each; none where all is usual."""
     parts = [name for name in names if is_container(name) or is_annotations(name)]
     masks = [name for name in names if may_be_masks(name) and name not in parts]
-    if not (masks or any(is_annotations(name) or _plain(name) in _PARTS for name in parts)):
+    plainest = [_plain(name).rstrip("0123456789") for name in parts]
+    if not (masks or any(map(is_annotations, parts)) or set(plainest) & set(_PARTS)):
         parts = []
     by_rest: dict[str, set[str]] = defaultdict(set)
     for found in map(split_and_rest, names):
@@ -147,11 +177,14 @@ def odd_class_names(names: Sequence[str]) -> list[Message]:
     if len(plain_splits) > 1 or any(
         split != "train" for split in map(split_from_name, names) if split
     ):
-        odd.append((_LOOKS_LIKE_SPLITS, plain_splits))
+        odd.append((LOOKS_LIKE_SPLITS, plain_splits))
     elif len(mixed) > 1 and len(set.union(*by_rest.values())) > 1:
-        odd.append((_LOOKS_LIKE_SPLITS, mixed))
+        odd.append((LOOKS_LIKE_SPLITS, mixed))
     if parts:
         odd.append((_LOOKS_LIKE_PARTS, [*parts, *masks]))
+    before = {_NUMBERED_END.sub("", class_names.class_key(name)) for name in names}
+    if len(names) > 1 and len(before) == 1:  # pets_part_1, pets_part_2
+        odd.append((_LOOKS_LIKE_NUMBERED, names))
     for message, pattern in (
         (_LOOKS_LIKE_DATES, _DATES),
         (_LOOKS_LIKE_NUMBERED, _NUMBERED),

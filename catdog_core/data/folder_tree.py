@@ -17,7 +17,10 @@ from ..base.files import open_regular
 from ..imaging import photo_formats
 from . import class_names
 
-_JUNK = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir"}
+_JUNK = {
+    *("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "#recycle"),
+    *("$recycle.bin", "recycler", "system volume information", "lost+found", "__pycache__"),
+}
 # Links to folders are followed near the top alone, and never within a folder that was itself
 # reached by one: links in a circle, or many to one another, would name endlessly many paths.
 _LINKS = 6  # levels of folders

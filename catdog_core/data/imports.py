@@ -13,8 +13,8 @@ from . import archives, datasets, preview, url_import
 from .archive_safety import ArchiveEntry
 from .archives import NamedArchive, Progress
 from .cats_vs_dogs import DOWNLOADING, UNPACKING, PhaseProgress
+from .dataset_plan import DEFAULT_READING, FolderReading
 from .datasets import Dataset
-from .layout import DEFAULT_READING, FolderReading
 from .preview import Preview
 
 PhotosByClass = Mapping[str, Sequence[tuple[str, bytes]]]
@@ -138,11 +138,13 @@ def import_photos(photos: PhotosByClass, name: str, progress: Progress | None = 
     return import_entries(entries, name, "photos", progress, reading=reading)
 
 
-def preview_folder_upload(uploaded: FolderFiles) -> Preview:
+def preview_folder_upload(
+    uploaded: FolderFiles, reading: FolderReading = DEFAULT_READING
+) -> Preview:
     """Tell what an uploaded folder would become. Raises DatasetError as `import_folder_upload`."""
     access.check_permission("change data")
     name = _uploaded_folder_name(uploaded)
-    plan = archives.plan_entries(archives.entries_from_folder(uploaded), name)
+    plan = archives.plan_entries(archives.entries_from_folder(uploaded), name, reading=reading)
     return preview.preview_plan(plan, name)
 
 

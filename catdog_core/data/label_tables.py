@@ -1,4 +1,4 @@
-"""Read labels from a table: CSV, TSV or a list, with columns known by what is in them.
+"""Read labels from a table: CSV, TSV, a list or JSON, with columns known by what is in them.
 
 A table says the class of a photo in a column of labels, in one column per class (0 and 1), or only
 which split it belongs to, as trainval.txt does. `read_table` reads bytes with a bound on the work,
@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from ..base.errors import DatasetError
 from ..base.files import truncate_for_display
@@ -32,7 +34,8 @@ MAX_DEPTH = 30
 """Folders of a path in a table."""
 MAX_TABLES = 20
 """Tables beside the photos that are looked into."""
-SUFFIXES = (".csv", ".tsv", ".txt")
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".lst")
+JSON_SUFFIXES = (".jsonl", ".ndjson", ".manifest", ".json")
 _DELIMITERS = (",", "\t", ";", "|")
 _SNIFFED = 40  # lines
 _SAMPLED = 400  # rows by which columns are judged; fewer of a wide table
@@ -56,8 +59,31 @@ _LABEL_NAMES = (
 )
 _SPLIT_NAMES = ("split", "set", "dataset", "subset", "usage", "partition", "phase", "fold", "구분")
 _NO_TABLES = re.compile("submission|requirements|readme|license")
+_FILE_COLUMN, _LABEL_COLUMN = "file", "label"  # of JSON that names none
+_BETWEEN_RECORDS = re.compile(r"[\s,\[\]\ufeff]*")
 _SAME_NAME = 60  # photos of one name among which the one that a row means is looked for
-_TRUE, _FALSE = ("1", "1.0", "true"), ("0", "0.0", "false", "")
+_TRUE = ("1", "1.0", "1,0", "true", "yes", "y", "x", "✓", "✔", "예", "o")
+_FALSE = ("0", "0.0", "0,0", "false", "no", "n", "", "아니요")
+_NO_LABEL = ("", "nan", "null", "n/a", "#n/a", "<na>")
+_YES_MEANS = {
+    **dict.fromkeys(("isvalid", "isvalidation", "isval", "validation"), ("validation", "train")),
+    **dict.fromkeys(("istest", "istesting"), ("test", "train")),
+    **dict.fromkeys(("istrain", "istraining", "istrainingimage"), ("train", "test")),
+}
+"""Splits that yes and no stand for in a column, by its name."""
+_RECORD_LETTERS = 20_000  # of one record of JSON
+_SMALL_JSON = 1_000_000  # letters of a file that may be one record
+_RECORD_DEPTH = 8  # levels within a record that become columns
+_ID_PREFIX = re.compile(r"[0-9a-f]{8}-")  # Label Studio puts it before the name of an uploaded file
+
+
+class LabelColumnError(DatasetError):
+    """Several columns of a table could hold the label, so that a person has to choose one."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(map(str, self.params["columns"]))  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)
@@ -84,6 +110,11 @@ class Table:
     header: list[str]
     rows: list[list[str]]
     value_names: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def is_json(self) -> bool:
+        """Whether it is made of records of JSON."""
+        return is_json(PurePosixPath(self.name))
 
 
 @dataclass
@@ -123,11 +154,34 @@ class PhotoIndex:
         self._by_name: dict[str, list[tuple[tuple[str, ...], File]]] = defaultdict(list)
         self._by_stem: dict[str, list[tuple[tuple[str, ...], File]]] = defaultdict(list)
         self._by_path: dict[tuple[str, ...], File] = {}
+        self._by_number: dict[str, list[File]] = defaultdict(list)
         for file in self.photos:
             parts = tuple(_plain(part) for part in file.path.parts)
             self._by_path[parts] = file
             self._by_name[parts[-1]].append((parts, file))
-            self._by_stem[_without_ending(parts[-1])].append((parts, file))
+            stem = _without_ending(parts[-1])
+            self._by_stem[stem].append((parts, file))
+            if stem.isdecimal():
+                self._by_number[stem.lstrip("0")].append(file)
+
+    def find_loosely(self, cell: str, folder: PurePosixPath, split: str = "train") -> File | None:
+        """Return the one photo that programs meant by a cell, though they wrote it otherwise.
+
+        A URL is read without its query and escapes, the name of a file uploaded to Label Studio
+        without what that puts before it, and a number with the zeros that Excel takes off.
+
+        Args:
+            cell, folder, split: as for `find`.
+        """
+        plain = cell
+        if "://" in cell:
+            plain = unquote(cell.partition("?")[0].partition("#")[0])
+        head, slash, name = plain.rpartition("/")
+        for each in (plain, head + slash + _ID_PREFIX.sub("", name, count=1)):
+            if (file := self.find(each, folder, split)) is not None:
+                return file
+        same = self._by_number.get(cell.lstrip("0"), []) if cell.isdecimal() else []
+        return same[0] if len(same) == 1 else None
 
     def find(self, cell: str, folder: PurePosixPath, split: str = "train") -> File | None:
         """Return the one photo a cell names; None where there is none, or are several.
@@ -160,8 +214,13 @@ class PhotoIndex:
 
 def is_table(path: PurePosixPath) -> bool:
     """Tell whether a file may be a table of labels, by its name."""
-    stem = path.stem.casefold()
-    return path.suffix.lower() in SUFFIXES and not _NO_TABLES.search(stem)
+    is_known = path.suffix.lower() in TEXT_SUFFIXES or is_json(path)
+    return is_known and not _NO_TABLES.search(path.stem.casefold())
+
+
+def is_json(path: PurePosixPath) -> bool:
+    """Tell whether a table has a record of JSON per photo, by its name."""
+    return path.suffix.lower() in JSON_SUFFIXES
 
 
 def read_table(data: bytes, path: PurePosixPath) -> Table:
@@ -182,6 +241,8 @@ def read_table(data: bytes, path: PurePosixPath) -> Table:
     text = text_encoding.decode_text(data)
     if sum(map(text.count, "\n\r")) > 4 * MAX_ROWS:  # quoted cells and ends of two characters
         raise _too_many_rows_error(name)
+    if path.suffix.lower() not in TEXT_SUFFIXES and text.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
+        return _read_records(text, path)
     lines = [] if "\0" in text[:10_000] else text.splitlines()
     comments = [line for line in lines if line.startswith("#")]
     lines = [line for line in lines if line.strip() and not line.startswith("#")]
@@ -210,6 +271,58 @@ def read_table(data: bytes, path: PurePosixPath) -> Table:
     return Table(
         str(path), path.parent, _header_of_comments(comments, width), rows, _value_names(comments)
     )
+
+
+def _read_records(text: str, path: PurePosixPath) -> Table:
+    """Read JSON as a table: a record per photo, one per line or in a list, or names with labels.
+
+    What is within a record becomes columns such as data.image. Each record is read alone, so that
+    a hostile file takes no more than its own bytes.
+    """
+    name = truncate_for_display(path.name)
+    decoder = json.JSONDecoder()
+    columns: dict[str, None] = {}
+    records: list[dict[str, str]] = []
+    cells, at = 0, _BETWEEN_RECORDS.match(text)
+    try:
+        while at is not None and at.end() < len(text):
+            # A small file may be one record: {"001.jpg": "cat", "002.jpg": "dog", …}
+            most = _RECORD_LETTERS if len(text) > _SMALL_JSON else len(text)
+            record, length = decoder.raw_decode(text[at.end() : at.end() + most])
+            values = dict(_flatten(record, "", _RECORD_DEPTH))
+            cells += len(values)
+            columns |= dict.fromkeys(values)
+            records.append(values)
+            if len(records) > MAX_ROWS or len(columns) > MAX_COLUMNS or cells > MAX_CELLS:
+                raise _too_many_rows_error(name)
+            at = _BETWEEN_RECORDS.match(text, at.end() + length)
+        if len(columns) < 2:
+            raise ValueError("no records")
+    except (ValueError, RecursionError) as error:
+        raise DatasetError(
+            "{file} has no records of photos and labels. Choose JSON with one record per photo, or "
+            "a CSV.",
+            file=name,
+        ) from error
+    if len(records) * len(columns) > MAX_CELLS:
+        raise _too_many_rows_error(name)
+    header = list(columns)
+    if len(records) == 1:  # {"001.jpg": "cat", "002.jpg": "dog"}
+        rows = [[key, value] for key, value in records[0].items()]
+        return Table(str(path), path.parent, [_FILE_COLUMN, _LABEL_COLUMN], rows)
+    rows = [[values.get(column, "") for column in header] for values in records]
+    return Table(str(path), path.parent, header, rows)
+
+
+def _flatten(value: object, name: str, depth: int) -> Iterator[tuple[str, str]]:
+    """Yield the values within a record, each with the names that lead to it."""
+    if isinstance(value, dict) and depth:
+        for key, inner in value.items():
+            yield from _flatten(inner, f"{name}.{key}" if name else str(key), depth - 1)
+    elif isinstance(value, list) and len(value) == 1 and depth:
+        yield from _flatten(value[0], name, depth - 1)
+    elif isinstance(value, str | int | float | bool):
+        yield name or _LABEL_COLUMN, str(value).strip()
 
 
 def _too_many_rows_error(name: str) -> DatasetError:
@@ -242,21 +355,23 @@ def match_table(
     header, rows = table.header, table.rows
     home, split_of_table = table.folder, _split_of_table(table.name)
 
-    def find(cell: str) -> File | None:
-        return index.find(cell, home, split_of_table or "train")
-
     head = header or rows[0]
     chosen = _column_number(table, head, file_column) if file_column else None
     columns = range(width) if chosen is None else (chosen,)
     sampled = min(_SAMPLED, 20 + _SAMPLED_CELLS // width)
     sample = rows[:: max(1, len(rows) // sampled)]
-    found = {
-        column: {file.path for row in sample if (file := find(row[column]))} for column in columns
-    }
-    file_number = max(columns, key=lambda column: (len(found[column]), -column))
-    hits = len(found[file_number])
     enough = min(len(sample), len(index.photos)) / 2 if chosen is None else 1
-    if not hits or hits < enough - 1:
+    for look_up in (index.find, index.find_loosely):
+        find = partial(look_up, folder=home, split=split_of_table or "train")
+        found = {
+            column: {file.path for row in sample if (file := find(row[column]))}
+            for column in columns
+        }
+        file_number = max(columns, key=lambda column: (len(found[column]), -column))
+        hits = len(found[file_number])
+        if hits and hits >= enough - 1:
+            break
+    else:
         return None
     if not header and find(rows[0][file_number]) is None and len(rows) > 1:
         header, rows = rows[0], rows[1:]
@@ -275,7 +390,7 @@ def match_table(
     _assign(match, names, rows, files, label_number, one_hot)
     if split_number is not None:
         for row, file in zip(rows, files, strict=True):
-            if file and (split := folder_names.split_from_name(row[split_number])):
+            if file and (split := _split_of_cell(row[split_number], names[split_number])):
                 match.splits[file.path] = split
     elif split_of_table:
         match.splits = {file.path: split_of_table for file in files if file}
@@ -301,6 +416,7 @@ def _assign(
             continue
         if label_number is not None:
             label = named.get(row[label_number], row[label_number])
+            label = "" if label.casefold() in _NO_LABEL else label
         else:
             marked = [number for number in one_hot if row[number].casefold() in _TRUE]
             label = names[marked[0]] if len(marked) == 1 else ""
@@ -330,7 +446,8 @@ def _find_label_column(
     used = [(row, file) for row, file in zip(rows, files, strict=True) if file]
     eligible = []
     for number in others:
-        counts = Counter(row[number] for row, _ in used if row[number])
+        cells = (row[number] for row, _ in used)
+        counts = Counter(cell for cell in cells if cell.casefold() not in _NO_LABEL)
         if 2 <= len(counts) <= max(2, len(used) // 2) and not _is_measure(counts):
             eligible.append(number)
     match.choices = [names[number] for number in eligible]
@@ -343,7 +460,8 @@ def _find_label_column(
             return number
     if len(eligible) < 2:
         return eligible[0] if eligible else None
-    named = [n for n in eligible if re.sub(r"[\s_\-]", "", names[n].casefold()) in _LABEL_NAMES]
+    named = [n for n in eligible if _is_label_name(names[n])]
+    named = named or [n for n in eligible if _has_label_word(names[n])]
     if len(named) == 1:
         return named[0]
     words = [n for n in named or eligible if not all(row[n].isdecimal() for row, _ in used)]
@@ -363,7 +481,20 @@ def _find_one_hot(header: list[str], rows: list[list[str]], others: Sequence[int
     if len(columns) < 2:
         return []
     single = sum(sum(row[n].casefold() in _TRUE for n in columns) == 1 for row in rows)
-    return columns if single >= len(rows) / 2 else []
+    if single < len(rows) / 2:
+        return []
+    # A column named label counts, unless it repeats what the others say: label, cat, dog.
+    for number in others:
+        if number not in columns and _is_label_name(header[number]):
+            values = {row[number].casefold() for row in rows}
+            if not values <= {header[n].strip().casefold() for n in columns}:
+                return [] if 2 <= len(values) <= len(rows) / 2 else columns
+    return columns
+
+
+def _is_label_name(name: str) -> bool:
+    """Whether a column is named label, class, species, …; of records, the last part counts."""
+    return _plain_column(name.rpartition(".")[2]) in _LABEL_NAMES
 
 
 def _find_split_column(header: list[str], rows: list[list[str]], file_number: int) -> int | None:
@@ -372,11 +503,31 @@ def _find_split_column(header: list[str], rows: list[list[str]], file_number: in
         if number == file_number:
             continue
         values = {row[number] for row in rows[:MAX_ROWS]}
-        if len(values) <= 6 and all(folder_names.split_from_name(value) for value in values):
-            plain = re.sub(r"[\s_\-]", "", header[number].casefold()) if header else ""
-            if len(values) > 1 or plain in _SPLIT_NAMES:
-                return number
+        if len(values) > 6:
+            continue
+        plain = _plain_column(header[number]) if header else ""
+        is_split = len(values) > 1 or plain in _SPLIT_NAMES
+        if is_split and all(_split_of_cell(value, plain) for value in values):
+            return number
     return None
+
+
+def _split_of_cell(cell: str, column: str) -> str | None:
+    """The split that a cell names, or says by yes or no in a column such as is_valid."""
+    yes_means = _YES_MEANS.get(_plain_column(column))
+    if yes_means and cell and cell.casefold() in (*_TRUE, *_FALSE):
+        return yes_means[cell.casefold() in _FALSE]
+    return folder_names.split_from_name(cell)
+
+
+def _has_label_word(name: str) -> bool:
+    """Whether a word of a column's name stands for a label, as in Finding Labels and dog_breed."""
+    words = re.split(r"[\s_\-.]+", name.casefold())
+    return any(len(word) > 2 and word in _LABEL_NAMES for word in words)
+
+
+def _plain_column(name: str) -> str:
+    return re.sub(r"[\s_\-]", "", name.casefold())
 
 
 def _split_of_table(name: str) -> str | None:
@@ -417,14 +568,14 @@ def _is_measure(values: Counter[str]) -> bool:
 def _split_rows(lines: Sequence[str]) -> Iterator[list[str]]:
     """The rows of a table, by the delimiter that cuts its first lines alike."""
     some = lines[:_SNIFFED]
-    best, columns = "", 1
+    best, columns, alike = "", 1, 0
     for delimiter in _DELIMITERS:
         widths = Counter(
             len(row) for row in csv.reader(some, delimiter=delimiter, skipinitialspace=True)
         )
         width, times = widths.most_common(1)[0]
-        if width > columns and times >= 0.8 * widths.total():
-            best, columns = delimiter, width
+        if (width, times) > (columns, alike) and width > 1 and times >= 0.8 * widths.total():
+            best, columns, alike = delimiter, width, times
     if best:
         # Joined, since a quoted cell may have several lines.
         text = io.StringIO("\n".join(lines), newline="")

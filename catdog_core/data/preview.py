@@ -9,8 +9,8 @@ from pathlib import Path
 from ..base import files
 from ..base.errors import N_
 from ..base.messages import Message
-from . import content_hashes, layout
-from .layout import DEFAULT_READING, DatasetPlan, FolderReading
+from . import content_hashes, dataset_plan, layout
+from .dataset_plan import DEFAULT_READING, DatasetPlan, FolderReading
 from .text_encoding import NameEncoding
 
 DEFAULT_SEED, DEFAULT_VALIDATION_FRACTION = 0, 0.25
@@ -40,7 +40,7 @@ class Preview:
     are looked through, `layout`, `ignored` and `left_out` as in a `Dataset`'s note, `size` the
     bytes of the photos, None where they stay in their folder, `warnings` what else is to be said.
     `explanations` say where the classes come from, `odd` why a person has to confirm them.
-    `columns` are those of the table of labels, if there is one, and `table` is its name.
+    `label_columns` are those of a table that could hold the label, with the one that does first.
     `encodings` are the ways an archive's names can be read, where more than one is likely.
     """
 
@@ -54,8 +54,7 @@ class Preview:
     warnings: list[Message] = field(default_factory=list)
     explanations: list[Message] = field(default_factory=list)
     odd: list[Message] = field(default_factory=list)
-    columns: list[str] = field(default_factory=list)
-    table: str = ""
+    label_columns: list[str] = field(default_factory=list)
     encodings: tuple[NameEncoding, ...] = ()
 
     @property
@@ -112,10 +111,16 @@ def preview_plan(plan: DatasetPlan, name: str, size: int | None = -1) -> Preview
         warnings=plan.warnings,
         explanations=plan.explanations,
         odd=plan.odd,
-        columns=[] if plan.table is None else plan.table.columns,
-        table="" if plan.table is None else plan.table.table.name,
+        label_columns=_list_label_columns(plan),
         encodings=plan.encodings,
     )
+
+
+def _list_label_columns(plan: DatasetPlan) -> list[str]:
+    table = plan.table
+    if table is None or not table.label_column:
+        return []
+    return list(dict.fromkeys([table.label_column, *table.choices]))
 
 
 def preview_folder(
@@ -132,5 +137,5 @@ def preview_folder(
     if plan.layout != "split":
         files_ = [(photo.name, photo.file.size) for photo in plan.photos]
         same = content_hashes.find_equal_files(root, files_)
-        plan = layout.split_plan(plan, same, DEFAULT_SEED, DEFAULT_VALIDATION_FRACTION)
+        plan = dataset_plan.split_plan(plan, same, DEFAULT_SEED, DEFAULT_VALIDATION_FRACTION)
     return preview_plan(plan, files.truncate_for_display(root.name, 60), None)

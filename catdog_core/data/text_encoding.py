@@ -280,6 +280,8 @@ def decode_text(data: bytes) -> str:
     """Return the text of a table or log: UTF-16 where it says so, else the first that fits."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", "replace")
+    if len(data) > 3 and data[1:40:2].count(0) > 10 and 0 not in data[0:40:2]:
+        return data.decode("utf-16-le", "replace")  # without its mark
     for encoding in _TEXT_ENCODINGS:
         try:
             return data.decode(encoding)

@@ -19,8 +19,9 @@ from ..base import files, limits, locks
 from ..base.errors import N_, DatasetError
 from . import imports
 from .archive_safety import ArchiveEntry
+from .dataset_plan import SPLITS
 from .datasets import Dataset
-from .layout import MAX_CLASSES, SPLITS
+from .split_folders import MAX_CLASSES
 
 PREPARING, READING = N_("Downloading and preparing"), N_("Reading")
 _SUFFIX_BY_MAGIC = {

@@ -31,7 +31,7 @@ from ..base import access, files, limits
 from ..base.errors import N_, DatasetError
 from ..base.messages import Message
 from ..imaging import photo_formats
-from . import archives, datasets, folder_names, layout, preview, tfrecord_frames
+from . import archives, datasets, folder_names, preview, split_folders, tfrecord_frames
 from .archive_safety import ArchiveEntry
 from .archives import Progress, StoredPhotos
 from .datasets import Dataset
@@ -58,7 +58,7 @@ def name_labels(
     """
     labels = sorted({label for label, _ in texts})
     warnings: list[Message] = []
-    if len(labels) > layout.MAX_CLASSES:
+    if len(labels) > split_folders.MAX_CLASSES:
         raise _too_many_classes_error(len(labels))
     if classes:
         named = _names_from_classes(labels, classes)
@@ -122,7 +122,7 @@ def _too_many_classes_error(count: int) -> DatasetError:
     return DatasetError(
         "The records have {count:,} different labels. Import records with at most {limit} classes.",
         count=count,
-        limit=layout.MAX_CLASSES,
+        limit=split_folders.MAX_CLASSES,
     )
 
 

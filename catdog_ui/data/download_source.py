@@ -8,6 +8,9 @@ from catdog_core.base import access, jobs
 from catdog_core.base.errors import CatDogError
 from catdog_core.base.jobs import Job
 from catdog_core.data import allowed_roots, cats_vs_dogs, datasets, imports, tfds
+from catdog_core.data.dataset_plan import OddClassesError
+from catdog_core.data.datasets import FolderReading, LabelChoice
+from catdog_core.data.label_tables import LabelColumnError
 
 from .. import job_fragment, permissions
 from ..i18n import N_, escape, say, t
@@ -115,13 +118,52 @@ def url_card(_kind: str) -> None:
         with guard():
             access.check_permission("change data")  # before anything is asked for
             url = allowed_roots.confine_url(address.strip())
-            _start_job(
-                URL,
-                lambda job: imports.import_url(
-                    url, job.tell, job.stopped, allowed_roots.is_allowed_url
-                ),
-            )
+            page_state().data.imported_url = url
+            _import_url(url, datasets.DEFAULT_READING)
             st.rerun()
+
+
+def _import_url(url: str, reading: FolderReading) -> None:
+    jobs.forget_job(URL)
+    _start_job(
+        URL,
+        lambda job: imports.import_url(
+            url, job.tell, job.stopped, allowed_roots.is_allowed_url, reading
+        ),
+    )
+
+
+def _answer_import(error: CatDogError) -> None:
+    """Draw what a URL's import has to be told, if that is all it failed for."""
+    url = page_state().data.imported_url
+    if not url:  # another session's
+        return
+    may = permissions.permission_kwargs("run a job")
+    if isinstance(error, OddClassesError):
+        st.button(
+            t("Use these folders as classes"),
+            key="url_confirm",
+            on_click=_import_url,
+            args=(url, FolderReading(is_confirmed=True)),
+            **may,
+        )
+    elif isinstance(error, LabelColumnError):
+        column = st.selectbox(
+            t("Label column"),
+            error.columns,
+            index=None,
+            placeholder=t("Choose the column with the classes"),
+            key="url_column",
+            width=360,
+        )
+        if column is not None:
+            st.button(
+                t("Import"),
+                key="url_import_column",
+                on_click=_import_url,
+                args=(url, FolderReading(LabelChoice(None, "", column))),
+                **may,
+            )
 
 
 def _show_tfds_offer(info: tfds.TfdsInfo) -> None:
@@ -198,6 +240,8 @@ def _show_ended(job: Job) -> None:
         st.info(escape(say(error)), icon=":material/pause_circle:")
     else:
         st.error(escape(say(error)), icon=":material/error:")
+    if job.key == URL:
+        _answer_import(error)
     with st.container(horizontal=True):
         if job.key == CLASS_SET:
             st.button(

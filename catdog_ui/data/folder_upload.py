@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
@@ -18,6 +20,7 @@ from ..session import page_state
 from ..startup import guard
 from .source_widgets import (
     choose_dataset,
+    choose_label_column,
     confirm_classes,
     import_button,
     progress_bar,
@@ -51,28 +54,37 @@ def upload_folder() -> None:
     with guard():
         access.check_permission("change data")  # before any of the files is read
         uploaded = [(file.name, file.getvalue()) for file in files]
-        inside = _inspect(files, uploaded)
+        id_ = files[0].file_id
+        read = choose_label_column(
+            lambda reading: _inspect(files, uploaded, reading), f"source_directory_column_{id_}"
+        )
+        if read is None:
+            return
+        inside, reading = read
         show_preview(inside)
-        is_confirmed = confirm_classes(inside, f"source_directory_confirm_{files[0].file_id}")
+        is_confirmed = confirm_classes(inside, f"source_directory_confirm_{id_}")
         if import_button("source_directory_import", is_confirmed):
             with progress_bar(t("Saving…")) as tell:
-                reading = FolderReading(is_confirmed=is_confirmed)
+                reading = replace(reading, is_confirmed=is_confirmed and bool(inside.odd))
                 dataset = imports.import_folder_upload(uploaded, tell, reading)
             choose_dataset(dataset)
 
 
-def _inspect(files: list[UploadedFile], uploaded: FolderFiles) -> Preview:
+def _inspect(files: list[UploadedFile], uploaded: FolderFiles, reading: FolderReading) -> Preview:
     """What is in the files, looked at once. Raises what was raised then."""
     ids = tuple(file.file_id for file in files)
-    known = page_state().data.inspected_upload
-    if known is None or known[0] != ids:
-        result: Preview | CatDogError
+    state = page_state().data
+    if state.inspected_upload is None or state.inspected_upload[0] != ids:
+        state.inspected_upload = (ids, {})
+    results = state.inspected_upload[1]
+    key = "", reading.labels.label_column if reading.labels else ""
+    if key not in results:
         with st.spinner(t("Checking the contents…")):
             try:
-                result = imports.preview_folder_upload(uploaded)
+                results[key] = imports.preview_folder_upload(uploaded, reading)
             except CatDogError as error:
-                result = error
-        known = page_state().data.inspected_upload = (ids, result)
-    if isinstance(known[1], CatDogError):
-        raise known[1]
-    return known[1]
+                results[key] = error
+    result = results[key]
+    if isinstance(result, CatDogError):
+        raise result
+    return result

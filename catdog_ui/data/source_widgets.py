@@ -7,7 +7,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from catdog_core.data import datasets
-from catdog_core.data.datasets import Dataset
+from catdog_core.data.datasets import Dataset, FolderReading, LabelChoice
+from catdog_core.data.label_tables import LabelColumnError
 from catdog_core.data.preview import Preview
 
 from .. import permissions
@@ -68,6 +69,45 @@ def confirm_classes(preview: Preview, key: str) -> bool:
     for message, values in preview.odd:
         st.warning(t(message, **{name: escape(value) for name, value in values.items()}))
     return st.checkbox(t("Use these folders as classes"), key=key)
+
+
+def choose_label_column(
+    inspect: Callable[[FolderReading], Preview], key: str
+) -> tuple[Preview, FolderReading] | None:
+    """Draw a choice of the label column if a table has several, then what was found.
+
+    Args:
+        inspect: returns what is in the files, read in a way.
+        key: of the choice.
+
+    Returns:
+        What was found, and how it was read; None until a column is chosen where that is needed.
+
+    Raises:
+        CatDogError: as `inspect`.
+    """
+    reading = datasets.DEFAULT_READING
+    try:
+        found = inspect(reading)
+        columns, default = found.label_columns, 0
+    except LabelColumnError as error:
+        columns, default = list(error.columns), None
+    if len(columns) < 2:
+        return found, reading
+    chosen = st.selectbox(
+        t("Label column"),
+        columns,
+        index=default,
+        placeholder=t("Choose the column with the classes"),
+        key=key,
+        width=360,
+    )
+    if chosen is None:
+        return None
+    if chosen != columns[0] or default is None:
+        reading = FolderReading(LabelChoice(None, "", chosen))
+        found = inspect(reading)
+    return found, reading
 
 
 def import_button(key: str, is_confirmed: bool) -> bool:

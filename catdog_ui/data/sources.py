@@ -23,6 +23,7 @@ from ..startup import guard
 from . import download_source, folder_upload
 from .source_widgets import (
     choose_dataset,
+    choose_label_column,
     confirm_classes,
     demo_button,
     import_button,
@@ -170,16 +171,24 @@ def archive_card(_kind: str) -> None:
     if not files:
         return
     with guard():
-        found, encoding = _inspect_archives(files, ""), ""
+        id_, encoding = files[0].file_id, ""
+
+        def inspect(reading: FolderReading) -> Preview:
+            return _inspect_archives(files, encoding, reading)
+
+        read = choose_label_column(inspect, f"source_column_{id_}")
+        if read is None:
+            return
+        found, reading = read
         if len(found.encodings) > 1:
-            encoding = _choose_encoding(found, files[0].file_id)
-            found = _inspect_archives(files, encoding)
+            encoding = _choose_encoding(found, id_)
+            found = inspect(reading)
         show_preview(found)
-        is_confirmed = confirm_classes(found, f"source_import_confirm_{files[0].file_id}")
+        is_confirmed = confirm_classes(found, f"source_import_confirm_{id_}")
         if import_button("source_import", is_confirmed):
             with progress_bar(t("Unpacking…")) as tell:
                 named = [(file, file.name) for file in files]
-                reading = FolderReading(is_confirmed=is_confirmed)
+                reading = replace(reading, is_confirmed=is_confirmed and bool(found.odd))
                 dataset = imports.import_archives(named, tell, reading, encoding)
             choose_dataset(dataset)
 
@@ -197,21 +206,24 @@ def _choose_encoding(found: Preview, file_id: str) -> str:
     return "" if chosen == found.encodings[0].encoding else str(chosen)
 
 
-def _inspect_archives(files: Sequence[UploadedFile], encoding: str) -> Preview:
+def _inspect_archives(
+    files: Sequence[UploadedFile], encoding: str, reading: FolderReading
+) -> Preview:
     """What is inside files, looked at once. Raises what was raised then."""
     ids = tuple(file.file_id for file in files)
     state = page_state().data
     if state.inspected_archives is None or state.inspected_archives[0] != ids:
         state.inspected_archives = (ids, {})
     results = state.inspected_archives[1]
-    if encoding not in results:
+    key = encoding, reading.labels.label_column if reading.labels else ""
+    if key not in results:
         with st.spinner(t("Checking the contents…")):
             try:
                 named = [(file, file.name) for file in files]
-                results[encoding] = archives.inspect_archives(named, encoding=encoding)
+                results[key] = archives.inspect_archives(named, reading, encoding)
             except CatDogError as error:
-                results[encoding] = error
-    result = results[encoding]
+                results[key] = error
+    result = results[key]
     if isinstance(result, CatDogError):
         raise result
     return result

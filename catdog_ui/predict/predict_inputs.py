@@ -107,7 +107,7 @@ def _choose_known_model() -> ModelChoice | None:
         st.caption(
             t(
                 "Built-in model. It knows only cats and dogs, so every photo gets one of those "
-                "labels."
+                "labels. It often mistakes hairless cats for dogs."
             )
         )
     path = run.best_model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -186,9 +187,36 @@ def test_train_prints_a_line_an_epoch_and_nothing_on_stderr(trained):
 def test_evaluate_takes_validation_or_all_photos_of_plain_folders(capsys, trained, demo):
     split = json.loads(run(capsys, "evaluate", trained[0], demo, "--json")[1])
     plain = json.loads(run(capsys, "evaluate", trained[0], demo / "train", "--json")[1])
-    assert set(split) == {"accuracy", "loss", "n", "classes", "confusion"}
+    assert {"accuracy", "loss", "n", "classes", "confusion"} <= set(split)
     assert split["n"] == 24 == sum(map(sum, split["confusion"]))
     assert plain["n"] == 48
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("part", "split", "trained_on", "chosen_on", "says"),
+    [
+        (".", "validation", 0, 24, "best epoch was chosen with these photos"),
+        (".", "train", 48, 0, "trained on these very photos"),
+        ("train", None, 48, 0, "trained on these very photos"),
+    ],
+)
+def test_evaluate_says_which_photos_made_the_model(
+    capsys, trained, demo, part, split, trained_on, chosen_on, says
+):
+    options = ["--split", split] if split else []
+    told = json.loads(run(capsys, "evaluate", trained[0], demo / part, *options, "--json")[1])
+    assert (told["trained_on"], told["epoch_chosen_on"]) == (trained_on, chosen_on)
+    assert says in " ".join(told["notes"])
+    assert says in run(capsys, "evaluate", trained[0], demo / part, *options)[1]
+
+
+@pytest.mark.slow
+def test_evaluate_says_nothing_of_photos_it_knows_nothing_about(capsys, trained, demo, tmp_path):
+    shutil.copyfile(trained[0] / "best.keras", tmp_path / "model.keras")
+    told = json.loads(run(capsys, "evaluate", tmp_path / "model.keras", demo, "--json")[1])
+    assert (told["trained_on"], told["epoch_chosen_on"], told["notes"]) == (None, None, [])
+    assert 0 <= told["calibration_error"] <= 1 and 0.5 <= told["confidence"] <= 1
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..analysis.photo_overlap import KEPT_EPOCH_TEXT
 from ..augmentation.code_templates import format_call, format_list
 from ..base.errors import N_, RunError
 from ..config import NETWORKS, Network, Training, schedules
@@ -476,7 +477,8 @@ def generate_save_code(run: Run, photos: PhotoListing) -> tuple[list[Prose], str
     """Return what is said of saving, and the code that keeps the best epoch's model."""
     lines = ['model.load_weights("best.weights.h5")']
     prose: list[Prose] = [
-        (N_("Saves the best epoch's weights, and the full model in one file."), {})
+        (N_("Saves the best epoch's weights, and the full model in one file."), {}),
+        (KEPT_EPOCH_TEXT, {}),
     ]
     if run.model == backbones.TRANSFER:
         lines.append("model = keras.Model(backbone.input, model(backbone.output))")

@@ -21,8 +21,7 @@ KEPT_EPOCH_TEXT = N_(
 )
 """Belongs beside each validation accuracy of a best epoch."""
 BEST_RUN_TEXT = N_(
-    "The best run was chosen with the validation photos, too. The more runs, the more its accuracy "
-    "is too high."
+    "The best of several runs looks better still, because it was chosen with these photos, too."
 )
 """Belongs beside the best of several runs, after `KEPT_EPOCH_TEXT`."""
 

@@ -216,7 +216,7 @@ def test_a_model_answers_for_each_variant(monkeypatch):
     class Chosen:
         best_model = "best.keras"
 
-    monkeypatch.setattr(augment_panels, "_chosen_model", Chosen)
+    monkeypatch.setattr(augment_panels, "chosen_model", Chosen)
     monkeypatch.setattr(augment_panels.loaders, "load_predictor", lambda path: Model())
     photo = np.zeros((150, 150, 3), np.uint8)
     predictions = augment_panels.ask_model(VariantSet([photo] * 20, [], [""] * 20), photo)

@@ -68,17 +68,14 @@ def _lookup_table(target: Photo, transform: Transform, pipeline: int) -> NDArray
             )
             middle = min(max(grey, 0.0), 255.0)
         else:
-            middle = float(np.dot(_YIQ[0], _mean_values(target, values)))
+            before = target if values is _LEVELS else cv2.LUT(target, _round_levels(values))
+            middle = float(np.dot(_YIQ[0], cv2.mean(before)[:3]))
         values = (values - middle) * transform.contrast + middle
+    return _round_levels(values)
+
+
+def _round_levels(values: NDArray[np.float64]) -> NDArray[np.uint8]:
     return values.clip(0, 255).round().astype(np.uint8)
-
-
-def _mean_values(photo: Photo, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean of each channel, (3,), once each value v of the photo has become `values[v]`."""
-    if values is _LEVELS:
-        return np.array(cv2.mean(photo)[:3])
-    counts = [cv2.calcHist([photo], [n], None, [256], [0, 256]).ravel() for n in range(3)]
-    return np.array([np.dot(count, values) for count in counts]) / photo[..., 0].size
 
 
 def colour_matrix(saturation: float, hue: float) -> NDArray[np.float64]:

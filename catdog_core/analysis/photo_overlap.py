@@ -117,9 +117,11 @@ def _is_of(run: Run, dataset: Dataset) -> bool:
 def _with_parents(run: Run) -> list[Run]:
     """The run, and those whose weights it began with, as far as they are still there."""
     line = {run.id: run}
-    while (parent := run.parent.get("id")) and parent not in line:
+    while (parent := str(run.parent.get("id") or "")) and parent not in line:
+        if Path(parent).name != parent:  # an id comes with a bundle and could be a path
+            break
         try:
-            found = runs.load_run(str(parent))
+            found = runs.load_run(runs.runs_folder() / parent)
         except RunError:  # deleted since
             break
         if not isinstance(found, Run):

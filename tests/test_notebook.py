@@ -24,7 +24,7 @@ from catdog_core.models import architecture
 from catdog_core.training.execution import execute_run
 from tests.fakes import run_cli
 
-TINY = {"image_size": 64, "epochs": 2, "batch_size": 12}
+TINY = {"image_size": 64, "epochs": 2, "batch_size": 13}
 COMPACT = RECIPES["compact"]
 CASES = {
     "plain": (Training(**TINY), None),

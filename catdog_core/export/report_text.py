@@ -269,8 +269,8 @@ def describe_interval(
         if is_biased
         else N_(
             "{right:,} of {n:,} predictions are correct. For similar photos, expect {low:.1%} to "
-            "{high:.1%} (95% Wilson confidence interval). Always predicting the largest class gives "
-            "{guess:.1%}."
+            "{high:.1%} (95% Wilson confidence interval). Always predicting the largest class "
+            "gives {guess:.1%}."
         ),
         right=result.right,
         n=result.n,

@@ -216,7 +216,7 @@ def test_a_model_answers_for_each_variant(monkeypatch):
     class Chosen:
         best_model = "best.keras"
 
-    monkeypatch.setattr(augment_panels, "_chosen_model", Chosen)
+    monkeypatch.setattr(augment_panels, "chosen_model", Chosen)
     monkeypatch.setattr(augment_panels.loaders, "load_predictor", lambda path: Model())
     photo = np.zeros((150, 150, 3), np.uint8)
     predictions = augment_panels.ask_model(VariantSet([photo] * 20, [], [""] * 20), photo)
@@ -241,3 +241,44 @@ def test_the_first_photo_that_can_be_read_is_shown(tmp_path):
     app = page("2_Augment", dataset=datasets.open_folder(tmp_path / "pets").id)
     assert not app.error
     assert len(set(pictures(app)[0])) == 20
+
+
+def shown_size(app):
+    return re.search(r"Shown at (\d+) × (\d+) px", fakes.joined_text(app.caption)).groups()
+
+
+def test_photos_have_the_size_of_the_next_run(bench):
+    assert shown_size(bench) == ("150", "150")
+    before, _, _ = pictures(bench)
+    bench.session_state["train_image_size"] = 64
+    bench.run()
+    assert not bench.exception
+    assert shown_size(bench) == ("64", "64")
+    assert pictures(bench)[0] != before
+
+
+def test_photos_have_the_size_of_the_model_that_predicts_them(demo, monkeypatch):
+    dataset = datasets.open_folder(demo)
+    folder = fakes.make_run(image_size=96)
+    fakes.add_fake_model(folder)
+    seen = []
+
+    def answer(variants, original, model):
+        seen.append((original.shape, {photo.shape for photo in variants.photos}))
+        return variants
+
+    monkeypatch.setattr(augment_panels, "with_answers", answer)
+    monkeypatch.setattr(augment_panels.loaders, "load_predictor", lambda path: None)
+    app = page("2_Augment", dataset=dataset.id)
+    app.segmented_control("augment_panel").set_value("model").run()
+    app.selectbox("augment_model").set_value(folder.name).run()
+    assert not app.exception and shown_size(app) == ("96", "96")
+    assert seen[-1] == ((96, 96, 3), {(96, 96, 3)})
+
+
+def test_a_hue_that_clips_is_told(bench):
+    assert "clipped" not in fakes.joined_text(bench.caption)
+    bench.slider("augment_hue_range").set_value(180.0).run()
+    assert re.search(
+        r"±180°, up to \d+% of this photo's pixels are clipped", fakes.joined_text(bench.caption)
+    )

@@ -8,11 +8,13 @@ import zipfile
 import fakes
 import numpy as np
 import pytest
+from bundles import repack_bundle
 
 from catdog_core import export, runs
 from catdog_core.analysis import histories, predictions
 from catdog_core.base import access
 from catdog_core.base.errors import AccessError, CatDogError, ModelError, RunError
+from catdog_core.config import PIPELINE_VERSION
 from catdog_core.data import datasets
 from catdog_core.export import bundle_import
 from catdog_core.models import model_sandbox
@@ -37,6 +39,7 @@ def test_a_run_that_travelled_is_the_same_run(exported_run, here):
     before, after = runs.load_run(run), imported.run
     assert (after.name, after.note, after.status) == ("far *away*", "What a run.", "stopped")
     assert after.training == before.training and after.epochs == before.epochs
+    assert after.pipeline == before.pipeline == PIPELINE_VERSION
     assert runs.read_batches(after.folder) == runs.read_batches(before.folder)
     assert histories.diagnose_run(after) == histories.diagnose_run(before)
     photos = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype(np.uint8)
@@ -170,3 +173,15 @@ def test_in_a_shared_lab_a_run_that_comes_in_has_its_owner(exported_run, workspa
     with pytest.raises(AccessError):
         bundle_import.import_bundle(exported_run[1])
     assert len(runs.list_runs()) == 1
+
+
+def test_a_run_of_an_earlier_version_keeps_its_pipeline(exported_run, workspace):
+    def drop(name, data):
+        if name != "run/settings.json":
+            return data
+        settings = json.loads(data)
+        del settings["pipeline"]
+        return json.dumps(settings).encode()
+
+    imported = bundle_import.import_bundle(repack_bundle(exported_run[1], drop))
+    assert imported.run.pipeline == 1

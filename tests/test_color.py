@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from catdog_core.augmentation import augment
+from catdog_core.augmentation import augment, color
 from catdog_core.augmentation.augment import Transform
 from catdog_core.config import Augmentation
 from catdog_core.data import synthetic
@@ -36,14 +36,97 @@ def test_contrast_is_about_the_mean_after_brightness(photo):
     assert np.abs(both - steps).max() <= 2
 
 
-def test_hue_turns_colours_and_leaves_grey():
-    grey = np.full((2, 2, 3), 90, np.uint8)
-    red = np.full((2, 2, 3), (200, 60, 60), np.uint8)
-    assert np.array_equal(augment.apply_transform(grey, Transform(hue=120)), grey)
-    turned = augment.apply_transform(red, Transform(hue=120))[0, 0]
-    assert turned[1] > turned[0]  # red has become green
-    grey_of = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[0, 0] for image in (red, turned[None, None])]
+@pytest.mark.parametrize(
+    ("brightness", "contrast", "shift"),
+    [(1.8, 1.6, 0), (3.0, 0.5, 0), (1.4, 2.5, 60), (0.5, 3.0, -90), (1.0, 1.7, 90), (2.2, 0, 40)],
+)
+@pytest.mark.parametrize("kind", ["drawn", "bright", "dark", "noise"])
+def test_contrast_is_about_the_mean_of_what_was_clipped_before(
+    photo, kind, brightness, contrast, shift
+):
+    rng = np.random.default_rng(3)
+    photo = {
+        "drawn": photo,
+        "bright": np.clip(photo.astype(int) + 120, 0, 255).astype(np.uint8),
+        "dark": (photo // 4).astype(np.uint8),
+        "noise": rng.integers(0, 256, (40, 30, 3), np.uint8),
+    }[kind]
+    got = augment.apply_transform(
+        photo, Transform(brightness=brightness, contrast=contrast, channel_shift=shift)
+    )
+    before = augment.apply_transform(photo, Transform(brightness=brightness, channel_shift=shift))
+    expected = ImageEnhance.Contrast(Image.fromarray(before)).enhance(contrast)
+    assert np.abs(got.astype(int) - np.asarray(expected)).max() <= 2 + contrast
+
+
+def test_runs_that_began_with_the_computed_mean_keep_it(photo):
+    settings = Augmentation(brightness_range=(2, 3), contrast_range=(2, 3))
+    batch = np.stack([photo] * 3)
+
+    def variants(pipeline):
+        return augment.augment_batch(batch, settings, np.random.default_rng(5), pipeline)
+
+    assert not np.array_equal(variants(1), variants(2))
+    drawn = augment.sample_transform(settings, photo.shape[:2], np.random.default_rng(5))
+    drawn = Transform(brightness=drawn.brightness, contrast=drawn.contrast)
+    grey = drawn.brightness * (photo.reshape(-1, 3).mean(0) @ (0.299, 0.587, 0.114))
+    middle = min(max(grey, 0.0), 255.0)
+    light = (photo * drawn.brightness).clip(0, 255)
+    expected = ((light - middle) * drawn.contrast + middle).clip(0, 255).round()
+    target = photo.copy()
+    color.apply_pixel_ops(target, drawn, pipeline=1)
+    assert np.abs(target - expected).max() <= 1
+
+
+@pytest.mark.parametrize("angle", [15, 40, 90, -20, -60])
+@pytest.mark.parametrize("rgb", [(160, 110, 90), (90, 150, 100), (100, 110, 170), (150, 140, 90)])
+def test_hue_turns_in_the_sense_of_hsv(rgb, angle):
+    def hue_of(image):
+        hsv = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
+        return float(hsv[0, 0, 0])
+
+    color_field = np.full((2, 2, 3), rgb, np.uint8)
+    turned = augment.apply_transform(color_field, Transform(hue=angle))
+    moved = (hue_of(turned) - hue_of(color_field) + 180) % 360 - 180
+    assert moved == pytest.approx(angle, abs=0.5 * abs(angle) + 3)
+    grey_of = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[0, 0] for image in (color_field, turned)]
     assert abs(int(grey_of[0]) - int(grey_of[1])) <= 3
+
+
+def test_hue_turns_red_to_green_and_leaves_grey():
+    grey = np.full((2, 2, 3), 90, np.uint8)
+    assert np.array_equal(augment.apply_transform(grey, Transform(hue=120)), grey)
+    red = np.full((2, 2, 3), (200, 60, 60), np.uint8)
+    assert augment.apply_transform(red, Transform(hue=120))[0, 0].argmax() == 1
+    assert augment.apply_transform(red, Transform(hue=-120))[0, 0].argmax() == 2
+
+
+def test_the_pixels_of_a_drawn_hue_are_those_of_earlier_versions(photo):
+    """The value is written with another sign, and so is the matrix: no run changes."""
+    settings = Augmentation(hue_range=70)
+    yiq = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+    for seed in range(8):
+        chance = np.random.default_rng(seed)
+        chance.uniform(-1.0, 1.0, size=7)
+        then = 70 * (2 * chance.random(16).tolist()[5] - 1)
+        a, b = np.cos(np.radians(then)), np.sin(np.radians(then))
+        turn = np.array([[1, 0, 0], [0, a, -b], [0, b, a]])
+        before = cv2.transform(photo, np.linalg.inv(yiq) @ turn @ yiq)
+        drawn = augment.sample_transform(settings, photo.shape[:2], np.random.default_rng(seed))
+        assert drawn.hue == -then
+        assert np.array_equal(augment.apply_transform(photo, Transform(hue=drawn.hue)), before)
+
+
+@pytest.mark.parametrize(
+    ("rgb", "hue", "share"),
+    [((90, 90, 90), 180, 0), ((120, 110, 100), 30, 0), ((255, 0, 0), 120, 1), ((0, 0, 255), 40, 1)],
+)
+def test_how_much_a_turned_hue_clips_is_measured(rgb, hue, share):
+    field = np.full((4, 4, 3), rgb, np.uint8)
+    assert color.measure_clipping(field, hue) == share
+    assert color.largest_clipping(field, 0) == 0
+    half = np.concatenate([field, np.full((4, 4, 3), 90, np.uint8)])
+    assert color.largest_clipping(half, hue) == share / 2
 
 
 def test_blur_lowers_detail_and_keeps_the_mean(photo):

@@ -44,7 +44,7 @@ def test_plotly_finds_no_fault_with_the_figures(classes):
         ),
         evaluate_charts.roc_figure(shown_curves[0], predictions, result, colors),
         evaluate_charts.precision_recall_figure(shown_curves[1], predictions, result, colors),
-        evaluate_charts.calibration_figure(metrics.compute_calibration(predictions), predictions),
+        evaluate_charts.calibration_figure(metrics.compute_calibration(predictions)),
         *([evaluate_charts.histogram_figure(predictions, 0.4)] if classes == 2 else []),
     ]
     for figure in figures:

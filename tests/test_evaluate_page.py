@@ -122,6 +122,24 @@ def test_the_slider_moves_every_figure(dataset):
     assert app.slider("threshold").value != 0.95
 
 
+def test_a_threshold_chosen_on_these_photos_says_so(dataset):
+    folder = make_dataset_run(dataset)
+    items = dataset.items("validation")
+    answers = {item.file: np.array([0.4, 0.6] if item.label else [0.45, 0.55]) for item in items}
+    table = predictions.build_prediction_table(dataset, "validation", answers)
+    digest = predictions.digest_model(folder / "best.keras")
+    predictions.write_predictions(folder, dataset, "validation", table, digest)
+    app = open_evaluate_page(run=folder.name)
+    said = "This threshold was chosen on these very photos"
+    assert "that threshold is chosen on these very ones" in caption_text(app)
+    assert said not in caption_text(app)
+    app.button("evaluate_best").click().run()
+    assert "24 of 24 predictions are correct" in caption_text(app)
+    assert said in caption_text(app)
+    app.button("evaluate_half").click().run()
+    assert said not in caption_text(app)
+
+
 def test_photos_are_shown_with_names_the_largest_loss_first(dataset):
     app = open_evaluated_run(dataset)
     names = list(dict.fromkeys(re.findall(r"(?:cat|dog)\.\d+\.jpg", html_text(app))))

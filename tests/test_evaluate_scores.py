@@ -72,7 +72,8 @@ def test_a_perfectly_honest_model_has_no_calibration_error():
     labels = [0] * 8 + [1] * 2 + [0] * 2 + [1] * 8
     calibration = metrics.compute_calibration(of_second(*[0.2] * 10, *[0.8] * 10, labels=labels))
     assert calibration.error == pytest.approx(0)
-    assert list(calibration.counts) == [10, 10]
+    assert list(calibration.counts) == [20]
+    assert (calibration.confidence, calibration.accuracy) == (pytest.approx(0.8), 0.8)
 
 
 def test_a_boasting_model_is_off_by_what_it_boasts():
@@ -83,14 +84,79 @@ def test_a_boasting_model_is_off_by_what_it_boasts():
 @pytest.mark.parametrize("classes", [2, 3])
 def test_the_calibration_error_is_the_weighted_distance_of_all_bins(classes):
     predictions = table(500, classes, seed=4)
-    scores = predictions.probabilities[:, 1] if classes == 2 else predictions.probabilities.max(1)
-    came = predictions.labels == (1 if classes == 2 else predictions.probabilities.argmax(1))
+    scores = predictions.probabilities.max(1)
+    came = predictions.labels == predictions.probabilities.argmax(1)
     total = 0.0
     for low in np.arange(10) / 10:
         inside = (scores > low) & (scores <= low + 0.1)
         if inside.any():
             total += inside.sum() * abs(scores[inside].mean() - came[inside].mean())
     assert metrics.compute_calibration(predictions).error == pytest.approx(total / 500)
+
+
+@pytest.mark.parametrize(("a", "b"), [(0.97, 0.6), (0.55, 0.999)])
+def test_calibration_does_not_depend_on_which_class_comes_second(a, b):
+    predictions = of_second(a, a, b, 1 - a, labels=[1, 0, 1, 0])
+    swapped = table(4, labels=[0, 1, 0, 1], probabilities=predictions.probabilities[:, ::-1])
+    ours, theirs = map(metrics.compute_calibration, (predictions, swapped))
+    assert ours.error == pytest.approx(theirs.error)
+    assert list(ours.predicted) == pytest.approx(list(theirs.predicted))
+    assert min(ours.predicted) >= 0.5
+
+
+def calibrated(n, classes=2, sharpness=2.0, change=1.0, seed=0):
+    """A table whose probabilities are true, then sharpened by `change`: 1 leaves them true."""
+    rng = np.random.default_rng(seed)
+    raw = sharpness * rng.normal(size=(n, classes))
+
+    def softmax(values):
+        rows = np.exp(values - values.max(1, keepdims=True))
+        return rows / rows.sum(1, keepdims=True)
+
+    labels = (softmax(raw).cumsum(1) > rng.random((n, 1))).argmax(1)
+    return table(n, classes, labels=labels, probabilities=softmax(change * raw))
+
+
+@pytest.mark.parametrize(("n", "classes"), [(50, 2), (400, 2), (400, 4)])
+def test_a_perfect_model_has_the_error_that_is_said_of_it(n, classes):
+    every = [metrics.compute_calibration(calibrated(n, classes, seed=s)) for s in range(80)]
+    errors = np.array([one.error for one in every])
+    said = np.mean([one.perfect.error for one in every])
+    assert errors.mean() == pytest.approx(said, abs=4 * errors.std() / np.sqrt(len(errors)))
+    assert np.mean([one.is_within_chance for one in every]) > 0.85
+    assert np.mean([one.bias == 0 for one in every]) > 0.85
+
+
+def test_of_one_step_the_perfect_error_is_the_binomial_one():
+    n, p = 200, 0.9
+    perfect = metrics.compute_calibration(of_second(*[p] * n, labels=[1] * n)).perfect
+    right = np.arange(n + 1)
+    exact = (stats.binom.pmf(right, n, p) * np.abs(right / n - p)).sum()
+    assert perfect.error == pytest.approx(exact, rel=0.1)
+    assert perfect.low[0] == pytest.approx(stats.binom.ppf(0.025, n, p) / n, abs=0.01)
+    assert perfect.high[0] == pytest.approx(stats.binom.ppf(0.975, n, p) / n, abs=0.01)
+
+
+@pytest.mark.parametrize(("change", "bias"), [(2.0, 1), (0.5, -1)])
+def test_a_model_too_sure_and_one_too_cautious_are_recognized(change, bias):
+    calibration = metrics.compute_calibration(calibrated(2000, change=change))
+    assert calibration.bias == bias and not calibration.is_within_chance
+    assert calibration.error > calibration.perfect.highest > calibration.perfect.error
+
+
+def test_the_same_predictions_always_give_the_same_calibration():
+    first, again = (metrics.compute_calibration(calibrated(300)) for _ in range(2))
+    assert (first.perfect.error, first.perfect.highest) == (
+        again.perfect.error,
+        again.perfect.highest,
+    )
+
+
+@pytest.mark.parametrize("p", [1.0, 0.5])
+def test_a_single_photo_has_a_calibration_too(p):
+    calibration = metrics.compute_calibration(of_second(p, labels=[1]))
+    assert calibration.error == pytest.approx(abs(p - calibration.accuracy))
+    assert 0 <= calibration.perfect.error <= 1
 
 
 def test_photos_are_ranked_by_what_they_tell():

@@ -6,9 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 
 from catdog_core import runs
@@ -16,12 +19,12 @@ from catdog_core.analysis import history_import
 from catdog_core.base.errors import RunError
 from catdog_core.config import RECIPES, Augmentation, Network, Training
 from catdog_core.data import datasets
-from catdog_core.export import notebook
+from catdog_core.export import code_training, notebook
 from catdog_core.models import architecture
 from catdog_core.training.execution import execute_run
 from tests.fakes import run_cli
 
-TINY = {"image_size": 64, "epochs": 2, "batch_size": 12}
+TINY = {"image_size": 64, "epochs": 2, "batch_size": 13}
 COMPACT = RECIPES["compact"]
 CASES = {
     "plain": (Training(**TINY), None),
@@ -210,3 +213,31 @@ def test_a_transfer_run_takes_its_pretrained_network_along(demo, workspace, tmp_
     path, _ = written(run, tmp_path / "code")
     output, history = executed(path, tmp_path / "out")
     assert parameters(training) in output and len(history) == 3
+
+
+@pytest.mark.parametrize("pipeline", [1, 2])
+@pytest.mark.parametrize(("count", "size"), [(10, 4), (12, 6), (3, 8)])
+def test_batches_in_the_code_come_as_in_the_run(dataset, count, size, pipeline):
+    run = runs.load_run(runs.create_run(dataset, Training(batch_size=size), None))
+    code = code_training._generate_batches_code(replace(run, pipeline=pipeline))
+    names = {"np": np, "SEED": 3, "BATCH": size}
+    names |= {"train_photos": np.arange(count), "train_labels": np.arange(count)}
+    exec(code, names)
+    steps = -(-count // size)
+    shown = [labels.tolist() for _, labels in islice(names["batches"](), 3 * steps)]
+    if pipeline == 1:
+        assert {len(labels) for labels in shown} == {size}
+        return
+    for number in range(3):
+        assert sorted(chain(*shown[number * steps : (number + 1) * steps])) == list(range(count))
+
+
+def test_code_of_variants_shows_each_photo_in_one_of_them(dataset):
+    training = Training(model="transfer", batch_size=4, looks=2)
+    run = runs.load_run(runs.create_run(dataset, training, Augmentation()))
+    names = {"np": np, "SEED": 3, "BATCH": 4, "train_photos": np.arange(10), "looks": [0, 1, 2]}
+    names |= {"train_features": np.arange(30), "train_labels": np.arange(30)}
+    exec(code_training._generate_batches_code(run), names)
+    rows = list(chain(*(labels for _, labels in islice(names["batches"](), 3))))
+    assert sorted(row % 10 for row in rows) == list(range(10))
+    assert len({row // 10 for row in rows}) > 1

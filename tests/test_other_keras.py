@@ -61,9 +61,9 @@ def assert_same_predictions(folder, file):
         outputs = np.asarray(model(saved["photos"], training=False))
         spread = np.ptp(saved["outputs"], axis=0).max()
         assert spread > 1e-5  # else any model would pass
-        # Rounding: Keras 2 fuses each batch normalization, which moves its result by one unit in the
-        # last place. A deep network amplifies that a hundredfold, and either Keras is as far from
-        # the same network in float64. A wrong order of weights is far off.
+        # Rounding: Keras 2 fuses each batch normalization, which moves its result by one unit in
+        # the last place. A deep network amplifies that a hundredfold, and either Keras is as far
+        # from the same network in float64. A wrong order of weights is far off.
         bound = max(1e-6, 1e-4 * spread) if path.stem in keras2_models.PRETRAINED else 1e-6
         assert np.abs(outputs - saved["outputs"]).max() < bound
 

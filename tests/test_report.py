@@ -64,6 +64,8 @@ def test_a_report_tells_verdict_curves_matrix_mistakes_and_settings(trained, tmp
         assert heading in parsed.text
     right = report_text.gather_report_data(trained).result.right
     assert f"{right} of 24 predictions are correct" in parsed.text
+    assert "epoch was chosen with these photos" in parsed.text
+    assert "epoch was chosen with the validation photos" in parsed.text
     assert len([tag for tag, _ in parsed.tags if tag == "svg"]) == 2
     pictures = [a for tag, a in parsed.tags if tag == "img"]
     assert len(pictures) == 2 * min(24 - right, 12)

@@ -13,12 +13,12 @@ from timeouts import wait_until
 from catdog_core import runs
 from catdog_core.base import files, locks, subprocess_jobs, trash
 from catdog_core.base.errors import CatDogError, RunError
-from catdog_core.config import Augmentation, Training
+from catdog_core.config import PIPELINE_VERSION, Augmentation, Training
 from catdog_core.data import datasets
 from catdog_core.training import execution
 from catdog_core.training.execution import execute_run
 
-SMALL = Training(epochs=3, batch_size=8, image_size=32, steps_per_epoch=6, seed=3)
+SMALL = Training(epochs=3, batch_size=9, image_size=32, steps_per_epoch=6, seed=3)
 
 
 def without_seconds(run):
@@ -34,6 +34,31 @@ def test_a_new_run_keeps_every_setting_resolved(dataset):
     stored = files.read_json(run.folder / "settings.json")
     assert stored["dataset"]["fingerprint"] == dataset.fingerprint
     assert {"python", "tensorflow", "keras"} <= set(stored["versions"])
+
+
+@pytest.mark.parametrize(
+    ("stored", "pipeline", "problem"),
+    [
+        (PIPELINE_VERSION, PIPELINE_VERSION, None),
+        (None, 1, None),  # of an earlier version, which did not write it
+        (1, 1, None),
+        (PIPELINE_VERSION + 1, None, "from a newer version"),
+        ("2", None, "incomplete"),
+        (0, None, "incomplete"),
+    ],
+)
+def test_a_run_keeps_the_pipeline_it_began_with(dataset, stored, pipeline, problem):
+    folder = runs.create_run(dataset, SMALL, None)
+    settings = files.read_json(folder / "settings.json")
+    assert settings.pop("pipeline") == PIPELINE_VERSION
+    if stored is not None:
+        settings["pipeline"] = stored
+    files.write_json(folder / "settings.json", settings)
+    run = runs.load_run(folder)
+    if problem:
+        assert run.status == "damaged" and problem in str(run.problem)
+    else:
+        assert run.pipeline == pipeline
 
 
 def test_a_folder_with_something_in_it_is_never_made_a_run(dataset, tmp_path):

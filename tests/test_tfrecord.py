@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from catdog_core.augmentation import augment
 from catdog_core.base.errors import DatasetError
-from catdog_core.config import Augmentation
+from catdog_core.config import Augmentation, Training
 from catdog_core.data import datasets
 from catdog_core.imaging import decode
 from catdog_core.storage import shard_writer, tfrecord
@@ -126,6 +126,76 @@ def test_a_pass_shows_every_photo_once(photos):
     seen = np.concatenate([x for x, _ in batches(photos)]).astype(np.uint8)
     assert seen.shape == (48, 32, 32, 3)
     assert {photo.tobytes() for photo in seen} == {photo.tobytes() for photo in photos.images}
+
+
+class Numbered:
+    """Features that say which photo they are of, and in which variant."""
+
+    def __init__(self, photos, variants=1):
+        rows = np.arange(photos * variants)
+        self.images = np.stack([rows % photos, rows // photos], 1).astype(np.float32)
+        self.labels = (rows % 2).astype(np.int64)
+
+
+def steps_of(data, size, last, first=0, seed=3, **options):
+    built = pipeline.training_batches(
+        data, None, batch_size=size, seed=seed, first_step=first, last_step=last, **options
+    )
+    return [x.numpy().astype(int) for x, _ in built]
+
+
+@pytest.mark.parametrize(("count", "size"), [(48, 8), (48, 20), (7, 3), (5, 8), (1, 4), (41, 40)])
+def test_each_pass_is_a_permutation_whether_the_batch_divides_or_not(count, size):
+    per_pass = -(-count // size)
+    shown = steps_of(Numbered(count), size, 4 * per_pass)
+    orders = []
+    for number in range(4):
+        batches_ = shown[number * per_pass : (number + 1) * per_pass]
+        assert [len(batch) for batch in batches_[:-1]] == [size] * (per_pass - 1)
+        assert len(batches_[-1]) == count - size * (per_pass - 1)
+        orders.append(np.concatenate(batches_)[:, 0].tolist())
+        assert sorted(orders[-1]) == list(range(count))
+    assert count < 5 or len({tuple(order) for order in orders}) == 4
+
+
+@pytest.mark.parametrize(("count", "variants", "size"), [(10, 3, 4), (8, 2, 8), (9, 4, 5)])
+def test_a_pass_over_variants_shows_each_photo_once_and_all_passes_each_variant(
+    count, variants, size
+):
+    per_pass = -(-count // size)
+    shown = steps_of(Numbered(count, variants), size, 2 * variants * per_pass, variants=variants)
+    passes = [np.concatenate(shown[n * per_pass : (n + 1) * per_pass]) for n in range(2 * variants)]
+    assert all(sorted(rows[:, 0].tolist()) == list(range(count)) for rows in passes)
+    for start in (0, variants):
+        pairs = {tuple(row) for rows in passes[start : start + variants] for row in rows.tolist()}
+        assert len(pairs) == count * variants
+    assert len(set(passes[0][:, 1].tolist())) > 1
+
+
+def test_a_start_within_a_pass_meets_the_same_batches_also_where_the_last_is_short():
+    for options in ({}, {"variants": 3}, {"pipeline": 1}):
+        data = Numbered(11, options.get("variants", 1))
+        every = steps_of(data, 4, 14, **options)
+        later = steps_of(data, 4, 14, first=5, **options)
+        assert all(np.array_equal(a, b) for a, b in zip(every[5:], later, strict=True))
+
+
+def test_runs_of_the_first_pipeline_keep_whole_batches_across_passes():
+    shown = steps_of(Numbered(10), 4, 5, seed=7, pipeline=1)
+    assert [len(batch) for batch in shown] == [4] * 5
+    expected = np.concatenate([np.random.default_rng((7, 1, n)).permutation(10) for n in (0, 1)])
+    assert np.concatenate(shown)[:, 0].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(
+    ("pipeline_version", "steps", "shown"),
+    [(2, 3, 10), (2, 6, 20), (2, 7, 24), (2, 2, 8), (1, 3, 12), (1, 7, 28)],
+)
+def test_the_photos_shown_are_counted_as_the_batches_show_them(pipeline_version, steps, shown):
+    training = Training(batch_size=4)
+    assert training.count_shown(steps, 10, pipeline_version) == shown
+    batches_ = steps_of(Numbered(10), 4, steps, pipeline=pipeline_version)
+    assert sum(map(len, batches_)) == shown
 
 
 def test_batches_are_floats_of_0_to_255_with_their_labels(photos):

@@ -286,3 +286,12 @@ def test_batch_normalisation_is_folded_with_its_own_epsilon(weights):
     kernel, _ = network.get_layer("stem_conv").get_weights()
     wanted = weights["_conv_stem.weight"].transpose(2, 3, 1, 0) * factor
     assert np.allclose(kernel, wanted, atol=1e-6)
+
+
+def test_features_of_another_pipeline_are_not_taken_for_those_of_this_one():
+    settings = Augmentation(brightness_range=(2, 3), contrast_range=(2, 3))
+    first, second = (features.FeaturePass(settings, 5, 0, pipeline=number) for number in (1, 2))
+    assert first.key != second.key and first.key
+    photo = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    assert not np.array_equal(first.change(photo, "a.jpg"), second.change(photo, "a.jpg"))
+    assert features.FeaturePass(None, pipeline=1).key == features.FeaturePass().key == ""

@@ -24,6 +24,8 @@ _Z = NormalDist().inv_cdf(0.975)
 _EPSILON = 1e-7  # how far Keras's cross-entropy keeps probabilities from 0 and 1
 THRESHOLD_STEPS = 100
 """Thresholds are tried in this many steps from 0 to 1."""
+_MOST_DRAWS, _FEWEST_DRAWS = 1000, 50  # simulated sets of photos
+_RANDOM_NUMBERS, _NUMBERS_AT_ONCE = 10_000_000, 1_000_000  # bounds of time and of memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,22 +68,55 @@ class ClassCurve:
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration:
-    """What a model said against what came true, photos sorted into equal steps of probability.
+class PerfectCalibration:
+    """What chance alone does to a perfectly calibrated model with the same confidences.
 
     Attributes:
-        predicted: mean probability of each step that holds photos.
-        observed: the part of them that came true.
+        error: its mean expected calibration error, a fraction.
+        highest: the error that it exceeds in 5 of 100 such sets of photos.
+        low, high: between these lies the observed share of each step in 95 of 100 sets.
+    """
+
+    error: float
+    highest: float
+    low: Numbers
+    high: Numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Confidence in the predicted class against accuracy, photos sorted into equal steps.
+
+    Attributes:
+        predicted: mean confidence of each step that holds photos, 0..1.
+        observed: the share of them whose predicted class is right.
         counts: photos of each.
         error: the expected calibration error: mean distance of the two, weighted by the counts.
-        label: the class the probabilities are of; None: of whatever class the answer was.
+        confidence: mean confidence of all photos.
+        accuracy: the share of all photos whose predicted class is right.
+        perfect: what a perfectly calibrated model would have on as many photos.
+        margin: half of the 95 % interval of its accuracy about its mean confidence.
     """
 
     predicted: Numbers
     observed: Numbers
     counts: NDArray[np.int64]
     error: float
-    label: int | None
+    confidence: float
+    accuracy: float
+    perfect: PerfectCalibration
+    margin: float
+
+    @property
+    def is_within_chance(self) -> bool:
+        """Whether a perfectly calibrated model has such an error in 95 of 100 sets of photos."""
+        return self.error <= self.perfect.highest
+
+    @property
+    def bias(self) -> int:
+        """Return 1 for an overconfident model, -1 for an underconfident one, 0 within chance."""
+        difference = self.confidence - self.accuracy
+        return 0 if abs(difference) <= self.margin else 1 if difference > 0 else -1
 
 
 def wilson_interval(right: int, n: int) -> tuple[float, float]:
@@ -203,31 +238,66 @@ def precision_recall_curves(table: PredictionTable) -> list[ClassCurve]:
 
 
 def compute_calibration(table: PredictionTable, bins: int = 10) -> Calibration:
-    """Return how often what the model says comes true, in equal steps of probability.
+    """Compare how confident a model is in its predicted classes with how often they are right.
 
-    The probabilities are those of the second of two classes, of more those of the answer. The
-    error is the expected calibration error of Guo et al., "On Calibration of Modern Neural
-    Networks", ICML 2017, arXiv:1706.04599.
+    The confidence is the probability of the predicted class, as in Guo et al., "On Calibration of
+    Modern Neural Networks", ICML 2017, arXiv:1706.04599. For C classes it is at least 1 / C.
 
     Args:
-        table: the predictions.
-        bins: steps from 0 to 1.
+        table: the predictions, at least one.
+        bins: steps from 0 to 1; each holds its upper end.
     """
-    from sklearn.calibration import calibration_curve
+    confidences = np.clip(table.probabilities.max(axis=1), 0.0, 1.0)  # a softmax can exceed 1
+    is_right = table.probabilities.argmax(axis=1) == table.labels
+    step = np.searchsorted(np.linspace(0.0, 1.0, bins + 1)[1:-1], confidences)
+    order = np.argsort(step, kind="stable")
+    confidences, is_right = confidences[order], is_right[order]
+    _, starts, counts = np.unique(step[order], return_index=True, return_counts=True)
+    predicted = np.add.reduceat(confidences, starts) / counts
+    observed = np.add.reduceat(is_right.astype(np.float64), starts) / counts
+    return Calibration(
+        predicted=predicted,
+        observed=observed,
+        counts=counts,
+        error=float(_calibration_error(observed, predicted, counts)),
+        confidence=float(confidences.mean()),
+        accuracy=float(is_right.mean()),
+        perfect=_simulate_perfect_calibration(confidences, predicted, starts, counts),
+        margin=_Z * sqrt(float((confidences * (1 - confidences)).sum())) / len(table),
+    )
 
-    label = 1 if len(table.classes) == 2 else None
-    if label is None:
-        probabilities = table.probabilities.max(axis=1)
-        came = table.probabilities.argmax(axis=1) == table.labels
-    else:
-        probabilities, came = table.probabilities[:, label], table.labels == label
-    probabilities = np.clip(probabilities, 0.0, 1.0)  # a softmax may sum to a hair more
-    true, mean = calibration_curve(came, probabilities, n_bins=bins)
-    edges = np.linspace(0.0, 1.0, bins + 1)
-    counts = np.bincount(np.searchsorted(edges[1:-1], probabilities), minlength=bins)
-    counts = counts[counts > 0]
-    error = float((counts * np.abs(true - mean)).sum() / counts.sum())
-    return Calibration(mean, true, counts, error, label)
+
+def _calibration_error(observed: Numbers, predicted: Numbers, counts: NDArray[np.int64]) -> Numbers:
+    return np.asarray((np.abs(observed - predicted) * counts).sum(axis=-1) / counts.sum())
+
+
+def _simulate_perfect_calibration(
+    confidences: Numbers, predicted: Numbers, starts: NDArray[np.int64], counts: NDArray[np.int64]
+) -> PerfectCalibration:
+    """Let each prediction be right with the probability of its confidence, many times.
+
+    This is the consistency resampling of Bröcker and Smith, "Increasing the Reliability of
+    Reliability Diagrams", Weather and Forecasting 22 (2007). The seed is fixed, so the same
+    predictions always give the same result.
+
+    Args:
+        confidences: (N,) 0..1, those of a step side by side.
+        predicted: (S,) mean confidence of each step.
+        starts: (S,) where each step begins.
+        counts: (S,) photos of each.
+    """
+    rng = np.random.default_rng(0)
+    photos = len(confidences)
+    draws = min(_MOST_DRAWS, max(_FEWEST_DRAWS, _RANDOM_NUMBERS // photos))
+    at_once = max(1, _NUMBERS_AT_ONCE // photos)
+    parts = []
+    for first in range(0, draws, at_once):
+        chances = rng.random((min(at_once, draws - first), photos), dtype=np.float32)
+        parts.append(np.add.reduceat(chances < confidences, starts, axis=1, dtype=np.int64))
+    observed = np.concatenate(parts) / counts
+    errors = _calibration_error(observed, predicted, counts)
+    low, high = np.quantile(observed, [0.025, 0.975], axis=0)
+    return PerfectCalibration(float(errors.mean()), float(np.quantile(errors, 0.95)), low, high)
 
 
 def find_best_threshold(table: PredictionTable) -> tuple[float, float]:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config import Augmentation, FillMode
+from ..config import PIPELINE_VERSION, Augmentation, FillMode
 from ..imaging.decode import Photo
 from . import color
 from .mixing import mix_batch
@@ -102,16 +102,30 @@ def make_variants(
     return [(apply_transform(image, transform), transform) for transform in drawn]
 
 
-def augment_batch(images: Photo, settings: Augmentation, rng: np.random.Generator) -> Photo:
-    """Transform every photo of a batch by a draw of its own: uint8 (B, H, W, 3) in and out."""
+def augment_batch(
+    images: Photo,
+    settings: Augmentation,
+    rng: np.random.Generator,
+    pipeline: int = PIPELINE_VERSION,
+) -> Photo:
+    """Transform every photo of a batch by a draw of its own: uint8 (B, H, W, 3) in and out.
+
+    Args:
+        images: the photos.
+        settings: what changes them.
+        rng: the source of chance.
+        pipeline: the version, see `config.PIPELINE_VERSION`.
+    """
     size = images.shape[1:3]
     result = np.empty_like(images)
     for source, target in zip(images, result, strict=True):
-        _apply_into(source, sample_transform(settings, size, rng), target)
+        _apply_into(source, sample_transform(settings, size, rng), target, pipeline)
     return result
 
 
-def _apply_into(image: Photo, transform: Transform, target: Photo) -> Photo:
+def _apply_into(
+    image: Photo, transform: Transform, target: Photo, pipeline: int = PIPELINE_VERSION
+) -> Photo:
     height, width = image.shape[:2]
     cv2.warpAffine(
         image,
@@ -122,5 +136,5 @@ def _apply_into(image: Photo, transform: Transform, target: Photo) -> Photo:
         borderMode=_BORDERS[transform.fill_mode],
         borderValue=(transform.cval,) * 3,
     )
-    color.apply_pixel_ops(target, transform)
+    color.apply_pixel_ops(target, transform, pipeline)
     return target

@@ -19,10 +19,10 @@ class Transform:
 
     `theta` and `shear` are degrees; `shift_x` (left-right) and `shift_y` (up-down) are pixels of
     the source; `zx` scales columns and `zy` rows, above 1 showing more of the scene, as in Keras;
-    `brightness`, `contrast` and `saturation` are factors, `hue` is degrees, `channel_shift` is
-    added to values of 0..255; `blur` is a standard deviation in pixels, `noise` one of values of
-    0..255, its pattern told by `noise_seed`; `erased` is (left, top, width, height) in pixels,
-    painted over with the RGB colour `paint`; `cval` is 0..255.
+    `brightness`, `contrast` and `saturation` are factors, `hue` is degrees in the sense of HSV,
+    `channel_shift` is added to values of 0..255; `blur` is a standard deviation in pixels, `noise`
+    one of values of 0..255, its pattern told by `noise_seed`; `erased` is (left, top, width,
+    height) in pixels, painted over with the RGB colour `paint`; `cval` is 0..255.
     """
 
     theta: float = 0.0
@@ -78,7 +78,7 @@ def sample_transform(
         cval=settings.cval,
         contrast=_factor(settings.contrast_range, chance[3]),
         saturation=_factor(settings.saturation_range, chance[4]),
-        hue=settings.hue_range * (2 * chance[5] - 1),
+        hue=settings.hue_range * (1 - 2 * chance[5]),
         blur=settings.blur_range * chance[6],
         noise=settings.noise_range * chance[7],
         noise_seed=int(chance[8] * 2**32),

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ..analysis import plots
-from ..augmentation import make_variants, mixing
+from ..augmentation import color, make_variants, mixing
 from ..augmentation.mixing import Mix
 from ..augmentation.transform import Transform
 from ..base.errors import PhotoError
@@ -36,6 +36,10 @@ def augment(
             "--augment", help="Settings to start from: notes, another preset, or FILE.json."
         ),
     ] = "notes",
+    image_size: Annotated[
+        int,
+        typer.Option(min=32, max=320, help="Side of the photo in pixels. Use the run's size."),
+    ] = Training().image_size,
     partner: Annotated[
         Path | None,
         typer.Option("--with", metavar="PHOTO", help="The photo that MixUp and CutMix mix in."),
@@ -48,7 +52,7 @@ def augment(
     inputs = (photo, partner, Path(start) if Path(start).is_file() else None)
     target = output_files.resolve_output(out, output_files.get_figure_kind(out), inputs, force)
     settings = options.override_settings(options.resolve_augmentation(start), flags)
-    shown = [_load_photo(path) for path in (photo, partner) if path]
+    shown = [_load_photo(path, image_size) for path in (photo, partner) if path]
     variants: Variants = make_variants(shown[0], settings, count, seed)
     mixes: list[Mix] = []
     if settings.mixes and partner:
@@ -68,12 +72,17 @@ def augment(
     originals = shown if mixes else shown[:1]
     plots.write_contact_sheet(variants, target, originals=originals, mixes=mixes, title=title)
     print(f"{count} variants in {out}")
+    if clipped := color.largest_clipping(shown[0], settings.hue_range):
+        print(
+            f"At a hue of up to ±{settings.hue_range:g}°, up to {clipped:.0%} of the pixels are"
+            " clipped."
+        )
 
 
-def _load_photo(path: Path) -> Photo:
+def _load_photo(path: Path, size: int) -> Photo:
     data = models.read_photo_argument(path)
     try:
-        return decode.decode_and_fit(data, Training().image_size)
+        return decode.decode_and_fit(data, size)
     except PhotoError as error:
         raise PhotoError("{file}: {reason}", file=path, reason=error) from error
 

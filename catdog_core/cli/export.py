@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..analysis.photo_overlap import KEPT_EPOCH_TEXT
 from ..base import files
 from ..base.files import truncate_for_display
 from ..export import (
@@ -112,3 +113,5 @@ def _print_parity(parity: Parity) -> None:
     if "accuracy" in parity:
         ours, theirs = parity["accuracy"]
         print(f"Accuracy {theirs:.4f}, Keras model {ours:.4f}, {parity['counted']} photos")
+        if parity["dataset"]:
+            print(KEPT_EPOCH_TEXT)

@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 
 from ..analysis import group_comparison, sweep_table
+from ..analysis.photo_overlap import BEST_RUN_TEXT, KEPT_EPOCH_TEXT
 from ..base import interruption
 from ..base.errors import CatDogError, ClusterError, SettingsError
 from ..base.files import truncate_for_display
@@ -270,6 +271,8 @@ def _describe_results(group: Group) -> Iterator[str]:
             f"{point.low:.3f} to {point.high:.3f}",
         )
         yield f"{name}, {point.photos} photos: {point.accuracy:.4f} ({interval})"
+    if points:
+        yield KEPT_EPOCH_TEXT
     yield from map(
         str,
         (
@@ -388,6 +391,7 @@ def _print_group_result(group: Group, as_json: bool) -> None:
         print(
             f"Best: {_short_run_name(group, best)}, validation accuracy {result:.4f}, {best.folder}"
         )
+        print(f"{KEPT_EPOCH_TEXT} {BEST_RUN_TEXT}")
     print(f"{group.core_seconds:,.0f} core-seconds")
     if group.left:
         print(f"Stopped. Resume with: python -m catdog_core sweep --resume {group.id}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..analysis import class_matching, embedding, predictions
+from ..analysis import class_matching, embedding, metrics, photo_overlap, predictions
 from ..analysis.class_matching import ClassMatch
 from ..base import library_output, limits
 from ..base.errors import ModelError, PhotoError, SettingsError
@@ -18,6 +18,7 @@ from ..base.files import open_regular, truncate_for_display, write_bytes
 from ..data import photo_listing
 from ..data.datasets import FolderReading
 from ..data.photo_listing import PhotoListing
+from ..runs import model_registry
 from . import curate, model_input, output, output_files
 from .model_input import Scale
 from .options import AsJson, Folder, Force, Order, with_reading
@@ -100,6 +101,9 @@ def evaluate(
             with_embedding=embedding_out is not None,
             mapping=pairs,
         )
+    calibration = metrics.compute_calibration(result.table)
+    overlap = photo_overlap.count_overlap(model_registry.find_run_of_model(model), dataset, split)
+    notes = [str(remark) for remark in photo_overlap.describe_overlap(overlap)]
     for file, error in result.unreadable:
         print(f"Left out {truncate_for_display(file, 200)}: {error}", file=sys.stderr)
     if csv:
@@ -109,10 +113,27 @@ def evaluate(
         write_bytes(embedding_out, embedding.encode_layout_csv(result.embedding, xy, result.table))
     if as_json:
         names = ("accuracy", "loss", "n", "classes", "confusion")
-        described = {name: getattr(result, name) for name in names}
-        output.print_json({**described, **model_input.scale_to_json(predictor)})
+        numbers = {name: getattr(result, name) for name in names}
+        output.print_json(
+            {
+                **numbers,
+                "confidence": calibration.confidence,
+                "calibration_error": calibration.error,
+                "perfect_calibration_error": calibration.perfect.error,
+                "trained_on": overlap and overlap.trained,
+                "epoch_chosen_on": overlap and overlap.chosen,
+                "notes": notes,
+                **model_input.scale_to_json(predictor),
+            }
+        )
         return
     print(f"accuracy {result.accuracy:.4f}, loss {result.loss:.4f}, {result.n} photos")
+    for note in notes:
+        print(note)
+    print(
+        f"mean confidence {calibration.confidence:.4f}, calibration error {calibration.error:.4f},"
+        f" perfectly calibrated model {calibration.perfect.error:.4f}"
+    )
     for name, counts in zip(result.classes, result.confusion, strict=True):
         summary = ", ".join(
             f"{n} as {truncate_for_display(c)}" for c, n in zip(result.classes, counts, strict=True)

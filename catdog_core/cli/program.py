@@ -19,6 +19,7 @@ from rich.table import Table
 from typer.exceptions import TyperException
 
 from .. import runs
+from ..analysis.photo_overlap import KEPT_EPOCH_TEXT
 from ..base import files, interruption, report_language
 from ..base.errors import N_, CatDogError, RunError
 from ..base.files import truncate_for_display
@@ -225,6 +226,8 @@ def _train_and_report(folder: Path) -> None:
     best = next((row for row in ended.epochs if row["epoch"] == ended.best_epoch), None)
     if best:
         print(f"Best epoch {best['epoch'] + 1}: validation accuracy {best['val_accuracy']:.4f}")
+        if len(ended.epochs) > 1:
+            print(KEPT_EPOCH_TEXT)
     diagnose.print_final_evaluation(ended)
     if ended.can_resume:
         print(f"Stopped. Resume with: {PROGRAM} resume {folder}")

@@ -9,12 +9,13 @@ from __future__ import annotations
 from .augmentation import MIXES, NO_AUGMENTATION, PRESETS, Augmentation, FillMode
 from .network import NETWORKS, Network
 from .recipes import RECIPES, Recipe
-from .training import ModelName, Monitor, Optimizer, Schedule, Training
+from .training import PIPELINE_VERSION, ModelName, Monitor, Optimizer, Schedule, Training
 
 __all__ = [
     "MIXES",
     "NETWORKS",
     "NO_AUGMENTATION",
+    "PIPELINE_VERSION",
     "PRESETS",
     "RECIPES",
     "Augmentation",

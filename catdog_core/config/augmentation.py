@@ -131,7 +131,8 @@ class Augmentation(Settings):
         0.0,
         "Hue",
         "Rotates all colors around the color wheel by a random angle, up to this in either "
-        "direction.",
+        "direction. Brightness stays, so vivid colors can get values below 0 or above 255 and are "
+        "clipped.",
         low=0,
         high=180,
         step=1,
@@ -142,7 +143,7 @@ class Augmentation(Settings):
         0.0,
         "Blur",
         "Blurs the photo with a Gaussian filter. Its standard deviation is random, up to this "
-        "many pixels.",
+        "many pixels of the run's image size. Smaller photos get blurrier.",
         low=0,
         high=5,
         step=0.1,

@@ -7,6 +7,16 @@ from typing import Literal
 from ..base.field_specs import Settings, field
 from .network import Network
 
+PIPELINE_VERSION = 2
+"""How training photos come to a network. A run records the version it began with and keeps it, so
+that it resumes to the very same result:
+
+1. The last batch of a pass over the photos is filled from the next pass. Contrast is about a
+   computed mean gray, which ignores what brightness and channel shift clip.
+2. The last batch of a pass is smaller, so each pass shows each photo exactly once, and each pass
+   over augmented features each photo in one of its variants. Contrast is about the measured mean.
+"""
+
 ModelName = Literal["notes", "notes-deep", "custom", "compact", "transfer"]
 BackboneName = Literal[
     "lite0", "mobilenet-v3-small", "mobilenet-v3-large", "efficientnet-v2-b0", "convnext-tiny"
@@ -143,7 +153,8 @@ class Training(Settings):
     steps_per_epoch: int | None = field(
         None,
         "Steps per epoch",
-        "Batches per epoch. By default, enough to see every training photo once.",
+        "Batches per epoch. By default, an epoch shows each training photo exactly once, and its "
+        "last batch can be smaller.",
         low=1,
         high=100_000,
         step=1,
@@ -210,7 +221,8 @@ class Training(Settings):
         3,
         "Variants per photo",
         "For transfer with augmentation: variants of each training photo that the pretrained "
-        "network sees, besides the original. Each takes as long as the original.",
+        "network sees, besides the original. Each takes as long as the original. An epoch shows "
+        "each photo in one of these.",
         low=1,
         high=50,
         step=1,
@@ -249,6 +261,19 @@ class Training(Settings):
     def steps(self, photos: int) -> int:
         """Return how many steps an epoch over `photos` training photos has."""
         return self.steps_per_epoch or max(1, -(-photos // self.batch_size))
+
+    def count_shown(self, steps: int, photos: int, pipeline: int = PIPELINE_VERSION) -> int:
+        """Return how many photos the first `steps` steps show, each time it is shown.
+
+        Args:
+            steps: from the start of a training.
+            photos: training photos.
+            pipeline: the version, see `PIPELINE_VERSION`.
+        """
+        if pipeline < 2:
+            return steps * self.batch_size
+        passes, rest = divmod(steps, -(-photos // self.batch_size))
+        return passes * photos + rest * self.batch_size
 
     def validation_batches(self, photos: int) -> int:
         """Return how many batches a validation over `photos` photos has, the last maybe short."""

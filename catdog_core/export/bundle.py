@@ -256,7 +256,8 @@ _README = """\
 A run of CatDog Lab: {name}
 
 run/best.keras is the model of its best epoch. It takes photos of {size} x {size} pixels, values
-0 to 255, and knows the classes of labels.txt, in that order.
+0 to 255, and knows the classes of labels.txt, in that order. The epoch was chosen with the
+validation photos. On others, expect a slightly lower accuracy than the recorded one.
 
 To bring the run into a lab: its Export page, or
 

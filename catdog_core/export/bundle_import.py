@@ -183,6 +183,7 @@ def _validate_settings(settings: dict[str, Any]) -> dict[str, Any]:
                 ),
             },
             "parent": _validate_parent(settings.get("parent")),
+            "pipeline": run_folder.parse_pipeline(settings.get("pipeline", 1)),
             "versions": {
                 files.truncate_for_display(str(name), 40): files.truncate_for_display(
                     str(version), 40

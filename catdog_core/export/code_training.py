@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..analysis.photo_overlap import KEPT_EPOCH_TEXT
 from ..augmentation.code_templates import format_call, format_list
 from ..base.errors import N_, RunError
 from ..config import NETWORKS, Network, Training, schedules
@@ -435,10 +436,26 @@ def _generate_batches_code(run: Run) -> str:
     if soft and classes == 2:
         lines.append("labels = labels[:, 1]")
     lines.append(f"yield {kind}, labels{', weights' if weighted else ''}")
-    inside = "".join(f"        {line}\n" for line in lines)
+    kept = run.pipeline < 2
+    inside = "".join(f"{' ' * (8 if kept else 12)}{line}\n" for line in lines)
     heavy = ""
     if weighted:
         heavy = f"{generate_class_weights_code('train_labels')}\n\n"
+    if not kept:
+        order = "chance.permutation(len(train_labels))"
+        if backbones.count_feature_passes(training, settings) > 1 and transfer:
+            order = """chance.permutation(len(train_photos))
+        # Each photo comes in one of its looks, drawn at random.
+        order += len(order) * chance.integers(len(looks), size=len(order))"""
+        return f'''{heavy}\
+def batches():
+    """Yield batches forever. A pass shows every photo once, and its last batch may be smaller."""
+    chance = np.random.default_rng(SEED)
+    while True:
+        order = {order}
+        for start in range(0, len(order), BATCH):
+            chosen = order[start : start + BATCH]
+{inside}'''
     return f'''{heavy}\
 def batches():
     """Yield batches forever. Every photo comes once before any photo repeats."""
@@ -476,7 +493,8 @@ def generate_save_code(run: Run, photos: PhotoListing) -> tuple[list[Prose], str
     """Return what is said of saving, and the code that keeps the best epoch's model."""
     lines = ['model.load_weights("best.weights.h5")']
     prose: list[Prose] = [
-        (N_("Saves the best epoch's weights, and the full model in one file."), {})
+        (N_("Saves the best epoch's weights, and the full model in one file."), {}),
+        (KEPT_EPOCH_TEXT, {}),
     ]
     if run.model == backbones.TRANSFER:
         lines.append("model = keras.Model(backbone.input, model(backbone.output))")

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..analysis import heatmap, plots
+from ..analysis.photo_overlap import KEPT_EPOCH_TEXT
 from ..base import files, plot_fonts, report_language
 from ..base.errors import N_, CatDogError
 from ..base.palette import BLACK, MUTED, TRAIN, VALIDATION
@@ -256,7 +257,7 @@ def _render_section(title: str, body: str) -> str:
 
 
 def _render_paragraph(text: str, kind: str = "") -> str:
-    return f"<p{f' class={kind}' if kind else ''}>{escape(text)}</p>"
+    return f"<p{f' class={kind}' if kind else ''}>{escape(text)}</p>" if text else ""
 
 
 def _render_tiles(items: Sequence[tuple[str, str]]) -> str:
@@ -313,6 +314,7 @@ def _render_curves(facts: ReportData, say: Translator, live: bool) -> str:
         _render_paragraph(say(report_text.CURVES_TEXT), "soft")
         + _render_paragraph(report_text.describe_last_epoch(run, say))
         + "".join(map(_render_paragraph, report_text.describe_clean_photos(run, say)))
+        + _render_paragraph(say(KEPT_EPOCH_TEXT) if len(run.epochs) > 1 else "")
         + f'<div class="two">{"".join(shown)}</div>'
         + f"<details><summary>{all_numbers}</summary>"
         + _render_table(heads, rows)
@@ -359,7 +361,8 @@ def _render_matrix(facts: ReportData, say: Translator) -> str:
     )
     return (
         _render_paragraph(note, "soft")
-        + _render_paragraph(report_text.describe_interval(result, say))
+        + _render_paragraph(report_text.describe_interval(result, facts.overlap, say))
+        + _render_paragraph(report_text.describe_overlap(facts, say))
         + (
             _render_paragraph(say(report_text.MATRIX_TEXT), "soft")
             if len(names) <= _MAX_MATRIX_CLASSES

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import runs
-from ..analysis import accuracy_gap, histories, metrics, predictions
+from ..analysis import accuracy_gap, histories, metrics, photo_overlap, predictions
 from ..analysis.diagnose import Remark, Verdict
 from ..analysis.metrics import ThresholdMetrics
+from ..analysis.photo_overlap import PhotoOverlap
 from ..analysis.predictions import PredictionTable
 from ..base.errors import N_, CatDogError, RunError
 from ..base.field_specs import FieldSpec, describe_fields
@@ -58,13 +59,17 @@ class Mistake:
 
 @dataclass(frozen=True, eq=False)
 class ReportData:
-    """All of it. Without a table, `problem` says why: a message or an error."""
+    """All of it. Without a table, `problem` says why: a message or an error.
+
+    `overlap` counts the evaluated photos that had a part in making the model.
+    """
 
     run: RunRecord
     verdict: Verdict
     table: PredictionTable | None = None
     result: ThresholdMetrics | None = None
     mistakes: tuple[Mistake, ...] = ()
+    overlap: PhotoOverlap | None = None
     problem: str | CatDogError = ""
 
 
@@ -96,9 +101,9 @@ def gather_report_data(source: Path) -> ReportData:
     except CatDogError as error:
         return ReportData(run, verdict, problem=error)
     result = metrics.metrics_at_threshold(table)
-    return ReportData(
-        run, verdict, table, result, _find_worst_mistakes(run, dataset, table, result)
-    )
+    mistakes = _find_worst_mistakes(run, dataset, table, result)
+    overlap = photo_overlap.count_overlap(run, dataset, SPLIT)
+    return ReportData(run, verdict, table, result, mistakes, overlap)
 
 
 def _load_predictions(run: RunRecord, dataset: Dataset) -> PredictionTable:
@@ -257,18 +262,40 @@ def describe_clean_photos(run: RunRecord, say: Translator) -> list[str]:
     ]
 
 
-def describe_interval(result: ThresholdMetrics, say: Translator) -> str:
-    """Return a sentence on the accuracy, and what may be expected of other photos."""
+def describe_interval(
+    result: ThresholdMetrics, overlap: PhotoOverlap | None, say: Translator
+) -> str:
+    """Return sentences on the accuracy, and where it is unbiased, what to expect of others.
+
+    Args:
+        result: of the photos.
+        overlap: how many of them had a part in making the model; None where it is unknown.
+        say: the translator.
+    """
+    is_biased = overlap is not None and not overlap.is_unseen
     return say(
-        "{right:,} of {n:,} predictions are correct. For similar photos, expect {low:.1%} to "
-        "{high:.1%} (95% Wilson confidence interval). Always predicting the largest class gives "
-        "{guess:.1%}.",
+        N_(
+            "{right:,} of {n:,} predictions are correct. The 95% Wilson confidence interval is "
+            "{low:.1%} to {high:.1%}. Always predicting the largest class gives {guess:.1%}."
+        )
+        if is_biased
+        else N_(
+            "{right:,} of {n:,} predictions are correct. For similar photos, expect {low:.1%} to "
+            "{high:.1%} (95% Wilson confidence interval). Always predicting the largest class "
+            "gives {guess:.1%}."
+        ),
         right=result.right,
         n=result.n,
         low=result.interval[0],
         high=result.interval[1],
         guess=final_evaluation.majority_share(result.support.tolist()),
     )
+
+
+def describe_overlap(facts: ReportData, say: Translator) -> str:
+    """Return sentences on photos that trained the model or chose its epoch, empty for none."""
+    remarks = photo_overlap.describe_overlap(facts.overlap)
+    return " ".join(say(remark.message, **remark.params) for remark in remarks)
 
 
 def describe_confusions(

@@ -841,7 +841,7 @@ _TRAINING = (
                     Example(
                         "run",
                         N_("In your run, {photos:,} / {batch} = {steps:,}."),
-                        lambda facts: bool(facts["shown"] == facts["photos"]),
+                        lambda facts: bool(facts["steps"] * facts["batch"] == facts["photos"]),
                     ),
                     Example(
                         "run",

@@ -49,7 +49,7 @@ class RunFacts(TypedDict):
         validation_steps: steps of a validation.
         epochs: trained so far.
         updates: changes of the weights in them.
-        shown: photos an epoch shows.
+        shown: photos the first epoch shows.
         decoded: photos shown in all epochs.
         size: side of a photo in pixels; `values` counts the numbers a photo holds.
         learning_rate: at the start.
@@ -127,8 +127,8 @@ def collect_run_facts(run: Run) -> RunFacts:
         "validation_steps": training.validation_batches(validation),
         "epochs": epochs,
         "updates": steps * epochs,
-        "shown": steps * training.batch_size,
-        "decoded": steps * training.batch_size * epochs,
+        "shown": training.count_shown(steps, photos, run.pipeline),
+        "decoded": training.count_shown(steps * epochs, photos, run.pipeline),
         "size": size,
         "values": size * size * 3,
         "learning_rate": training.learning_rate,

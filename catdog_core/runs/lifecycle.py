@@ -33,7 +33,7 @@ from uuid import uuid4
 
 from ..base import access, files, locks, trash
 from ..base.errors import DatasetError, RunError, Term
-from ..config import Augmentation, Network, Training
+from ..config import PIPELINE_VERSION, Augmentation, Network, Training
 from ..data import datasets
 from ..data.datasets import Dataset
 from ..models import backbones
@@ -128,6 +128,7 @@ def create_run(
             "validation_counts": list(dataset.counts()["validation"].values()),
         },
         "parent": parent_metadata(parent_run) if parent_run else None,
+        "pipeline": PIPELINE_VERSION,
         "versions": {"python": sys.version.split()[0], **_installed_versions()},
     }
     title = (

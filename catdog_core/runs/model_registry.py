@@ -82,6 +82,21 @@ def find_model_file(model_or_run: Path) -> Path:
     )
 
 
+def find_run_of_model(model_or_run: Path) -> RunRecord | None:
+    """Return the run whose best model a path stands for; None for a model file without a run.
+
+    Args:
+        model_or_run: as for `find_model_file`.
+
+    Raises:
+        ModelError: there is no model.
+    """
+    path = find_model_file(model_or_run)
+    if path.name != _MODEL_FILE or not (path.parent / "settings.json").is_file():
+        return None
+    return run_folder.load_run(path.parent)
+
+
 def resolve_run_folder(run: Path) -> Path:
     """Return the folder for a model's folder, or its id or name, see `find_model`.
 

@@ -20,7 +20,7 @@ from ..base.errors import N_, CatDogError, RunError
 from ..base.field_specs import parse_settings
 from ..base.file_cache import FileCache
 from ..base.metric_rows import BatchRow, EpochRow
-from ..config import Augmentation, Training
+from ..config import PIPELINE_VERSION, Augmentation, Training
 from . import final_evaluation, status
 from .final_evaluation import FinalEvaluation
 from .status import RunState
@@ -216,6 +216,7 @@ class Run(RunRecord):
     Attributes:
         parent: the run whose weights it began with, or nothing.
         workers: how many trained it together in earlier versions, which could; now one does.
+        pipeline: how its photos come to the network, see `config.PIPELINE_VERSION`.
         is_resumable_if_damaged: whether it may be resumed in spite of its `problem`.
     """
 
@@ -223,6 +224,7 @@ class Run(RunRecord):
     augmentation: Augmentation | None = None
     parent: ParentRun = field(default_factory=ParentRun)
     workers: int = 1
+    pipeline: int = PIPELINE_VERSION
     is_resumable_if_damaged: bool = False
 
     @property
@@ -344,6 +346,7 @@ def _read_run(folder: Path) -> RunRecord:
         augmentation=settings["augmentation"],
         parent=settings["parent"],
         workers=_stored_workers(settings["workers"], about.get("workers")),
+        pipeline=settings["pipeline"],
         is_resumable_if_damaged=issue is not None and issue.is_resumable,
     )
 
@@ -408,7 +411,10 @@ class _StoredDataset(TypedDict):
 
 
 class _StoredSettings(TypedDict):
-    """The settings.json of a run, checked; `origin` and `workers` as they are stored, if at all."""
+    """The settings.json of a run, checked; `origin` and `workers` as they are stored, if at all.
+
+    `pipeline` is 1 for a run of an earlier version, which has none.
+    """
 
     training: Training
     augmentation: Augmentation | None
@@ -416,12 +422,15 @@ class _StoredSettings(TypedDict):
     classes: list[str]
     created: float
     parent: ParentRun
+    pipeline: int
     origin: object
     workers: object
 
 
 def _read_settings(folder: Path) -> _StoredSettings:
     settings = files.read_json(folder / "settings.json", FORMAT)
+    newest = {"format": settings.get("pipeline")}
+    files.check_format_version(folder / "settings.json", newest, PIPELINE_VERSION)
     try:
         augmentation, dataset = settings["augmentation"], settings["dataset"]
         return {
@@ -441,6 +450,7 @@ def _read_settings(folder: Path) -> _StoredSettings:
             "classes": [str(name) for name in settings["classes"]],
             "created": float(settings["created"]),
             "parent": cast(ParentRun, dict(settings.get("parent") or {})),
+            "pipeline": parse_pipeline(settings.get("pipeline", 1)),
             "origin": settings.get("origin"),
             "workers": settings.get("workers"),
         }
@@ -460,6 +470,17 @@ def parse_class_counts(stored: object, classes: int) -> tuple[int, ...]:
         and any(stored)
     )
     return tuple(cast(list[int], stored)) if sound else ()
+
+
+def parse_pipeline(value: object) -> int:
+    """Return the version of a run's pipeline as settings.json stores it.
+
+    Raises:
+        ValueError: there is no such version.
+    """
+    if type(value) is int and 1 <= value <= PIPELINE_VERSION:  # a bool is an int, too
+        return value
+    raise ValueError(f"pipeline {value!r}"[:60])
 
 
 CRASHED = N_(

@@ -87,6 +87,7 @@ class ProgressLogger(keras.callbacks.Callback):  # type: ignore[misc]
         assert run.training.steps_per_epoch is not None
         self.training, self.state, self.folder = run.training, state, run.folder
         self.steps = run.training.steps_per_epoch
+        self.photos, self.pipeline = max(run.train_photos, 1), run.pipeline
         self.every = max(1, self.steps // _POINTS_PER_EPOCH)
         self.epoch = 0
         self.rate = 0.0  # photos a second; 0 until two batches have been timed
@@ -110,7 +111,7 @@ class ProgressLogger(keras.callbacks.Callback):  # type: ignore[misc]
         row |= {"loss": round(loss, 6), "accuracy": round(accuracy, 6)}
         if done % self.every == 0:
             files.append_json_line(self.folder / "batches.jsonl", row)
-        self._measure()
+        self._measure(batch)
         self.state.update(
             **row,
             phase="train",
@@ -129,15 +130,24 @@ class ProgressLogger(keras.callbacks.Callback):  # type: ignore[misc]
     def on_test_end(self, logs: dict[str, float] | None = None) -> None:
         self.validation_seconds = time.monotonic() - self.validation_start
 
-    def _measure(self) -> None:
+    def _measure(self, batch: int) -> None:
         now = time.monotonic()
         if self.last is None:  # the first batch of all includes compiling the graph
             self.last = now
             return
-        rate = self.training.batch_size / max(now - self.last, 1e-6)
+        rate = self._count_photos(batch) / max(now - self.last, 1e-6)
         self.last = now
         # A mean that forgets: steady enough to read, quick to follow a busy machine.
         self.rate = rate if not self.rate else 0.9 * self.rate + 0.1 * rate
+
+    def _count_photos(self, batch: int) -> int:
+        """How many photos a batch of this epoch has."""
+        step = self.epoch * self.steps + batch
+        before, after = (
+            self.training.count_shown(steps, self.photos, self.pipeline)
+            for steps in (step, step + 1)
+        )
+        return after - before
 
     def _seconds_left(self, done: int) -> float:
         epochs_left = self.training.epochs - self.epoch - 1

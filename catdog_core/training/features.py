@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ..augmentation import augment
 from ..base import file_cache
-from ..config import Augmentation
+from ..config import PIPELINE_VERSION, Augmentation
 from ..storage.tfrecord import PhotoSplit
 
 BATCH_SIZE = 16
@@ -36,11 +36,15 @@ Features = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class FeaturePass:
-    """One pass over all photos: as they are, or augmented by the `number`-th draw."""
+    """One pass over all photos: as they are, or augmented by the `number`-th draw.
+
+    `pipeline` is the version of the augmentation, see `config.PIPELINE_VERSION`.
+    """
 
     augmentation: Augmentation | None = None
     seed: int = 0
     number: int = 0
+    pipeline: int = PIPELINE_VERSION
 
     @property
     def key(self) -> str:
@@ -48,6 +52,8 @@ class FeaturePass:
         if self.augmentation is None:
             return ""
         text = f"{self.augmentation.model_dump_json()} {self.seed} {self.number}"
+        if self.pipeline > 1:
+            text += f" {self.pipeline}"
         return "-" + hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def change(self, image: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
@@ -55,7 +61,8 @@ class FeaturePass:
         if self.augmentation is None:
             return image
         keys = (self.seed, _FEATURE_STREAM, self.number, zlib.crc32(name.encode()))
-        changed = augment.augment_batch(image[None], self.augmentation, np.random.default_rng(keys))
+        rng = np.random.default_rng(keys)
+        changed = augment.augment_batch(image[None], self.augmentation, rng, self.pipeline)
         return np.asarray(changed[0])
 
 

@@ -28,7 +28,7 @@ class TrainingPhase:
 
     `training` holds the settings as they are in this phase, with steps resolved; `build` makes
     its model, not compiled yet; `build_full_model` makes of it the one that predicts photos and is
-    kept.
+    kept. `variants` is how often each photo is in `train`.
     """
 
     training: Training
@@ -38,6 +38,7 @@ class TrainingPhase:
     augmentation: Augmentation | None
     build: Callable[[], keras.Model]
     build_full_model: Callable[[keras.Model], keras.Model] | None = None
+    variants: int = 1
 
 
 def plan_phases(
@@ -80,7 +81,7 @@ def _transfer_phases(
     state: ProgressReporter,
 ) -> list[TrainingPhase]:
     network = transfer.build_backbone(training.backbone, training.image_size)
-    passes = _feature_passes(training, run.augmentation)
+    passes = _feature_passes(training, run.augmentation, run.pipeline)
     train_features, validation_features = _extract_features(
         training, network, packed, train, validation, passes, state
     )
@@ -103,6 +104,7 @@ def _transfer_phases(
         None,  # the photos were augmented before their features were computed
         build_head,
         lambda model: transfer.attach_head(network, model),
+        variants=len(passes),
     )
     if not training.unfreeze:
         return [head]
@@ -137,12 +139,12 @@ def _fine_tuning_phase(
 
 
 def _feature_passes(
-    training: Training, augmentation: Augmentation | None
+    training: Training, augmentation: Augmentation | None, pipeline: int
 ) -> list[features.FeaturePass]:
     """List the passes over the training photos: one as they are, and augmented ones if it is on."""
     still = backbones.per_photo_augmentation(augmentation)
     count = backbones.count_feature_passes(training, augmentation) - 1
-    changed = [features.FeaturePass(still, training.seed, n) for n in range(count)]
+    changed = [features.FeaturePass(still, training.seed, n, pipeline) for n in range(count)]
     return [features.FeaturePass(), *changed]
 
 

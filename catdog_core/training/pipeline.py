@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 
 from ..augmentation import augment
 from ..base.errors import CatDogError
-from ..config import Augmentation
+from ..config import PIPELINE_VERSION, Augmentation
 from ..storage.shard_images import PartImages
 from ..storage.tfrecord import PhotoSplit
 
 # Part of the key of each generator, so that the order of an epoch and the changes of the step with
 # the same number are independent; `features` has 3. Another number would change every run.
-_SHUFFLE_STREAM, _AUGMENT_STREAM = 1, 2
+_SHUFFLE_STREAM, _AUGMENT_STREAM, _VARIANT_STREAM = 1, 2, 4
 _WORKERS = 2
 _batch_errors: list[CatDogError] = []  # in threads that prepare batches
 Labels: TypeAlias = NDArray[np.int64] | NDArray[np.float32]
@@ -46,11 +46,13 @@ def training_batches(
     classes: int = 2,
     label_smoothing: float = 0.0,
     balanced: bool = False,
+    variants: int = 1,
+    pipeline: int = PIPELINE_VERSION,
 ) -> tf.data.Dataset:
     """Build the batches of `first_step` ≤ step < `last_step`, counted from a training's start.
 
-    Photos are shuffled anew for every pass; a batch at the end of a pass is filled up from the
-    next one, so that every batch is whole.
+    Photos are shuffled anew for every pass. A pass shows each of them exactly once, and its last
+    batch may be smaller.
 
     Args:
         photos: the training photos: images (N, S, S, 3) uint8 0..255 or features (N, D) float32,
@@ -64,6 +66,10 @@ def training_batches(
         label_smoothing: the part of every label, 0..1, that is spread evenly over all classes
             (Szegedy et al., 2016, arXiv:1512.00567).
         balanced: give each photo a weight that makes its class as heavy as any other.
+        variants: how often each photo is among `photos`, which hold all N / V photos in one
+            variant, then in the next; a pass shows each in one of them, and V passes in all.
+        pipeline: the version, see `config.PIPELINE_VERSION`. In version 1, a batch at the end of
+            a pass is filled from the next one, and variants are photos like any others.
 
     Yields:
         images (B, S, S, 3) float32 0..255, labels as `encode_labels` shapes them, and where
@@ -74,19 +80,15 @@ def training_batches(
     shares = mixes or label_smoothing > 0
     weights = class_weights(photos.labels, classes) if balanced else None
 
-    # A batch lies in at most two passes if it is no larger than one, and two threads prepare
-    # batches: four permutations in memory are enough.
-    @lru_cache(maxsize=4)
-    def order(number: int) -> NDArray[np.int64]:
-        return np.random.default_rng((seed, _SHUFFLE_STREAM, number)).permutation(count)
+    choose = _choose_across_passes if pipeline < 2 else partial(_choose_in_pass, variants=variants)
+    chosen_rows = choose(count, batch_size, seed)
 
     def batch(step: int) -> Batch:
-        positions = np.arange(step * batch_size, (step + 1) * batch_size)
-        chosen = np.array([order(position // count)[position % count] for position in positions])
+        chosen = chosen_rows(step)
         images, labels = photos.images[chosen], photos.labels[chosen]
         rng = np.random.default_rng((seed, _AUGMENT_STREAM, step))
         if augmentation is not None:
-            images = augment.augment_batch(images, augmentation, rng)
+            images = augment.augment_batch(images, augmentation, rng, pipeline)
         if not shares:
             return (images, labels) if weights is None else (images, labels, weights[labels])
         soft = one_hot(labels, classes)
@@ -97,6 +99,49 @@ def training_batches(
         return images, soft[:, 1] if classes == 2 else soft, *heavy
 
     return _build_tf_dataset(batch, photos, first_step, last_step, classes, shares, balanced)
+
+
+def _choose_in_pass(
+    count: int, batch_size: int, seed: int, variants: int
+) -> Callable[[int], NDArray[np.int64]]:
+    """Return the function from a step to its rows, of passes that end with a smaller batch."""
+    photos = count // variants
+    steps = -(-photos // batch_size)
+
+    # Two threads prepare batches, each of one pass; the next pass may have begun.
+    @lru_cache(maxsize=4)
+    def order(number: int) -> NDArray[np.int64]:
+        shuffled = np.random.default_rng((seed, _SHUFFLE_STREAM, number)).permutation(photos)
+        if variants == 1:
+            return shuffled
+        # Where a photo begins differs from photo to photo, so each pass mixes the variants.
+        rng = np.random.default_rng((seed, _VARIANT_STREAM, number // variants))
+        first = rng.integers(variants, size=photos)
+        return shuffled + photos * ((first[shuffled] + number) % variants)
+
+    def rows(step: int) -> NDArray[np.int64]:
+        number, part = divmod(step, steps)
+        return order(number)[part * batch_size : (part + 1) * batch_size]
+
+    return rows
+
+
+def _choose_across_passes(
+    count: int, batch_size: int, seed: int
+) -> Callable[[int], NDArray[np.int64]]:
+    """Return the function from a step to its rows, as version 1 has it: all batches are whole."""
+
+    # A batch lies in at most two passes if it is no larger than one, and two threads prepare
+    # batches: four permutations in memory are enough.
+    @lru_cache(maxsize=4)
+    def order(number: int) -> NDArray[np.int64]:
+        return np.random.default_rng((seed, _SHUFFLE_STREAM, number)).permutation(count)
+
+    def rows(step: int) -> NDArray[np.int64]:
+        positions = np.arange(step * batch_size, (step + 1) * batch_size)
+        return np.array([order(position // count)[position % count] for position in positions])
+
+    return rows
 
 
 def eval_batches(

@@ -81,6 +81,8 @@ def _train_phase(
             classes=len(run.classes),
             label_smoothing=training.label_smoothing,
             balanced=training.class_weights,
+            variants=phase.variants,
+            pipeline=run.pipeline,
         )
         validation = pipeline.eval_batches(
             phase.validation,

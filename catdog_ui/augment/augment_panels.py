@@ -66,7 +66,7 @@ class VariantSet:
 
 def ask_model(variants: VariantSet, original: Photo) -> VariantSet:
     """Add the answers of the model chosen below the variants, where one is chosen."""
-    chosen = _chosen_model()
+    chosen = chosen_model()
     if chosen is None or chosen.best_model is None:
         return variants
     return with_answers(variants, original, loaders.load_predictor(Path(chosen.best_model)))
@@ -136,7 +136,8 @@ def _sweep_panel(photo: Photo, settings: Augmentation, variants: VariantSet) -> 
     )
 
 
-def _chosen_model() -> RunRecord | None:
+def chosen_model() -> RunRecord | None:
+    """Return the model that predicts the variants, where the panel has one."""
     if st.session_state.get(_PANEL) != "model":
         return None
     chosen = st.session_state.get(_MODEL)

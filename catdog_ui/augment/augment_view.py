@@ -13,29 +13,30 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from catdog_core.analysis import plots
-from catdog_core.augmentation import augment, mixing
+from catdog_core.augmentation import augment, color, mixing
 from catdog_core.augmentation.mixing import Mix
 from catdog_core.base.errors import PhotoError
 from catdog_core.base.files import slugify, truncate_for_display
 from catdog_core.base.palette import class_color
-from catdog_core.config import Augmentation
+from catdog_core.config import Augmentation, Training
 from catdog_core.data.datasets import Dataset, Item
 from catdog_core.imaging import decode
 from catdog_core.imaging.decode import Photo
+from catdog_core.runs import Run
 
-from .. import format_text, gallery, uploads, widgets
+from .. import format_text, forms, gallery, uploads, widgets
 from ..i18n import escape, say, t
 from ..learn.glossary_view import show_terms
 from ..session import AUGMENTATION_CHOICE_KEY, page_state
 from ..startup import guarded_fragment
+from ..train import train_form
 from . import augment_controls, augment_panels
 from .augment_panels import VariantSet
 
-PHOTO_SIZE = 150
-"""Side of the photos shown, in pixels: the size the notes' network takes."""
 VARIANT_COUNT = 20
 _VALUES_KEY = "augment_values"
 _ALL_CLASSES = -1  # in place of a label
+_LEAST_CLIPPED = 0.005  # a smaller share of the pixels isn't worth a sentence
 _MAX_TRIED = 20  # photos that are opened at most to find one that can be read
 
 
@@ -57,7 +58,7 @@ def _render_page(dataset: Dataset | None) -> None:
     # The variants come first, so that on a telephone they are not below a screen of sliders.
     pictures_, controls_ = st.columns([3, 2], gap="large")
     with controls_:
-        subject = _choose_subject(dataset)
+        subject = _choose_subject(dataset, _preview_size())
         summary_slot = st.container()  # for the original and the average, which needs the variants
         settings = augment_controls.augmentation_settings()
     variants = None
@@ -75,21 +76,34 @@ def _render_page(dataset: Dataset | None) -> None:
             _summary(subject, variants)
         with pictures_:
             _gallery_footer(subject, variants, settings)
+            _size_note(subject.photo, settings)
             _training_note(settings)
             show_terms("augmentation", "fill-mode", "overfitting")
             augment_panels.show_panels(subject.photo, settings, variants)
 
 
-def _choose_subject(dataset: Dataset | None) -> SubjectPhoto | None:
+def _preview_size() -> int:
+    """The side of the photos shown, in pixels.
+
+    Blur, noise and erasing depend on it. So it is the one that trains: of the model that predicts
+    the variants, else of the next run.
+    """
+    run = augment_panels.chosen_model()
+    if isinstance(run, Run):
+        return run.training.image_size
+    return int(forms.form_values(Training, train_form.FORM_KEY)["image_size"])
+
+
+def _choose_subject(dataset: Dataset | None, size: int) -> SubjectPhoto | None:
     """Let the user take a photo of the dataset or bring one; None, and a sentence, if it is bad."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        item = _pick_photo(dataset) if dataset else None
+        item = _pick_photo(dataset, size) if dataset else None
         file = _upload_photo()
     if file is not None:
-        name, photo = file.name, gallery.uploaded_photo(file.file_id, file.getvalue(), PHOTO_SIZE)
+        name, photo = file.name, gallery.uploaded_photo(file.file_id, file.getvalue(), size)
         label = None
     elif item is not None:
-        name, photo, label = item.file, gallery.fitted_photo(item.path, PHOTO_SIZE), item.label
+        name, photo, label = item.file, gallery.fitted_photo(item.path, size), item.label
     else:
         return None
     if isinstance(photo, PhotoError):
@@ -125,7 +139,7 @@ def _upload_photo() -> UploadedFile | None:
     return file
 
 
-def _pick_photo(dataset: Dataset) -> Item:
+def _pick_photo(dataset: Dataset, size: int) -> Item:
     """One training photo, of one class if asked; "next" and "random" walk through them."""
     label = st.selectbox(
         t("Class"),
@@ -148,7 +162,7 @@ def _pick_photo(dataset: Dataset) -> Item:
     position = page_state().augment.photo_index
     for step in range(min(len(items), _MAX_TRIED)):
         item = items[(position + step) % len(items)]
-        if not isinstance(gallery.fitted_photo(item.path, PHOTO_SIZE), PhotoError):
+        if not isinstance(gallery.fitted_photo(item.path, size), PhotoError):
             return item
     return items[position % len(items)]
 
@@ -216,7 +230,8 @@ def _draw_variants(
     photos = [image for image, _ in drawn]
     mixes: list[Mix] = []
     words = [augment_panels.transform_text(transform) for _, transform in drawn]
-    partners = _partners(dataset, seed, VARIANT_COUNT if settings.mixes else 1) if dataset else []
+    count = VARIANT_COUNT if settings.mixes else 1
+    partners = _partners(dataset, seed, count, len(subject.photo)) if dataset else []
     if settings.mixes and partners and dataset is not None:
         own = (
             t("this photo")
@@ -234,13 +249,13 @@ def _draw_variants(
     return VariantSet(photos, transforms, words, mixes, partners[0][0] if partners else None)
 
 
-def _partners(dataset: Dataset, seed: int, count: int) -> list[tuple[Photo, int]]:
+def _partners(dataset: Dataset, seed: int, count: int, size: int) -> list[tuple[Photo, int]]:
     """Photos drawn at random from the training photos, with their labels: what a batch holds."""
     items = dataset.items("train")
     rng = np.random.default_rng((seed, len(items)))
     partners = []
     for index in rng.permutation(len(items))[: 2 * count].tolist():
-        photo = gallery.fitted_photo(items[index].path, PHOTO_SIZE)
+        photo = gallery.fitted_photo(items[index].path, size)
         if not isinstance(photo, PhotoError):
             partners.append((photo, items[index].label))
         if len(partners) == count:
@@ -288,6 +303,24 @@ def _gallery_footer(subject: SubjectPhoto, variants: VariantSet, settings: Augme
                 type="tertiary",
                 on_click="ignore",
             )
+
+
+def _size_note(photo: Photo, settings: Augmentation) -> None:
+    """The size the preview has, and how much of the photo a turned hue clips."""
+    run = augment_panels.chosen_model()
+    source = t("as this model was trained") if isinstance(run, Run) else t("as on the Train page")
+    notes = [t("Shown at {size} × {size} px, {source}.", size=len(photo), source=source)]
+    clipped = color.largest_clipping(photo, settings.hue_range)
+    if clipped >= _LEAST_CLIPPED:
+        notes.append(
+            t(
+                "At a hue of up to ±{hue:g}°, up to {share:.0%} of this photo's pixels are "
+                "clipped.",
+                hue=settings.hue_range,
+                share=clipped,
+            )
+        )
+    st.caption(" ".join(notes))
 
 
 def _contact_sheet(

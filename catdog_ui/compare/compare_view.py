@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from catdog_core.analysis import accuracy_gap, histories, sweep_table
+from catdog_core.analysis.photo_overlap import KEPT_EPOCH_TEXT
 from catdog_core.base.metric_rows import EpochRow
 from catdog_core.base.palette import NEUTRAL
 from catdog_core.runs import DamagedRun, Run, RunRecord
@@ -203,6 +204,8 @@ def show_run_table(chosen: Sequence[RunRecord]) -> None:
     alike = not different and not augmented and len(known) == len(rows) > 1
     st.caption(
         t(accuracy_gap.GAP_MEANINGS[gap_kind])
+        + " "
+        + t(KEPT_EPOCH_TEXT)
         + " "
         + (
             t("These runs have identical settings.")

@@ -9,6 +9,7 @@ from zlib import crc32
 import streamlit as st
 
 from catdog_core.analysis import sweep_table
+from catdog_core.analysis.photo_overlap import BEST_RUN_TEXT, KEPT_EPOCH_TEXT
 from catdog_core.analysis.sweep_table import Column, Correlation, SweepTable
 from catdog_core.base.files import truncate_for_display
 from catdog_core.runs import RunRecord
@@ -148,6 +149,7 @@ def show_result_table(
         key=f"{key}_table_{crc32(','.join(run.id for run in runs).encode())}",
         alt=t("Runs with their settings and results"),
     )
+    st.caption(f"{t(KEPT_EPOCH_TEXT)} {t(BEST_RUN_TEXT)}")
     chosen = [runs[row] for row in event.selection.rows if row < len(runs)]
     _next_steps(chosen, [run for run in runs if run.epochs][:first], key)
 

@@ -19,7 +19,7 @@ from catdog_core.analysis import metrics
 from catdog_core.analysis.metrics import Calibration, ClassCurve, ModelComparison, ThresholdMetrics
 from catdog_core.analysis.predictions import PredictionTable
 from catdog_core.base.files import truncate_for_display
-from catdog_core.base.palette import CLASS_COLORS, ON_DARK, ON_LIGHT, class_color
+from catdog_core.base.palette import BLUE, CLASS_COLORS, ON_DARK, ON_LIGHT, class_color
 
 from ..format_text import format_percent
 from ..i18n import N_, escape, pgettext, t
@@ -162,32 +162,51 @@ def precision_recall_figure(
     return _build_figure(t("Precision and recall"), data, x_axis, y_axis)
 
 
-def calibration_figure(calibration: Calibration, table: PredictionTable) -> go.Figure:
-    """Return a chart of what came true against the probability; larger dots, more photos."""
-    color = class_color(1 if calibration.label is None else calibration.label)
+def calibration_figure(calibration: Calibration) -> go.Figure:
+    """Return a chart of accuracy against confidence; larger dots, more photos.
+
+    The bars show where a perfectly calibrated model's dots are in 95 of 100 sets of photos.
+    """
+    perfect = calibration.perfect
+    middle = calibration.predicted
+    chance = {
+        "type": "scatter",
+        "x": middle,
+        "y": middle,
+        "mode": "markers",
+        "marker": {"size": 1, "color": _NEUTRAL},
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": np.maximum(perfect.high - middle, 0),
+            "arrayminus": np.maximum(middle - perfect.low, 0),
+            "color": _NEUTRAL,
+            "thickness": 1.5,
+            "width": 5,
+        },
+        "customdata": np.stack([perfect.low, perfect.high], axis=1),
+        "hovertemplate": t("perfect model: %{customdata[0]:.1%} to %{customdata[1]:.1%}")
+        + "<extra></extra>",
+        "cliponaxis": False,
+    }
     points = {
         "type": "scatter",
         "x": calibration.predicted,
         "y": calibration.observed,
         "mode": "lines+markers",
-        "line": {"color": color, "width": 1.5},
+        "line": {"color": BLUE, "width": 1.5},
         "marker": {
             "size": 7 + 21 * np.sqrt(calibration.counts / calibration.counts.max()),
-            "color": color,
+            "color": BLUE,
         },
         "customdata": calibration.counts,
-        "hovertemplate": t("predicted %{x:.1%}, came true %{y:.1%}, photos: %{customdata}")
+        "hovertemplate": t("confidence %{x:.1%}, correct %{y:.1%}, photos: %{customdata}")
         + "<extra></extra>",
         "cliponaxis": False,
     }
-    if calibration.label is None:
-        axis_title = t("Probability of the prediction")
-    else:
-        axis_title = t(
-            "Probability of {name}", name=_short_class_name(table.classes, calibration.label)
-        )
-    x, y = _percent_axis(axis_title), _percent_axis(t("Share that came true"))
-    return _build_figure(t("Calibration"), [_DIAGONAL, points], x, y)
+    x = _percent_axis(t("Probability of the prediction"))
+    y = _percent_axis(t("Share of correct predictions"))
+    return _build_figure(t("Calibration"), [_DIAGONAL, chance, points], x, y)
 
 
 def drawn_classes(curves: Sequence[ClassCurve]) -> list[int]:
@@ -330,10 +349,10 @@ PRECISION_RECALL_HINT = N_(
     "down, more predictions of that class are wrong. The best corner is the upper right."
 )
 CALIBRATION_HINT = N_(
-    "Photos are grouped by the model's probability. The height shows how often it came true. "
-    "Larger dots hold more photos. A perfectly calibrated model follows the dotted line."
+    "Photos are grouped by the probability of the predicted class. The height shows how often it's "
+    "correct. Larger dots hold more photos. A perfectly calibrated model follows the dotted line, "
+    "and its dots are within the gray bars 95% of the time."
 )
-_MIN_CALIBRATION_GAP = 0.02  # a difference of certainty and accuracy below this is called none
 
 
 def matrix_caption(result: ThresholdMetrics, classes: Sequence[str]) -> str:
@@ -396,7 +415,8 @@ def histogram_caption(table: PredictionTable, result: ThresholdMetrics, threshol
         no_better = t("No other threshold gets more of these photos right.")
         return f"{text} {no_better}"
     better = t(
-        "At {best:.2f}, these photos would reach the highest accuracy, {accuracy:.1%}.",
+        "At {best:.2f}, these photos would reach the highest accuracy, {accuracy:.1%}. On other "
+        "photos, expect less, because that threshold is chosen on these very ones.",
         best=best,
         accuracy=accuracy,
     )
@@ -434,23 +454,32 @@ def precision_recall_caption(curves: Sequence[ClassCurve], table: PredictionTabl
     return t("Area (average precision): {told}. 1 is perfect.", told=areas)
 
 
-def calibration_caption(calibration: Calibration, table: PredictionTable) -> str:
+def calibration_caption(calibration: Calibration) -> str:
     """Say how far the probabilities are from the truth, and in which direction."""
-    sure = float(table.probabilities.max(axis=1).mean())
-    right = float((table.probabilities.argmax(axis=1) == table.labels).mean())
     text = t(
         "Probabilities are off by {error:.1f} percentage points on average (expected calibration "
         "error). The model is {sure:.1%} sure on average, and right on {right:.1%}.",
         error=100 * calibration.error,
-        sure=sure,
-        right=right,
+        sure=calibration.confidence,
+        right=calibration.accuracy,
     )
-    if abs(sure - right) < _MIN_CALIBRATION_GAP:
-        return text
-    verdict = (
-        t("The model is overconfident.") if sure > right else t("The model is underconfident.")
+    perfect = t(
+        "By chance alone, a perfectly calibrated model would be off by {mean:.1f} points, and by "
+        "up to {highest:.1f} in 95% of cases.",
+        mean=100 * calibration.perfect.error,
+        highest=100 * calibration.perfect.highest,
     )
-    return f"{text} {verdict}"
+    if calibration.bias:
+        verdict = (
+            t("The model is overconfident.")
+            if calibration.bias > 0
+            else t("The model is underconfident.")
+        )
+    elif calibration.is_within_chance:
+        verdict = t("The difference is within chance.")
+    else:
+        verdict = t("The difference is larger than chance explains.")
+    return f"{text} {perfect} {verdict}"
 
 
 def ranked_caption(

@@ -10,9 +10,10 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core.analysis import metrics, predictions
+from catdog_core.analysis import metrics, photo_overlap, predictions
 from catdog_core.analysis.embedding import Embedding
 from catdog_core.analysis.metrics import Calibration, ClassCurve, ThresholdMetrics
+from catdog_core.analysis.photo_overlap import PhotoOverlap
 from catdog_core.analysis.predictions import PredictionTable
 from catdog_core.base.files import slugify, truncate_for_display
 from catdog_core.export import report_text
@@ -38,6 +39,7 @@ class ScoreCurves:
     roc: list[ClassCurve]
     precision_recall: list[ClassCurve]
     calibration: Calibration
+    overlap: PhotoOverlap | None
 
 
 def show_results(subject: EvaluationSubject, table: PredictionTable) -> None:
@@ -47,9 +49,10 @@ def show_results(subject: EvaluationSubject, table: PredictionTable) -> None:
             metrics.roc_curves(table),
             metrics.precision_recall_curves(table),
             metrics.compute_calibration(table),
+            photo_overlap.count_overlap(subject.run, subject.dataset, subject.split),
         )
     _freeze_gc_once()
-    model_picker.show_cautions(subject)
+    model_picker.show_cautions(subject, curves.overlap)
     seen = evaluate_map.read_embedding(subject)
     subject.fragment(_render_results, table, curves, seen)
 
@@ -115,9 +118,17 @@ def _summary_metrics(table: PredictionTable, result: ThresholdMetrics, curves: S
             (t("Wrong"), f"{result.n - result.right:,} / {result.n:,}"),
             (t("Mean loss"), f"{metrics.photo_losses(table).mean():.3f}"),
             (t("Calibration error"), f"{curves.calibration.error:.1%}"),
+            (t("Same, if perfect"), f"{curves.calibration.perfect.error:.1%}"),
         ]
     )
-    st.caption(report_text.describe_interval(result, t))
+    st.caption(report_text.describe_interval(result, curves.overlap, t))
+    if result.right > metrics.metrics_at_threshold(table).right:
+        st.caption(
+            t(
+                "This threshold was chosen on these very photos. Expect slightly worse results on "
+                "others."
+            )
+        )
     if table.unreadable:
         st.caption(
             t(
@@ -261,9 +272,9 @@ def _curve_charts(
     parts += [
         (
             "calibration",
-            evaluate_charts.calibration_figure(curves.calibration, table),
+            evaluate_charts.calibration_figure(curves.calibration),
             t(evaluate_charts.CALIBRATION_HINT),
-            evaluate_charts.calibration_caption(curves.calibration, table),
+            evaluate_charts.calibration_caption(curves.calibration),
         ),
         (
             "roc",

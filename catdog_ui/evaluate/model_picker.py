@@ -11,7 +11,8 @@ from typing import Any
 import streamlit as st
 
 from catdog_core import runs
-from catdog_core.analysis import class_matching, predictions
+from catdog_core.analysis import class_matching, photo_overlap, predictions
+from catdog_core.analysis.photo_overlap import PhotoOverlap
 from catdog_core.analysis.predictions import PredictionTable
 from catdog_core.base.errors import CatDogError, PhotoError
 from catdog_core.base.files import truncate_for_display
@@ -171,32 +172,23 @@ def load_or_request_answers(subject: EvaluationSubject) -> PredictionTable | Non
     return stored_predictions.table
 
 
-def show_cautions(subject: EvaluationSubject) -> None:
-    """Say what to keep in mind about figures on these photos."""
-    run, dataset, split = subject.run, subject.dataset, subject.split
-    if isinstance(run, ImportedModel):
+def show_cautions(subject: EvaluationSubject, overlap: PhotoOverlap | None) -> None:
+    """Say what to keep in mind about figures on these photos.
+
+    Args:
+        subject: the model and the photos.
+        overlap: how many of them had a part in making the model; None where it is unknown.
+    """
+    if isinstance(subject.run, ImportedModel):
         st.caption(t("The lab doesn't know which photos this model was trained on."))
-    elif not is_training_dataset(run, dataset):
+    elif not is_training_dataset(subject.run, subject.dataset):
         st.caption(t("The model was trained on another dataset."))
-    elif split == "train":
-        st.caption(t("The model was trained on these very photos. Expect worse results on others."))
-    elif split == "validation":
-        st.caption(
-            t(
-                "The best epoch was chosen with these photos. Expect slightly worse results on "
-                "others."
-            )
-        )
-    learnt = _count_learnt_photos(subject)
-    if split != "train" and learnt:
-        st.warning(
-            t(
-                "The model was trained on {n} of these photos, which were in another split then. "
-                "Its results look too good.",
-                n=learnt,
-            ),
-            icon=":material/warning:",
-        )
+    for remark in photo_overlap.describe_overlap(overlap):
+        text = t(remark.message, **remark.params)
+        if remark.message == photo_overlap.PARTLY_TRAINED_TEXT:  # the split changed since
+            st.warning(text, icon=":material/warning:")
+        else:
+            st.caption(text)
 
 
 def _choose_dataset(run: RunRecord) -> Dataset | None:
@@ -271,19 +263,6 @@ def _output_names(subject: EvaluationSubject) -> list[str] | None:
         return None
     names = {ours: theirs for theirs, ours in subject.mapping.items()}
     return [names[name] for name in subject.dataset.classes]
-
-
-def _count_learnt_photos(subject: EvaluationSubject) -> int:
-    """How many of the photos the model was trained with, as far as can be told."""
-    run, dataset = subject.run, subject.dataset
-    if run.dataset_id != dataset.id or run.dataset_fingerprint == dataset.fingerprint:
-        return 0
-    try:
-        then = datasets.load_dataset_as_of(dataset.id, run.dataset_fingerprint)
-    except CatDogError:
-        return 0
-    trained = {item.file for item in then.items("train")}
-    return sum(item.file in trained for item in dataset.items(subject.split))
 
 
 def _pass_panel(subject: EvaluationSubject, problem: str, job: Job | None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from catdog_core import export
+from catdog_core.analysis.photo_overlap import KEPT_EPOCH_TEXT
 from catdog_core.base import files, jobs, report_language
 from catdog_core.base.errors import CatDogError
 from catdog_core.base.files import truncate_for_display
@@ -286,6 +287,8 @@ def parity_text(parity: Parity) -> str:
                 n=parity["counted"],
             )
         )
+        if parity["dataset"]:
+            sentences.append(t(KEPT_EPOCH_TEXT))
     return " ".join(sentences)
 
 

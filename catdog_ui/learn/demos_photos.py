@@ -347,17 +347,14 @@ def show_validation_photo(who: LearnerContext) -> None:
     assert who.dataset is not None
     own = who.run.augmentation if isinstance(who.run, Run) else None
     settings = own if own is not None and not own.is_off else PRESETS["notes"]
-    sample = learner_context.current_photo(who.dataset)
+    size = who.run.training.image_size if isinstance(who.run, Run) else learner_context.SIZE
+    sample = learner_context.current_photo(who.dataset, size)
     validation_item = next(iter(who.dataset.items("validation")), None)
     if sample is None:
         return
     st.markdown(t("**Training photo in epochs 1 to 5**"))
     _show_variants(sample[1], settings, _ROW_LENGTH)
-    plain = (
-        gallery.fitted_photo(validation_item.path, learner_context.SIZE)
-        if validation_item
-        else None
-    )
+    plain = gallery.fitted_photo(validation_item.path, size) if validation_item else None
     if plain is None or isinstance(plain, PhotoError):
         st.caption(t("This dataset has no validation photos."))
         return

@@ -13,6 +13,7 @@ from uuid import uuid4
 import streamlit as st
 
 from catdog_core.analysis import ood_examples
+from catdog_core.analysis.photo_overlap import KEPT_EPOCH_TEXT
 from catdog_core.base import limits
 from catdog_core.base.errors import CatDogError, PhotoError
 from catdog_core.base.files import truncate_for_display
@@ -100,6 +101,8 @@ def _choose_known_model() -> ModelChoice | None:
                 accuracy=format_text.format_percent(best.get("val_accuracy")),
                 dataset=escape(run.dataset_name),
             )
+            + " "
+            + t(KEPT_EPOCH_TEXT)
         )
     if isinstance(run, ImportedModel):
         st.caption(format_text.describe_imported_model(run))
@@ -107,7 +110,7 @@ def _choose_known_model() -> ModelChoice | None:
         st.caption(
             t(
                 "Built-in model. It knows only cats and dogs, so every photo gets one of those "
-                "labels."
+                "labels. It makes the most mistakes on hairless cats."
             )
         )
     path = run.best_model

@@ -114,6 +114,7 @@ def _show_steps(training: Training, dataset: Dataset) -> None:
             training.batch_size,
             training.steps(counts["train"]),
             training.steps_per_epoch,
+            training.count_shown(training.steps(counts["train"]), counts["train"]),
         ),
         _describe_steps(
             t("Validation"),
@@ -121,6 +122,10 @@ def _show_steps(training: Training, dataset: Dataset) -> None:
             training.batch_size,
             training.validation_batches(counts["validation"]),
             training.validation_steps,
+            min(
+                training.validation_batches(counts["validation"]) * training.batch_size,
+                counts["validation"],
+            ),
         ),
         t(
             "Total: {epochs} epochs × {steps} steps = {n} weight updates",
@@ -133,15 +138,24 @@ def _show_steps(training: Training, dataset: Dataset) -> None:
 
 
 def _describe_steps(
-    split: str, photos: int, batch: int, steps: int, requested_steps: int | None
+    split: str, photos: int, batch: int, steps: int, requested_steps: int | None, seen: int
 ) -> str:
+    if requested_steps and seen != steps * batch:
+        return t(
+            "{split}: {steps} steps of up to {batch}, about {seen} photos per epoch, of {photos}",
+            split=split,
+            steps=f"{steps:,}",
+            batch=batch,
+            seen=f"{seen:,}",
+            photos=f"{photos:,}",
+        )
     if requested_steps:
         return t(
             "{split}: {steps} steps × {batch} = {seen} photos per epoch, of {photos}",
             split=split,
             steps=f"{steps:,}",
             batch=batch,
-            seen=f"{steps * batch:,}",
+            seen=f"{seen:,}",
             photos=f"{photos:,}",
         )
     if photos % batch == 0:
@@ -153,12 +167,14 @@ def _describe_steps(
             steps=f"{steps:,}",
         )
     return t(
-        "{split}: {photos} photos / {batch} = {exact}, rounded up to {steps} steps",
+        "{split}: {photos} photos / {batch} = {exact}, rounded up to {steps} steps, the last with "
+        "{rest}",
         split=split,
         photos=f"{photos:,}",
         batch=batch,
         exact=f"{photos / batch:,.1f}",
         steps=f"{steps:,}",
+        rest=f"{photos % batch:,}",
     )
 
 

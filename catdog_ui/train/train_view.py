@@ -11,6 +11,7 @@ import streamlit as st
 from catdog_core import runs
 from catdog_core.analysis import accuracy_gap, histories
 from catdog_core.analysis.diagnose import Verdict
+from catdog_core.analysis.photo_overlap import KEPT_EPOCH_TEXT
 from catdog_core.base.errors import RunError
 from catdog_core.base.files import truncate_for_display
 from catdog_core.base.metric_rows import BatchRow
@@ -371,6 +372,8 @@ def _done_text(run: RunRecord) -> str:
         n=best["epoch"] + 1 if best else "–",
         accuracy=format_text.format_percent(best.get("val_accuracy") if best else None),
     )
+    if len(run.epochs) > 1:
+        text += " " + t(KEPT_EPOCH_TEXT)
     planned = run.planned_epochs or 0
     if len(run.epochs) < planned:
         text += " " + t(

@@ -183,21 +183,19 @@ def test_what_was_validated_on_features_is_what_the_kept_model_says_of_photos(tr
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(
-    "epoch",  # while the last layer learns, and while blocks do
-    [1, 3],
-)
-def test_a_stopped_run_resumed_equals_one_never_stopped(dataset, epoch):
+def test_a_run_stopped_twice_and_resumed_equals_one_never_stopped(dataset):
     training = SMALL.model_copy(update={"epochs": 4, "unfreeze": 1, "unfreeze_epochs": 2})
     unbroken, broken = (runs.create_run(dataset, training, PRESETS["notes"]) for _ in range(2))
     execute_run(unbroken)
 
-    def stop(state):
-        if (state.get("phase"), state.get("epoch"), state.get("batch")) == ("train", epoch, 2):
-            (broken / "stop").touch()
+    for epoch in (1, 3):  # while the last layer learns, and while blocks do
 
-    execute_run(broken, stop)
-    assert len(runs.load_run(broken).epochs) == epoch
+        def stop(state, epoch=epoch):
+            if (state.get("phase"), state.get("epoch"), state.get("batch")) == ("train", epoch, 2):
+                (broken / "stop").touch()
+
+        execute_run(broken, stop)
+        assert len(runs.load_run(broken).epochs) == epoch
     execute_run(broken)
     one, two = runs.load_run(unbroken), runs.load_run(broken)
     assert [row["val_loss"] for row in one.epochs] == [row["val_loss"] for row in two.epochs]

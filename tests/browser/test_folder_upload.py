@@ -22,24 +22,24 @@ def pets(tmp_path):
     return tmp_path / "pets"
 
 
-def test_its_class_folders_become_classes(lab, page, pets):
-    lab.visit(page, "Data")
+def test_its_class_folders_become_classes(shown, page, pets):
+    shown.visit(page, "Data")
     page.get_by_role("radio", name="Folder").first.click()
-    lab.settle(page)
+    shown.settle(page)
     page.locator(".st-key-source_directory input[type=file]").set_input_files(pets)
     page.get_by_role("button", name="Import photos").click()
     page.get_by_text("pets").first.wait_for()
-    lab.settle(page)
-    counts = next((lab.workspace / "datasets").glob("pets-*/dataset.json")).read_text()
+    shown.settle(page)
+    counts = next((shown.workspace / "datasets").glob("pets-*/dataset.json")).read_text()
     assert '"cats"' in counts and '"dogs"' in counts
 
 
-def test_predict_lists_it_in_natural_order(lab, page, pets):
-    lab.visit(page, "Predict")
+def test_predict_lists_it_in_natural_order(shown, page, pets):
+    shown.visit(page, "Predict")
     page.get_by_role("radio", name="Folder").click()
-    lab.settle(page)
+    shown.settle(page)
     page.locator(".st-key-predict_folder input[type=file]").set_input_files(pets)
     page.locator("figure figcaption").first.wait_for()
-    lab.settle(page)
+    shown.settle(page)
     names = page.locator("figcaption div[title]").evaluate_all("all => all.map(e => e.title)")
     assert names == ["1.jpg", "2.jpg", "10.jpg"] * 2

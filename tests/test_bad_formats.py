@@ -21,6 +21,7 @@ from catdog_core.imaging.photo_formats import photo_extensions
 
 
 @pytest.mark.long
+@pytest.mark.slow
 def test_odd_photos_cost_little_and_are_told_in_a_sentence(tmp_path):
     costs = measure_costs(store_files(hostile_photos.costly_photos(), tmp_path))
     assert len(costs) > 70
@@ -166,6 +167,7 @@ LARGEST = {
 
 
 @pytest.mark.long
+@pytest.mark.slow
 def test_the_largest_photos_cost_no_more(tmp_path):
     paths = [tmp_path / name for name in LARGEST]
     for path, (mode, side, options) in zip(paths, LARGEST.values(), strict=True):

@@ -223,7 +223,7 @@ def _mutated(rng, path):
     "seeds",
     [
         range(1),
-        pytest.param(range(1, 9), marks=pytest.mark.long),
+        pytest.param(range(1, 9), marks=[pytest.mark.long, pytest.mark.slow]),
         pytest.param(range(9, 25), marks=pytest.mark.soak),
     ],
 )

@@ -251,6 +251,7 @@ def test_exported_keras_files_name_nothing_of_the_lab(exported):
 
 
 @pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "kind"),
     [

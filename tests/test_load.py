@@ -19,11 +19,13 @@ def served(tmp_path_factory):
 
 
 @pytest.mark.long
+@pytest.mark.slow
 def test_100_photos_in_one_upload_are_all_predicted(served):
     assert load._hundred(served[0]) < 60 * load_factor()
 
 
 @pytest.mark.long
+@pytest.mark.slow
 def test_a_small_class_meets_no_error(served):
     tally = load.crowd(*served, load._roles(6, watch=False), min(15 * load_factor(), 150))
     assert tally.faults == []

@@ -8,6 +8,7 @@ TITLES = ("pack", "read one epoch, shuffled, ready for fit")
 
 
 @pytest.mark.long
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_dataset():
     small, large = memory.measured(500, ("pack", "read")), memory.measured(4_000, ("pack", "read"))
     grown = large["pixels", "MB"] - small["pixels", "MB"]

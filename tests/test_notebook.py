@@ -211,7 +211,7 @@ def trained(demo, tmp_path_factory):
 
 def long(test):
     """Marks what needs all programs run, whose training together takes minutes."""
-    return pytest.mark.long(pytest.mark.timeout(1200)(test))
+    return pytest.mark.long(pytest.mark.slow(pytest.mark.timeout(1200)(test)))
 
 
 @long

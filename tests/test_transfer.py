@@ -83,6 +83,7 @@ def test_the_first_layers_compute_what_numpy_computes_from_the_original_weights(
 
 
 @pytest.mark.long
+@pytest.mark.slow
 def test_real_photos_are_seen_as_imagenet_cats_and_dogs(photos, weights):
     dataset = datasets.scan_folder(photos)
     chosen = [item for item in dataset.items("validation") if item.file.endswith("0.jpg")][:80]
@@ -107,6 +108,7 @@ def test_the_table_sums_up_the_network(classes):
 
 
 @pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in BACKBONES if name != BUNDLED])
 def test_what_is_told_of_a_downloaded_network_is_true(name, tmp_path, monkeypatch):
     make = getattr(keras.applications, BACKBONES[name].keras_name)
@@ -183,6 +185,7 @@ def test_what_was_validated_on_features_is_what_the_kept_model_says_of_photos(tr
 
 
 @pytest.mark.long
+@pytest.mark.slow
 def test_a_run_stopped_twice_and_resumed_equals_one_never_stopped(dataset):
     training = SMALL.model_copy(update={"epochs": 4, "unfreeze": 1, "unfreeze_epochs": 2})
     unbroken, broken = (runs.create_run(dataset, training, PRESETS["notes"]) for _ in range(2))

@@ -7,7 +7,7 @@ import pytest
 
 from catdog_core.imaging import decode
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
@@ -22,15 +22,15 @@ def pets(tmp_path):
     return tmp_path / "pets"
 
 
-def test_its_class_folders_become_classes(shown, page, pets):
-    shown.visit(page, "Data")
+def test_its_class_folders_become_classes(lab, page, pets):
+    lab.visit(page, "Data")
     page.get_by_role("radio", name="Folder").first.click()
-    shown.settle(page)
+    lab.settle(page)
     page.locator(".st-key-source_directory input[type=file]").set_input_files(pets)
     page.get_by_role("button", name="Import photos").click()
     page.get_by_text("pets").first.wait_for()
-    shown.settle(page)
-    counts = next((shown.workspace / "datasets").glob("pets-*/dataset.json")).read_text()
+    lab.settle(page)
+    counts = next((lab.workspace / "datasets").glob("pets-*/dataset.json")).read_text()
     assert '"cats"' in counts and '"dogs"' in counts
 
 

@@ -74,6 +74,7 @@ def expected(dataset):
 
 
 @pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_training_survives_whichever_write_fails(dataset, workspace, expected):
     for code, first in ((errno.ENOSPC, 2), (errno.EIO, 18)):

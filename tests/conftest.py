@@ -35,6 +35,7 @@ def pytest_xdist_make_scheduler(config, log):
     return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
+@pytest.hookimpl(trylast=True)  # after those that aren't asked for have been left out
 def pytest_collection_modifyitems(items):
     """Among several processes files with slow tests come first, so that none ends last and alone.
 

@@ -221,9 +221,18 @@ def _mutated(rng, path):
     return out
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(range(1, 25), marks=pytest.mark.long)])
-def test_a_bundle_with_members_changed_by_chance_is_whole_or_refused(seed, exported_run, workspace):
-    for one in [seed] if isinstance(seed, int) else seed:
+@pytest.mark.parametrize(
+    "seeds",
+    [
+        range(1),
+        pytest.param(range(1, 9), marks=[pytest.mark.long, pytest.mark.slow]),
+        pytest.param(range(9, 25), marks=pytest.mark.soak),
+    ],
+)
+def test_a_bundle_with_members_changed_by_chance_is_whole_or_refused(
+    seeds, exported_run, workspace
+):
+    for one in seeds:
         rng = np.random.default_rng(one)
         for number in range(60):
             file = _mutated(rng, exported_run[1])

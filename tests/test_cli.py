@@ -258,9 +258,10 @@ def test_a_done_run_cannot_be_resumed_or_stopped(capsys, trained):
 
 
 @pytest.mark.long
+@pytest.mark.slow
 def test_ctrl_c_stops_a_training_that_resume_goes_on_with(capsys, workspace, demo, tmp_path):
     folder = tmp_path / "run"
-    flags = ["--epochs", "3", "--steps-per-epoch", "400", "--image-size", "32", "--batch-size", "4"]
+    flags = ["--epochs", "3", "--steps-per-epoch", "200", "--image-size", "32", "--batch-size", "4"]
     command = [sys.executable, "-m", "catdog_core", "train", str(demo), "--run", str(folder)]
     process = subprocess.Popen(
         [*command, *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=files.PROJECT

@@ -28,8 +28,8 @@ pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.timeout(900)]
 
 SMALL = Training(epochs=4, batch_size=8, image_size=32, learning_rate=1e-3, seed=5)
 FOUR = grid.parse_grid({"settings": {"learning_rate": [1e-3, 3e-4], "batch_size": [8, 16]}})
-EPOCHS = 40
-ENDURING = SMALL.model_copy(update={"epochs": 400})
+THREE = grid.parse_grid({"settings": {"batch_size": [8, 12, 16]}})
+EPOCHS = 24
 
 
 @pytest.fixture(scope="module")
@@ -109,61 +109,56 @@ def weights(run):
 
 @pytest.fixture(scope="module")
 def battered(dataset):
-    """A sweep of four whose workers, trial and driver were killed, and the number of each kill."""
+    """A sweep of three of which a worker, a trial and the driver were killed, and how it went."""
     training = SMALL.model_copy(update={"epochs": EPOCHS})
-    key = made(dataset, training, FOUR, "battered")
+    key = made(dataset, training, THREE, "battered")
     groups.start_driver(key, at_once=1)
 
     sweep = until(key, trains(0))
+    trial = actor(sweep)
+    assert trial.nice() == processes(sweep)[0].nice()  # beside other work it would hardly run
     os.kill(sweep.runs[0].state["pid"], 9)  # the worker
-
-    trial = actor(until(key, lambda sweep: sweep.runs[1].is_active))
-    until(key, trains(1))
+    again = until(key, lambda sweep: tries(sweep) == 2 and trains(0)(sweep))
     trial.kill()
 
-    everything = processes(until(key, lambda sweep: sweep.runs[2].is_active))
-    sweep = until(key, trains(2))
+    everything = processes(until(key, lambda sweep: sweep.runs[1].is_active))
+    sweep = until(key, trains(1))
     os.kill(sweep.state["pid"], 9)  # the driver
-    metrics_before = [(run.folder / "metrics.jsonl").read_bytes() for run in sweep.runs[:2]]
+    metrics_before = (sweep.runs[0].folder / "metrics.jsonl").read_bytes()
     lost = until(key, lambda sweep: sweep.status == "lost" and not sweep.active)
     kill(everything)  # Ray takes a minute to see that its driver is gone
 
     groups.start_driver(key)
     sweep = until(key, ended)
     assert sweep.status == "done", sweep.state
-    return sweep, lost, metrics_before
+    return sweep, again, lost, metrics_before
 
 
-def test_a_killed_worker_is_started_again_and_its_trial_ends_done(battered):
-    sweep, _, _ = battered
-    first = next(iter(sweep.trials.values()))
-    assert (first.status, first.tries, first.epoch) == ("done", 2, EPOCHS)
+def tries(sweep):
+    """How often the first trial's worker was started."""
+    return next(iter(sweep.trials.values())).tries
 
 
-def test_a_killed_trial_is_started_again(battered):
-    _, lost, _ = battered
-    second = list(lost.trials.values())[1]
-    assert (second.status, second.epoch) == ("done", EPOCHS)
-    assert second.tries in (1, 2)  # its worker may have lived on
+def test_a_killed_worker_and_a_killed_trial_are_started_again(battered):
+    _, again, lost, _ = battered
+    assert tries(again) == 2 and len(again.runs[0].epochs) < EPOCHS
+    first = next(iter(lost.trials.values()))
+    assert (first.status, first.epoch) == ("done", EPOCHS)
+    assert first.tries in (2, 3)  # the worker of the killed trial may have lived on
 
 
 def test_a_new_driver_finishes_what_a_killed_one_left_and_repeats_nothing(battered):
-    sweep, lost, metrics_before = battered
-    assert [trial.status for trial in lost.trials.values()] == [
-        "done",
-        "done",
-        "stopped",
-        "waiting",
-    ]
-    assert [trial.status for trial in sweep.trials.values()] == ["done"] * 4
-    now = [(run.folder / "metrics.jsonl").read_bytes() for run in sweep.runs[:2]]
-    assert now == metrics_before
+    sweep, _, lost, metrics_before = battered
+    assert [trial.status for trial in lost.trials.values()] == ["done", "stopped", "waiting"]
+    assert [trial.status for trial in sweep.trials.values()] == ["done"] * 3
+    assert (sweep.runs[0].folder / "metrics.jsonl").read_bytes() == metrics_before
     assert sweep.core_seconds > lost.core_seconds > 0
+    with pytest.raises(RunError, match="nothing left to train"):
+        groups.start_driver(sweep.id)
 
 
 def test_every_trial_equals_the_same_settings_trained_alone(battered, dataset):
-    sweep, _, _ = battered
-    for run in (sweep.runs[0], sweep.runs[3]):
+    for run in battered[0].runs[:2]:
         alone = runs.create_run(dataset, run.training, None)
         execute_run(alone)
         standalone_run = runs.load_run(alone)
@@ -172,40 +167,45 @@ def test_every_trial_equals_the_same_settings_trained_alone(battered, dataset):
             np.testing.assert_array_equal(ours, theirs)
 
 
-def test_no_other_training_takes_the_place_of_a_sweep_meanwhile(dataset):
-    key = made(dataset, ENDURING, grid.parse_grid({"settings": {"seed": [1, 2]}}), "in place")
-    groups.start_driver(key, at_once=1)
-    sweep = until(key, trains(0))
-    other = runs.create_run(dataset, SMALL, None)
-    runs.start_run(other)
-    until(key, lambda sweep: runs.load_run(other).state.get("ahead", 0) > 0)
-    everything = processes(sweep)
+@pytest.fixture(scope="module")
+def halved(dataset):
+    """A sweep stopped in its third trial after a bad second one, and a run that waited meanwhile.
 
-    groups.stop_group(key)
-    sweep = until(key, ended)
-    assert sweep.status == "stopped"
-    assert [run.status for run in sweep.runs] == ["stopped", "stopped"]
-    assert len(sweep.runs[0].epochs) < ENDURING.epochs
-    until(key, lambda sweep: runs.load_run(other).status == "done")
-    assert left_over(everything) == []
-
-
-def test_a_bad_trial_is_stopped_early_and_never_gone_on_with(dataset, capsys):
+    With it all processes of the sweep.
+    """
     # So many that it is not through before the driver, which looks twice a second, can end it.
     training = SMALL.model_copy(update={"epochs": 60, "monitor": "val_loss"})
     rates = {"settings": {"learning_rate": [1e-3, 0.1, 9e-4]}}
     halving = grid.parse_grid({**rates, "asha": {"grace": 2, "reduction": 2}})
     key = made(dataset, training, halving, "early")
     groups.start_driver(key, at_once=1)
-    sweep = until(key, ended)
+    until(key, trains(0))
+    other = runs.create_run(dataset, SMALL, None)
+    runs.start_run(other)
+    until(key, lambda sweep: runs.load_run(other).state.get("ahead", 0) > 0)
+    everything = processes(until(key, trains(2, epochs=0)))
+    assert runs.load_run(other).status == "queued"
+    groups.stop_group(key)
+    return until(key, ended), other, everything
+
+
+def test_a_bad_trial_is_stopped_early_and_never_gone_on_with(halved):
+    sweep, _, _ = halved
     good, bad, _ = sweep.runs
-    assert sweep.status == "done"
     assert sweep.trials[good.id].status == "done"
     assert sweep.trials[bad.id].status == "pruned"
     assert (bad.status, bad.can_resume, len(bad.epochs) < 60) == ("stopped", True, True)
     assert bad.best_model.is_file()
-    with pytest.raises(RunError, match="nothing left to train"):
-        groups.start_driver(key)
+    assert bad.id not in [run.id for run in sweep.left]
+
+
+def test_a_stopped_sweep_leaves_no_process_and_the_next_training_its_turn(halved):
+    sweep, other, everything = halved
+    stopped = sweep.runs[2]
+    assert (sweep.status, stopped.status) == ("stopped", "stopped")
+    assert len(stopped.epochs) < 60 and [run.id for run in sweep.left] == [stopped.id]
+    until(sweep.id, lambda _: runs.load_run(other).status == "done")
+    assert left_over(everything) == []
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +215,7 @@ def cluster(dataset):
         tempfile.TemporaryDirectory(prefix="cdl-", dir="/tmp") as folder,
         pytest.MonkeyPatch.context() as patch,
     ):
+        patch.setenv("RAY_worker_niceness", "0")  # beside other work its trials would hardly run
         patch.setenv("RAY_AUTH_MODE", "token")
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
         command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block"]

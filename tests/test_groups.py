@@ -473,6 +473,7 @@ def test_commands_list_groups(key, capsys):
 
 
 @pytest.mark.long
+@pytest.mark.slow
 def test_a_started_group_trains_all_its_runs_in_processes_of_their_own(make):
     key = make("twin")
     groups.start_group(key)

@@ -84,7 +84,7 @@ def cases():
     """Each moment with one signal, in turns: one handler answers them all alike."""
     signal_of = dict(zip(MOMENTS, itertools.cycle(SIGNALS), strict=False)) | dict(QUICK)
     for moment, name in signal_of.items():
-        marks = () if (moment, name) in QUICK else pytest.mark.long
+        marks = () if (moment, name) in QUICK else (pytest.mark.long, pytest.mark.slow)
         yield pytest.param(moment, name, marks=marks)
 
 

@@ -4,14 +4,19 @@ import pytest
 
 from benchmarks import memory
 
+TITLES = ("pack", "read one epoch, shuffled, ready for fit")
+
 
 @pytest.mark.long
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_dataset():
-    small, large = memory.measured(500, ("pack", "read")), memory.measured(4_000, ("pack", "read"))
-    again = memory.measured(4_000, ("pack", "read"))  # other work on a machine only adds to a peak
-    grown = large["pixels", "MB"] - small["pixels", "MB"]
-    assert grown > 230
-    for title in ("pack", "read one epoch, shuffled, ready for fit"):
-        peak = min(large[title, "peak MB"], again[title, "peak MB"])
-        assert peak - small[title, "peak MB"] < 80
-        assert peak < 1_000
+    small, larges = memory.measured(500, ("pack", "read")), []
+    for _ in range(4):  # other work on a machine only adds to a peak
+        larges.append(memory.measured(4_000, ("pack", "read")))
+        peaks = {title: min(each[title, "peak MB"] for each in larges) for title in TITLES}
+        grown = {title: peaks[title] - small[title, "peak MB"] for title in TITLES}
+        if max(grown.values()) < 80:
+            break
+    assert larges[0]["pixels", "MB"] - small["pixels", "MB"] > 230
+    assert max(grown.values()) < 80, grown
+    assert max(peaks.values()) < 1_000, peaks

@@ -150,9 +150,10 @@ def test_a_wide_flattened_map_is_embedded_without_a_matrix_of_gigabytes():
 
 
 _MEASURE = """
-import sys, os
+import sys
 sys.path[:0] = {paths!r}
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+from catdog_core.base import library_output
+library_output.import_tensorflow()
 import costly_models, json, numpy as np, tensorflow as tf
 from catdog_core.analysis import gradcam, predict
 from catdog_core.base import limits
@@ -203,16 +204,14 @@ def measured(kinds, most, uses):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-LONG = ("upsampled", "attention")  # each kind takes most of a minute
+# Each kind takes most of a minute; the memory of this one grows with the square.
+MARKS = {"attention": [pytest.mark.long, pytest.mark.slow]}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
 @pytest.mark.parametrize(
     "kind",
-    [
-        pytest.param(kind, marks=pytest.mark.long if kind in LONG else pytest.mark.soak)
-        for kind in costly_models.KINDS
-    ],
+    [pytest.param(kind, marks=MARKS.get(kind, pytest.mark.soak)) for kind in costly_models.KINDS],
 )
 def test_what_32_photos_take_stays_below_the_bound_for_every_kind(kind):
     most = 500 * MEGABYTE

@@ -77,25 +77,42 @@ def written(run, folder):
     return folder / "run.py", folder / "cells.py"
 
 
-def executed(path, cwd):
-    """What a program prints that may not warn, and the history it writes."""
-    cwd.mkdir()
+RUNNER = """
+import contextlib, os, runpy, sys, traceback
+for path in sys.argv[1:]:
+    os.chdir(os.path.dirname(path))
+    with open("output.txt", "w", encoding="utf-8") as file, contextlib.redirect_stdout(file):
+        try:
+            runpy.run_path(path, run_name="__main__")
+        except Exception:
+            traceback.print_exc(file=file)
+"""
+"""Runs programs one after another, each in its folder: TensorFlow's import costs more than most."""
+
+
+def executed(paths):
+    """Run programs, which may not warn, in a process without the lab."""
     allowed = (  # of Keras's own: when it saves, and where its ImageDataGenerator calls SciPy
         "__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
         "Please import `affine_transform`:DeprecationWarning",
     )
     ignored = [part for text in allowed for part in ("-W", f"ignore:{text}")]
     done = subprocess.run(
-        [sys.executable, "-W", "error", *ignored, str(path)],
-        cwd=cwd,
+        [sys.executable, "-W", "error", *ignored, "-c", RUNNER, *map(str, paths)],
+        cwd=paths[0].parent,
         env={**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": ""},
         capture_output=True,
         text=True,
-        timeout=240,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    with open(cwd / "history.csv", newline="") as file:
-        return done.stdout, list(csv.DictReader(file))
+
+
+def told(path):
+    """What a program that was run printed, and the history it wrote."""
+    output = (path.parent / "output.txt").read_text(encoding="utf-8")
+    assert (path.parent / "history.csv").exists() and "Traceback" not in output, output[-3000:]
+    with open(path.parent / "history.csv", newline="") as file:
+        return output, list(csv.DictReader(file))
 
 
 def parameters(training):
@@ -166,53 +183,70 @@ def test_the_command_line_writes_both(demo, workspace, tmp_path, capsys, jobs_in
     assert (tmp_path / "run.py").is_file() and (tmp_path / "run.ipynb").is_file()
 
 
-@pytest.mark.long
-def test_the_script_trains_the_very_network_without_a_warning(demo, workspace, tmp_path):
-    path, _ = written(made(demo, *CASES["augmented"]), tmp_path / "code")
-    output, history = executed(path, tmp_path / "out")
+SHORT = Training(image_size=32, batch_size=16, epochs=8, learning_rate=1e-3)
+CURVES = {"generator": SHORT, "memory": SHORT.model_copy(update={"label_smoothing": 0.05})}
+KINDS = ("soft", "subset", "custom", "compact")  # plain ones are among the curves
+TRANSFER = RECIPES["transfer"].training.model_copy(
+    update={"image_size": 64, "epochs": 3, "looks": 2}
+)
+
+
+@pytest.fixture(scope="module")
+def trained(demo, tmp_path_factory):
+    """The programs of runs by name, all run, and the runs that the lab has trained itself."""
+    folder, own = tmp_path_factory.mktemp("programs"), {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CATDOG_WORKSPACE", str(folder / "workspace"))
+        programs = {"augmented": written(made(demo, *CASES["augmented"]), folder / "augmented")[0]}
+        datasets.make_demo(folder / "pets", train=320, validation=100, size=64, seed=0)
+        for name, training in CURVES.items():
+            own[name] = made(folder / "pets", training, None)
+            programs[name] = written(own[name], folder / name)[0]
+        own["transfer"] = made(demo, TRANSFER, Augmentation(vertical_flip=False))
+        for run in own.values():
+            execute_run(run)
+        programs["transfer"] = written(own["transfer"], folder / "transfer")[0]
+        for case in KINDS:
+            programs[case] = written(made(demo, *CASES[case]), folder / case)[1]
+        executed([*programs.values()])
+        yield programs, {name: runs.load_run(run) for name, run in own.items()}
+
+
+def long(test):
+    """Marks what needs all programs run, whose training together takes minutes."""
+    return pytest.mark.long(pytest.mark.slow(pytest.mark.timeout(1200)(test)))
+
+
+@long
+def test_the_script_trains_the_very_network_without_a_warning(trained):
+    path = trained[0]["augmented"]
+    output, history = told(path)
     assert parameters(CASES["augmented"][0]) in output and len(history) == 2
-    file_names = {file.name for file in (tmp_path / "out").iterdir()}
+    file_names = {file.name for file in path.parent.iterdir()}
     assert {"batch.png", "augmented.png", "overfitting.png", "model.keras"} <= file_names
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("case", [case for case in CASES if case != "augmented"])
-def test_every_kind_of_run_trains_from_its_notebook(demo, workspace, tmp_path, case):
-    training, augmentation = CASES[case]
-    _, cells = written(made(demo, training, augmentation), tmp_path / "code")
-    output, history = executed(cells, tmp_path / "out")
+@long
+@pytest.mark.parametrize("case", KINDS)
+def test_every_kind_of_run_trains_from_its_notebook(trained, case):
+    training, _ = CASES[case]
+    output, history = told(trained[0][case])
     assert parameters(training) in output and len(history) == training.epochs
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("kind", ["generator", "memory"])
-def test_the_curves_come_out_alike(workspace, tmp_path, kind):
+@long
+@pytest.mark.parametrize("kind", CURVES)
+def test_the_curves_come_out_alike(trained, kind):
     """Other draws of chance: within 0.15 of the lab's accuracy at the end, and 0.2 of its loss."""
-    datasets.make_demo(tmp_path / "pets", train=200, validation=100, size=64, seed=0)
-    smoothed = {"label_smoothing": 0.05} if kind == "memory" else {}
-    training = Training(image_size=64, epochs=10, learning_rate=1e-3, **smoothed)
-    run = made(tmp_path / "pets", training, None)
-    execute_run(run)
-    path, _ = written(run, tmp_path / "code")
-    _, history = executed(path, tmp_path / "out")
-    here, there = runs.load_run(run).epochs, history
+    programs, own = trained
+    output, there = told(programs[kind])
+    here = own[kind].epochs
+    assert parameters(CURVES[kind]) in output and len(there) == len(here)
     for name, tolerance in (("val_accuracy", 0.15), ("val_loss", 0.2), ("loss", 0.2)):
         ours = sum(float(row[name]) for row in here[-3:]) / 3
         theirs = sum(float(row[name]) for row in there[-3:]) / 3
         assert abs(ours - theirs) < tolerance, (name, ours, theirs)
     assert float(there[-1]["val_accuracy"]) > 0.75
-
-
-@pytest.mark.long
-def test_a_transfer_run_takes_its_pretrained_network_along(demo, workspace, tmp_path):
-    training = RECIPES["transfer"].training.model_copy(
-        update={"image_size": 64, "epochs": 3, "looks": 2}
-    )
-    run = made(demo, training, Augmentation(vertical_flip=False))
-    execute_run(run)
-    path, _ = written(run, tmp_path / "code")
-    output, history = executed(path, tmp_path / "out")
-    assert parameters(training) in output and len(history) == 3
 
 
 @pytest.mark.parametrize("pipeline", [1, 2])
@@ -241,3 +275,9 @@ def test_code_of_variants_shows_each_photo_in_one_of_them(dataset):
     rows = list(chain(*(labels for _, labels in islice(names["batches"](), 3))))
     assert sorted(row % 10 for row in rows) == list(range(10))
     assert len({row // 10 for row in rows}) > 1
+
+
+@long
+def test_a_transfer_run_takes_its_pretrained_network_along(trained):
+    output, history = told(trained[0]["transfer"])
+    assert parameters(TRANSFER) in output and len(history) == 3

@@ -75,6 +75,7 @@ def test_a_file_of_keras_2_predicts_as_it_did_there(keras2, name, extension):
 
 
 @pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", ["h5", "keras"])
 @pytest.mark.parametrize("name", keras2_models.PRETRAINED)
 def test_a_pretrained_network_of_keras_2_predicts_as_it_did_there(pretrained, name, extension):

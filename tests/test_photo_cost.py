@@ -101,6 +101,7 @@ TAKEN = {
 
 
 @pytest.mark.long
+@pytest.mark.slow
 def test_no_kind_costs_more_than_is_promised(tmp_path):
     photos = {name: make() for name, make in (TAKEN | REFUSED).items()}
     plain = Image.fromarray(np.zeros((LARGE, LARGE, 3), np.uint8))

@@ -113,6 +113,7 @@ def test_a_run_in_its_own_process_is_stopped_at_the_next_batch(dataset):
     assert "Traceback" not in (run / "log.txt").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.long  # tests/faults/test_fault_workers.py kills one that loads no TensorFlow
 def test_a_second_run_waits_its_turn_and_a_killed_one_is_lost_then_resumed(dataset):
     first = runs.create_run(dataset, SMALL.model_copy(update={"epochs": 400}), None)

@@ -25,6 +25,8 @@ SIZE = 32
 SLOW_PACKING = """
 import sys, time
 from pathlib import Path
+from catdog_core.base import library_output
+library_output.import_tensorflow()
 from catdog_core.data import datasets
 from catdog_core.imaging import decode
 from catdog_core.storage import tfrecord

@@ -83,6 +83,7 @@ def test_the_first_layers_compute_what_numpy_computes_from_the_original_weights(
 
 
 @pytest.mark.long
+@pytest.mark.slow
 def test_real_photos_are_seen_as_imagenet_cats_and_dogs(photos, weights):
     dataset = datasets.scan_folder(photos)
     chosen = [item for item in dataset.items("validation") if item.file.endswith("0.jpg")][:80]
@@ -107,6 +108,7 @@ def test_the_table_sums_up_the_network(classes):
 
 
 @pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in BACKBONES if name != BUNDLED])
 def test_what_is_told_of_a_downloaded_network_is_true(name, tmp_path, monkeypatch):
     make = getattr(keras.applications, BACKBONES[name].keras_name)
@@ -183,21 +185,20 @@ def test_what_was_validated_on_features_is_what_the_kept_model_says_of_photos(tr
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(
-    "epoch",  # while the last layer learns, and while blocks do
-    [1, 3],
-)
-def test_a_stopped_run_resumed_equals_one_never_stopped(dataset, epoch):
+@pytest.mark.slow
+def test_a_run_stopped_twice_and_resumed_equals_one_never_stopped(dataset):
     training = SMALL.model_copy(update={"epochs": 4, "unfreeze": 1, "unfreeze_epochs": 2})
     unbroken, broken = (runs.create_run(dataset, training, PRESETS["notes"]) for _ in range(2))
     execute_run(unbroken)
 
-    def stop(state):
-        if (state.get("phase"), state.get("epoch"), state.get("batch")) == ("train", epoch, 2):
-            (broken / "stop").touch()
+    for epoch in (1, 3):  # while the last layer learns, and while blocks do
 
-    execute_run(broken, stop)
-    assert len(runs.load_run(broken).epochs) == epoch
+        def stop(state, epoch=epoch):
+            if (state.get("phase"), state.get("epoch"), state.get("batch")) == ("train", epoch, 2):
+                (broken / "stop").touch()
+
+        execute_run(broken, stop)
+        assert len(runs.load_run(broken).epochs) == epoch
     execute_run(broken)
     one, two = runs.load_run(unbroken), runs.load_run(broken)
     assert [row["val_loss"] for row in one.epochs] == [row["val_loss"] for row in two.epochs]

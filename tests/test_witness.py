@@ -137,8 +137,15 @@ def test_each_page_opens_and_shows_what_it_showed(opened, view):
 
 
 @long
-def test_runs_are_exported_and_models_then_answer_as_before(lab):
+def test_runs_are_exported_and_models_then_answer_as_before(lab, jobs_in_process):
     assert_same(facts.exported(lab), "exported")
+
+
+@pytest.fixture(scope="module")
+def gone_on(tmp_path_factory) -> dict[str, Any]:
+    """What the stopped runs end with."""
+    with facts.opened(tmp_path_factory.mktemp("gone-on")) as lab:
+        return facts.resumed(lab)
 
 
 def same_arithmetic() -> bool:
@@ -147,8 +154,8 @@ def same_arithmetic() -> bool:
 
 
 @long
-def test_stopped_runs_go_on_to_the_recorded_end(lab):
-    got, exact = facts.rounded(facts.resumed(lab)), same_arithmetic()
+def test_stopped_runs_go_on_to_the_recorded_end(gone_on):
+    got, exact = facts.rounded(gone_on), same_arithmetic()
     for name in ("muon", "two-workers"):
         then = wanted(f"resumed/{name}")
         if not exact and isinstance(then, dict):
@@ -157,24 +164,20 @@ def test_stopped_runs_go_on_to_the_recorded_end(lab):
 
 
 @long
-def test_a_resume_that_is_broken_off_again_ends_bit_for_bit_as_one_that_is_not(tmp_path):
-    ends = []
-    for number, again in enumerate(((), ((3, 5), (4, 2), (5, 8)))):
-        with facts.opened(tmp_path / str(number)) as lab:
-            for epoch, batch in again:
-                facts.broken_off(lab.run("muon"), epoch, batch)
-            assert facts.command("resume", lab.run("muon"))[0] == 0
-            ends.append(facts.final(lab.run("muon")))
-    assert ends[0] == ends[1] and ends[0]["status"] == "done"
+def test_a_resume_that_is_broken_off_again_ends_bit_for_bit_as_one_that_is_not(lab, gone_on):
+    for epoch, batch in ((3, 5), (4, 2), (5, 8)):
+        facts.broken_off(lab.run("muon"), epoch, batch)
+    assert facts.command("resume", lab.run("muon"))[0] == 0
+    end = facts.final(lab.run("muon"))
+    assert end == gone_on["muon"] and end["status"] == "done"
+
+
+@long
+def test_the_run_of_two_workers_goes_on_with_one_about_as_it_did_with_two(gone_on):
+    assert_same({"two-workers": gone_on["two-workers"]["rows"]}, "together", FAR)
 
 
 @long
 def test_the_stopped_sweep_goes_on_to_its_end(lab):
     pytest.importorskip("ray", reason="sweeps are an option")
     assert_same(facts.swept(lab), "swept", FAR)
-
-
-@long
-def test_the_run_of_two_workers_goes_on_with_two_or_says_why_not(lab):
-    pytest.importorskip("ray", reason="several workers are an option")
-    assert_same(facts.together(lab), "together", FAR)

@@ -32,6 +32,9 @@ _QUIET_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anybody
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # and CUDA_VISIBLE_DEVICES stays as it is
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    # Ray would give trials the least priority (15): beside other work they hardly ran. Workers set
+    # their own.
+    "RAY_worker_niceness": "0",
 }
 
 

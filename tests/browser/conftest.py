@@ -111,10 +111,16 @@ def expect(chromium) -> Any:
 
 
 @pytest.fixture(scope="module")
-def lab(chromium, tmp_path_factory) -> Iterator[Lab]:
+def lab_script() -> Path:
+    """What the server of `lab` runs."""
+    return PROJECT / "streamlit_app.py"
+
+
+@pytest.fixture(scope="module")
+def lab(chromium, tmp_path_factory, lab_script) -> Iterator[Lab]:
     """A server with an empty workspace, and a browser before it."""
     folder = tmp_path_factory.mktemp("lab")
-    with server.running(folder) as address:
+    with server.process(folder, lab_script) as (address, _):
         lab = Lab(f"http://{address}", folder / "workspace", chromium)
         yield lab
         lab.close_pages()

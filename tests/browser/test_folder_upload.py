@@ -7,7 +7,7 @@ import pytest
 
 from catdog_core.imaging import decode
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
@@ -34,12 +34,12 @@ def test_its_class_folders_become_classes(lab, page, pets):
     assert '"cats"' in counts and '"dogs"' in counts
 
 
-def test_predict_lists_it_in_natural_order(lab, page, pets):
-    lab.visit(page, "Predict")
+def test_predict_lists_it_in_natural_order(shown, page, pets):
+    shown.visit(page, "Predict")
     page.get_by_role("radio", name="Folder").click()
-    lab.settle(page)
+    shown.settle(page)
     page.locator(".st-key-predict_folder input[type=file]").set_input_files(pets)
     page.locator("figure figcaption").first.wait_for()
-    lab.settle(page)
+    shown.settle(page)
     names = page.locator("figcaption div[title]").evaluate_all("all => all.map(e => e.title)")
     assert names == ["1.jpg", "2.jpg", "10.jpg"] * 2

@@ -106,6 +106,7 @@ def new(pets):
 
 
 @pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_training_killed_at_random_moments_loses_nothing(new, workers):
     survive(new, 3, 1)

@@ -15,7 +15,7 @@ from catdog_core import runs
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 180_000  # milliseconds
 
-pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

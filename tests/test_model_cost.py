@@ -22,7 +22,6 @@ from catdog_core.analysis import (
 )
 from catdog_core.base.errors import ModelError
 from catdog_core.models import memory, untrusted_models
-from catdog_core.runs import model_registry
 
 MEGABYTE = 1_000_000
 
@@ -39,8 +38,8 @@ def needed(model, count, size=None):
     return memory.bytes_needed(forward.get_concrete_function(signature).graph)
 
 
-def test_the_shipped_model_is_asked_about_32_photos_at_once():
-    model = predict.load_predictor(model_registry.default_model_folder() / "best.keras")
+def test_the_shipped_model_is_asked_about_32_photos_at_once(default_predictor):
+    model = default_predictor
     assert model.batch == 32
     assert gradcam._compile_gradcam(model.model, model.input_shape).batch >= 8
 

@@ -204,10 +204,11 @@ def test_archives_through_import_on_the_command_line(bad_inputs, manifest, capsy
     assert {path.name for path in workspace.parent.iterdir()} <= {"workspace"}
 
 
+@pytest.mark.parametrize("most", [8, pytest.param(None, marks=pytest.mark.long)])
 def test_models_through_predict_and_evaluate_on_the_command_line(
-    bad_inputs, manifest, demo, photo, capsys
+    bad_inputs, manifest, demo, photo, capsys, most
 ):
-    for row in of_kind(manifest, "model"):
+    for row in of_kind(manifest, "model", most=most):
         model = bad_inputs / "files" / row["file"]
         failed = failed_clearly(fakes.run_cli(capsys, "predict", model, photo))
         assert ("reject" if failed else "accept") in row["expectation"], row["file"]

@@ -116,9 +116,8 @@ def test_with_everything_on_a_resumed_run_equals_one_never_stopped(dataset, sett
     training = SMALL.model_copy(update=settings)
     unbroken, broken = (runs.create_run(dataset, training, augmentation) for _ in range(2))
     execute_run(unbroken)
-    for epoch in (1, 2):
-        execute_run(broken, stopping(broken, epoch))
-        assert len(runs.load_run(broken).epochs) == epoch
+    execute_run(broken, stopping(broken, 1))  # tests/test_witness.py breaks one off again
+    assert len(runs.load_run(broken).epochs) == 1
     execute_run(broken)
     assert numbers(broken) == numbers(unbroken)
     assert all(

@@ -176,7 +176,7 @@ def default_predictor():
 
 @pytest.fixture
 def default_model_loaded(default_predictor, monkeypatch):
-    """Commands that load the model that comes with the lab get it as loaded before."""
+    """Commands and pages that load the model that comes with the lab get it as loaded before."""
     from catdog_core.analysis import predict
     from catdog_core.runs import model_registry
 

@@ -126,7 +126,7 @@ def check_model_page(bad_inputs, rows):
             assert "accept" in row["expectation"], row["file"]
 
 
-def test_some_photos_through_the_pages(bad_inputs, manifest, demo):
+def test_some_photos_through_the_pages(bad_inputs, manifest, demo, default_model_loaded):
     rows = of_kind(manifest, "image", "name", most=8)
     check_predict_page(bad_inputs, rows)
     check_augment_page(bad_inputs, rows[:3])

@@ -80,9 +80,20 @@ def test_a_file_of_keras_2_predicts_as_it_did_there(keras2, name, extension):
 
 @pytest.mark.long
 @pytest.mark.parametrize("extension", ["h5", "keras"])
-@pytest.mark.parametrize("name", [*keras2_models.SMALL, *keras2_models.PRETRAINED])
-def test_what_keras_2_writes_now_predicts_as_it_does_there(written, name, extension):
+@pytest.mark.parametrize("name", keras2_models.PRETRAINED)
+def test_a_pretrained_network_of_keras_2_predicts_as_it_did_there(written, name, extension):
     assert_same_predictions(written, f"{name}.{extension}")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", keras2_models.SMALL)
+def test_the_files_that_are_kept_are_those_that_keras_2_writes(keras2, written, name):
+    with np.load(keras2 / f"{name}.npz") as then, np.load(written / f"{name}.npz") as now:
+        assert np.array_equal(then["photos"], now["photos"])
+        assert np.allclose(then["outputs"], now["outputs"], atol=1e-5)
+    for extension in ("h5", "keras"):
+        files = [folder / f"{name}.{extension}" for folder in (keras2, written)]
+        assert files[0].exists() == files[1].exists()
 
 
 def predictions_in_keras_3(exported, photos):

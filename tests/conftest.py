@@ -6,6 +6,7 @@ import json
 import os
 import runpy
 import signal
+import sys
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -18,6 +19,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # cores: more threads in each would spend their time waiting for each other.
 for _threads in ("OMP_NUM", "OPENBLAS_NUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP"):
     os.environ.setdefault(f"{_threads}_THREADS", "1")
+
+# They start over a hundred Python processes, each of which would compile the whole project again
+# where the environment forbids to keep what was compiled.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -158,6 +164,29 @@ def jobs_in_process(monkeypatch):
 
     monkeypatch.setenv("CATDOG_LANGUAGE", "en")  # a job may set it for its process
     monkeypatch.setattr(subprocess_jobs, "run_subprocess", run)
+
+
+@pytest.fixture(scope="session")
+def default_predictor():
+    """The model that comes with the lab, which takes seconds to load."""
+    from catdog_core.analysis import predict
+    from catdog_core.runs import model_registry
+
+    return predict.load_predictor(model_registry.default_model_folder())
+
+
+@pytest.fixture
+def default_model_loaded(default_predictor, monkeypatch):
+    """Commands and pages that load the model that comes with the lab get it as loaded before."""
+    from catdog_core.analysis import predict
+    from catdog_core.runs import model_registry
+
+    def load(path, real=predict.load_predictor):
+        file = model_registry.find_model_file(path)
+        is_default = file == model_registry.default_model_folder() / "best.keras"
+        return default_predictor if is_default else real(path)
+
+    monkeypatch.setattr(predict, "load_predictor", load)
 
 
 @pytest.fixture

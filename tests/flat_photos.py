@@ -103,7 +103,7 @@ def flat_tiff(
     for size in sizes * planes:
         if size not in data_by_size:
             plain = value * (size // len(value))
-            data_by_size[size] = zlib.compress(plain, 9) if packed else plain
+            data_by_size[size] = zlib.compress(plain, 1) if packed else plain
         strips.append(data_by_size[size])
     data, offsets, at = b"".join(data_by_size.values()), {}, 8
     for size, strip in data_by_size.items():

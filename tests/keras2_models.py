@@ -1,17 +1,25 @@
 """Write models as Keras 2 does, with tf-keras, and what each predicts: run by a test as a program.
 
 tf-keras stays out of the tests' own process: it takes seconds to load, and registers itself beside
-the Keras installed.
+the Keras installed. What it writes of small models is in `keras2_models.zip`; a long test writes
+them again.
+
+    python tests/keras2_models.py
+
+makes that archive anew.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+ARCHIVE = Path(__file__).with_name("keras2_models.zip")
 SIZE = 24
 RESCALING = (
     *("augmented", "adapted", "arithmetic", "caffe", "tf", "torch", "frozen", "partly_frozen"),
@@ -19,7 +27,7 @@ RESCALING = (
 )
 """Models of photos as they are, 0..255; the others take 0..1."""
 PRETRAINED = ("frozen", "partly_frozen", "mobilenet_v3")
-QUICK = (
+SMALL = (
     *("course", "custom_training", "augmented", "adapted", "all_layers", "arithmetic"),
     *("caffe", "tf", "torch", "nested", "mixed", "built_late"),
 )
@@ -214,7 +222,9 @@ def main(folder: Path, names: list[str]) -> None:
         photos = rng.integers(0, 256, (4, size, size, 3)).astype("float32")
         if name not in RESCALING:
             photos /= 255
-        np.savez(folder / f"{name}.npz", photos=photos, outputs=model(photos, training=False))
+        np.savez_compressed(
+            folder / f"{name}.npz", photos=photos, outputs=model(photos, training=False)
+        )
         for extension in ("h5", "keras"):
             try:
                 model.save(folder / f"{name}.{extension}")
@@ -228,5 +238,17 @@ def main(folder: Path, names: list[str]) -> None:
     (folder / "unsaved.json").write_text(json.dumps(expected))
 
 
+def write_archive() -> None:
+    """Write the small models to the archive that the quick tests read."""
+    with tempfile.TemporaryDirectory() as folder:
+        main(Path(folder), list(SMALL))
+        with zipfile.ZipFile(ARCHIVE, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+            for path in sorted(Path(folder).iterdir()):
+                archive.write(path, path.name)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    if len(sys.argv) > 1:
+        main(Path(sys.argv[1]), sys.argv[2:])
+    else:
+        write_archive()

@@ -41,7 +41,6 @@ def foreign():
 
 NETWORKS = {
     "notes": lambda: keras_models.build_model("notes", 48),
-    "notes-deep": lambda: keras_models.build_model("notes-deep", 96),
     "compact": lambda: keras_models.build_model("compact", 32),
     "transfer": lambda: keras_models.build_model("transfer", 64),
     "foreign functional": skipping,

@@ -126,7 +126,7 @@ def check_model_page(bad_inputs, rows):
             assert "accept" in row["expectation"], row["file"]
 
 
-def test_some_photos_through_the_pages(bad_inputs, manifest, demo):
+def test_some_photos_through_the_pages(bad_inputs, manifest, demo, default_model_loaded):
     rows = of_kind(manifest, "image", "name", most=8)
     check_predict_page(bad_inputs, rows)
     check_augment_page(bad_inputs, rows[:3])
@@ -152,7 +152,9 @@ def test_all_models_through_the_predict_page(bad_inputs, manifest):
     check_model_page(bad_inputs, of_kind(manifest, "model"))
 
 
-def test_photos_through_predict_on_the_command_line(bad_inputs, manifest, capsys):
+def test_photos_through_predict_on_the_command_line(
+    bad_inputs, manifest, capsys, default_model_loaded
+):
     rows = of_kind(manifest, "image", "name")
     paths = [bad_inputs / "files" / row["file"] for row in rows]
     status, out, _ = fakes.run_cli(capsys, "predict", "default", *paths, "--json")
@@ -202,10 +204,11 @@ def test_archives_through_import_on_the_command_line(bad_inputs, manifest, capsy
     assert {path.name for path in workspace.parent.iterdir()} <= {"workspace"}
 
 
+@pytest.mark.parametrize("most", [8, pytest.param(None, marks=pytest.mark.long)])
 def test_models_through_predict_and_evaluate_on_the_command_line(
-    bad_inputs, manifest, demo, photo, capsys
+    bad_inputs, manifest, demo, photo, capsys, most
 ):
-    for row in of_kind(manifest, "model"):
+    for row in of_kind(manifest, "model", most=most):
         model = bad_inputs / "files" / row["file"]
         failed = failed_clearly(fakes.run_cli(capsys, "predict", model, photo))
         assert ("reject" if failed else "accept") in row["expectation"], row["file"]
@@ -220,7 +223,9 @@ def test_a_run_folder_of_strangers_is_refused_clearly(bad_inputs, capsys, photo)
         assert failed_clearly(fakes.run_cli(capsys, "predict", runs.load_run(folder).folder, photo))
 
 
-def test_a_photo_beyond_the_limit_is_not_read_into_memory(tmp_path, capsys, photo):
+def test_a_photo_beyond_the_limit_is_not_read_into_memory(
+    tmp_path, capsys, photo, default_model_loaded
+):
     huge = tmp_path / "huge.jpg"
     with open(huge, "wb") as file:
         file.truncate(60_000_000_000)

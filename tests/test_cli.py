@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -152,33 +153,26 @@ def test_demo_draws_a_dataset_that_check_reads_as_json(capsys, workspace, tmp_pa
 
 @pytest.fixture(scope="module")
 def trained(demo, tmp_path_factory):
-    """A run of two epochs made by the command line, with what it printed."""
+    """A run of two epochs made by the command line, and what it printed."""
     folder = tmp_path_factory.mktemp("trained")
-    command = [
-        sys.executable,
-        "-m",
-        "catdog_core",
-        "train",
-        str(demo),
-        "--run",
-        str(folder / "run"),
-    ]
+    command = ["train", str(demo), "--run", str(folder / "run")]
     command += ["--epochs", "2", "--image-size", "32", "--batch-size", "12"]
-    result = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        cwd=files.PROJECT,
-        env={**os.environ, "CATDOG_WORKSPACE": str(folder / "workspace")},
-    )
-    return folder / "run", result
+    printed = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(printed[0]),
+        contextlib.redirect_stderr(printed[1]),
+    ):
+        patch.setenv("CATDOG_WORKSPACE", str(folder / "workspace"))
+        status = cli.main(command)
+    return folder / "run", (status, *(stream.getvalue() for stream in printed))
 
 
 @pytest.mark.slow
 def test_train_prints_a_line_an_epoch_and_nothing_on_stderr(trained):
-    folder, result = trained
-    epochs = [line[:10] for line in result.stdout.splitlines() if "val_loss" in line]
-    assert (result.returncode, result.stderr) == (0, "")
+    folder, (status, out, err) = trained
+    epochs = [line[:10] for line in out.splitlines() if "val_loss" in line]
+    assert (status, err) == (0, "")
     assert epochs == ["Epoch 1/2:", "Epoch 2/2:"]
     assert runs.load_run(folder).status == "done"
 

@@ -3,7 +3,6 @@
 import pytest
 
 from catdog_core import cli
-from catdog_core.analysis import predict
 from catdog_core.models import untrusted_models
 from catdog_core.runs import model_registry
 
@@ -38,9 +37,11 @@ def test_its_card_tells_the_accuracy_that_its_run_recorded():
 
 
 @pytest.mark.slow
-def test_it_tells_a_drawn_photo_by_its_name_alone(workspace, demo, capsys):
+def test_it_tells_a_drawn_photo_by_its_name_alone(
+    workspace, demo, capsys, default_predictor, default_model_loaded
+):
+    assert default_predictor.classes == ("cats", "dogs")
     photos = sorted((demo / "validation" / "cats").iterdir())[:1]
     assert cli.main(["predict", "default", *map(str, photos)]) == 0
     out = capsys.readouterr().out
     assert ": cats " in out or ": dogs " in out
-    assert predict.load_predictor(model_registry.DEFAULT_MODEL_NAME).classes == ("cats", "dogs")

@@ -12,7 +12,6 @@ from catdog_core.config import Network
 from catdog_core.data import datasets
 from catdog_core.data.datasets import PhotoEdit
 from catdog_core.models import keras_models
-from catdog_core.runs import model_registry
 
 SMALL = b"jpeg"
 
@@ -182,9 +181,8 @@ def watched(predictor, n=8):
     return predictor.predict(photos), probabilities, watch
 
 
-def test_the_model_that_comes_with_the_lab_is_watched(workspace):
-    predictor = predict.load_predictor(model_registry.default_model_folder())  # a transfer network
-    plain, probabilities, watch = watched(predictor, n=3)
+def test_the_model_that_comes_with_the_lab_is_watched(default_predictor):
+    plain, probabilities, watch = watched(default_predictor, n=3)  # a transfer network
     assert probabilities == pytest.approx(plain, abs=1e-6)
     assert watch.build_embedding().values == 1280
 

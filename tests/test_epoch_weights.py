@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from faults.waiting import TINY_TRAINING
 
 from catdog_core import runs
 from catdog_core.analysis import predict
@@ -76,9 +77,7 @@ def test_weights_of_another_network_are_told(tmp_path):
 def test_a_training_keeps_the_model_of_each_epoch(workspace, demo):
     from catdog_core.data import datasets
 
-    chosen = Training(
-        epochs=3, steps_per_epoch=2, validation_steps=1, image_size=48, weight_averaging=0.5
-    )
+    chosen = TINY_TRAINING.model_copy(update={"weight_averaging": 0.5})
     folder = runs.create_run(datasets.open_folder(demo), chosen, None)
     training_loop.train_model(
         runs.load_run(folder), SimpleNamespace(stop_wanted=False, update=lambda **_: None)
@@ -90,7 +89,7 @@ def test_a_training_keeps_the_model_of_each_epoch(workspace, demo):
     weights = epoch_weights.load_epoch_weights(paths_by_epoch[best], model.get_weights())
     for one, other in zip(weights, model.get_weights(), strict=True):
         assert np.array_equal(one, other)
-    photos = np.full((1, 48, 48, 3), 90, np.uint8)
+    photos = np.full((1, 32, 32, 3), 90, np.uint8)
     predictors = {
         epoch: predict.load_predictor_at_epoch(folder / "best.keras", path)
         for epoch, path in paths_by_epoch.items()

@@ -144,8 +144,8 @@ def test_scores_without_an_activation_leave_the_lab_as_probabilities(kind, tmp_p
     assert parity.measure_parity(tmp_path / "raw.keras", kind, out)["difference"] < CLOSE
 
 
-@pytest.mark.parametrize("kind", ["onnx", "litert"])
-def test_a_network_of_mixed_precision_leaves_the_lab_in_32_bits(kind, tmp_path):
+def test_a_network_of_mixed_precision_leaves_the_lab_in_32_bits(tmp_path):
+    """Every format but Keras's own is written from the one model of `load_inference_model`."""
     import keras
 
     from catdog_core.export import model_writers
@@ -157,11 +157,8 @@ def test_a_network_of_mixed_precision_leaves_the_lab_in_32_bits(kind, tmp_path):
         keras.config.set_dtype_policy("float32")
     inference_model, _ = model_writers.load_inference_model(model_path)
     assert {layer.compute_dtype for layer in inference_model.layers} == {"float32"}
-    extension = export.FORMATS[kind].extension
-    assert (
-        export.export_in_process(model_path, kind, tmp_path / f"m{extension}").stat().st_size
-        > 100_000
-    )
+    exported = export.export_in_process(model_path, "onnx", tmp_path / "m.onnx")
+    assert exported.stat().st_size > 100_000
 
 
 def test_eight_bits_take_a_quarter_of_the_size_and_tell_their_accuracy(

@@ -18,7 +18,8 @@ ROWS = re.findall(
 def _numbers():
     formats = {}
     for path in CORE.rglob("[!_]*.py"):
-        for node in ast.parse(path.read_text("utf-8")).body:
+        text = path.read_text("utf-8")
+        for node in ast.parse(text).body if "FORMAT" in text else ():
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FORMAT":
                 name = ".".join(path.relative_to(CORE).with_suffix("").parts)
                 formats[name] = ast.literal_eval(node.value)

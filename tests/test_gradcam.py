@@ -96,8 +96,8 @@ def test_a_network_of_ones_own_has_maps():  # tests/test_activations.py tries th
 
 
 def test_a_map_does_not_depend_on_the_photos_beside_it():
-    model = predictor(keras_models.build_model("compact", 64))
-    photos = np.random.default_rng(0).integers(0, 255, (40, 64, 64, 3)).astype(np.uint8)
+    model = predictor(keras_models.build_model("compact", 32))
+    photos = np.random.default_rng(0).integers(0, 255, (40, 32, 32, 3)).astype(np.uint8)
     alone = gradcam.heat_maps(model, photos[37:38], 1)
     assert gradcam.heat_maps(model, photos, 1)[37:38] == pytest.approx(alone, abs=1e-3)
 
@@ -144,6 +144,7 @@ def test_a_small_part_stands_enlarged_in_the_corner_away_from_it():
     assert np.array_equal(large, draw_frame(photo, (0, 0, 40, 40), dim=0.7))
 
 
+@pytest.mark.long  # networks of known weights are asked in the quick run
 def test_the_heat_map_of_a_drawn_cat_lands_on_a_planted_cue():
     """A network that learned drawn pets of which only dogs wear a red collar tag."""
     keras.utils.set_random_seed(0)

@@ -185,8 +185,13 @@ def test_a_name_cannot_bring_markdown(kind):
 MAKES = {"sweep": 9, "twin": 2, "small-data": 6}
 
 
-@KINDS
-@pytest.mark.parametrize("where", ["turn", "local", "without ray"])
+@pytest.mark.parametrize(
+    ("where", "kind"),
+    [
+        *(("turn", kind) for kind in MAKES),
+        *(("local", "sweep"), ("local", "twin"), ("without ray", "small-data")),
+    ],
+)
 def test_a_click_makes_the_runs_and_starts_them(dataset, started, monkeypatch, kind, where):
     if where == "without ray":
         monkeypatch.setattr(ray_session, "is_installed", lambda: False)
@@ -196,7 +201,7 @@ def test_a_click_makes_the_runs_and_starts_them(dataset, started, monkeypatch, k
     else:
         app.segmented_control(f"experiment_{kind}_where").set_value(where).run()
     assert f"**{MAKES[kind]} runs.**" in fakes.joined_text(app.markdown)
-    app.text_input("experiment_name").set_value("mine").run()
+    app.text_input("experiment_name").set_value("mine")
     app.button("experiment_start").click().run()
     assert not app.exception
     (group,) = groups.list_groups()

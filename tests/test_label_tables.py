@@ -389,7 +389,9 @@ def test_the_page_reads_a_table_and_asks_about_odd_classes(workspace, tmp_path):
     assert "The labels come from x.csv" in fakes.joined_text(app.caption)
 
 
-def test_unlabeled_photos_are_offered_on_the_predict_page(workspace, tmp_path):
+def test_unlabeled_photos_are_offered_on_the_predict_page(
+    workspace, tmp_path, default_model_loaded
+):
     photos = [f"{c}/{i}.jpg" for c in ("cats", "dogs", "test1") for i in range(6)]
     dataset = datasets.open_folder(make(tmp_path / "set", photos, {}))
     app = fakes.open_page("6_Predict", dataset=dataset.id)

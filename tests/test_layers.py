@@ -1,6 +1,7 @@
 """The order of the layers, and what starts without TensorFlow, Ray, matplotlib and scikit-learn."""
 
 import ast
+import functools
 import subprocess
 import sys
 from collections import defaultdict
@@ -52,23 +53,31 @@ def modules(root, package):
     return module_paths
 
 
+@functools.cache
+def import_statements(text):
+    """The import statements of a module's code, each with whether it is inside a function."""
+    nodes = list(ast.walk(ast.parse(text)))
+    inside = {
+        id(each)
+        for node in nodes
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for each in ast.walk(node)
+    }
+    imports = (each for each in nodes if isinstance(each, ast.Import | ast.ImportFrom))
+    return [(each, id(each) in inside) for each in imports]
+
+
 def own_imports(module_paths):
     """Every import between the modules `module_paths`, those inside functions too."""
     for name, path in module_paths.items():
         text = path.read_text(encoding="utf-8")
-        tree, lines = ast.parse(text), text.splitlines()
-        inside = {
-            id(each)
-            for node in ast.walk(tree)
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-            for each in ast.walk(node)
-        }
+        lines = text.splitlines()
         package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
-        for node in ast.walk(tree):
+        for node, in_function in import_statements(text):
             targets = []
             if isinstance(node, ast.Import):
                 targets = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
+            else:
                 base = node.module or ""
                 if node.level:
                     above = package[: len(package) - node.level + 1]
@@ -77,7 +86,7 @@ def own_imports(module_paths):
                 targets = [each if each in module_paths else base for each in full]
             for target in targets:
                 if target in module_paths and target != name:
-                    yield Import(name, target, id(node) in inside, lines[node.lineno - 1])
+                    yield Import(name, target, in_function, lines[node.lineno - 1])
 
 
 def layer(name):
@@ -175,10 +184,10 @@ def imported_packages(path):
     """The top packages a file imports anywhere, relative imports by their own package."""
     own = path.relative_to(PROJECT).parts[0]
     packages = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node, _ in import_statements(path.read_text(encoding="utf-8")):
         if isinstance(node, ast.Import):
             packages |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        else:
             packages.add(own if node.level else (node.module or "").split(".")[0])
     return packages
 

@@ -22,7 +22,6 @@ from catdog_core.analysis import (
 )
 from catdog_core.base.errors import ModelError
 from catdog_core.models import memory, untrusted_models
-from catdog_core.runs import model_registry
 
 MEGABYTE = 1_000_000
 
@@ -39,8 +38,8 @@ def needed(model, count, size=None):
     return memory.bytes_needed(forward.get_concrete_function(signature).graph)
 
 
-def test_the_shipped_model_is_asked_about_32_photos_at_once():
-    model = predict.load_predictor(model_registry.default_model_folder() / "best.keras")
+def test_the_shipped_model_is_asked_about_32_photos_at_once(default_predictor):
+    model = default_predictor
     assert model.batch == 32
     assert gradcam._compile_gradcam(model.model, model.input_shape).batch >= 8
 
@@ -102,12 +101,13 @@ def test_results_whose_size_depends_on_the_photo_are_refused():
 
 
 GROWTH = {
-    "attention": (costly_models.attention(14), costly_models.attention(28), 12),
-    "branches": (costly_models.branches(count=6), costly_models.branches(count=24), 3),
-    "a recurrent layer": (costly_models.recurrent(32), costly_models.recurrent(64), 3),
+    "attention": (costly_models.attention, {"side": 14}, {"side": 28}, 12),
+    "branches": (costly_models.branches, {"count": 6}, {"count": 24}, 3),
+    "a recurrent layer": (costly_models.recurrent, {"side": 32}, {"side": 64}, 3),
     "a kernel's windows": (
-        costly_models.transposed(64, 16, 16),
-        costly_models.transposed(64, 128, 16),
+        costly_models.transposed,
+        {"side": 64, "kernel": 16, "stride": 16},
+        {"side": 64, "kernel": 128, "stride": 16},
         4,
     ),
 }
@@ -115,8 +115,8 @@ GROWTH = {
 
 @pytest.mark.parametrize("kind", GROWTH)
 def test_the_bound_grows_as_the_work_does(kind):
-    small, large, factor = GROWTH[kind]
-    assert needed(large, 8) > factor * needed(small, 8) > 0
+    build, small, large, factor = GROWTH[kind]
+    assert needed(build(**large), 8) > factor * needed(build(**small), 8) > 0
 
 
 def test_the_bound_knows_memory_that_grows_with_the_square_of_the_batch():

@@ -2,6 +2,7 @@
 
 import json
 
+import fakes
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -122,7 +123,7 @@ SMALL = Training(
 
 
 @pytest.mark.slow
-def test_a_run_keeps_its_network_trains_predicts_and_is_gone_on_from(dataset):
+def test_a_run_keeps_its_network_is_gone_on_from_trains_and_predicts(dataset):
     from catdog_core.analysis import predict
 
     parent_folder = runs.create_run(dataset, SMALL, None)
@@ -130,10 +131,12 @@ def test_a_run_keeps_its_network_trains_predicts_and_is_gone_on_from(dataset):
         4,
         8,
     ]
-    execute_run(parent_folder)
-    photo = dataset.items("validation")[0].path
-    model = predict.load_predictor(parent_folder / "best.keras")
-    assert predict.predict_photos(model, [("cat", photo.read_bytes())])[0].label in ("cats", "dogs")
+    model = keras_models.build_initialized(SMALL.model_copy(update={"seed": 7}))
+    best = model.get_weights()
+    keras_models.save_model(model, parent_folder / "best.keras", {"classes": ["cats", "dogs"]})
+    files.append_json_line(
+        parent_folder / "metrics.jsonl", {"epoch": 0, "seconds": 1, **fakes.METRIC_ROWS[0]}
+    )
 
     parent = runs.load_run(parent_folder)
     child = runs.create_run(
@@ -142,16 +145,25 @@ def test_a_run_keeps_its_network_trains_predicts_and_is_gone_on_from(dataset):
     assert runs.load_run(child).parent == {
         "id": parent_folder.name,
         "name": parent.name,
-        "epoch": parent.best_epoch,
+        "epoch": 0,
     }
     start = keras_models.build_initialized(
         SMALL, start=child / lifecycle.INITIAL_WEIGHTS_FILE
     ).get_weights()
-    best = keras_models.load_model(parent_folder / "best.keras").get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(start, best, strict=True))
     runs.remove_run(parent_folder)  # what becomes of the parent does not matter
     execute_run(child)
     assert runs.load_run(child).status == "done"
+    trained = keras_models.load_model(child / "backup.keras").trainable_weights
+    begun = keras_models.build_initialized(SMALL).trainable_weights
+    for now, then, untrained in zip(trained, model.trainable_weights, begun, strict=True):
+        assert np.allclose(now, then, atol=1e-4)
+        if now.path.endswith("kernel"):
+            assert not np.allclose(now, untrained, atol=1e-2)
+    photo = dataset.items("validation")[0].path
+    predictor = predict.load_predictor(child / "best.keras")
+    prediction = predict.predict_photos(predictor, [("cat", photo.read_bytes())])[0]
+    assert prediction.label in ("cats", "dogs")
 
 
 def test_weights_that_do_not_fit_are_refused_by_what_differs(dataset):

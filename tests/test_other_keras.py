@@ -25,29 +25,35 @@ from catdog_core.models import keras_configs, keras_models, untrusted_models
 EXPORTS = {"notes": ("cats", "dogs"), "compact": ("a", "b", "c"), "transfer": ("cats", "dogs")}
 
 
-def run_keras2(folder, names):
-    command = [sys.executable, keras2_models.__file__, str(folder), *names]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
-    assert done.returncode == 0, done.stderr[-3000:]
-    return folder
-
-
 @pytest.fixture(scope="module")
-def keras2(tmp_path_factory):
-    """Files of small models that Keras 2 wrote, and its answers to exports of this lab."""
-    folder = tmp_path_factory.mktemp("keras2")
+def exports(tmp_path_factory):
+    """A folder for each network of the lab: its file and its export as h5."""
+    folder = tmp_path_factory.mktemp("exports")
     for name, classes in EXPORTS.items():
         exported = folder / f"export-{name}"
         exported.mkdir()
         source = model_factory.make_model_file(exported, name, classes)
         model_writers.write_h5(source, exported / "model.h5")
-    return run_keras2(folder, keras2_models.QUICK)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def pretrained(tmp_path_factory):
-    """Files of networks of `tf_keras.applications` within a model."""
-    return run_keras2(tmp_path_factory.mktemp("pretrained"), keras2_models.PRETRAINED)
+def keras2(tmp_path_factory):
+    """Files of small models that Keras 2 wrote, and its predictions."""
+    folder = tmp_path_factory.mktemp("keras2")
+    with zipfile.ZipFile(keras2_models.ARCHIVE) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def written(exports):
+    """All models as Keras 2 writes them now, and its predictions of the exports."""
+    names = [*keras2_models.SMALL, *keras2_models.PRETRAINED]
+    command = [sys.executable, keras2_models.__file__, str(exports), *names]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr[-3000:]
+    return exports
 
 
 def assert_same_predictions(folder, file):
@@ -69,7 +75,7 @@ def assert_same_predictions(folder, file):
 
 
 @pytest.mark.parametrize("extension", ["h5", "keras"])
-@pytest.mark.parametrize("name", keras2_models.QUICK)
+@pytest.mark.parametrize("name", keras2_models.SMALL)
 def test_a_file_of_keras_2_predicts_as_it_did_there(keras2, name, extension):
     assert_same_predictions(keras2, f"{name}.{extension}")
 
@@ -78,22 +84,46 @@ def test_a_file_of_keras_2_predicts_as_it_did_there(keras2, name, extension):
 @pytest.mark.slow
 @pytest.mark.parametrize("extension", ["h5", "keras"])
 @pytest.mark.parametrize("name", keras2_models.PRETRAINED)
-def test_a_pretrained_network_of_keras_2_predicts_as_it_did_there(pretrained, name, extension):
-    assert_same_predictions(pretrained, f"{name}.{extension}")
+def test_a_pretrained_network_of_keras_2_predicts_as_it_did_there(written, name, extension):
+    assert_same_predictions(written, f"{name}.{extension}")
 
 
-@pytest.mark.parametrize("name", EXPORTS)
-def test_an_exported_h5_predicts_the_same_in_keras_2_and_3(keras2, name):
-    folder = keras2 / f"export-{name}"
-    with np.load(folder / "outputs.npz") as there:
-        photos, outputs = there["photos"], there["outputs"]
-    assert np.ptp(outputs) > 1e-3
-    for path in (folder / f"{name}.keras", folder / "model.h5"):
+@pytest.mark.long
+@pytest.mark.parametrize("name", keras2_models.SMALL)
+def test_the_files_that_are_kept_are_those_that_keras_2_writes(keras2, written, name):
+    with np.load(keras2 / f"{name}.npz") as then, np.load(written / f"{name}.npz") as now:
+        assert np.array_equal(then["photos"], now["photos"])
+        assert np.allclose(then["outputs"], now["outputs"], atol=1e-5)
+    for extension in ("h5", "keras"):
+        files = [folder / f"{name}.{extension}" for folder in (keras2, written)]
+        assert files[0].exists() == files[1].exists()
+
+
+def predictions_in_keras_3(exported, photos):
+    """Of a network's file and of its export, in this order."""
+    for path in (next(exported.glob("*.keras")), exported / "model.h5"):
         model = keras.models.load_model(path, compile=False)
         with warnings.catch_warnings():  # of inputs that Keras 2 lists
             warnings.simplefilter("ignore", UserWarning)
-            here = model(photos, training=False)
-        assert np.abs(np.asarray(here) - outputs).max() < 1e-6
+            yield np.asarray(model(photos, training=False))
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_an_exported_h5_predicts_as_the_network_does(exports, name):
+    photos = np.random.default_rng(0).uniform(0, 255, (4, 64, 64, 3)).astype("float32")
+    network, exported = predictions_in_keras_3(exports / f"export-{name}", photos)
+    assert np.ptp(network) > 1e-3
+    assert np.abs(exported - network).max() < 1e-6
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", EXPORTS)
+def test_an_exported_h5_predicts_the_same_in_keras_2_and_3(written, name):
+    with np.load(written / f"export-{name}" / "outputs.npz") as there:
+        photos, outputs = there["photos"], there["outputs"]
+    assert np.ptp(outputs) > 1e-3
+    for here in predictions_in_keras_3(written / f"export-{name}", photos):
+        assert np.abs(here - outputs).max() < 1e-6
 
 
 def dense_model(*first):

@@ -270,7 +270,9 @@ def test_photos_within_the_limit_are_decoded_to_the_very_pixels_of_pillow(name, 
     assert digests[0] == digests[1]
 
 
-def test_predict_answers_for_avif_and_large_photos(tmp_path, workspace, capsys, phone_photo):
+def test_predict_answers_for_avif_and_large_photos(
+    tmp_path, workspace, capsys, phone_photo, default_model_loaded
+):
     (tmp_path / "a.avif").write_bytes(saved(scene(), "AVIF"))
     (tmp_path / "b.jfif").write_bytes(saved(scene(), "JPEG"))
     (tmp_path / "phone.jpg").write_bytes(phone_photo)

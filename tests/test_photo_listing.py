@@ -146,7 +146,7 @@ def test_uploads_are_sorted_and_what_is_no_photo_is_named():
 
 @pytest.mark.slow
 def test_a_folder_becomes_one_table_and_broken_photos_do_not_lose_the_others(
-    capsys, workspace, pile, tmp_path
+    capsys, workspace, pile, tmp_path, default_model_loaded
 ):
     (pile / "5.jpg").write_bytes(b"no photo")
     table = tmp_path / "out.csv"

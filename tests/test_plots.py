@@ -48,7 +48,7 @@ def inches(figure, text):
 
 @pytest.mark.parametrize(
     ("settings", "count"),
-    [(PRESETS["notes"], 20), (EVERYTHING, 1), (EVERYTHING, 7), (EVERYTHING, 61)],
+    [(PRESETS["notes"], 20), (EVERYTHING, 1), (EVERYTHING, 7), (EVERYTHING, 31)],
 )
 def test_every_caption_stands_whole_under_its_variant(drawn, tmp_path, settings, count):
     variants, mixes = (

@@ -159,7 +159,7 @@ def settled(app):
     assert not app.exception and not app.error
 
 
-def test_photos_can_be_pasted_and_put_away():
+def test_photos_can_be_pasted_and_put_away(default_model_loaded):
     app = page()
     app.segmented_control("predict_source").set_value("clipboard").run()
     assert not app.exception

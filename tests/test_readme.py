@@ -3,11 +3,12 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from catdog_core import cli
 from catdog_core.base.limits import UPLOAD_MEGABYTES, Limits
-from catdog_core.data import split_folders
+from catdog_core.data import split_folders, synthetic
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -86,7 +87,9 @@ def test_the_limits_stated_are_those_in_force():
     assert split_folders.MAX_CLASSES == 200
 
 
-def test_a_real_demo_command_prints_what_the_session_shows(tmp_path, capsys, monkeypatch):
+def test_a_demo_command_prints_what_the_session_shows(tmp_path, capsys, monkeypatch):
+    pet = synthetic.draw_pet(0, 150, np.random.default_rng(0))
+    monkeypatch.setattr(synthetic, "draw_pet", lambda label, size, rng: pet)
     monkeypatch.chdir(tmp_path)
     assert cli.main(["demo", "pets"]) == 0
     assert capsys.readouterr().out.strip() in DOCS["session.md"]

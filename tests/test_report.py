@@ -57,9 +57,15 @@ def trained(demo, tmp_path_factory):
         yield folder
 
 
+@pytest.fixture(scope="module")
+def written(trained, tmp_path_factory):
+    """The report of that run: its text, and its tags."""
+    return page(trained, tmp_path_factory.mktemp("report"))
+
+
 @pytest.mark.slow
-def test_a_report_tells_verdict_curves_matrix_mistakes_and_settings(trained, tmp_path):
-    _, parsed = page(trained, tmp_path)
+def test_a_report_tells_verdict_curves_matrix_mistakes_and_settings(trained, written):
+    _, parsed = written
     for heading in ("Verdict", "Curves", "Confusion matrix", "Worst mistakes", "Settings"):
         assert heading in parsed.text
     right = report_text.gather_report_data(trained).result.right
@@ -73,8 +79,8 @@ def test_a_report_tells_verdict_curves_matrix_mistakes_and_settings(trained, tmp
 
 
 @pytest.mark.slow
-def test_a_report_loads_nothing_and_no_name_becomes_markup(trained, tmp_path):
-    text, parsed = page(trained, tmp_path)
+def test_a_report_loads_nothing_and_no_name_becomes_markup(written):
+    text, parsed = written
     assert not {"script", "link", "iframe"} & {tag for tag, _ in parsed.tags}
     assert HOSTILE not in text and "<b>cats" not in text and "<b>cats & co" in parsed.text
     assert all(not key.startswith("on") for _, a in parsed.tags for key in a)

@@ -1,9 +1,7 @@
-"""Runs: a folder each, a process each; stopped and resumed to the very same result."""
+"""Runs: a folder each, a process each. `test_schedules` stops and resumes one."""
 
 import json
-import zipfile
 
-import numpy as np
 import psutil
 import pytest
 from faults.waiting import TINY_TRAINING
@@ -19,11 +17,6 @@ from catdog_core.training import execution
 from catdog_core.training.execution import execute_run
 
 SMALL = Training(epochs=3, batch_size=9, image_size=32, steps_per_epoch=6, seed=3)
-
-
-def without_seconds(run):
-    rows = runs.load_run(run).epochs
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
 
 
 def test_a_new_run_keeps_every_setting_resolved(dataset):
@@ -66,39 +59,6 @@ def test_a_folder_with_something_in_it_is_never_made_a_run(dataset, tmp_path):
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     with pytest.raises(RunError, match="isn't empty"):
         runs.create_run(dataset, SMALL, None, folder=tmp_path / "mine")
-
-
-@pytest.mark.slow
-def test_a_run_stopped_in_mid_epoch_and_resumed_equals_one_never_stopped(dataset):
-    import keras
-
-    augmentation = Augmentation(mixup_alpha=0.4, noise_range=9)
-
-    uninterrupted = runs.create_run(dataset, SMALL, augmentation)
-    broken = runs.create_run(dataset, SMALL, augmentation)
-    execute_run(uninterrupted)
-
-    def stop_in_second_epoch(state):
-        if (state.get("phase"), state.get("epoch"), state.get("batch")) == ("train", 1, 3):
-            (broken / "stop").touch()
-
-    execute_run(broken, stop_in_second_epoch)
-    assert runs.load_run(broken).status == "stopped"
-    assert [row["epoch"] for row in runs.load_run(broken).epochs] == [0]
-    execute_run(broken)
-    assert runs.load_run(broken).status == "done"
-    assert without_seconds(broken) == without_seconds(uninterrupted)
-
-    one, two = (keras.models.load_model(run / "backup.keras") for run in (uninterrupted, broken))
-    assert int(one.optimizer.iterations) == int(two.optimizer.iterations) == 18
-    pairs = zip(
-        one.weights + one.optimizer.variables, two.weights + two.optimizer.variables, strict=True
-    )
-    for first, second in pairs:
-        if "seed_generator" not in first.path:  # set anew at every epoch, never saved
-            assert np.array_equal(first, second), first.path
-    with zipfile.ZipFile(uninterrupted / "best.keras") as archive:  # opens where there is no lab
-        assert b"catdog" not in archive.read("config.json")
 
 
 @pytest.mark.slow

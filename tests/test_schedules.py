@@ -1,6 +1,7 @@
 """Learning rates as a function of settings, step and epochs; and what else steers a training."""
 
 import json
+import zipfile
 from itertools import pairwise
 
 import numpy as np
@@ -107,7 +108,7 @@ def stopping(run, epoch):
                 "weight_averaging": 0.9,
                 "class_weights": True,
             },
-            Augmentation(cutmix_alpha=1.0),
+            Augmentation(mixup_alpha=0.4, cutmix_alpha=1.0, noise_range=9),
         ),
     ],
 )
@@ -115,9 +116,8 @@ def test_with_everything_on_a_resumed_run_equals_one_never_stopped(dataset, sett
     training = SMALL.model_copy(update=settings)
     unbroken, broken = (runs.create_run(dataset, training, augmentation) for _ in range(2))
     execute_run(unbroken)
-    for epoch in (1, 2):
-        execute_run(broken, stopping(broken, epoch))
-        assert len(runs.load_run(broken).epochs) == epoch
+    execute_run(broken, stopping(broken, 1))  # tests/test_witness.py breaks one off again
+    assert len(runs.load_run(broken).epochs) == 1
     execute_run(broken)
     assert numbers(broken) == numbers(unbroken)
     assert all(
@@ -125,6 +125,8 @@ def test_with_everything_on_a_resumed_run_equals_one_never_stopped(dataset, sett
     )
     one, two = (_best(run / "best.keras") for run in (unbroken, broken))
     assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+    with zipfile.ZipFile(unbroken / "best.keras") as archive:  # opens where there is no lab
+        assert b"catdog" not in archive.read("config.json")
 
 
 def _best(path):

@@ -141,16 +141,16 @@ def test_without_the_package_a_sentence_tells_how_to_install_it(monkeypatch):
         transfer.build_backbone(BUNDLED, 64)
 
 
-@pytest.mark.parametrize("blocks", [0, 2, 16])
-def test_only_the_last_blocks_and_what_follows_are_unfrozen(blocks):
+def test_only_the_last_blocks_and_what_follows_are_unfrozen():
     model = keras_models.build_model("transfer", 32)
-    transfer.unfreeze_blocks(model, BUNDLED, blocks)
-    learning = {layer.name for layer in model.layers if layer.trainable_weights}
-    assert "probability" in learning
-    assert ("head_conv" in learning) == (blocks > 0)
-    assert ("block14_project_conv" in learning) == (blocks >= 2)
-    assert "block13_project_conv" in learning or blocks < 16
-    assert "stem_conv" not in learning
+    for blocks in (0, 2, 16):
+        transfer.unfreeze_blocks(model, BUNDLED, blocks)
+        learning = {layer.name for layer in model.layers if layer.trainable_weights}
+        assert "probability" in learning
+        assert ("head_conv" in learning) == (blocks > 0)
+        assert ("block14_project_conv" in learning) == (blocks >= 2)
+        assert ("block13_project_conv" in learning) == (blocks == 16)
+        assert "stem_conv" not in learning
 
 
 @pytest.mark.slow

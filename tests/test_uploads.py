@@ -201,7 +201,8 @@ def test_an_upload_that_stops_coming_is_given_up(monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a signal there ends a process at once")
-@pytest.mark.parametrize("name", ["SIGTERM", pytest.param("SIGINT", marks=pytest.mark.long)])
+@pytest.mark.long  # tests/test_access_serve.py ends one without an upload
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_a_signal_ends_a_server_with_open_pages_and_a_stalled_upload(tmp_path, name):
     port = server.free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(server.PROJECT / "streamlit_app.py")]

@@ -6,6 +6,7 @@ otherwise on purpose is one row of `CHANGED`.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -77,8 +78,14 @@ def assert_same(got: Any, path: str, tolerance: float = TOLERANCE) -> None:
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory) -> Iterator[facts.Lab]:
-    """One copy for all that only look."""
-    with facts.opened(tmp_path_factory.mktemp("witness")) as lab:
+    """One copy for all that only look; each of its models is loaded once."""
+    from catdog_core.analysis import predict
+
+    with (
+        facts.opened(tmp_path_factory.mktemp("witness")) as lab,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(predict, "load_predictor", functools.cache(predict.load_predictor))
         yield lab
 
 

@@ -239,12 +239,11 @@ def describe_last_epoch(run: RunRecord, say: Translator) -> str:
     """Return a sentence on where the curves end."""
     last = run.epochs[-1]
     if last.get("accuracy") is None and last.get("val_accuracy") is None:
-        training, validation = (_format_loss(last.get(name)) for name in ("loss", "val_loss"))
         return say(
             "In epoch {n}, training loss is {train} and validation loss is {validation}.",
             n=last["epoch"] + 1,
-            train=training,
-            validation=validation,
+            train=_format_loss(last.get("loss")),
+            validation=_format_loss(last.get("val_loss")),
         )
     return say(
         "In epoch {n}, training accuracy is {train} and validation accuracy is {validation}.",

@@ -44,7 +44,7 @@ def lab_script():
     return Path(__file__).with_name("quick_lab.py")
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_three_clicks_lead_from_the_start_to_an_answer_of_the_own_network(lab, page, expect):
     lab.visit(page, lang="en")
     page.evaluate(CLICKS)  # the page is never loaded anew: the count goes on

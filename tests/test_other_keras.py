@@ -74,13 +74,18 @@ def assert_same_predictions(folder, file):
         assert np.abs(outputs - saved["outputs"]).max() < bound
 
 
+def long(test):
+    """Marks what has Keras 2 write all models anew: minutes on a busy machine."""
+    return pytest.mark.long(pytest.mark.timeout(1200)(test))
+
+
 @pytest.mark.parametrize("extension", ["h5", "keras"])
 @pytest.mark.parametrize("name", keras2_models.SMALL)
 def test_a_file_of_keras_2_predicts_as_it_did_there(keras2, name, extension):
     assert_same_predictions(keras2, f"{name}.{extension}")
 
 
-@pytest.mark.long
+@long
 @pytest.mark.slow
 @pytest.mark.parametrize("extension", ["h5", "keras"])
 @pytest.mark.parametrize("name", keras2_models.PRETRAINED)
@@ -88,7 +93,7 @@ def test_a_pretrained_network_of_keras_2_predicts_as_it_did_there(written, name,
     assert_same_predictions(written, f"{name}.{extension}")
 
 
-@pytest.mark.long
+@long
 @pytest.mark.parametrize("name", keras2_models.SMALL)
 def test_the_files_that_are_kept_are_those_that_keras_2_writes(keras2, written, name):
     with np.load(keras2 / f"{name}.npz") as then, np.load(written / f"{name}.npz") as now:
@@ -116,7 +121,7 @@ def test_an_exported_h5_predicts_as_the_network_does(exports, name):
     assert np.abs(exported - network).max() < 1e-6
 
 
-@pytest.mark.long
+@long
 @pytest.mark.parametrize("name", EXPORTS)
 def test_an_exported_h5_predicts_the_same_in_keras_2_and_3(written, name):
     with np.load(written / f"export-{name}" / "outputs.npz") as there:

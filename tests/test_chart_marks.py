@@ -40,14 +40,17 @@ def test_the_epoch_since_which_it_overfits_is_marked_as_people_count():
     before = len(figure.layout.shapes)
     charts.mark_overfitting(figure, None)
     assert len(figure.layout.shapes) == before
-    charts.mark_overfitting(figure, 1)
-    assert figure.layout.shapes[-1].x0 == 2
+    charts.mark_overfitting(figure, (1, 1))
+    assert [shape.x0 for shape in figure.layout.shapes[before:]] == [2]
     assert figure.layout.annotations[-1].text == "Overfits from epoch 2"
+    charts.mark_overfitting(figure, (1, 4))
+    band = figure.layout.shapes[-1]
+    assert (band.type, band.x0, band.x1) == ("rect", 2, 5)
 
 
 def test_one_run_of_an_overlay_is_marked_in_its_colour():
     figure = charts.overlay_figure(
         "loss", [LearningCurve(ROWS, 2, name="a"), LearningCurve(ROWS, 2, name="b")]
     )
-    charts.mark_overfitting_of_one(figure, "loss", ROWS, 1, since=1)
+    charts.mark_overfitting_of_one(figure, "loss", ROWS, 1, since=(1, 1))
     assert (figure.data[-1].y[0], figure.data[-1].marker.color) == (0.5, charts.run_color(1))

@@ -111,8 +111,8 @@ VAL_LOSS_PLATEAU = N_(
 )
 NOISE_MEMORIZED = N_(
     "Overfitting since epoch {epoch}: validation accuracy fell from {high:.1%} to {end:.1%} while "
-    "training accuracy rose to {train:.1%}. This is typical of wrong labels that the network "
-    "learns by heart."
+    "training accuracy rose to {train:.1%}. This is typical of a network that memorizes wrong "
+    "labels."
 )
 MISSED_CLASS = N_(
     "The class “{name}” is hardly ever found: {found} of {n} validation photos. Accuracy hides it: "
@@ -124,7 +124,7 @@ ONE_ANSWER = N_(
 )
 VALIDATION_AT_CHANCE = N_(
     "The labels or the preprocessing seem wrong. The network fits its training photos "
-    "({train:.1%}), but on validation photos it is no better than guessing ({validation:.1%})."
+    "({train:.1%}), but on validation photos it only guesses ({validation:.1%})."
 )
 VALIDATION_BELOW_CHANCE = N_(
     "The classes seem swapped. On validation photos the network is worse than guessing: "

@@ -43,6 +43,20 @@ CHANGED: dict[str, Any] = {
         for view, page in EXPECTED["page"].items()
     },
     **{f"page/{view}/errors": 1 for view in EXPECTED["page"] if view.startswith("1_Data")},
+    # A level is the median of the last epochs, not their mean, and what still improves is said so.
+    "verdict/notes/steps": ["more_epochs"],
+    "verdict/plain/steps": ["more_epochs"],
+    "verdict/augmented/kind": "healthy",
+    "verdict/augmented/steps": ["more_epochs"],
+    "verdict/rate 0.0001/steps": ["more_epochs", "find_rate", "check_labels"],
+    "verdict/notes/numbers/rise": 0.072534,
+    "modules/twin/0/1/augmented": -7.291669,
+    "modules/twin/0/1/plain": 14.375001,
+    "modules/twin/1/1/augmented": 0.666667,
+    "modules/twin/1/1/difference": -8.333331,
+    "modules/twin/1/1/plain": 0.75,
+    "page/4_Compare twin/tables": [[2, 8]],  # a column more: the gap
+    "page/4_Compare twin/shows": ["Twin", "augmented · Twin", "plain · Twin", "66.7", "79.2"],
     # One worker trains a run now.
     "lists/workers": {},
     # Training writes no event files; those of then stay.
@@ -69,6 +83,8 @@ def _changed(value: Any, path: str) -> Any:
         return CHANGED[path]
     if isinstance(value, dict):
         return {key: _changed(each, f"{path}/{key}") for key, each in value.items()}
+    if isinstance(value, list):
+        return [_changed(each, f"{path}/{n}") for n, each in enumerate(value)]
     return value
 
 
@@ -119,7 +135,7 @@ def test_photos_opened_at_a_url_are_imported_and_evaluate_as_they_did(lab):
 
 @pytest.mark.parametrize("name", facts.RUNS)
 def test_each_training_is_called_what_it_was_called(opened, name):
-    assert_same(facts.verdict(opened, name), f"verdict/{name}")
+    assert_same(facts.verdict(opened, name), f"verdict/{name}", FAR)
 
 
 @pytest.mark.parametrize("name", facts.MODELS)

@@ -876,13 +876,13 @@ def _overfitting_steps(facts: RunContext) -> Iterator[Remark]:
 
 def _no_learning_steps(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
     """Advise which way to turn the learning rate, where that can be told."""
-    rate, is_dead = facts.learning_rate, verdict.message == NETWORK_DEAD
+    rate = facts.learning_rate
     lowest, highest = _SGD_RATES if facts.optimizer == "sgd" else _USUAL_RATES
     if rate and rate <= lowest:
         yield Remark("raise_rate", RAISE_RATE, {"rate": rate, "higher": 10 * rate})
-    elif rate and (rate >= highest or is_dead):
+    elif rate and rate >= highest:
         yield _lower_rate_step(facts, 10)
-    elif verdict.numbers["epochs"] < 20 and not facts.is_training and not is_dead:
+    elif verdict.numbers["epochs"] < 20 and not facts.is_training:
         yield Remark("more_epochs", SLOW_START)
     yield Remark("find_rate", FIND_RATE)
     yield Remark("check_labels", CHECK_LABELS)
@@ -1014,6 +1014,9 @@ _LEARNT_LOSS = 0.9
 """The part of guessing's loss below which validation loss shows that something was learned."""
 _LOSS_GAP = 0.1
 """The part of the validation loss that training loss is below it where both fit about as well."""
+_DEAD_EPOCHS = 8
+"""Epochs with the same answer to all after which a network that only guesses is dead: at the start,
+a slow one gives one answer, too."""
 _BEGUN_MARGIN = 0.125
 """Accuracy above guessing, as a fraction, at which a network has begun to learn."""
 _LEARNT_MARGIN = 0.15
@@ -1190,7 +1193,7 @@ def _no_learning(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
         if not curves.has_validation_accuracy:
             return curves.verdict("underfitting", NO_LEARNING_BY_LOSS_ALONE, **by_loss)
         return curves.verdict("underfitting", NO_LEARNING_BY_LOSS, **by_loss, validation=validation)
-    if curves.constant_answers >= MIN_EPOCHS:
+    if curves.constant_answers >= _DEAD_EPOCHS:
         return curves.verdict(
             "underfitting",
             NETWORK_DEAD,
@@ -1239,7 +1242,7 @@ def _noise_memorized(curves: HistoryCurves, facts: RunContext) -> Verdict | None
     lost = float(levels[best] - levels[-1])
     scatter = curves.significant_change(residual_std(curves.val_accuracy))
     if (
-        lost < max(_ACCURACY_LOST, scatter)
+        lost < max(_ACCURACY_LOST, scatter, MIN_STANDARD_ERRORS * curves.val_error)
         or (1 - train[-1]) / (1 - facts.guess) > _FITTED_ERROR
         or train[-1] - train[best] < _GUESSING_MARGIN
     ):

@@ -80,8 +80,8 @@ def mistakes(tmp_path, photo):
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (["train", "empty"], "empty has no class folders"),
-        (["check", "empty", "--json"], "empty has no class folders"),
+        (["train", "empty"], "empty has no photos"),
+        (["check", "empty", "--json"], "empty has no photos"),
         (["train", "single"], "only one class, cats"),
         (["evaluate", "photo.png", "single"], "only one class, cats"),
         (["predict", "junk.keras", "photo.png"], "junk.keras isn't a Keras model"),

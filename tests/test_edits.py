@@ -86,7 +86,7 @@ def test_the_state_an_old_run_was_trained_on_is_told_again_even_when_undone(open
     datasets.edit_photos(opened.id, [PhotoEdit(DOG, "relabel", "cats")])
     assert datasets.load_dataset_as_of(opened.id, then.fingerprint) == then
     assert datasets.load_dataset_as_of(opened.id, opened.fingerprint) == opened
-    with pytest.raises(DatasetError, match="have changed since"):
+    with pytest.raises(DatasetError, match="has changed"):
         datasets.load_dataset_as_of(opened.id, "0" * 40)
 
 
@@ -94,15 +94,15 @@ def test_a_run_goes_on_with_the_photos_it_began_with(opened):
     from catdog_core import runs
     from catdog_core.base.errors import RunError
     from catdog_core.config import Training
-    from catdog_core.training import training_loop
+    from catdog_core.training import run_photos
 
     run = runs.load_run(runs.create_run(opened, Training(), None))
     datasets.edit_photos(opened.id, [PhotoEdit(CAT, "exclude")])
-    assert training_loop._load_dataset(run) == opened
+    assert run_photos.load_run_dataset(run, "{name} has changed.") == opened
     record = datasets.datasets_folder() / opened.id / "dataset.json"
     record.write_text(record.read_text().replace(opened.fingerprint, "f" * 40))
-    with pytest.raises(RunError, match="have changed since"):
-        training_loop._load_dataset(run)
+    with pytest.raises(RunError, match="has changed"):
+        run_photos.load_run_dataset(run, "{name} has changed.")
 
 
 @pytest.mark.parametrize(
@@ -318,9 +318,13 @@ def test_an_order_of_other_classes_is_refused(opened, order):
 def test_a_run_keeps_its_order_of_classes(opened):
     from catdog_core import runs
     from catdog_core.config import Training
-    from catdog_core.training import training_loop
+    from catdog_core.training import run_photos
 
     turned = datasets.order_classes(opened.id, ["dogs", "cats"])
     run = runs.load_run(runs.create_run(turned, Training(), None))
     datasets.undo_last_edit(opened.id)
-    assert run.classes == training_loop._load_dataset(run).classes == ("dogs", "cats")
+    assert (
+        run.classes
+        == run_photos.load_run_dataset(run, "{name} has changed.").classes
+        == ("dogs", "cats")
+    )

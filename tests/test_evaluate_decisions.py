@@ -87,7 +87,7 @@ def test_photos_the_model_was_trained_with_are_told(dataset):
         dataset.id, [PhotoEdit(file, "move", "validation") for file in moved]
     )
     write_answers(folder, changed)
-    assert "trained on 2 of these photos" in fakes.joined_text(
+    assert "trained on 2 of these 26 photos" in fakes.joined_text(
         open_evaluate_page(run=folder.name).warning
     )
 

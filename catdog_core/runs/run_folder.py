@@ -428,11 +428,11 @@ class _StoredSettings(TypedDict):
 
 
 def _read_settings(folder: Path) -> _StoredSettings:
-    settings = files.read_json(folder / "settings.json", FORMAT)
-    newest = {"format": settings.get("pipeline")}
-    files.check_format_version(folder / "settings.json", newest, PIPELINE_VERSION)
+    path = folder / "settings.json"
+    settings = files.read_json(path, FORMAT)
     try:
         augmentation, dataset = settings["augmentation"], settings["dataset"]
+        files.check_format_version(path, {"format": settings.get("pipeline")}, PIPELINE_VERSION)
         return {
             "training": parse_settings(Training, settings["training"]),
             "augmentation": parse_settings(Augmentation, augmentation) if augmentation else None,

@@ -41,7 +41,7 @@ def load_run_photos(
         CatDogError: the dataset is gone or has changed, or the disk is full.
     """
     training = run.training
-    dataset = _load_dataset(run, changed_message)
+    dataset = load_run_dataset(run, changed_message)
     packed = tfrecord.pack_to_cache(
         dataset, training.image_size, _packing_progress(state), run_folder.fingerprints_in_use()
     )
@@ -53,7 +53,8 @@ def load_run_photos(
     return RunPhotos(packed, train, validation)
 
 
-def _load_dataset(run: runs.Run, changed_message: str) -> Dataset:
+def load_run_dataset(run: runs.Run, changed_message: str) -> Dataset:
+    """Return the dataset with the photos a run began with. Raises RunError if they are gone."""
     # What was decided about the photos since concerns later runs only. A run that came from another
     # lab knows them by another name.
     matching_dataset = edit_log.find_by_fingerprint(run.dataset_fingerprint, run.dataset_id)

@@ -174,9 +174,17 @@ def test_a_scale_of_colours_is_refused_for_grey_photos():
             predictor.with_scale(scale)
 
 
-@pytest.mark.parametrize("shape", [(32, 32, 4), (3, 32, 32), (32, 2000, 3), (32, 32, 2)])
-def test_other_inputs_are_refused_in_a_sentence(shape):
-    with pytest.raises(ModelError, match=r"Use a model"):
+@pytest.mark.parametrize(
+    "shape, remedy",
+    [
+        ((32, 32, 4), "Use a model"),
+        ((3, 32, 32), "channels_last"),
+        ((32, 2000, 3), "Use a model"),
+        ((32, 32, 2), "Use a model"),
+    ],
+)
+def test_other_inputs_are_refused_in_a_sentence(shape, remedy):
+    with pytest.raises(ModelError, match=remedy):
         as_predictor(build_brightness_model(shape))
 
 

@@ -623,28 +623,31 @@ class HistoryCurves:
 
         What has little error left must move more to be worth the time.
         """
-        moves, certainties = [], []
-        for values, noise, scale in (
-            (self.loss, self.loss_noise, -facts.guess_loss),
-            (self.val_loss, self.val_noise, -facts.guess_loss),
-            (self.accuracy, residual_std(self.accuracy), 1 - facts.guess),
-            (self.val_accuracy, residual_std(self.val_accuracy), 1 - facts.guess),
+        moves: dict[str, float] = {}
+        certainty = 0.0
+        for name, values, noise, scale in (
+            ("loss", self.loss, self.loss_noise, -facts.guess_loss),
+            ("val_loss", self.val_loss, self.val_noise, -facts.guess_loss),
+            ("accuracy", self.accuracy, residual_std(self.accuracy), 1 - facts.guess),
+            ("val_accuracy", self.val_accuracy, residual_std(self.val_accuracy), 1 - facts.guess),
         ):
             late = last_part(values, 2)
             if np.isnan(late).any():
                 continue
-            move = trend(late) / scale
-            moves.append(move)
-            certainties.append(move / max(trend_error(len(late), noise) / abs(scale), 1e-6))
-        is_sure = sum(np.clip(certainties, -5, 5)) / sqrt(len(certainties)) > _SURE_MOVE
+            moves[name] = trend(late) / scale
+            error = max(trend_error(len(late), noise) / abs(scale), 1e-6)
+            certainty += float(np.clip(moves[name] / error, -5, 5))
+        if not moves:
+            return False
         much_wrong = self.error_over_guessing(facts) > _UNDERFITTING_ERROR
         least = self.count * _MIN_MOVE_PER_EPOCH if much_wrong else _MIN_MOVE
-        # Accuracies count whole photos, and are the noisier: the losses have to take part.
-        return (
-            is_sure
-            and float(np.mean(moves)) > least
-            and float(np.mean(moves[:2])) > _LOSS_PART * least
-        )
+        # Accuracies count whole photos, and are the noisier: the losses have to take part. So has
+        # validation, once the training photos are known: else it is overfitting that moves on.
+        losses = [moves[name] for name in ("loss", "val_loss") if name in moves]
+        takes_part = not losses or float(np.mean(losses)) > _LOSS_PART * least
+        follows = much_wrong or moves.get("val_loss", least) > least / 2
+        is_sure = certainty / sqrt(len(moves)) > _SURE_MOVE
+        return is_sure and takes_part and follows and float(np.mean([*moves.values()])) > least
 
     def error_over_guessing(self, facts: RunContext) -> float:
         """Return the smaller error of the two accuracies, as a part of guessing's error.
@@ -1427,6 +1430,9 @@ def _healthy(curves: HistoryCurves, facts: RunContext) -> Verdict:
     if is_moving:
         return _still_learning(curves)
     train, validation = curves.final_level(curves.accuracy), curves.final_level(curves.val_accuracy)
+    photos = facts.validation_photos
+    if curves.has_accuracies and photos and curves.gap > 2 * _MIN_GAP:  # much, and within chance
+        return curves.verdict("too_short", TOO_FEW_PHOTOS, n=photos, points=100 / photos)
     if curves.has_accuracies:
         return curves.verdict("healthy", CONVERGED, train=train, validation=validation)
     if curves.has_training_accuracy:

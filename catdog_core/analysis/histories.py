@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 from ..base.errors import CatDogError
+from ..base.metric_rows import EpochRow
 from ..config import Training
 from ..models import architecture
 from ..runs import ImportedHistory, Run, RunRecord
 from . import accuracy_gap
-from .diagnose import RunContext, Verdict, diagnose
+from .diagnose import METRICS, RunContext, Verdict, diagnose
 
 
 def diagnose_run(run: RunRecord) -> Verdict:
     """Diagnose a run, or what there is of it so far."""
-    return diagnose(run.epochs, build_run_context(run))
+    rows = tuple((row["epoch"], *(row.get(name) for name in METRICS)) for row in run.epochs)
+    return _diagnose_rows(rows, build_run_context(run))
+
+
+# A page with a table of 100 runs is drawn again at every click, and a verdict takes 3 ms.
+@lru_cache(maxsize=1000)
+def _diagnose_rows(rows: tuple[tuple[Any, ...], ...], context: RunContext) -> Verdict:
+    return diagnose(
+        [cast(EpochRow, dict(zip(("epoch", *METRICS), row, strict=True))) for row in rows], context
+    )
 
 
 def build_run_context(run: RunRecord) -> RunContext:

@@ -205,8 +205,9 @@ def describe_point_seeds(points: Sequence[LearningCurvePoint]) -> list[Remark]:
     remarks = []
     if (most := max(counts, default=0)) > 1:
         same_photos = len({(point.validation, point.measured) for point in points}) == 1
-        least = max(min(counts), 1)
-        remarks.append(seed_spread.describe_several_seeds(least, most, same_photos))
+        remarks.append(seed_spread.describe_several_seeds(min(counts), most, same_photos))
+        if min(counts) == 1:
+            remarks.append(Remark("one_seed", seed_spread.ONE_SEED_SOMEWHERE))
     elif most:
         remarks.extend(seed_spread.describe_one_seed())
     return remarks

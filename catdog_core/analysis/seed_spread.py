@@ -84,6 +84,9 @@ PHOTOS_ONLY = N_(
     "± is a 95% confidence interval that covers only the choice of validation photos. Another seed "
     "gives another network, which can change the result by more."
 )
+ONE_SEED_SOMEWHERE = N_(
+    "Where only one seed is finished, ± covers only the choice of validation photos."
+)
 SEED_LIMIT = N_(
     "From seed to seed, the course network varied by {accuracy_sd:.1f} points in accuracy and "
     "{gap_sd:.1f} in the gap (standard deviation). So one seed can't tell a difference in accuracy "

@@ -26,7 +26,7 @@ KIND_TITLES: dict[str, str] = {
 }
 SEED_COUNTS = (1, 3, 5)
 """With how many seeds an experiment can train each of its runs."""
-_SEED_LIMIT = 2**31
+_SEED_LIMIT = 2**31  # seeds of a training are below it
 STARTUP_SECONDS = 12.0
 """Seconds until a run's first step: the process, TensorFlow, the graph."""
 
@@ -154,11 +154,7 @@ def plan_small_data(
 def _repeat_with_seeds(run_specs: Sequence[RunSpec], count: int) -> tuple[RunSpec, ...]:
     """Return all runs with their seed, then all with the next one: the first results come early."""
     if count not in SEED_COUNTS:
-        raise RunError(
-            "An experiment can't train with {n} seeds. Choose {counts}.",
-            n=count,
-            counts=", ".join(map(str, SEED_COUNTS)),
-        )
+        raise RunError("An experiment can't train with {n} seeds. Choose 1, 3 or 5.", n=count)
     if count == 1:
         return tuple(run_specs)
     return tuple(

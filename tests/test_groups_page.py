@@ -16,6 +16,7 @@ from catdog_core.config import PRESETS, Augmentation, Training
 from catdog_core.data import datasets
 from catdog_core.tuning import grid, groups, plans, ray_session
 from catdog_core.tuning.groups import Cluster, TrialState
+from catdog_ui.charts import LearningCurve
 from catdog_ui.compare import grid_form, group_charts, group_form, run_table
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -276,6 +277,19 @@ def test_one_seed_says_what_it_cannot_tell_and_several_what_they_cover():
     choice.set_value(2).run()
     assert not app.exception
     assert "validation loss is 0.500 without" in fakes.joined_text(app.caption)
+
+
+def test_each_of_the_paired_charts_has_its_guessing_line():
+    row = {"epoch": 0, "loss": 0.5, "accuracy": 0.8, "val_loss": 0.5, "val_accuracy": 0.7}
+    pair = [
+        (LearningCurve(epochs=[row], planned=1, guess_accuracy=a, guess_loss=b), title, None)
+        for title, a, b in (("one", 0.5, 0.69), ("two", 0.9, 0.33))
+    ]
+    for metric, wanted in (("accuracy", {"y": 0.5, "y2": 0.9}), ("loss", {"y": 0.69, "y2": 0.33})):
+        figure = group_charts.paired_figure(metric, pair)
+        lines = {line.yref: line.y0 for line in figure.layout.shapes if line.type == "line"}
+        assert lines == wanted
+        assert [note.text for note in figure.layout.annotations].count("guessing") == 2
 
 
 def test_twins_are_judged():

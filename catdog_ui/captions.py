@@ -44,8 +44,9 @@ PAIRED_HINTS: dict[str, str] = {
     "loss": N_("Loss of the same two runs. Lower is better, and so is a narrower band."),
 }
 DATA_SIZE_HINT = N_(
-    "Each point is a run. Training photos roughly double from one axis mark to the next. Higher "
-    "is better. Where bars overlap, the difference might be chance."
+    "Each point is a run, or the mean of its runs with several seeds. Training photos roughly "
+    "double from one axis mark to the next. Higher is better. Where bars overlap, the difference "
+    "might be chance."
 )
 SCHEDULE_HINT = N_("The height shows how far each step moves the weights, epoch by epoch.")
 RATE_SEARCH_HINT = N_(

@@ -218,20 +218,32 @@ def empty_figure(metric: Metric, curves: Sequence[LearningCurve]) -> go.Figure:
     figure.update_yaxes(range=y_range(metric, curves), automargin=True)
     if metric == "accuracy":
         figure.update_yaxes(tickformat=".0%")
-    for guess in sorted({round(value, 2): value for value in _guesses(metric, curves)}.values()):
-        mark_guessing(figure, guess, "bottom right" if metric == "accuracy" else "top right")
+    # Runs may have other photos than the others.
+    by_value = {round(_guess(metric, curve), 2): curve for curve in reversed(curves)}
+    for _, curve in sorted(by_value.items()):
+        mark_run_guessing(figure, metric, curve)
     return figure
 
 
-def _guesses(metric: Metric, curves: Sequence[LearningCurve]) -> list[float]:
-    """Return where guessing lies in each run, which may have other photos than the others."""
-    return [c.guess_accuracy if metric == "accuracy" else c.guess_loss for c in curves]
+def _guess(metric: Metric, curve: LearningCurve) -> float:
+    return curve.guess_accuracy if metric == "accuracy" else curve.guess_loss
 
 
-def mark_guessing(figure: go.Figure, value: float, position: str = "bottom right") -> None:
-    """Draw the line of a network that guesses."""
+def mark_run_guessing(
+    figure: go.Figure, metric: Metric, curve: LearningCurve, yaxis: str = "y"
+) -> None:
+    """Draw the line of a network that guesses the classes of a run's validation photos."""
+    position = "bottom right" if metric == "accuracy" else "top right"
+    mark_guessing(figure, _guess(metric, curve), position, yaxis)
+
+
+def mark_guessing(
+    figure: go.Figure, value: float, position: str = "bottom right", yaxis: str = "y"
+) -> None:
+    """Draw the line of a network that guesses, on the chart with this y axis."""
     figure.add_hline(
         y=value,
+        yref=yaxis,
         line={"color": _NEUTRAL, "width": 1, "dash": "dot"},
         annotation={"text": t("guessing"), "font": {"size": 11, "color": _NEUTRAL}},
         annotation_position=position,
@@ -317,10 +329,10 @@ def y_range(metric: Metric, curves: Sequence[LearningCurve]) -> list[float]:
         if (value := finite_or_none(row.get(key))) is not None
     ]
     if metric == "accuracy":
-        low = min([0.6 * guess for guess in _guesses(metric, curves)] + values, default=0.3)
+        low = min([0.6 * _guess(metric, c) for c in curves] + values, default=0.3)
         return [max(floor(low * 10 + 1e-9) / 10, 0) - 0.01, 1.01]
     # A few losses of hundreds, as a divergence begins, would press all else flat: they are cut off.
-    guess = max([log(2), *_guesses(metric, curves)])
+    guess = max([log(2), *(_guess(metric, c) for c in curves)])
     usual = [value for value in values if value < 6 * guess]
     high = max([guess * 1.25, *(usual if 2 * len(usual) >= len(values) else values)])
     return [0, ceil(high * 4 + 1e-9) / 4 if high < 5 else high * 1.1]

@@ -3,14 +3,16 @@
 import os
 import socket
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import fakes
+import numpy as np
 import pytest
 from filelock import FileLock
 
 from catdog_core import runs
-from catdog_core.analysis import group_comparison, history_import
+from catdog_core.analysis import group_comparison, history_import, metrics, seed_spread
 from catdog_core.base import files, locks, subprocess_jobs
 from catdog_core.base.errors import ClusterError, RunError
 from catdog_core.config import NO_AUGMENTATION, Augmentation, Training
@@ -394,6 +396,153 @@ def test_the_notes_twins_differ_in_their_gap_and_not_in_accuracy(workspace):
     assert gap.id == "gap_closed"
     assert (gap.params["plain"], gap.params["augmented"]) == pytest.approx((19.5, 1.5), abs=0.5)
     assert "is within chance" in str(level)
+
+
+@pytest.mark.parametrize("kind", ["twin", "small-data"])
+def test_several_seeds_repeat_an_experiment_seed_by_seed(dataset, kind):
+    plans_of = {
+        "twin": lambda n: plans.plan_paired_experiment(dataset, SMALL, Augmentation(), n),
+        "small-data": lambda n: plans.plan_small_data(
+            dataset, [SMALL], [16, 48], [None, Augmentation()], seeds=n
+        ),
+    }
+    once, thrice = plans_of[kind](1), plans_of[kind](3)
+    members = groups.load_group(groups.create_group(thrice)).runs
+    assert len(members) == len({run.name for run in members}) == 3 * len(once.runs)
+    assert [run.training.seed for run in members] == sorted([3, 4, 5] * len(once.runs))
+    for start in range(0, len(members), len(once.runs)):
+        for spec, run in zip(once.runs, members[start:], strict=False):
+            assert run.name.startswith(f"{spec.name}, seed {run.training.seed}")
+            assert run.augmentation == spec.augmentation
+            assert run.training.train_photos == spec.training.train_photos
+    assert len({run.dataset_fingerprint for run in members}) == 1
+    for wrong in (0, 2, 7):
+        with pytest.raises(RunError, match=f"with {wrong} seeds. Choose 1, 3 or 5"):
+            plans_of[kind](wrong)
+
+
+def test_seeds_after_the_largest_begin_again(dataset):
+    training = SMALL.model_copy(update={"seed": 2**31 - 1})
+    plan = plans.plan_paired_experiment(dataset, training, Augmentation(), 3)
+    members = groups.load_group(groups.create_group(plan)).runs
+    assert {run.training.seed for run in members} == {2**31 - 1, 0, 1}
+
+
+def test_the_interval_over_seeds_holds_the_mean_in_95_of_100():
+    generator = np.random.default_rng(0)
+    for count in (2, 3, 5):
+        hits = 0
+        for draw in generator.normal(0.04, 0.011, (2000, count)):
+            center, sure = seed_spread.mean_with_interval(list(draw))
+            hits += abs(center - 0.04) <= sure
+        assert hits / 2000 == pytest.approx(0.95, abs=0.015)
+    alone = seed_spread.mean_with_interval([0.1, 0.11, 0.12])[1]
+    with_photos = seed_spread.mean_with_interval([0.1, 0.11, 0.12], photo_error=0.02)[1]
+    assert with_photos == pytest.approx((alone**2 + (1.96 * 0.02) ** 2) ** 0.5)
+    assert seed_spread.mean_with_interval([0.1, 0.1, 0.1], 0.01)[1] > 0.01  # luck is not exactness
+
+
+def level_run(level, seed=0, augmentation=None, epochs=6, status="done", **training):
+    """A run whose validation accuracy is the same in all epochs."""
+    name = f"{level} {seed} {augmentation is not None}"
+    folder = fakes.make_run(
+        name, epochs=0, augmentation=augmentation, status=status, seed=seed, **training
+    )
+    row = {"loss": 0.5, "accuracy": 0.9, "val_loss": 0.5, "val_accuracy": level, "seconds": 1.0}
+    for epoch in range(epochs):
+        files.append_json_line(folder / "metrics.jsonl", {"epoch": epoch, **row})
+    return runs.load_run(folder)
+
+
+def paired_runs(*levels, status="done"):
+    return [
+        level_run(level, seed, augmentation, status=status)
+        for seed, pair in enumerate(levels)
+        for level, augmentation in zip(pair, (None, Augmentation()), strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("levels", "level", "gap"),
+    [
+        # 4 points each time: no chance, though 100 photos alone would hide it.
+        ([(0.70, 0.74), (0.72, 0.76), (0.69, 0.73)], "better", "gap_closed"),
+        ([(0.74, 0.70), (0.76, 0.72), (0.73, 0.69)], "worse", "gap_wider"),
+        # 4 points on average, now this way, now that.
+        ([(0.70, 0.80), (0.76, 0.74), (0.69, 0.73)], "level", "gap"),
+    ],
+)
+def test_several_seeds_are_compared_by_the_differences_of_each(workspace, levels, level, gap):
+    members = paired_runs(*levels)
+    gaps, levels_of, seeds = group_comparison.compare_paired_runs(members[::-1])
+    assert (gaps.id, levels_of.id, seeds.id) == (gap, level, "seeds")
+    before, after = zip(*levels, strict=True)
+    assert levels_of.params["plain"] == pytest.approx(sum(before) / 3)
+    change = 100 * (sum(after) - sum(before)) / 3
+    assert levels_of.params["difference"] == pytest.approx(change)
+    assert "3 finished" in str(seeds) and "doesn't cover the choice of photos" in str(seeds)
+    alone = group_comparison.compare_pair(*members[:2])[1]
+    assert alone.id == "level"  # one pair alone could not have told
+
+
+def test_a_seed_that_is_not_done_or_lacks_its_twin_does_not_count(workspace):
+    members = paired_runs((0.70, 0.74), (0.72, 0.76))
+    half = [level_run(0.2, 7), level_run(0.2, 8, Augmentation()), level_run(0.1, 9, epochs=3)]
+    stopped = [level_run(0.1, 5, a, status="stopped") for a in (None, Augmentation())]
+    *_, level, seeds = group_comparison.compare_paired_runs([*members, *half, *stopped])
+    assert seeds.params["n"] == "2" and level.params["plain"] == pytest.approx(0.71)
+    assert group_comparison.compare_paired_runs(half) == []
+    one = group_comparison.compare_paired_runs([*members[:2], *half, *stopped])
+    assert [remark.id for remark in one][-2:] == ["one_seed", "seed_limit"]
+
+
+def test_where_photos_differ_their_choice_counts_too(workspace):
+    members = paired_runs((0.70, 0.74), (0.72, 0.76), (0.69, 0.73))
+    same = group_comparison.compare_paired_runs(members)[1].params["sure"]
+    settings = files.read_json(members[0].folder / "settings.json")
+    settings["dataset"]["fingerprint"] = "other"
+    files.write_json(members[0].folder / "settings.json", settings)
+    members[0] = runs.load_run(members[0].folder)
+    _, level, seeds = group_comparison.compare_paired_runs(members)
+    assert level.params["sure"] > 3 * same and level.id == "level"
+    assert "and the choice of validation photos" in str(seeds)
+
+
+@pytest.mark.parametrize(("after", "doubtful"), [(0.95, False), (0.52, True)])
+def test_one_seed_doubts_a_change_that_a_seed_alone_can_make(workspace, after, doubtful):
+    members = paired_runs((0.50, after))
+    # With 40,000 photos, their choice hardly matters.
+    many = [replace(run, validation_photos=40_000) for run in members]
+    remarks = group_comparison.compare_paired_runs(many)
+    assert remarks[1].id == "better"
+    assert ("within_seeds" in [remark.id for remark in remarks]) == doubtful
+
+
+def test_sizes_of_several_seeds_are_compared_seed_by_seed(workspace):
+    members = []
+    for seed, (few, many) in enumerate([(0.60, 0.64), (0.63, 0.67), (0.58, 0.62)]):
+        for count, level in ((100, few), (200, many)):
+            run = level_run(level, seed)
+            settings = files.read_json(run.folder / "settings.json")
+            settings["dataset"]["train"] = count
+            files.write_json(run.folder / "settings.json", settings)
+            members.append(runs.load_run(run.folder))
+    points = group_comparison.learning_curve_points(members)
+    assert [(point.photos, len(point.by_seed)) for point in points] == [(100, 3), (200, 3)]
+    assert [point.accuracy for point in points] == pytest.approx([0.60333, 0.64333], abs=1e-4)
+    low, high = metrics.wilson_interval(60, 100)
+    assert points[0].high - points[0].low > high - low  # seeds add to the photos
+    (size,) = group_comparison.describe_learning_curve(points)
+    assert size.id == "grown" and size.params["change"] == pytest.approx(4)
+    ((_, gap),) = group_comparison.compare_gaps_by_size(members)
+    assert "(-4.0 ± " in str(gap)
+    (seeds,) = group_comparison.describe_point_seeds(points)
+    assert seeds.params["n"] == "3"
+    points = group_comparison.learning_curve_points(members[:3])  # the second seed has begun
+    (size,) = group_comparison.describe_learning_curve(points)
+    assert size.id == "same" and size.params["from"] == 0.60
+    seeds, one = group_comparison.describe_point_seeds(points)
+    assert seeds.params["n"] == "1–2" and "only one seed is finished" in str(one)
 
 
 def test_twins_are_not_compared_before_both_have_five_epochs(workspace):

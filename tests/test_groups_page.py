@@ -16,6 +16,7 @@ from catdog_core.config import PRESETS, Augmentation, Training
 from catdog_core.data import datasets
 from catdog_core.tuning import grid, groups, plans, ray_session
 from catdog_core.tuning.groups import Cluster, TrialState
+from catdog_ui.charts import LearningCurve
 from catdog_ui.compare import grid_form, group_charts, group_form, run_table
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -109,9 +110,17 @@ def twins():
             files.append_json_line(run.folder / "metrics.jsonl", {**row, "seconds": 1.0})
 
 
+def has_photos(folder, count):
+    """Let a run say it has so many training photos."""
+    settings = files.read_json(folder / "settings.json")
+    settings["dataset"]["train"] = count
+    files.write_json(folder / "settings.json", settings)
+
+
 def more_data():
     for size in (50, 200):
-        member("small-data", f"{size} photos", [0.7])
+        run = runs.load_run(member("small-data", f"{size} photos", [0.7]))
+        has_photos(run.folder, size)
     member("small-data", "later")
 
 
@@ -236,6 +245,51 @@ def test_more_data_shows_its_points_as_they_come():
     app = page(group="small-data")
     assert "3 runs · waiting: 1 · done: 2" in progress(app)
     assert list(app.dataframe[0].value["Status"]) == ["done", "done", "waiting"]
+
+
+@pytest.mark.parametrize("kind", ["twin", "small-data"])
+def test_an_experiment_can_train_several_seeds(dataset, started, kind):
+    app = form(kind, dataset=dataset.id)
+    assert "one seed can't tell a difference in accuracy below" in fakes.joined_text(app.caption)
+    app.segmented_control("experiment_seeds").set_value(3).run()
+    assert f"**{3 * MAKES[kind]} runs.**" in fakes.joined_text(app.markdown)
+    assert "one seed can't tell" not in fakes.joined_text(app.caption)
+    app.button("experiment_start").click().run()
+    assert not app.exception
+    (group,) = groups.list_groups()
+    assert len(group.runs) == 3 * MAKES[kind]
+    assert {run.training.seed for run in group.runs} == {0, 1, 2}
+
+
+def test_one_seed_says_what_it_cannot_tell_and_several_what_they_cover():
+    twins()
+    text = fakes.joined_text(page(group="twin").caption)
+    assert "covers only the choice of validation photos" in text
+    assert "in accuracy below about 3 points, or in the gap below 4" in text
+    for seed in range(2):
+        for augmentation, level in ((None, 0.7), (PRESETS["notes"], 0.8)):
+            name = f"{level}, seed {seed}"
+            member("twin", name, [level] * 6, augmentation, seed=seed + 1)
+    app = page(group="twin")
+    assert not app.exception
+    assert "means over seeds (2 finished)" in fakes.joined_text(app.caption)
+    (choice,) = [one for one in app.segmented_control if one.label == "Curves of seed"]
+    choice.set_value(2).run()
+    assert not app.exception
+    assert "validation loss is 0.500 without" in fakes.joined_text(app.caption)
+
+
+def test_each_of_the_paired_charts_has_its_guessing_line():
+    row = {"epoch": 0, "loss": 0.5, "accuracy": 0.8, "val_loss": 0.5, "val_accuracy": 0.7}
+    pair = [
+        (LearningCurve(epochs=[row], planned=1, guess_accuracy=a, guess_loss=b), title, None)
+        for title, a, b in (("one", 0.5, 0.69), ("two", 0.9, 0.33))
+    ]
+    for metric, wanted in (("accuracy", {"y": 0.5, "y2": 0.9}), ("loss", {"y": 0.69, "y2": 0.33})):
+        figure = group_charts.paired_figure(metric, pair)
+        lines = {line.yref: line.y0 for line in figure.layout.shapes if line.type == "line"}
+        assert lines == wanted
+        assert [note.text for note in figure.layout.annotations].count("guessing") == 2
 
 
 def test_twins_are_judged():

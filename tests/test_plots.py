@@ -10,7 +10,7 @@ from catdog_core.analysis import plots
 from catdog_core.augmentation import augment
 from catdog_core.augmentation.mixing import Mix
 from catdog_core.augmentation.transform import Transform
-from catdog_core.base import plot_fonts
+from catdog_core.base import plot_fonts, report_language
 from catdog_core.base.field_specs import describe_fields
 from catdog_core.config import NO_AUGMENTATION, PRESETS, Augmentation
 
@@ -202,6 +202,19 @@ def test_curves_speak_korean_without_an_empty_box(tmp_path, monkeypatch):
     )  # a sign without a glyph would warn
     left, _ = plots.plot_history(rows, 1, say).axes
     assert left.get_title() == "정확도"
+
+
+def test_guessing_is_a_line_of_each_curve():
+    numbers = {"accuracy": 0.6, "val_accuracy": 0.5, "loss": 0.6, "val_loss": 0.7}
+    rows = [{"epoch": n, **numbers} for n in range(3)]
+    english = report_language.format_english
+    for axes, value in zip(
+        plots.plot_history(rows, 1, english, (0.9, 0.33)).axes, (0.9, 0.33), strict=True
+    ):
+        (line,) = [line for line in axes.lines if line.get_label() == "guessing"]
+        assert list(line.get_ydata()) == [value, value]
+    for axes in plots.plot_history(rows, 1, english).axes:
+        assert "guessing" not in [line.get_label() for line in axes.lines]
 
 
 def test_without_a_font_with_hangul_curves_are_in_english(monkeypatch):

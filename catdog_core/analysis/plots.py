@@ -28,6 +28,7 @@ _FIGURE_LABELS = (
     N_("Validation"),
     N_("Best epoch"),
     N_("Epoch"),
+    N_("guessing"),
 )
 
 
@@ -139,7 +140,11 @@ def _describe_setting(control: FieldSpec, value: Any) -> str:
 
 
 def write_history_plot(
-    epochs: Sequence[Mapping[str, Any]], best: int | None, out: Path, say: Translator | None = None
+    epochs: Sequence[Mapping[str, Any]],
+    best: int | None,
+    out: Path,
+    say: Translator | None = None,
+    guess: tuple[float, float] | None = None,
 ) -> None:
     """Write the overfitting plots of a run: accuracy left, loss right, training red.
 
@@ -149,21 +154,26 @@ def write_history_plot(
         out: the file to write or replace; PNG unless its extension asks for another format.
         say: the language of its words, by default that of the environment; English where no font
             here could draw it.
+        guess: validation accuracy and loss of a network that guesses, to draw as lines.
 
     Raises:
         CatDogError: the file cannot be written.
     """
-    _save_figures([plot_history(epochs, best, say)], out, _file_format(out.suffix))
+    _save_figures([plot_history(epochs, best, say, guess)], out, _file_format(out.suffix))
 
 
 def plot_history(
-    epochs: Sequence[Mapping[str, Any]], best: int | None, say: Translator | None = None
+    epochs: Sequence[Mapping[str, Any]],
+    best: int | None,
+    say: Translator | None = None,
+    guess: tuple[float, float] | None = None,
 ) -> Any:
     """Draw the figure that `write_history_plot` writes."""
     say = _choose_language(say)
     figure = new_figure(10, 4, layout="constrained")
-    for axes, metric in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
-        draw_metric(axes, metric, epochs, best, say)
+    metrics, guesses = ("accuracy", "loss"), guess or (None, None)
+    for axes, metric, value in zip(figure.subplots(1, 2), metrics, guesses, strict=True):
+        draw_metric(axes, metric, epochs, best, say, value)
     return figure
 
 
@@ -172,11 +182,12 @@ def plot_metric(
     epochs: Sequence[Mapping[str, Any]],
     best: int | None,
     say: Translator | None = None,
+    guess: float | None = None,
 ) -> Any:
     """Draw one metric over the epochs, "accuracy" or "loss", transparent and narrow."""
     figure = new_figure(5.2, 3.6, layout="constrained")
     axes = figure.subplots()
-    draw_metric(axes, metric, epochs, best, _choose_language(say))
+    draw_metric(axes, metric, epochs, best, _choose_language(say), guess)
     for patch in (figure.patch, axes.patch):
         patch.set_alpha(0)
     axes.get_legend().set_frame_on(False)
@@ -194,9 +205,17 @@ def _choose_language(say: Translator | None) -> Translator:
 
 
 def draw_metric(
-    axes: Any, metric: str, epochs: Sequence[Mapping[str, Any]], best: int | None, say: Translator
+    axes: Any,
+    metric: str,
+    epochs: Sequence[Mapping[str, Any]],
+    best: int | None,
+    say: Translator,
+    guess: float | None = None,
 ) -> None:
-    """Draw one metric over the epochs, training against validation, into axes."""
+    """Draw one metric over the epochs, training against validation, into axes.
+
+    `guess` is the metric of a network that guesses; None draws no line.
+    """
     x = [row["epoch"] + 1 for row in epochs]
     validation, label = _metric_column(epochs, f"val_{metric}"), say("Validation")
     axes.plot(x, _metric_column(epochs, metric), color=TRAIN, label=say("Training"))
@@ -204,6 +223,8 @@ def draw_metric(
     if best is not None:
         best_label = say("Best epoch")
         axes.axvline(best + 1, color="0.6", linestyle=":", label=f"{best_label}: {best + 1}")
+    if guess is not None:
+        axes.axhline(guess, color="0.6", linestyle="--", linewidth=1, label=say("guessing"))
     axes.set_title(say("Accuracy") if metric == "accuracy" else say("Loss"))
     axes.set_xlabel(say("Epoch"))
     axes.xaxis.get_major_locator().set_params(integer=True)

@@ -58,6 +58,10 @@ Augment = Annotated[
     str,
     typer.Option("--augment", help="For the augmented runs: a preset or FILE.json."),
 ]
+Seeds = Annotated[
+    int,
+    typer.Option("--seeds", metavar="1|3|5", help="Seeds to train each run with, from --seed on."),
+]
 
 
 @options.with_flags(Training)
@@ -130,6 +134,7 @@ def twin(
     folder: Folder,
     name: Name = "",
     augment: Augment = "notes",
+    seeds: Seeds = 1,
     address: Address = None,
     *,
     flags: dict[str, Any],
@@ -138,11 +143,8 @@ def twin(
     """Train a network without and with augmentation, and compare."""
     cluster = _resolve_cluster(address)
     training, dataset = options.resolve_training(flags), curate.open_dataset(folder, None, reading)
-    _train_plan(
-        plans.plan_paired_experiment(dataset, training, options.resolve_augmentation(augment)),
-        name,
-        cluster,
-    )
+    changes = options.resolve_augmentation(augment)
+    _train_plan(plans.plan_paired_experiment(dataset, training, changes, seeds), name, cluster)
 
 
 @app.command("small-data")
@@ -168,6 +170,7 @@ def small_data(
         str,
         typer.Option(metavar="steps|epochs", help="What stays equal across runs."),
     ] = "steps",
+    seeds: Seeds = 1,
     address: Address = None,
     *,
     flags: dict[str, Any],
@@ -203,6 +206,7 @@ def small_data(
         chosen or plans.available_sizes(dataset),
         augmentations[variants],
         "steps" if budget == "steps" else "epochs",
+        seeds,
     )
     _train_plan(plan, name, cluster)
 
@@ -246,6 +250,7 @@ def _train_plan(plan: GroupPlan, name: str, cluster: Cluster | None) -> None:
 
 def _run_group(key: str, address: str | None) -> None:
     print(f"Experiment {key}", flush=True)
+    print(f"{len(groups.load_group(key).runs)} runs", flush=True)
     if address is not None:
         if drive_group(key, address).left:
             return
@@ -262,7 +267,7 @@ def _run_group(key: str, address: str | None) -> None:
 def _describe_results(group: Group) -> Iterator[str]:
     """Describe what an experiment has shown, line by line."""
     if group.kind == "twin":
-        yield from map(str, group_comparison.compare_pair(*group.runs[:2]))
+        yield from map(str, group_comparison.compare_paired_runs(group.runs))
         return
     points = group_comparison.learning_curve_points(group.runs)
     for point in points:
@@ -279,6 +284,7 @@ def _describe_results(group: Group) -> Iterator[str]:
             *group_comparison.describe_learning_curve(points),
             *(message for _, _, message in group_comparison.compare_lines(points)),
             *(message for _, message in group_comparison.compare_gaps_by_size(group.runs)),
+            *group_comparison.describe_point_seeds(points),
         ),
     )
 

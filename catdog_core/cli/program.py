@@ -288,7 +288,8 @@ def plot(
     target = output_files.resolve_output(
         out, output_files.get_figure_kind(out), [loaded_run.folder], force
     )
-    plots.write_history_plot(loaded_run.epochs, loaded_run.best_epoch, target)
+    guess = (loaded_run.guess_accuracy, loaded_run.guess_loss)
+    plots.write_history_plot(loaded_run.epochs, loaded_run.best_epoch, target, guess=guess)
     print(f"{len(loaded_run.epochs)} epochs in {out}")
 
 

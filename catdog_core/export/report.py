@@ -101,12 +101,16 @@ _SVG_SIZE = re.compile(r' (?:width|height)="[^"]*pt"')
 
 
 def render_svg_curve(
-    metric: str, epochs: Sequence[Mapping[str, Any]], best: int | None, say: Translator
+    metric: str,
+    epochs: Sequence[Mapping[str, Any]],
+    best: int | None,
+    guess: float,
+    say: Translator,
 ) -> str:
     """Return one metric over the epochs as an SVG element without a size, in the text's colour."""
     from matplotlib import rc_context
 
-    figure = plots.plot_metric(metric, epochs, best, say)
+    figure = plots.plot_metric(metric, epochs, best, say, guess)
     plot_fonts.apply_fallback_fonts(figure)
     out = io.StringIO()
     # Texts stay texts: they take the page's font and can be searched. The salt keeps apart what
@@ -118,7 +122,9 @@ def render_svg_curve(
     return (_SVG_SIZE.sub("", head) + end + rest).replace(BLACK, "currentColor")
 
 
-def render_live_curve(metric: str, epochs: Sequence[Mapping[str, Any]], say: Translator) -> str:
+def render_live_curve(
+    metric: str, epochs: Sequence[Mapping[str, Any]], guess: float, say: Translator
+) -> str:
     """Return a script that draws one metric over the epochs; `load_plotly_script` comes before."""
     x = [row["epoch"] + 1 for row in epochs]
     title = say("Accuracy") if metric == "accuracy" else say("Loss")
@@ -135,6 +141,16 @@ def render_live_curve(metric: str, epochs: Sequence[Mapping[str, Any]], say: Tra
             (f"val_{metric}", say("Validation"), VALIDATION),
         )
     ]
+    traces.append(
+        {
+            "x": [x[0], x[-1]],
+            "y": [guess, guess],
+            "name": escape(say("guessing")),
+            "mode": "lines",
+            "hoverinfo": "skip",
+            "line": {"color": MUTED, "width": 1, "dash": "dot"},
+        }
+    )
     grid = {"gridcolor": "rgba(128,128,128,.25)", "zerolinecolor": "rgba(128,128,128,.25)"}
     layout = {
         "title": {"text": escape(title)},
@@ -289,11 +305,11 @@ def _render_items(items: Sequence[str]) -> str:
 
 def _render_curves(facts: ReportData, say: Translator, live: bool) -> str:
     run, shown = facts.run, []
-    for metric in METRICS:
+    for metric, guess in zip(METRICS, (run.guess_accuracy, run.guess_loss), strict=True):
         if live:
-            drawn = render_live_curve(metric, run.epochs, say)
+            drawn = render_live_curve(metric, run.epochs, guess, say)
         else:
-            drawn = render_svg_curve(metric, run.epochs, run.best_epoch, say)
+            drawn = render_svg_curve(metric, run.epochs, run.best_epoch, guess, say)
         what = say("Accuracy") if metric == "accuracy" else say("Loss")
         alt = f"{what}. {report_text.describe_last_epoch(run, say)}"
         shown.append(f'<figure class="card" role="img" aria-label="{escape(alt)}">{drawn}</figure>')

@@ -24,6 +24,9 @@ KIND_TITLES: dict[str, str] = {
     "twin": N_("With and without augmentation"),
     "small-data": N_("More data"),
 }
+SEED_COUNTS = (1, 3, 5)
+"""With how many seeds an experiment can train each of its runs."""
+_SEED_LIMIT = 2**31  # seeds of a training are below it
 STARTUP_SECONDS = 12.0
 """Seconds until a run's first step: the process, TensorFlow, the graph."""
 
@@ -75,12 +78,19 @@ def plan_sweep(
 
 
 def plan_paired_experiment(
-    dataset: Dataset, training: Training, augmentation: Augmentation
+    dataset: Dataset, training: Training, augmentation: Augmentation, seeds: int = 1
 ) -> GroupPlan:
     """Plan the same training twice, on the same photos with the same seed: plain and augmented.
 
+    Args:
+        dataset: what to train on.
+        training: what both have in common.
+        augmentation: of the augmented run.
+        seeds: how many such pairs to train, with the training's seed and those after it; one of
+            `SEED_COUNTS`.
+
     Raises:
-        RunError: the augmentation changes nothing.
+        RunError: the augmentation changes nothing, or `seeds` is another number.
     """
     if augmentation.is_off:
         raise RunError(
@@ -88,7 +98,7 @@ def plan_paired_experiment(
             "same. Choose one that changes the photos."
         )
     pair = (RunSpec("plain", training, None), RunSpec("augmented", training, augmentation))
-    return GroupPlan("twin", dataset, pair)
+    return GroupPlan("twin", dataset, _repeat_with_seeds(pair, seeds))
 
 
 def available_sizes(dataset: Dataset) -> list[int]:
@@ -104,6 +114,7 @@ def plan_small_data(
     chosen: Sequence[int],
     augmentations: Sequence[Augmentation | None],
     budget: Budget = "steps",
+    seeds: int = 1,
 ) -> GroupPlan:
     """Plan the same trainings on more and more photos, a small choice within the larger ones.
 
@@ -115,9 +126,11 @@ def plan_small_data(
         budget: "steps" gives every run as many changes of the weights as the one with the most
             photos, so that they differ in the photos alone; "epochs" shows every photo equally
             often, which is quicker and gives small runs fewer changes.
+        seeds: how many times to train all this, with each training's seed and those after it,
+            which also choose the photos of the smaller sizes; one of `SEED_COUNTS`.
 
     Raises:
-        RunError: fewer than two sizes, or nothing to train.
+        RunError: fewer than two sizes, nothing to train, or another number of seeds.
     """
     if len(set(chosen)) < 2 or not trainings or not augmentations:
         raise RunError(
@@ -135,7 +148,25 @@ def plan_small_data(
                 is_plain = augmentation is None or augmentation.is_off
                 name = f"{training.model}, {size} photos, {'plain' if is_plain else 'augmented'}"
                 run_specs.append(RunSpec(name, training.model_copy(update=change), augmentation))
-    return GroupPlan("small-data", dataset, tuple(run_specs))
+    return GroupPlan("small-data", dataset, _repeat_with_seeds(run_specs, seeds))
+
+
+def _repeat_with_seeds(run_specs: Sequence[RunSpec], count: int) -> tuple[RunSpec, ...]:
+    """Return all runs with their seed, then all with the next one: the first results come early."""
+    if count not in SEED_COUNTS:
+        raise RunError("An experiment can't train with {n} seeds. Choose 1, 3 or 5.", n=count)
+    if count == 1:
+        return tuple(run_specs)
+    return tuple(
+        RunSpec(
+            f"{spec.name}, seed {seed}",
+            spec.training.model_copy(update={"seed": seed}),
+            spec.augmentation,
+        )
+        for offset in range(count)
+        for spec in run_specs
+        for seed in [(spec.training.seed + offset) % _SEED_LIMIT]
+    )
 
 
 def estimate_plan_seconds(plan: GroupPlan, known: Sequence[RunRecord]) -> float | None:

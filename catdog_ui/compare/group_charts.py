@@ -56,13 +56,14 @@ def paired_figure(
     curves = [curve for curve, _, _ in pair]
     figure = charts.empty_figure(metric, curves)
     limits, shared = figure.layout.yaxis.range, figure.layout.yaxis.tickformat
-    figure.layout.shapes, figure.layout.annotations = (), ()  # guessing, of one chart alone
+    figure.layout.shapes, figure.layout.annotations = (), ()  # each chart has its own
     figure.update_layout(height=520, hoversubplots="axis")
     figure.update_xaxes(anchor="y2")
     for axis, (curve, title, since) in zip(_DOMAINS, pair, strict=True):
         for line in charts.live_figure(metric, curve).data:
             if line.hoverinfo != "skip":  # training and validation, epoch by epoch
                 figure.add_trace(line.update(yaxis=axis, name=f"{title}, {line.name}"))
+        charts.mark_run_guessing(figure, metric, curve, axis)
         charts.draw_gap(figure, metric, curve.epochs, yaxis=axis)
         charts.mark_overfitting(figure, since, axis)
         figure.add_annotation(

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from catdog_core import runs
+from catdog_core.analysis import seed_spread
 from catdog_core.base import access
 from catdog_core.base.field_specs import parse_settings
 from catdog_core.config import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
@@ -162,7 +163,9 @@ def _choose_asha(epochs: int) -> Asha | None:
 
 def _plan_paired(dataset: Dataset) -> GroupPlan:
     training = _shared_training(["model", "epochs", "learning_rate", "seed"])
-    return plans.plan_paired_experiment(dataset, training, _shared_augmentation())
+    return plans.plan_paired_experiment(
+        dataset, training, _shared_augmentation(), _choose_seed_count()
+    )
 
 
 def _plan_small_data(dataset: Dataset) -> GroupPlan | None:
@@ -224,7 +227,28 @@ def _plan_small_data(dataset: Dataset) -> GroupPlan | None:
     trainings = [RECIPES[m].training.model_copy(update={"epochs": epochs}) for m in models]
     changed = _shared_augmentation() if True in variants else None
     augmentations = [changed if is_on else None for is_on in sorted(variants)]
-    return plans.plan_small_data(dataset, trainings, chosen, augmentations, budget)
+    seeds = _choose_seed_count()
+    return plans.plan_small_data(dataset, trainings, chosen, augmentations, budget, seeds)
+
+
+def _choose_seed_count() -> int:
+    """Let the user choose with how many seeds each run is trained."""
+    count = st.segmented_control(
+        t("Number of seeds"),
+        plans.SEED_COUNTS,
+        default=1,
+        required=True,
+        key=f"{KEY}_seeds",
+        persist_state="session",
+        help=t(
+            "Another seed gives another network. With 3 or 5 seeds, every run is trained that many "
+            "times, and the comparison shows how much the seed changes."
+        ),
+    )
+    if count == 1:
+        limit = seed_spread.describe_seed_limit()
+        st.caption(t(limit.message, **limit.params))
+    return int(count)
 
 
 _PLANNERS: dict[str, Callable[[Dataset], GroupPlan | None]] = {

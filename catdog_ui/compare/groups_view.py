@@ -9,6 +9,7 @@ import streamlit as st
 
 from catdog_core import runs
 from catdog_core.analysis import accuracy_gap, group_comparison, histories, sweep_table
+from catdog_core.analysis.diagnose import Remark
 from catdog_core.base.palette import TRAIN, VALIDATION
 from catdog_core.runs import Run
 from catdog_core.tuning import groups, plans, ray_session
@@ -32,6 +33,7 @@ TRIAL_STATUS_NAMES: dict[TrialStatus, str] = {
     "stopped": N_("stopped"),
     "failed": N_("failed"),
 }
+_COVERAGE_REMARKS = ("one_seed", "seed_limit", "seeds")
 _GROUP_KEY = "chosen_group"
 _PLOTLY_CONFIG = {"displaylogo": False, "displayModeBar": False}
 
@@ -87,7 +89,7 @@ def _group_panel(key: str, drawn_as: str) -> None:
         if group.kind == "sweep":
             run_table.show_parallel_coordinates(group.runs, "group", _table_columns(group))
         else:
-            if group.kind == "twin" and len(group.runs) > 1:
+            if group.kind == "twin" and group_comparison.pair_by_seed(group.runs):
                 _paired_results(group)
             else:
                 _small_data_results(group)
@@ -259,10 +261,14 @@ def _table_columns(group: Group) -> run_table.ExtraColumns:
 
 
 def _paired_results(group: Group) -> None:
-    pair = list(zip(group.runs, (t("Not augmented"), t("Augmented")), strict=False))
+    remarks = group_comparison.compare_paired_runs(group.runs)
+    for remark in remarks:
+        if remark.id not in _COVERAGE_REMARKS:
+            st.markdown(t(remark.message, **remark.params))
+    _show_coverage(remarks)
+    titles = (t("Not augmented"), t("Augmented"))
+    pair = list(zip(_choose_pair(group), titles, strict=True))
     judged = [histories.diagnose_run(run) for run, _ in pair]
-    for message in group_comparison.compare_pair(*group.runs[:2]):
-        st.markdown(t(message.message, **message.params))
     for (_, title), verdict in zip(pair, judged, strict=True):
         with st.container(horizontal=True, vertical_alignment="top", gap="small"):
             _, color, icon = captions.VERDICTS[verdict.kind]
@@ -287,12 +293,29 @@ def _paired_results(group: Group) -> None:
             now = captions.paired_caption(metric, curves[0][0], curves[1][0])
             st.caption(captions.format_caption(captions.PAIRED_HINTS[metric], now))
     show_terms("twin", "gap", "augmentation", "confidence-interval")
-    st.caption(
-        t(
-            "These are 95% confidence intervals that treat the validation photos as a random "
-            "sample. Both runs used the same photos, so the true intervals are slightly narrower."
-        )
+
+
+def _choose_pair(group: Group) -> tuple[Run, Run]:
+    """Return the pair whose curves are drawn; with several seeds, let the user choose."""
+    pairs = {pair[0].training.seed: pair for pair in group_comparison.pair_by_seed(group.runs)}
+    seeds = list(pairs)
+    if len(seeds) == 1:
+        return pairs[seeds[0]]
+    seed = st.segmented_control(
+        t("Curves of seed"),
+        seeds,
+        default=seeds[0],
+        required=True,
+        key=f"group_seed_{group.id}",
     )
+    return pairs[seed]
+
+
+def _show_coverage(remarks: Sequence[Remark]) -> None:
+    """Say below the results what their intervals cover."""
+    texts = [t(r.message, **r.params) for r in remarks if r.id in _COVERAGE_REMARKS]
+    if texts:
+        st.caption(" ".join(texts))
 
 
 def _learning_curve(run: Run) -> charts.LearningCurve:
@@ -335,6 +358,7 @@ def _small_data_results(group: Group) -> None:
         sentences.append(t(message.message, **{**message.params, "line": names[line]}))
     if sentences:
         st.markdown("\n".join(f"- {sentence}" for sentence in sentences))
+        _show_coverage(group_comparison.describe_point_seeds(points))
     st.caption(
         t(
             "Bars are 95% confidence intervals (Wilson) of the best epoch's validation accuracy. "
@@ -342,6 +366,8 @@ def _small_data_results(group: Group) -> None:
             "points are slightly and equally too high."
         )
     )
+    if any(len(point.by_seed) > 1 for point in points):
+        st.caption(t("Bars of points with several seeds also cover the spread over seeds."))
 
 
 def _remove_button(group: Group) -> None:

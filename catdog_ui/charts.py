@@ -219,7 +219,7 @@ def empty_figure(metric: Metric, curves: Sequence[LearningCurve]) -> go.Figure:
     if metric == "accuracy":
         figure.update_yaxes(tickformat=".0%")
     # Runs may have other photos than the others.
-    by_value = {round(_guess(metric, curve), 2): curve for curve in reversed(curves)}
+    by_value = {round(_guess(metric, curve), 2): curve for curve in curves}
     for _, curve in sorted(by_value.items()):
         mark_run_guessing(figure, metric, curve)
     return figure

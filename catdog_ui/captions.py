@@ -19,7 +19,8 @@ from .i18n import N_, escape, t
 LIVE_HINTS: dict[str, str] = {
     "accuracy": N_(
         "Higher means more correct predictions. The band is the gap: what the network knows only "
-        "about its training photos. The dotted line is always predicting the largest class."
+        "about its training photos. The dotted line shows the accuracy of always predicting the "
+        "largest class."
     ),
     "loss": N_(
         "Loss is the mean of −ln of the actual class's probability. Lower is better. Where "
@@ -44,9 +45,8 @@ PAIRED_HINTS: dict[str, str] = {
     "loss": N_("Loss of the same two runs. Lower is better, and so is a narrower band."),
 }
 DATA_SIZE_HINT = N_(
-    "Each point is a run, or the mean of its runs with several seeds. Training photos roughly "
-    "double from one axis mark to the next. Higher is better. Where bars overlap, the difference "
-    "might be chance."
+    "Each point is a run, or the mean over several seeds. Training photos roughly double from one "
+    "axis mark to the next. Higher is better. Where bars overlap, the difference might be chance."
 )
 SCHEDULE_HINT = N_("The height shows how far each step moves the weights, epoch by epoch.")
 RATE_SEARCH_HINT = N_(

@@ -79,8 +79,9 @@ def _show_job(missing: Sequence[Run], key: str, job: Job | None) -> None:
         )
         st.caption(
             t(
-                "The curves measure training while the weights still change, with any augmentation "
-                "and dropout. This measures training and validation alike."
+                "The curves measure training while the weights still change, and with "
+                "augmentation and dropout on, if you use them. This measures training and "
+                "validation the same way."
             ),
             width="content",
         )

@@ -28,9 +28,9 @@ GAP_MEANINGS: dict[GapKind, str] = {
         "Clean means without augmentation and dropout. A larger gap means more overfitting."
     ),
     "curves": N_(
-        "Gap of the curves: training accuracy minus validation accuracy, at the last epoch. "
-        "Training is measured with any augmentation and dropout. A larger gap means more "
-        "overfitting."
+        "Gap of the curves: training accuracy minus validation accuracy, at the last epoch. If "
+        "you use augmentation or dropout, they stay on while training accuracy is measured. A "
+        "larger gap means more overfitting."
     ),
 }
 _MAX_CLASSES = 10  # named in a sentence
@@ -91,10 +91,10 @@ LAST_ON_CLEAN_PHOTOS = N_(
     "At the last epoch ({epoch}), accuracy on these photos is {accuracy:.1%}, and the gap is "
     "{gap:.1f} percentage points."
 )
-CURVES_GAP = N_("The curves show a gap of {gap:.1f} percentage points there.")
+CURVES_GAP = N_("In the curves, the gap at the last epoch is {gap:.1f} percentage points.")
 RECALLS = N_("Recall on the validation photos: {classes}.")
 LOWEST_RECALLS = N_("The lowest recalls on the validation photos: {classes}.")
-MAJORITY = N_("Always predicting {name} would be right for {share:.1%} of them.")
+MAJORITY = N_("Always predicting {name} would be right for {share:.1%} of the validation photos.")
 
 
 def describe_final_evaluation(run: RunRecord) -> list[Remark]:

@@ -105,9 +105,9 @@ VAL_LOSS_RISING = N_(
     "{end:.2f}), but training loss fell from {train_then:.2f} to {train_now:.2f}."
 )
 VAL_LOSS_PLATEAU = N_(
-    "Overfitting, beginning between epochs {epoch} and {last}: training loss kept falling, to "
-    "{train_now:.2f}, but validation loss has stayed near {end:.2f}. What it has learned since "
-    "then works only for the training photos."
+    "Overfitting began between epochs {epoch} and {last}: training loss kept falling, to "
+    "{train_now:.2f}, but validation loss has stayed near {end:.2f}. What the network has learned "
+    "since then works only for the training photos."
 )
 NOISE_MEMORIZED = N_(
     "Overfitting since epoch {epoch}: validation accuracy fell from {high:.1%} to {end:.1%} while "
@@ -115,8 +115,8 @@ NOISE_MEMORIZED = N_(
     "labels."
 )
 MISSED_CLASS = N_(
-    "The class “{name}” is hardly ever found: {found} of {n} validation photos. Accuracy hides it: "
-    "it is {accuracy:.1%}, but always answering the largest class gives {guess:.1%}."
+    "The class “{name}” is hardly ever found: {found} of its {n} validation photos. Accuracy "
+    "({accuracy:.1%}) hides this, because always predicting the largest class gives {guess:.1%}."
 )
 ONE_ANSWER = N_(
     "Validation accuracy is exactly {accuracy:.1%} in each of the last {n} epochs. So the network "
@@ -147,8 +147,8 @@ NO_LEARNING = N_(
     "{train:.1%}, and guessing gives {guess:.0%}."
 )
 NETWORK_DEAD = N_(
-    "Underfitting: the network learns nothing. Its loss stays at {loss:.2f}, which is guessing, "
-    "and it has given every validation photo the same answer for {n} epochs."
+    "Underfitting: the network learns nothing. Its loss stays at {loss:.2f}, no better than "
+    "guessing, and for {n} epochs it has given every validation photo the same answer."
 )
 UNDERFITTING = N_(
     "Underfitting: training accuracy has leveled off at {train:.1%} and validation accuracy at "
@@ -248,8 +248,8 @@ STOPPED_EARLY = N_(
 )
 SAVED_EPOCH = N_("The saved model is from epoch {epoch}.")
 SAVED_LATER = N_(
-    "The saved model is from epoch {epoch}, which is later: validation accuracy was highest there, "
-    "and it is what the saved epoch is chosen by."
+    "The saved model is from epoch {epoch}, after overfitting began. The lab saved the epoch with "
+    "the highest validation accuracy."
 )
 ACCURACY_MARGIN = N_(
     "With {n} validation photos, chance alone moves validation accuracy by ± {points:.1f} "
@@ -284,10 +284,7 @@ LOWER_RATE = N_("Lower the learning rate, for example from {rate:g} to {lower:g}
 LOWER_UNKNOWN_RATE = N_("Lower the learning rate to a third or a tenth.")
 RAISE_RATE = N_("Raise the learning rate, for example from {rate:g} to {higher:g}.")
 FIND_RATE = N_("Try another learning rate. Use “Find learning rate” on the Train page.")
-BALANCE = N_(
-    "Balance the classes: turn on class weights on the Train page, or add photos of the small "
-    "class."
-)
+BALANCE = N_("Turn on “Balance classes” on the Train page, or add photos of the small class.")
 FIND_LEAKS = N_(
     "Look for photos that are in training and validation: the Data page finds duplicates."
 )
@@ -295,8 +292,8 @@ EASIER_PHOTOS = N_(
     "Compare the two sets of photos. Are the validation photos easier, or scaled differently?"
 )
 CHECK_PREPROCESSING = N_(
-    "Check that training and validation photos are scaled alike, and that the classes are named "
-    "alike in both folders."
+    "Check that training and validation photos are scaled the same way. Both folders must use the "
+    "same class names."
 )
 CHECK_LABELS = N_(
     "View a batch on the Data page. Are the labels right? Can you tell the classes apart yourself?"

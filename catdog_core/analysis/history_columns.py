@@ -39,7 +39,7 @@ NO_VALIDATION_ACCURACY = N_(
 )
 NO_LOSSES = N_("The history lacks {missing}, so overfitting can't be judged.")
 REPEATED_EPOCHS = N_("Some epochs appear twice, so the lab uses their later rows.")
-NO_NUMBERS = N_("Some values are NaN but later ones are numbers, so the lab leaves those out.")
+NO_NUMBERS = N_("The lab leaves out NaN values that are followed by numbers.")
 MISSING_COLUMNS = N_(
     "{file} lacks the columns {missing} and has only {found}. Use the columns {names}, or say "
     "which of its columns they are."

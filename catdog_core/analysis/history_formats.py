@@ -86,8 +86,8 @@ def read_table(files: Sequence[HistoryFile]) -> HistoryTable:
         return tables[0]
     if not all(table.columns[:1] == (STEP,) for table in tables):
         raise RunError(
-            "Only TensorBoard's or MLflow's files belong together, one per metric. Choose one "
-            "file, or only those."
+            "Only TensorBoard or MLflow files belong together, one per metric. Choose a single "
+            "file, or only such files."
         )
     rows = [row for table in tables for row in table.rows]
     _check_size(files[0].name, len(rows), len(tables) + 1)

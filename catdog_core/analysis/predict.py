@@ -354,7 +354,7 @@ def build_predictor(name: str, model: Any, metadata: ModelMetadata) -> Predictor
         shape = (*shape, 1)
     if len(shape) == 4 and shape[1] in (1, 3) and shape[3] not in (1, 3):
         raise ModelError(
-            "{name} takes photos with colors first {shape}. Save the model with "
+            "{name} takes photos with the color channels first: {shape}. Save the model with "
             "data_format='channels_last'.",
             name=truncate_for_display(name),
             shape=truncate_for_display(str(shape[1:])),

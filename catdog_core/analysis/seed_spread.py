@@ -89,9 +89,9 @@ ONE_SEED_SOMEWHERE = N_(
 )
 SEED_LIMIT = N_(
     "From seed to seed, the course network varied by {accuracy_sd:.1f} points in accuracy and "
-    "{gap_sd:.1f} in the gap (standard deviation). So one seed can't tell a difference in accuracy "
-    "below about {accuracy:.0f} points, or in the gap below {gap:.0f}. With transfer, accuracy "
-    "varied by {transfer_sd:.1f} points, so the limit is about {transfer:.1f}."
+    "{gap_sd:.1f} in the gap (standard deviation). So with one seed, differences below about "
+    "{accuracy:.0f} points in accuracy or {gap:.0f} in the gap might be chance. With transfer, "
+    "accuracy varied by {transfer_sd:.1f} points, so the limit is about {transfer:.1f}."
 )
 WITHIN_SEEDS = N_("A different seed alone can change a result this much. Train with 3 or 5 seeds.")
 SEEDS_SAME_PHOTOS = N_(

@@ -134,8 +134,8 @@ def _read_history(paths: Sequence[Path], columns: Sequence[str] | None) -> Histo
         )
     except ColumnsError as error:
         raise RunError(
-            "{file} lacks the columns {missing} and has only {found}. Name those that it has, "
-            "such as --column {first}=NAME.",
+            "{file} lacks the columns {missing} and has only {found}. Say which of its columns "
+            "they are, such as --column {first}=NAME.",
             first=error.missing[0],
             **error.params,
         ) from error

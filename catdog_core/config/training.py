@@ -221,8 +221,8 @@ class Training(Settings):
         3,
         "Variants per photo",
         "For transfer with augmentation: variants of each training photo that the pretrained "
-        "network sees, besides the original. Each takes as long as the original. An epoch shows "
-        "each photo in one of these.",
+        "network sees, besides the original. Each takes as long as the original. Each epoch shows "
+        "either the original or one variant of each photo.",
         low=1,
         high=50,
         step=1,

@@ -165,8 +165,8 @@ OTHER_FORMATS = {
 def other_format_error(name: str, program: str) -> ModelError:
     """Return the error of a model for a program that the lab can't run."""
     return ModelError(
-        "{name} is a model for {program}, and the lab opens only Keras models. Where it was "
-        "trained with Keras, save it with model.save('model.keras').",
+        "{name} is a model for {program}, and the lab opens only Keras models. If it was trained "
+        "with Keras, save it there with model.save('model.keras').",
         name=truncate_for_display(name),
         program=program,
     )

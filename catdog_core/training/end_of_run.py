@@ -81,7 +81,9 @@ def evaluate_earlier_run(run_dir: Path, progress: Callable[[int, int], None]) ->
     with lifecycle.lock_run(run.folder):
         now = _check_evaluable(runs.load_run(run.folder))
         if (now.epochs, now.best_epoch) != (run.epochs, run.best_epoch):
-            raise RunError("Run '{name}' has trained more meanwhile. Try again.", name=run.name)
+            raise RunError(
+                "Run '{name}' has trained further in the meantime. Try again.", name=run.name
+            )
         final_evaluation.write_final_evaluation(run.folder, evaluation)
     return evaluation
 

@@ -241,8 +241,8 @@ def _choose_seed_count() -> int:
         key=f"{KEY}_seeds",
         persist_state="session",
         help=t(
-            "Another seed gives another network. With 3 or 5 seeds, every run is trained that many "
-            "times, and the comparison shows how much the seed changes."
+            "A different seed gives a different network. With 3 or 5 seeds, each run trains that "
+            "many times, and you see how much the results vary."
         ),
     )
     if count == 1:

@@ -367,7 +367,7 @@ def _small_data_results(group: Group) -> None:
         )
     )
     if any(len(point.by_seed) > 1 for point in points):
-        st.caption(t("Bars of points with several seeds also cover the spread over seeds."))
+        st.caption(t("If a point has several seeds, its bar also covers the spread across seeds."))
 
 
 def _remove_button(group: Group) -> None:

@@ -86,7 +86,7 @@ def test_the_state_an_old_run_was_trained_on_is_told_again_even_when_undone(open
     datasets.edit_photos(opened.id, [PhotoEdit(DOG, "relabel", "cats")])
     assert datasets.load_dataset_as_of(opened.id, then.fingerprint) == then
     assert datasets.load_dataset_as_of(opened.id, opened.fingerprint) == opened
-    with pytest.raises(DatasetError, match="has changed"):
+    with pytest.raises(DatasetError, match="have changed since"):
         datasets.load_dataset_as_of(opened.id, "0" * 40)
 
 

@@ -118,7 +118,7 @@ def _summary_metrics(table: PredictionTable, result: ThresholdMetrics, curves: S
             (t("Wrong"), f"{result.n - result.right:,} / {result.n:,}"),
             (t("Mean loss"), f"{metrics.photo_losses(table).mean():.3f}"),
             (t("Calibration error"), f"{curves.calibration.error:.1%}"),
-            (t("Expected by chance"), f"{curves.calibration.perfect.error:.1%}"),
+            (t("By chance alone"), f"{curves.calibration.perfect.error:.1%}"),
         ]
     )
     st.caption(report_text.describe_interval(result, curves.overlap, t))

@@ -265,7 +265,7 @@ def test_one_seed_says_what_it_cannot_tell_and_several_what_they_cover():
     twins()
     text = fakes.joined_text(page(group="twin").caption)
     assert "covers only the choice of validation photos" in text
-    assert "in accuracy below about 3 points, or in the gap below 4" in text
+    assert "differences below about 3 points in accuracy or 4 in the gap" in text
     for seed in range(2):
         for augmentation, level in ((None, 0.7), (PRESETS["notes"], 0.8)):
             name = f"{level}, seed {seed}"

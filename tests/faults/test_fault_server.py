@@ -54,11 +54,14 @@ def shows_progress(page):
 def process_of(address):
     """The server at an address, a child of this process."""
     port = address.rpartition(":")[2]
-    return next(
-        child
-        for child in psutil.Process().children()
-        if "streamlit" in (line := child.cmdline()) and port in line
-    )
+    for child in psutil.Process().children():
+        try:
+            line = child.cmdline()
+        except psutil.ZombieProcess:  # a worker of an earlier test that nobody has waited for
+            continue
+        if "streamlit" in line and port in line:
+            return child
+    raise AssertionError(f"no server of this process at {address}")
 
 
 def beats(run):

@@ -997,7 +997,7 @@ _EASIER_UNLESS = 0.12
 """The same where it isn't known whether there was dropout or augmentation."""
 _JUMP = 0.1
 """The part of guessing's loss by which an epoch's training loss must be off its neighbours' mean to
-count as a jump. Recorded sound trainings stay below 0.05, those of 24 photos too."""
+count as a jump. Of the recorded trainings that didn't diverge, at most 4 % of the epochs jump."""
 _JUMPING_EPOCHS = 0.3
 """The part of the later epochs that must jump for the training to be unstable."""
 _USUAL_RATES = (1e-5, 3e-3)

@@ -313,27 +313,20 @@ def _show_status(run: RunRecord) -> None:
             st.success(_done_text(run), icon=":material/check_circle:")
 
 
+_PHOTO_PHASES = {
+    "packing": N_("Preparing the photos: {done:,} of {n:,}"),
+    "features": N_("The pretrained network is looking at the photos: {done:,} of {n:,}"),
+    "evaluation": N_("Training has ended. Evaluating the model on clean photos: {done:,} of {n:,}"),
+}
+"""What is said while each photo is handled once, by the phase of a run's state."""
+
+
 def _get_progress(run: RunRecord) -> tuple[float, str]:
     state, total = run.state, run.planned_epochs or 1
     phase, epoch = state.get("phase"), int(state.get("epoch", len(run.epochs)))
-    if phase == "packing":
+    if phase in _PHOTO_PHASES:
         done, photos = int(state.get("packed", 0)), max(int(state.get("photos", 1)), 1)
-        text = t("Preparing the photos: {done:,} of {n:,}", done=done, n=photos)
-        return min(done / photos, 1.0), text
-    if phase == "features":
-        done, photos = int(state.get("packed", 0)), max(int(state.get("photos", 1)), 1)
-        return min(done / photos, 1.0), t(
-            "The pretrained network is looking at the photos: {done:,} of {n:,}",
-            done=done,
-            n=photos,
-        )
-    if phase == "evaluation":
-        done, photos = int(state.get("packed", 0)), max(int(state.get("photos", 1)), 1)
-        return min(done / photos, 1.0), t(
-            "Training has ended. Evaluating the model on clean photos: {done:,} of {n:,}",
-            done=done,
-            n=photos,
-        )
+        return min(done / photos, 1.0), t(_PHOTO_PHASES[phase], done=done, n=photos)
     steps = max(int(state.get("steps") or 1), 1)
     fraction = min((epoch + int(state.get("batch", 0)) / steps) / total, 1.0)
     if phase == "validation":

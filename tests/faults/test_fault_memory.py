@@ -10,6 +10,8 @@ import pytest
 
 from catdog_core import runs
 from catdog_core.base import files
+from catdog_core.config import Training
+from catdog_core.data import datasets
 from catdog_core.runs import failure_messages
 from catdog_core.runs.run_folder import CRASHED
 
@@ -30,8 +32,11 @@ runpy.run_module("catdog_core", run_name="__main__")
         *(pytest.param(size, marks=pytest.mark.soak) for size in (1500, 3500)),
     ],
 )
-def test_a_worker_without_memory_has_failed_with_a_remedy(new_run, megabytes):
-    run = new_run(model="notes-deep", epochs=3, batch_size=128, image_size=256, steps_per_epoch=3)
+def test_a_worker_without_memory_has_failed_with_a_remedy(workspace, tmp_path, megabytes):
+    # As many photos as a batch holds: a batch is never filled up with photos of the next pass.
+    datasets.make_demo(tmp_path / "many", train=128, validation=8, size=32, seed=0)
+    settings = Training(model="notes-deep", epochs=3, batch_size=128, image_size=256, steps_per_epoch=1)
+    run = runs.create_run(datasets.open_folder(tmp_path / "many"), settings, None)
     with open(run / "log.txt", "wb") as log:
         ended = subprocess.run(
             [sys.executable, "-c", LIMITED, str(megabytes << 20), str(run)],
@@ -84,7 +89,6 @@ def test_a_crash_is_told_until_the_run_goes_on(new_run):
 def test_a_trial_whose_process_ends_at_once_is_told(monkeypatch, pets):
     from catdog_core.base import subprocess_jobs
     from catdog_core.base.errors import CatDogError
-    from catdog_core.config import Training
     from catdog_core.training import speed_probe
 
     def gone(module, request, on_event, silent):

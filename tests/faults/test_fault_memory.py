@@ -35,8 +35,11 @@ runpy.run_module("catdog_core", run_name="__main__")
 def test_a_worker_without_memory_has_failed_with_a_remedy(workspace, tmp_path, megabytes):
     # As many photos as a batch holds: a batch is never filled up with photos of the next pass.
     datasets.make_demo(tmp_path / "many", train=128, validation=8, size=32, seed=0)
-    settings = Training(model="notes-deep", epochs=3, batch_size=128, image_size=256, steps_per_epoch=1)
-    run = runs.create_run(datasets.open_folder(tmp_path / "many"), settings, None)
+    run = runs.create_run(
+        datasets.open_folder(tmp_path / "many"),
+        Training(model="notes-deep", epochs=3, batch_size=128, image_size=256, steps_per_epoch=1),
+        None,
+    )
     with open(run / "log.txt", "wb") as log:
         ended = subprocess.run(
             [sys.executable, "-c", LIMITED, str(megabytes << 20), str(run)],

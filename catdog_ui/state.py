@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -86,6 +87,40 @@ def choose_run(
         default=ready[0] if ready else "",
     )
     return runs_by_id[key]
+
+
+def choose_tab(
+    names: Mapping[str, str], parameter: str = "tab", default: str = "", **options: Any
+) -> str:
+    """Let the user choose a part of a page, kept as ``?tab=`` in its address; return its name.
+
+    The address leads: a click writes it before the page is drawn, so that a reload, a copied link
+    and the browser's back button show the same. `st.tabs` would write the tab's translated label.
+
+    Args:
+        names: label of each tab, with its icon, by its name in the address.
+        parameter: the name in the address.
+        default: the tab of an address without one; the first one if empty.
+        options: others of `st.segmented_control`.
+    """
+    key = f"tab_{parameter}"
+
+    def write_address() -> None:
+        st.query_params[parameter] = st.session_state[key]
+
+    requested = st.query_params.get(parameter)
+    known = requested in names
+    st.session_state[key] = requested if known else default or next(iter(names))
+    options = {"label_visibility": "collapsed", "label": t("Page section"), **options}
+    chosen = st.segmented_control(
+        options=list(names),
+        format_func=names.__getitem__,
+        required=True,
+        key=key,
+        on_change=write_address,
+        **options,
+    )
+    return str(chosen)
 
 
 def _select_with_url(

@@ -115,6 +115,6 @@ def test_only_the_part_in_the_address_is_worked_out(demo):
 
 def test_a_part_that_is_opened_is_kept_in_the_address(demo):
     app = page(demo)
-    app.segmented_control("data_part").set_value("health").run()
+    app.segmented_control("tab_part").set_value("health").run()
     assert not app.exception
     assert app.query_params["part"] in ("health", ["health"])

@@ -18,7 +18,7 @@ from catdog_core.data.datasets import Dataset
 from catdog_core.data.preview import LAYOUT_MESSAGES, ignored_sentences
 from catdog_core.imaging import decode
 
-from .. import permissions, trash_view, widgets
+from .. import permissions, state, trash_view, widgets
 from ..i18n import N_, escape, pgettext, t
 from ..learn.glossary_view import show_terms
 from ..startup import guard
@@ -225,9 +225,6 @@ def _remove_dataset(dataset_id: str) -> None:
         st.query_params.pop("dataset", None)
 
 
-_PART_KEY = "data_part"
-
-
 def _show_benchmark_terms(_: Dataset) -> None:
     show_terms("latency", "tfrecord", "imagedatagenerator")
 
@@ -261,20 +258,9 @@ PARTS: dict[str, tuple[str, str, tuple[Callable[[Dataset], None], ...]]] = {
 
 def show_part(dataset: Dataset) -> None:
     """Choose a part, kept as ``?part=`` in the address, and draw it."""
-    requested = st.query_params.get("part")
-    # The address leads; a click changes it by the callback, before this line reads it.
-    st.session_state[_PART_KEY] = requested if requested in PARTS else "photos"
-    part = widgets.choose_one(
-        t("Page section"),
-        {name: f"{icon} {t(title)}" for name, (title, icon, _) in PARTS.items()},
-        _PART_KEY,
-        label_visibility="collapsed",
-        on_change=_remember_part,
+    part = state.choose_tab(
+        {name: f"{icon} {t(title)}" for name, (title, icon, _) in PARTS.items()}, "part"
     )
     for draw in PARTS[part][2]:
         with guard():
             draw(dataset)
-
-
-def _remember_part() -> None:
-    st.query_params["part"] = st.session_state[_PART_KEY]

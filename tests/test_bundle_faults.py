@@ -225,8 +225,8 @@ def _mutated(rng, path):
     "seeds",
     [
         range(1),
-        pytest.param(range(1, 9), marks=[pytest.mark.long, pytest.mark.slow]),
-        pytest.param(range(9, 25), marks=pytest.mark.soak),
+        pytest.param(range(1, 4), marks=[pytest.mark.long, pytest.mark.slow]),
+        pytest.param(range(4, 25), marks=pytest.mark.soak),
     ],
 )
 def test_a_bundle_with_members_changed_by_chance_is_whole_or_refused(

@@ -263,7 +263,7 @@ def test_every_network_of_the_lab_leaves_it_as_it_is(
 
     # Of the 1,000 photos, which take minutes on one core, so many tell a broken conversion. The
     # fewer photos tell the ranges, the more is lost: what 40 pass, 100 do.
-    monkeypatch.setattr(parity, "_ACCURACY_PHOTOS", 200)
+    monkeypatch.setattr(parity, "_ACCURACY_PHOTOS", 60)
     monkeypatch.setattr(model_writers, "CALIBRATION_PHOTOS", 40)
 
     if name == "default":
@@ -279,6 +279,6 @@ def test_every_network_of_the_lab_leaves_it_as_it_is(
     if kind == "litert_int8":
         if name == "default":
             ours, theirs = report["accuracy"]
-            assert theirs > ours - 0.02
+            assert theirs > ours - 0.06  # a broken one guesses
     else:
         assert report["difference"] < CLOSE and report["labels"] == 0

@@ -77,7 +77,8 @@ def _train(photos: Path, flags: list[str]) -> Outcome:
         )
         seconds, cpu = time.monotonic() - start, _children_cpu() - before
         run = run_folder.load_run(Path(directory) / "run")
-        best = next(row for row in run.epochs if row["epoch"] == run.best_epoch)
+        best = run.best_row
+        assert best is not None
         return Outcome(float(best["val_accuracy"]), run.validation_photos, seconds, cpu)
 
 

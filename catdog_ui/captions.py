@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import streamlit as st
 
@@ -96,31 +95,39 @@ def live_caption(metric: Metric, curve: LearningCurve) -> str:
             train=training,
             val=validation,
         )
-    best = _best_epoch(metric, curve.epochs)
-    if best is None or best[0] == epoch:
-        no_better = t("Best validation result so far.")
-        return f"{now} {no_better}"
-    value = _format_value(metric, best[1])
-    then = t("The best validation result was {value}, in epoch {n}.", n=best[0] + 1, value=value)
+    best = _best_epoch(metric, curve)
+    if best is None:
+        return now
+    if best[0] == epoch:
+        then = t("That's the best epoch so far.")
+    else:
+        value = _format_value(metric, best[1])
+        message = (
+            N_("The best epoch is {n}, with {value} validation accuracy.")
+            if metric == "accuracy"
+            else N_("The best epoch is {n}, with a validation loss of {value}.")
+        )
+        then = t(message, n=best[0] + 1, value=value)
     return f"{now} {then}"
 
 
 def overlay_caption(metric: Metric, curves: Sequence[LearningCurve]) -> str:
-    """Say which of several runs is best on validation photos, and by how much."""
-    best_epochs = [
-        (curve.name, best) for curve in curves if (best := _best_epoch(metric, curve.epochs))
-    ]
+    """Say which of several runs is best on validation photos, and by how much.
+
+    Each run counts with its best epoch, in both charts: that is the model it has.
+    """
+    best_epochs = [(curve.name, best) for curve in curves if (best := _best_epoch(metric, curve))]
     if not best_epochs:
         return t("The lines start with the first finished epoch.")
     sign = -1 if metric == "accuracy" else 1
     ordered = sorted(best_epochs, key=lambda entry: sign * entry[1][1])
     name, (epoch, value) = ordered[0]
-    now = t(
-        "Best validation result: {name} in epoch {n}, {value}.",
-        name=_quote_name(name),
-        n=epoch + 1,
-        value=_format_value(metric, value),
+    message = (
+        N_("Best validation result: {name} in epoch {n}, {value}.")
+        if metric == "accuracy"
+        else N_("Lowest validation loss of the best epochs: {name} in epoch {n}, {value}.")
     )
+    now = t(message, name=_quote_name(name), n=epoch + 1, value=_format_value(metric, value))
     if len(ordered) == 1:
         return now
     second, (_, other) = ordered[1]
@@ -224,15 +231,11 @@ def _last_epoch(metric: Metric, epochs: Sequence[Row]) -> tuple[int, float, floa
     return None
 
 
-def _best_epoch(metric: Metric, epochs: Sequence[Row]) -> EpochValue | None:
-    """The first epoch, from 0, with the best validation number."""
-    epoch_values = [
-        (int(row["epoch"]), value)
-        for row in epochs
-        if (value := charts.finite_or_none(row.get(f"val_{metric}"))) is not None
-    ]
-    pick: Any = max if metric == "accuracy" else min
-    return pick(epoch_values, key=lambda entry: entry[1]) if epoch_values else None
+def _best_epoch(metric: Metric, curve: LearningCurve) -> EpochValue | None:
+    """The best epoch, from 0, where its star is drawn, with its validation number."""
+    row = next((row for row in curve.epochs if row["epoch"] == curve.best), None)
+    value = charts.finite_or_none(row.get(f"val_{metric}")) if row else None
+    return None if row is None or value is None else (row["epoch"], value)
 
 
 def _format_value(metric: Metric, value: float) -> str:

@@ -189,7 +189,7 @@ def format_gap(gap: AccuracyGap | None) -> str:
 
 def best_epoch_row(run: RunRecord) -> EpochRow | None:
     """Return the metrics of the best epoch."""
-    return next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
+    return run.best_row
 
 
 def model_name(model: RunRecord) -> str:

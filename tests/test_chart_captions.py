@@ -6,14 +6,15 @@ import pytest
 from catdog_core import runs
 from catdog_core.analysis.group_comparison import LearningCurvePoint
 from catdog_ui import captions
-from catdog_ui.charts import LearningCurve
+from catdog_ui.charts import METRICS, LearningCurve, live_figure
 
 ROWS = [{"epoch": number, **row} for number, row in enumerate(fakes.METRIC_ROWS)]
 
 
 def curve(*changes, name="first"):
     rows = [{**row, **change} for row, change in zip(ROWS, changes or ({},) * 3, strict=True)]
-    return LearningCurve(epochs=rows, planned=3, name=name)
+    best = runs.best_epoch(rows, "val_accuracy")
+    return LearningCurve(epochs=rows, planned=3, best=best, name=name)
 
 
 def test_a_runs_chart_tells_both_lines_the_gap_and_the_best():
@@ -21,11 +22,31 @@ def test_a_runs_chart_tells_both_lines_the_gap_and_the_best():
     assert "training accuracy is 83.0% and validation accuracy is 66.0%" in accuracy
     assert (
         "gap of the curves is 17.0 percentage points" in accuracy
-        and "70.0%, in epoch 2" in accuracy
+        and "best epoch is 2, with 70.0%" in accuracy
     )
     loss = captions.live_caption("loss", curve())
     assert "training loss is 0.450 and validation loss is 0.660" in loss
-    assert "0.610, in epoch 2" in loss
+    assert "best epoch is 2, with a validation loss of 0.610" in loss
+
+
+@pytest.mark.parametrize(
+    ("changes", "best"),
+    [
+        (({"val_accuracy": 0.7}, {}, {"val_accuracy": 0.7}), 2),  # of equal ones, the lowest loss
+        (({"val_accuracy": 0.7, "val_loss": 0.61}, {}, {}), 1),  # of equal ones in both, the first
+        (({}, {}, {"val_loss": 0.1}), 2),  # the lowest loss is another epoch's
+    ],
+)
+def test_chart_captions_and_the_overlay_name_the_epoch_whose_model_is_kept(changes, best):
+    tied = curve(*changes)
+    assert tied.best == best - 1
+    for metric in METRICS:
+        assert f"best epoch is {best}, " in captions.live_caption(metric, tied) or (
+            best == len(ROWS)
+        )
+        assert f"in epoch {best}, " in captions.overlay_caption(metric, [tied])
+        (star,) = [t for t in live_figure(metric, tied).data if t.marker.symbol == "star"]
+        assert list(star.x) == [best]
 
 
 def test_a_chart_without_an_epoch_says_when_it_begins():
@@ -74,7 +95,8 @@ def test_accuracy_against_data_names_the_highest_and_the_lowest_point():
 @pytest.mark.parametrize("metric", ["accuracy", "loss"])
 def test_each_chart_of_train_and_compare_is_told_on_its_page(workspace, metric):
     folder = fakes.make_run()
-    curve = LearningCurve(epochs=runs.load_run(folder).epochs, planned=3, name="first")
+    run = runs.load_run(folder)
+    curve = LearningCurve(epochs=run.epochs, planned=3, best=run.best_epoch, name="first")
     for path, how, now in (
         ("3_Train", captions.LIVE_HINTS, captions.live_caption(metric, curve)),
         ("4_Compare", captions.OVERLAY_HINTS, captions.overlay_caption(metric, [curve])),

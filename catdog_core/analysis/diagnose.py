@@ -660,7 +660,7 @@ class HistoryCurves:
             error = min(error, (1 - float(np.mean(facts.recalls))) / (1 - 1 / facts.classes))
         return error
 
-    def best_epoch_in_window(self, start: int) -> int:
+    def lowest_epoch_in_window(self, start: int) -> int:
         """Return the index of the epoch with the lowest validation loss within a window."""
         return start + int(np.argmin(self.val_loss[start : start + self.window]))
 
@@ -679,8 +679,8 @@ class HistoryCurves:
             levels = moving_median(self.val_loss, self.window)
             lowest = int(np.argmin(levels))
             numbers |= {
-                "best_epoch": self.epochs[self.best_epoch_in_window(lowest)],
-                "best_loss": float(levels[lowest]),
+                "lowest_loss_epoch": self.epochs[self.lowest_epoch_in_window(lowest)],
+                "lowest_loss": float(levels[lowest]),
                 "rise": self.final_level(self.val_loss) - float(levels[lowest]),
                 "easier_epochs": self.easier_epochs,
             }
@@ -782,7 +782,7 @@ def add_remarks(verdict: Verdict, facts: RunContext) -> Verdict:
 def _remarks(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
     numbers = verdict.numbers
     is_judged = verdict.kind != "diverged" and numbers.get("epochs", 0) >= MIN_EPOCHS
-    if is_judged and "best_loss" in numbers:
+    if is_judged and "lowest_loss" in numbers:
         if "validation_accuracy" not in numbers:
             yield Remark("no_validation_accuracy", NO_VALIDATION_ACCURACY)
         elif "training_accuracy" not in numbers:
@@ -1035,9 +1035,10 @@ def diagnose(history: Iterable[EpochRow], facts: RunContext | None = None) -> Ve
     Returns:
         The verdict. Its numbers: epochs; training_loss, training_accuracy, validation_loss and
         validation_accuracy, medians of the last epochs; gap, training minus validation accuracy;
-        validation_error, the standard error of the validation accuracy; best_epoch, from 0, and
-        best_loss of the smoothed validation loss; rise of the validation loss from there. Numbers
-        that rest on what was not measured are left out.
+        validation_error, the standard error of the validation accuracy; lowest_loss_epoch, from
+        0, and lowest_loss of the smoothed validation loss, which need not be the best epoch that
+        a run keeps; rise of the validation loss from there. Numbers that rest on what was not
+        measured are left out.
     """
     facts = facts or RunContext()
     rows = clean_history(history)
@@ -1323,7 +1324,7 @@ def _val_loss_rising(curves: HistoryCurves, facts: RunContext) -> Verdict | None
         or train[start] - train[last] < curves.significant_change(curves.loss_noise)
     ):
         return None
-    begun = curves.best_epoch_in_window(middle)
+    begun = curves.lowest_epoch_in_window(middle)
     return _overfitting(curves, (start, start), (begun, begun), VAL_LOSS_RISING)
 
 

@@ -347,7 +347,7 @@ def _compare_accuracy(levels: _Difference, plain_sure: float, augmented_sure: fl
 
 
 def _best_accuracy(run: Run) -> float | None:
-    best = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
+    best = run.best_row
     return None if best is None else float(best["val_accuracy"] or 0.0)
 
 

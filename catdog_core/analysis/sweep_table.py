@@ -128,7 +128,7 @@ def build_sweep_table(members: Sequence[RunRecord]) -> SweepTable:
 
 def best_accuracy(run: RunRecord) -> float | None:
     """Return the validation accuracy of a run's best epoch, None before it has one."""
-    row = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
+    row = run.best_row
     value = row.get("val_accuracy") if row else None
     return float(value) if isinstance(value, (int, float)) and isfinite(value) else None
 

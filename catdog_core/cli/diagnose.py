@@ -60,15 +60,18 @@ def diagnose(
         facts = RunContext(
             classes=classes, validation_photos=validation_photos, learning_rate=learning_rate
         )
-        verdict = judge(_read_history([Path(file) for file in history], column).rows, facts)
+        rows = _read_history([Path(file) for file in history], column).rows
+        verdict = judge(rows, facts)
+        best = runs.best_epoch(rows, facts.monitor)
     else:
         run = runs.load_run(history[0])
         verdict = histories.diagnose_run(run)
+        best = run.best_epoch
     if as_json:
         evaluation = run.final_evaluation if run else None
         output.print_json(
             {
-                **_verdict_to_json(verdict),
+                **_verdict_to_json(verdict, best),
                 "final_evaluation": _evaluation_to_json(evaluation) if evaluation else None,
             }
         )
@@ -161,11 +164,13 @@ def _parse_columns(texts: Sequence[str]) -> ColumnNames:
     return columns
 
 
-def _verdict_to_json(verdict: Verdict) -> dict[str, object]:
+def _verdict_to_json(verdict: Verdict, best_epoch: int | None) -> dict[str, object]:
     """Return the verdict for programs; epochs count from 1, as in its sentences."""
     numbers = {name: round(value, 6) for name, value in verdict.numbers.items()}
-    if "best_epoch" in numbers:
-        numbers["best_epoch"] += 1
+    if "lowest_loss_epoch" in numbers:
+        numbers["lowest_loss_epoch"] += 1
+    if best_epoch is not None:
+        numbers["best_epoch"] = best_epoch + 1
     return {
         "kind": verdict.kind,
         "message": str(verdict),

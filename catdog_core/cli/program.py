@@ -223,7 +223,7 @@ def resume(
 
 def _train_and_report(folder: Path) -> None:
     ended = output.train_with_progress(folder)
-    best = next((row for row in ended.epochs if row["epoch"] == ended.best_epoch), None)
+    best = ended.best_row
     if best:
         print(f"Best epoch {best['epoch'] + 1}: validation accuracy {best['val_accuracy']:.4f}")
         if len(ended.epochs) > 1:
@@ -254,7 +254,7 @@ def list_runs() -> None:
     )
     for run in all_runs:
         total = "?" if run.planned_epochs is None else run.planned_epochs
-        best = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
+        best = run.best_row
         cells = [
             truncate_for_display(run.id),
             truncate_for_display(run.name),

@@ -208,7 +208,7 @@ def format_name(text: str) -> str:
 def list_tiles(facts: ReportData, say: Translator) -> list[tuple[str, str]]:
     """Return the numbers at the top: label and value."""
     run = facts.run
-    best = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
+    best = run.best_row
     gap = accuracy_gap.measure_gap(run)
     tiles = [
         (

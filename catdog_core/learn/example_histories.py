@@ -18,6 +18,7 @@ from ..analysis import diagnose
 from ..analysis.diagnose import RunContext, Verdict
 from ..base.errors import N_
 from ..base.metric_rows import EpochRow
+from ..runs import run_folder
 
 EXAMPLE_NAMES: dict[str, str] = {
     "plain": N_("Without augmentation"),
@@ -50,8 +51,10 @@ class ExampleHistory:
 
     @property
     def best_epoch(self) -> int:
-        """The epoch, from 0, with the lowest validation loss."""
-        return min(diagnose.clean_history(self.rows), key=lambda row: row["val_loss"])["epoch"]
+        """The epoch, from 0, that a run would keep by its validation loss."""
+        best = run_folder.best_epoch(self.rows, "val_loss")
+        assert best is not None
+        return best
 
 
 @cache

@@ -11,6 +11,7 @@ import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import inf, isnan
 from pathlib import Path
 from types import NoneType
 from typing import Any, TypedDict, cast
@@ -153,6 +154,11 @@ class RunRecord:
     def best_epoch(self) -> int | None:
         """The epoch `best.keras` holds, counted from 0; None before the first has ended."""
         return None
+
+    @property
+    def best_row(self) -> EpochRow | None:
+        """The metrics of the best epoch."""
+        return next((row for row in self.epochs if row["epoch"] == self.best_epoch), None)
 
     @property
     def best_model(self) -> Path | None:
@@ -519,10 +525,20 @@ def _has_numbers(row: dict[str, Any], names: Sequence[str]) -> bool:
     return all(type(row.get(name)) in (int, float, NoneType) for name in names)
 
 
-def best_epoch(epochs: list[EpochRow], monitor: str) -> int | None:
-    """Return the best epoch by a metric, counted from 0; of equal ones the earliest.
+def best_epoch(epochs: Sequence[EpochRow], monitor: str) -> int | None:
+    """Return the best epoch, counted from 0: the one whose model `best.keras` holds.
 
-    None where no epoch was validated.
+    This is the only definition: tiles, charts, sentences, tables, reports and exports ask
+    `RunRecord.best_epoch` or `RunRecord.best_row`, which are this.
+
+    Args:
+        epochs: rows of metrics.jsonl.
+        monitor: "val_accuracy" for the highest accuracy, of equal ones the lowest loss;
+            "val_loss" for the lowest loss, of equal ones the highest accuracy. Of epochs that are
+            equal in both, the earliest: a model is saved only where it is better.
+
+    Returns:
+        None where no epoch was validated.
     """
     if not any("val_loss" in row or "val_accuracy" in row for row in epochs):
         return None
@@ -530,10 +546,11 @@ def best_epoch(epochs: list[EpochRow], monitor: str) -> int | None:
 
 
 def _ranking_key(row: EpochRow, monitor: str) -> tuple[float, float]:
-    loss = row.get("val_loss")
-    loss = float("inf") if loss is None or loss != loss else float(loss)
-    accuracy = -float(row.get("val_accuracy") or 0.0)
-    return (accuracy, loss) if monitor == "val_accuracy" else (loss, accuracy)
+    """Sort the better epoch first; a missing number or NaN is the worst."""
+    loss, accuracy = row.get("val_loss"), row.get("val_accuracy")
+    by_loss = inf if loss is None or isnan(loss) else float(loss)
+    by_accuracy = inf if accuracy is None or isnan(accuracy) else -float(accuracy)
+    return (by_accuracy, by_loss) if monitor == "val_accuracy" else (by_loss, by_accuracy)
 
 
 def find_integrity_issue(folder: Path, epochs: list[EpochRow], known: int) -> IntegrityIssue | None:

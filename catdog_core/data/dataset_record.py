@@ -246,8 +246,8 @@ def read_dataset_record(folder: Path) -> tuple[Dataset, list[EditEvent]]:
 
 def _parse_domain(stored: object, source: str, folder: Path) -> Domain:
     """The domain of a record; one of an earlier version has none."""
-    if stored in ("drawn", "photos"):
-        return cast(Domain, stored)
+    if (domain := photo_domain.parse_domain(stored)) is not None:
+        return domain
     if source == "demo":
         return "drawn"
     digests = [digest for _, _, digest in content_hashes.read_digests(folder).values()]

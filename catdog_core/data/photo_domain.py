@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from ..base import files
 from . import content_hashes
@@ -42,6 +42,11 @@ def compare_with_demo(digests: Iterable[str], demo_folder: Path) -> Domain:
     drawn = {digest for _, _, digest in content_hashes.read_digests(demo_folder).values()}
     is_known = [digest in drawn for digest in digests]
     return "drawn" if 2 * sum(is_known) > len(is_known) else "photos"
+
+
+def parse_domain(stored: object) -> Domain | None:
+    """Return the domain a record names, None for one that names none."""
+    return next((domain for domain in get_args(Domain) if domain == stored), None)
 
 
 def _is_drawn(path: Path) -> bool:

@@ -126,6 +126,7 @@ def create_run(
             "name": dataset.name,
             "folder": str(dataset.root),
             "fingerprint": dataset.fingerprint,
+            "domain": dataset.domain,
             **counts,
             "validation_counts": list(dataset.counts()["validation"].values()),
         },

@@ -18,6 +18,7 @@ from ..base import files
 from ..base.errors import CatDogError
 from ..data import datasets, edit_log, photo_hashes
 from ..data.datasets import Dataset
+from ..data.photo_domain import Domain
 from ..data.photo_hashes import PhotoHashes
 from .run_folder import Run, RunRecord
 
@@ -145,6 +146,19 @@ def find_training_dataset(run: RunRecord) -> DatasetMatch | None:
     ]
     best = max(matches, key=lambda match: match.shared, default=None)
     return best if best is not None and best.shared >= _MIN_SHARE * best.total else None
+
+
+def find_domain(run: RunRecord) -> Domain | None:
+    """Return whether a run was trained on photos or on drawn pets, None where nobody knows.
+
+    A run of an earlier version has no record of it. Its dataset does, if it is still there.
+    """
+    if run.dataset_domain is not None:
+        return run.dataset_domain
+    with suppress(CatDogError):
+        return datasets.load_dataset(run.dataset_id).domain
+    match = find_training_dataset(run)
+    return None if match is None else match.dataset.domain
 
 
 def _count_shared(photos: TrainingPhotos, dataset: Dataset) -> int:

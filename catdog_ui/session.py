@@ -202,6 +202,8 @@ class EvaluateState:
     """Why a model file was not taken, to show once."""
     known_address: dict[str, str] = field(default_factory=dict)
     """The parameters of the address as this session last wrote or followed them."""
+    is_cell_clicked: bool = False
+    """Whether a cell of the matrix was clicked whose photos are to be brought into view."""
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,24 @@ def show_table(columns: Mapping[str, object], key: str, alt: str, **options: Any
     st.dataframe(columns, key=key, alt=alt, hide_index=True, **{"height": "content", **options})
 
 
+_SCROLL_SCRIPT = """<script>{{
+const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+const part = document.querySelector(".st-key-{key}");
+if (part) {{
+  part.style.scrollMarginTop = "4.5rem";  // the bar at the top covers what is under it
+  part.scrollIntoView({{block: "start", behavior: calm ? "instant" : "smooth"}});
+}}
+}}</script>"""
+
+
+def scroll_into_view(key: str) -> None:
+    """Bring the container of a key, drawn before, to the top of the window.
+
+    Call it once for what somebody did: each call moves the page again.
+    """
+    st.html(_SCROLL_SCRIPT.format(key=key), unsafe_allow_javascript=True)
+
+
 def confirm_action(key: str, label: str, action: Callable[..., None], *args: Any) -> None:
     """Ask in a dialog whether to go on: a button that does, one that keeps what there is.
 

@@ -15,7 +15,7 @@ def make_dataset_run(dataset, name="first", classes=None):
     """A run on the dataset with a model that nobody loads."""
     folder = fakes.make_run(name)
     settings = files.read_json(folder / "settings.json")
-    about = {"id": dataset.id, "fingerprint": dataset.fingerprint, "name": dataset.name}
+    about = {name: getattr(dataset, name) for name in ("id", "fingerprint", "name", "domain")}
     settings["dataset"] |= about
     settings["classes"] = list(classes or dataset.classes)
     files.write_json(folder / "settings.json", settings)
@@ -45,6 +45,12 @@ def write_answers(folder, dataset, split="validation", wrong=range(WRONG_PER_CLA
 
 def open_evaluate_page(**query):
     app = fakes.open_page("5_Evaluate", **query)
+    assert not app.exception
+    return app
+
+
+def show_tab(app, name):
+    app.segmented_control("tab_tab").set_value(name).run()
     assert not app.exception
     return app
 

@@ -86,6 +86,8 @@ def make_run(
         root=Path("nowhere"),
         classes=("cats", "dogs"),
         fingerprint="f",
+        domain="photos",
+        photos=(),
         items=lambda split: range(photos[split]),
         counts=lambda: {split: {"cats": n // 2, "dogs": n - n // 2} for split, n in photos.items()},
     )

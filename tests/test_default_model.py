@@ -22,6 +22,7 @@ def test_it_is_a_finished_run_with_nothing_in_it_that_is_not_needed():
         "best.keras",
         "curves.png",
         "metrics.jsonl",
+        "photo_hashes.bin",
         "settings.json",
         "state.json",
     }

@@ -50,7 +50,7 @@ def shown(dataset, **keep):
     folder = make_dataset_run(dataset)
     write_answers(folder, dataset)
     mapped(folder, dataset, **keep)
-    app = open_evaluate_page(run=folder.name)
+    app = open_evaluate_page(run=folder.name, tab="map")
     assert not app.error
     return folder, app
 
@@ -79,7 +79,7 @@ def test_photos_chosen_on_the_map_are_decided_about(dataset, monkeypatch):
     table = write_answers(folder, dataset)
     mapped(folder, dataset)
     monkeypatch.setattr(evaluate_map, "_selected_rows", lambda selection, xy, rows: rows[:2])
-    app = open_evaluate_page(run=folder.name)
+    app = open_evaluate_page(run=folder.name, tab="map")
     assert "Photos selected on the map: 2" in caption_text(app)
     app.button("evaluate_map_choose0").click().run()
     app.menu_button("evaluate_map_several").click_index(0).run()
@@ -144,7 +144,7 @@ def test_answers_from_before_there_were_maps_are_looked_at_once_more(dataset, mo
         mapped(run_dir, dataset)
 
     monkeypatch.setattr(loaders, "compute_run_embeddings", look)
-    app = open_evaluate_page(run=folder.name)
+    app = open_evaluate_page(run=folder.name, tab="map")
     assert "looks at 24 photos again" in caption_text(app)
     app.button("evaluate_map_look").click().run()
     ended(f"look-evaluate-{folder.name}-{dataset.id}-validation")
@@ -163,7 +163,7 @@ def test_a_look_that_failed_says_why(dataset, monkeypatch):
         raise ModelError("The model is broken.")
 
     monkeypatch.setattr(loaders, "compute_run_embeddings", look)
-    app = open_evaluate_page(run=folder.name)
+    app = open_evaluate_page(run=folder.name, tab="map")
     app.button("evaluate_map_look").click().run()
     ended(f"look-evaluate-{folder.name}-{dataset.id}-validation")
     app.run()

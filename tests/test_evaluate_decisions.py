@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("workspace")
 
 
 def test_a_photo_is_excluded_and_taken_back_without_a_new_pass(dataset):
-    app = open_evaluated_run(dataset)
+    app = open_evaluated_run(dataset, tab="mistakes")
     app.menu_button[0].click_index(0).run()
     app.run()
     assert not app.exception
@@ -33,7 +33,7 @@ def test_a_photo_is_excluded_and_taken_back_without_a_new_pass(dataset):
 
 
 def test_several_photos_are_left_out_at_once_and_come_back_at_once(dataset):
-    app = open_evaluated_run(dataset)
+    app = open_evaluated_run(dataset, tab="mistakes")
     boxes = [box for box in app.checkbox if box.key.startswith("evaluate_loss")]
     for box in boxes[:3]:
         app.checkbox(box.key).check().run()
@@ -51,7 +51,7 @@ def test_several_photos_are_left_out_at_once_and_come_back_at_once(dataset):
 
 
 def test_several_photos_are_relabelled_at_once_those_of_that_class_aside(dataset):
-    app = open_evaluated_run(dataset)
+    app = open_evaluated_run(dataset, tab="mistakes")
     app.segmented_control("evaluate_list").set_value("wrong").run()
     app.button("evaluate_wrong_choose0").click().run()
     assert len(ticked_boxes(app, "evaluate_wrong")) == 8
@@ -65,7 +65,7 @@ def test_several_photos_are_relabelled_at_once_those_of_that_class_aside(dataset
 
 
 def test_all_photos_of_a_list_are_chosen_and_let_go(dataset):
-    app = open_evaluated_run(dataset)
+    app = open_evaluated_run(dataset, tab="mistakes")
     app.button("evaluate_loss_choose1").click().run()
     assert app.menu_button("evaluate_loss_several").label == "Review 24"
     assert len(ticked_boxes(app)) == 12
@@ -93,7 +93,7 @@ def test_photos_the_model_was_trained_with_are_told(dataset):
 
 
 def test_training_again_fills_the_form_from_this_run(dataset):
-    app = open_evaluated_run(dataset)
+    app = open_evaluated_run(dataset, tab="mistakes")
     app.button("evaluate_again").click().run()
     assert not app.exception
     assert app.session_state["train_name"] == "first (repeat)"
@@ -105,7 +105,7 @@ def test_from_the_mistakes_to_a_new_training_to_the_comparison(dataset, monkeypa
         write_answers(folder, datasets.load_dataset(dataset.id), wrong=range(1))
 
     monkeypatch.setattr("catdog_core.runs.start_run", start)
-    app = open_evaluated_run(dataset)
+    app = open_evaluated_run(dataset, tab="mistakes")
     app.segmented_control("evaluate_list").set_value("wrong").run()
     for box in [box for box in app.checkbox if box.key.startswith("evaluate_wrong")][:2]:
         app.checkbox(box.key).check().run()
@@ -121,6 +121,7 @@ def test_from_the_mistakes_to_a_new_training_to_the_comparison(dataset, monkeypa
     assert new.training.model_dump(exclude=steps) == old.training.model_dump(exclude=steps)
     app.switch_page("pages/5_Evaluate.py")
     app.query_params["run"] = new.id
+    app.query_params["tab"] = "versus"
     app.run()
     assert not app.exception
     assert app.selectbox("evaluate_other").value == old.id

@@ -1,13 +1,17 @@
 """The Evaluate page and its figures with many classes, and whatever plotly says of the figures."""
 
 import shutil
-from types import SimpleNamespace
 
 import numpy as np
 import plotly.graph_objects as go
 import pytest
-import streamlit
-from evaluated_runs import caption_text, make_dataset_run, open_evaluate_page, write_answers
+from evaluated_runs import (
+    caption_text,
+    make_dataset_run,
+    open_evaluate_page,
+    show_tab,
+    write_answers,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
@@ -15,7 +19,7 @@ from sklearn import metrics as sklearn_metrics
 from catdog_core.analysis import metrics
 from catdog_core.analysis.predictions import PredictionTable
 from catdog_core.data import datasets
-from catdog_ui.evaluate import evaluate_charts, evaluate_view
+from catdog_ui.evaluate import evaluate_charts
 
 MANY = 60
 
@@ -93,10 +97,11 @@ def test_sixty_classes_stay_readable(many):
     text = caption_text(app)
     assert "60 of 120 predictions are correct" in text
     assert "the 20 of 60 classes with the most mistakes" in text
-    assert "the 7 of 60 classes that are hardest to tell apart" in text
     assert "make up 17% of all 60 mistakes" in text
     assert len(app.dataframe[0].value) == MANY and len(app.dataframe[1].value) == 10
-    menu = app.menu_button[0]
+    text = caption_text(show_tab(app, "curves"))
+    assert "the 7 of 60 classes that are hardest to tell apart" in text
+    menu = show_tab(app, "mistakes").menu_button[0]
     assert len(menu.options) == MANY  # the sixty less its own, and to leave it out
     assert menu.options[1] == "Relabel as class 01"  # what the model said
 
@@ -111,15 +116,6 @@ def tables(draw):
     names = tuple(f"class {label}" for label in range(classes))
     rows = raw / raw.sum(axis=1, keepdims=True)
     return PredictionTable(tuple(f"{i}.jpg" for i in range(n)), names, labels, rows)
-
-
-def test_a_line_of_the_mistakes_opens_its_photos(monkeypatch):
-    click = {"evaluate_mix_ups": SimpleNamespace(selection=SimpleNamespace(rows=[1]))}
-    state = {**click, "evaluate_cell_page": 3}
-    monkeypatch.setattr(streamlit, "session_state", state)
-    evaluate_view.choose_confusion(("x", "y", "z"), [(0, 1, 5), (2, 0, 4)])
-    cell = {"evaluate_truth": "z", "evaluate_guess": "x", "evaluate_list": "cell"}
-    assert state == {**click, **cell}
 
 
 @settings(max_examples=25, deadline=None)

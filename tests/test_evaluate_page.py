@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from types import SimpleNamespace
 
 import fakes
 import numpy as np
@@ -13,6 +14,7 @@ from evaluated_runs import (
     open_evaluate_page,
     open_evaluated_run,
     open_link,
+    show_tab,
     wait_for_job,
     write_answers,
 )
@@ -20,7 +22,8 @@ from evaluated_runs import (
 from catdog_core.analysis import predictions
 from catdog_core.base import jobs
 from catdog_core.data import datasets
-from catdog_ui import loaders
+from catdog_ui import loaders, widgets
+from catdog_ui.evaluate import evaluate_view
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -131,7 +134,9 @@ def test_a_threshold_chosen_on_these_photos_says_so(dataset):
     predictions.write_predictions(folder, dataset, "validation", table, digest)
     app = open_evaluate_page(run=folder.name)
     said = "This threshold was chosen on these very photos"
+    show_tab(app, "curves")
     assert "that threshold is chosen on these very ones" in caption_text(app)
+    show_tab(app, "overview")
     assert said not in caption_text(app)
     app.button("evaluate_best").click().run()
     assert "24 of 24 predictions are correct" in caption_text(app)
@@ -141,7 +146,7 @@ def test_a_threshold_chosen_on_these_photos_says_so(dataset):
 
 
 def test_photos_are_shown_with_names_the_largest_loss_first(dataset):
-    app = open_evaluated_run(dataset)
+    app = open_evaluated_run(dataset, tab="mistakes")
     names = list(dict.fromkeys(re.findall(r"(?:cat|dog)\.\d+\.jpg", html_text(app))))
     assert names[:3] == ["cat.0000.jpg", "dog.0000.jpg", "cat.0001.jpg"]
     assert len(names) == 12
@@ -150,7 +155,7 @@ def test_photos_are_shown_with_names_the_largest_loss_first(dataset):
 
 
 def test_a_cell_of_the_matrix_opens_its_photos(dataset):
-    app = open_evaluated_run(dataset)
+    app = open_evaluated_run(dataset, tab="mistakes")
     app.segmented_control("evaluate_list").set_value("cell").run()
     app.selectbox("evaluate_truth").set_value("dogs").run()
     app.selectbox("evaluate_guess").set_value("cats").run()
@@ -158,12 +163,56 @@ def test_a_cell_of_the_matrix_opens_its_photos(dataset):
     assert "dog.0003.jpg" in html_text(app) and "dog.0004.jpg" not in html_text(app)
 
 
+@pytest.mark.parametrize("clicked", ["matrix", "mix_ups"])
+def test_a_click_on_a_mistake_opens_its_photos_and_brings_them_into_view(
+    dataset, clicked, monkeypatch
+):
+    scrolled = []
+    monkeypatch.setattr(widgets, "scroll_into_view", scrolled.append)
+    points, rows = [{"customdata": [1, 0]}], [1]
+    click = SimpleNamespace(selection=SimpleNamespace(points=points, rows=rows))
+    callback = {
+        "matrix": lambda classes: evaluate_view.choose_cell(classes),
+        "mix_ups": lambda classes: evaluate_view.choose_confusion(classes, [(0, 0, 5), (1, 0, 4)]),
+    }[clicked]
+    # AppTest can't click on a chart: the threshold's button stands in for it.
+    monkeypatch.setattr(evaluate_view, "clicked_selection", lambda key: click.selection)
+    monkeypatch.setattr(evaluate_view, "_set_threshold", lambda value: callback(dataset.classes))
+    app = open_evaluated_run(dataset, tab="mistakes")
+    app.segmented_control("evaluate_list").set_value("wrong").run()
+    show_tab(app, "overview").button("evaluate_half").click().run()
+    assert not app.exception
+    assert app.query_params["tab"] == "mistakes"
+    assert (app.query_params["truth"], app.query_params["called"]) == ("dogs", "cats")
+    assert "predicts cats for 4 photos of dogs" in caption_text(app)
+    assert scrolled == ["evaluate_photos"]
+    app.run()
+    assert len(scrolled) == 1
+
+
 def test_the_address_tells_part_and_cell(dataset):
-    app = open_evaluated_run(dataset)
+    app = open_evaluated_run(dataset, tab="mistakes")
     assert app.query_params["part"] == "validation" and "truth" not in app.query_params
     app.segmented_control("evaluate_list").set_value("cell").run()
     app.selectbox("evaluate_truth").set_value("dogs").run()
     assert app.query_params["truth"] == "dogs" and app.query_params["called"] == "dogs"
+
+
+def test_choices_survive_other_tabs_and_the_photos_are_evaluated_once(dataset, monkeypatch):
+    app = open_evaluated_run(dataset, tab="mistakes")
+    app.segmented_control("evaluate_list").set_value("cell").run()
+    app.selectbox("evaluate_truth").set_value("dogs").run()
+    app.selectbox("evaluate_guess").set_value("cats").run()
+    app.slider("threshold").set_value(0.4).run()
+    monkeypatch.setattr(loaders, "evaluate_run", None)
+    for name in ("map", "curves", "versus", "overview"):
+        show_tab(app, name)
+        assert app.query_params["tab"] == name
+        assert app.slider("threshold").value == 0.4
+    show_tab(app, "mistakes")
+    assert app.segmented_control("evaluate_list").value == "cell"
+    assert app.selectbox("evaluate_truth").value == "dogs"
+    assert app.selectbox("evaluate_guess").value == "cats"
 
 
 def test_an_address_opens_the_part_the_threshold_and_the_cell(dataset):
@@ -171,6 +220,7 @@ def test_an_address_opens_the_part_the_threshold_and_the_cell(dataset):
     write_answers(folder, dataset, "train")
     query = {"part": "train", "threshold": "0.95", "truth": "dogs", "called": "cats"}
     app = open_link(folder, **query)
+    assert app.query_params["tab"] == "mistakes"  # an address of before there were tabs
     assert app.slider("threshold").value == 0.95
     assert "predicts cats for 24 photos of dogs" in caption_text(app)
     assert "trained on these very photos" in caption_text(app)
@@ -195,6 +245,6 @@ def test_three_classes_have_no_threshold_and_everything_else(tmp_path, demo):
     dataset = datasets.open_folder(tmp_path / "three")
     app = open_evaluated_run(dataset)
     assert not app.slider
-    text = caption_text(app)
-    assert "3 of 15 predictions are correct" in text and "Areas range from" in text
+    assert "3 of 15 predictions are correct" in caption_text(app)
     assert len(app.dataframe[0].value) == 3
+    assert "Areas range from" in caption_text(show_tab(app, "curves"))

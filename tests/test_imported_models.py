@@ -8,6 +8,7 @@ from evaluated_runs import (
     caption_text,
     make_dataset_run,
     open_evaluate_page,
+    show_tab,
     wait_for_job,
     write_answers,
 )
@@ -99,7 +100,8 @@ def test_a_model_from_elsewhere_is_uploaded_named_asked_and_compared(dataset, fo
     text = caption_text(app)
     assert "of 24 predictions are correct" in text
     assert "doesn't know which photos this model was trained on" in text
-    assert "“model.h5”" in text  # set against the run
+    assert "“model.h5”" in caption_text(show_tab(app, "versus"))  # set against the run
+    show_tab(app, "mistakes")
     assert not [b for b in app.button if b.key == "evaluate_again"]
     bright = predictions.read_predictions(
         imported.folder, dataset, "validation"

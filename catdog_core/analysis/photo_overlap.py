@@ -1,19 +1,20 @@
 """Tell which of the evaluated photos trained a model, or chose the epoch that was kept.
 
-An accuracy on such photos is too high. It is unknown for a model from another program, and for
-photos of another dataset.
+An accuracy on such photos is too high. Photos are compared by the content of their files, so it
+doesn't matter where a dataset is, or what was added to it. Nothing is promised where the lab
+doesn't know a model's photos, as of a model from another program.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from .. import runs
-from ..base.errors import N_, CatDogError, RunError
-from ..data import datasets
+import numpy as np
+
+from ..base.errors import N_, RunError
+from ..data import photo_hashes
 from ..data.datasets import Dataset
-from ..runs import Run, RunRecord
+from ..runs import Run, RunRecord, model_registry, training_photos
 from .diagnose import Remark
 
 KEPT_EPOCH_TEXT = N_(
@@ -34,16 +35,18 @@ class PhotoOverlap:
         total: evaluated photos.
         trained: those it learned from.
         chosen: those by which its best epoch was chosen among several.
+        is_complete: whether the photos of all trainings that made the model are known.
     """
 
     total: int
     trained: int
     chosen: int
+    is_complete: bool = True
 
     @property
     def is_unseen(self) -> bool:
-        """Whether none of the photos had a part in making the model."""
-        return not self.trained and not self.chosen
+        """Whether it is known that none of the photos had a part in making the model."""
+        return self.is_complete and not self.trained and not self.chosen
 
 
 def count_overlap(
@@ -51,8 +54,7 @@ def count_overlap(
 ) -> PhotoOverlap | None:
     """Count the photos of a split that trained a model or chose its epoch.
 
-    A photo counts by the split it was in when the model was trained. Photos are the same where
-    their dataset or their file is.
+    A photo counts by the split it was in when the model was trained.
 
     Args:
         model: the run it is from; None for a model file without a run.
@@ -60,29 +62,33 @@ def count_overlap(
         split: of them; None for all.
 
     Returns:
-        None where it is unknown: a model of another program, or other photos.
+        None where nothing is known: a model of another program, or a run without a record.
     """
     if not isinstance(model, Run):
         return None
-    evaluated = _list_paths(dataset, split)
-    trained: set[Path] = set()
-    chosen: set[Path] = set()
-    for run in _with_parents(model):
-        then = _dataset_then(run, dataset)
-        if then is not None:
-            trained |= evaluated & _list_paths(then, "train")
-            if len(run.epochs) > 1:
-                chosen |= evaluated & _list_paths(then, "validation")
-    if not trained and not chosen and not _is_of(model, dataset):
+    evaluated = photo_hashes.hash_split(dataset, split)
+    trained, chosen = np.zeros((2, len(evaluated)), bool)
+    line, is_complete = _with_parents(model)
+    records = [training_photos.read_training_photos(run) for run in line]
+    for run, photos in zip(line, records, strict=True):
+        if photos is None:
+            is_complete = False
+            continue
+        trained |= photo_hashes.match_hashes(evaluated, photos.train)
+        if len(run.epochs) > 1:
+            chosen |= photo_hashes.match_hashes(evaluated, photos.validation)
+    if not is_complete and not trained.any() and not chosen.any():
         return None
-    return PhotoOverlap(len(evaluated), len(trained), len(chosen - trained))
+    return PhotoOverlap(
+        len(evaluated), int(trained.sum()), int((chosen & ~trained).sum()), is_complete
+    )
 
 
 def describe_overlap(overlap: PhotoOverlap | None) -> list[Remark]:
-    """Say what the overlap means for the results, worst first; nothing where there is none."""
+    """Say what the overlap means for the results, worst first."""
+    if overlap is None:
+        return [Remark("unknown", UNKNOWN_TEXT)]
     remarks: list[Remark] = []
-    if overlap is None or overlap.is_unseen:
-        return remarks
     numbers = {"n": overlap.trained, "total": overlap.total}
     if overlap.trained == overlap.total:
         remarks.append(Remark("trained", TRAINED_TEXT))
@@ -93,9 +99,27 @@ def describe_overlap(overlap: PhotoOverlap | None) -> list[Remark]:
         remarks.append(Remark("chosen", CHOSEN_TEXT))
     elif overlap.chosen:
         remarks.append(Remark("chosen", PARTLY_CHOSEN_TEXT, numbers))
+    if not overlap.is_complete:
+        remarks.append(Remark("unknown", PARTLY_UNKNOWN_TEXT))
+    if overlap.is_unseen:
+        remarks.append(Remark("unseen", UNSEEN_TEXT, {"total": overlap.total}))
     return remarks
 
 
+def describe_domain(model: RunRecord | None, dataset: Dataset) -> Remark | None:
+    """Say when a model has only seen drawings and these are photos, or the other way around."""
+    domain = training_photos.find_domain(model) if model is not None else None
+    if domain is None or domain == dataset.domain:
+        return None
+    return Remark("domain", DRAWN_MODEL_TEXT if domain == "drawn" else DRAWN_PHOTOS_TEXT)
+
+
+DRAWN_MODEL_TEXT = N_(
+    "This model was trained on drawings, and these are photos. Don't expect it to know them."
+)
+DRAWN_PHOTOS_TEXT = N_(
+    "This model was trained on photos, and these are drawings. The results don't hold for photos."
+)
 TRAINED_TEXT = N_("The model was trained on these very photos. Expect worse results on others.")
 PARTLY_TRAINED_TEXT = N_(
     "The model was trained on {n:,} of these {total:,} photos. Its results look too good."
@@ -107,39 +131,30 @@ PARTLY_CHOSEN_TEXT = N_(
     "The best epoch was chosen with {n:,} of these {total:,} photos. Expect slightly worse results "
     "on others."
 )
+UNKNOWN_TEXT = N_(
+    "The lab doesn't know which photos this model was trained on. If these were among them, the "
+    "results look too good."
+)
+PARTLY_UNKNOWN_TEXT = N_(
+    "The model continued from another one, and the lab doesn't know all photos of that one."
+)
+UNSEEN_TEXT = N_(
+    "None of these {total:,} photos trained this model or chose its epoch. Resized or re-saved "
+    "copies aren't recognized."
+)
 
 
-def _is_of(run: Run, dataset: Dataset) -> bool:
-    """Whether the dataset is the one a run was trained with, or has the very same photos."""
-    return run.dataset_id == dataset.id or run.dataset_fingerprint == dataset.fingerprint
-
-
-def _with_parents(run: Run) -> list[Run]:
-    """The run, and those whose weights it began with, as far as they are still there."""
+def _with_parents(run: Run) -> tuple[list[Run], bool]:
+    """The run and those whose weights it began with, and whether all of them are still there."""
     line = {run.id: run}
-    while (parent := str(run.parent.get("id") or "")) and parent not in line:
-        if Path(parent).name != parent:  # an id comes with a bundle and could be a path
+    while parent := str(run.parent.get("id") or ""):
+        if parent in line:
             break
         try:
-            found = runs.load_run(runs.runs_folder() / parent)
+            found = model_registry.load_parent_run(parent)
         except RunError:  # deleted since
-            break
+            return list(line.values()), False
         if not isinstance(found, Run):
-            break
+            return list(line.values()), False
         run = line[found.id] = found
-    return list(line.values())
-
-
-def _dataset_then(run: Run, dataset: Dataset) -> Dataset | None:
-    """The dataset a run was trained with, as it was then; None where nothing is known of it."""
-    if run.dataset_fingerprint == dataset.fingerprint:
-        return dataset
-    try:
-        return datasets.load_dataset_as_of(run.dataset_id, run.dataset_fingerprint)
-    except CatDogError:
-        return dataset if run.dataset_id == dataset.id else None
-
-
-def _list_paths(dataset: Dataset, split: str | None) -> set[Path]:
-    root = dataset.root.resolve()
-    return {root / item.file for item in dataset.items(split)}
+    return list(line.values()), True

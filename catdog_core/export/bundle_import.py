@@ -22,7 +22,7 @@ from ..base import access, bounded_readers, files, limits
 from ..base.errors import CatDogError, DatasetError, RunError
 from ..base.field_specs import parse_settings
 from ..config import Augmentation, Training
-from ..data import edit_log
+from ..data import edit_log, photo_domain
 from ..data.archive_safety import ArchiveEntry, read_zip_members
 from ..data.datasets import Dataset
 from ..models import model_sandbox, untrusted_models
@@ -177,6 +177,7 @@ def _validate_settings(settings: dict[str, Any]) -> dict[str, Any]:
                     key: files.truncate_for_display(str(dataset[key]), 100)
                     for key in ("id", "name", "folder", "fingerprint")
                 },
+                "domain": photo_domain.parse_domain(dataset.get("domain")),
                 **{key: int(dataset[key]) for key in ("train", "validation")},
                 "validation_counts": run_folder.parse_class_counts(
                     dataset.get("validation_counts"), len(classes)

@@ -264,24 +264,24 @@ def describe_clean_photos(run: RunRecord, say: Translator) -> list[str]:
 def describe_interval(
     result: ThresholdMetrics, overlap: PhotoOverlap | None, say: Translator
 ) -> str:
-    """Return sentences on the accuracy, and where it is unbiased, what to expect of others.
+    """Return sentences on the accuracy, and where it is known to be unbiased, what to expect.
 
     Args:
         result: of the photos.
         overlap: how many of them had a part in making the model; None where it is unknown.
         say: the translator.
     """
-    is_biased = overlap is not None and not overlap.is_unseen
+    is_unbiased = overlap is not None and overlap.is_unseen
     return say(
         N_(
-            "{right:,} of {n:,} predictions are correct. The 95% Wilson confidence interval is "
-            "{low:.1%} to {high:.1%}. Always predicting the largest class gives {guess:.1%}."
-        )
-        if is_biased
-        else N_(
             "{right:,} of {n:,} predictions are correct. For similar photos, expect {low:.1%} to "
             "{high:.1%} (95% Wilson confidence interval). Always predicting the largest class "
             "gives {guess:.1%}."
+        )
+        if is_unbiased
+        else N_(
+            "{right:,} of {n:,} predictions are correct. The 95% Wilson confidence interval is "
+            "{low:.1%} to {high:.1%}. Always predicting the largest class gives {guess:.1%}."
         ),
         right=result.right,
         n=result.n,

@@ -5,6 +5,8 @@ shell only read it, so that nothing done to a page can touch a training. Each fi
 (see docs/formats.md):
 
     settings.json   create_run     all settings, class names, dataset, versions; never changes
+    photo_hashes.bin               which photos it is trained and validated with, by content
+                    create_run
     start.keras     create_run     the weights to begin with, where it goes on from another run
     about.json      pages, shell   name, note, experiment, when a start was last asked for
     stop            pages, shell   a request to stop; the worker removes it at its end
@@ -38,7 +40,7 @@ from ..data import datasets
 from ..data.datasets import Dataset
 from ..models import backbones
 from ..storage import shard_cache
-from . import run_process, status
+from . import run_process, status, training_photos
 from .run_folder import (
     FORMAT,
     ImportedHistory,
@@ -124,6 +126,7 @@ def create_run(
             "name": dataset.name,
             "folder": str(dataset.root),
             "fingerprint": dataset.fingerprint,
+            "domain": dataset.domain,
             **counts,
             "validation_counts": list(dataset.counts()["validation"].values()),
         },
@@ -138,6 +141,7 @@ def create_run(
         if parent_run:
             copy_parent_model(parent_run, building)
         files.write_json(building / "settings.json", settings)
+        training_photos.write_training_photos(building, photos)
         write_initial_metadata(building, title)
     return folder.absolute()
 

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from ..base import access, files, trash
-from ..base.errors import CatDogError, ModelError
+from ..base.errors import CatDogError, ModelError, RunError
 from ..models import model_packages
 from . import lifecycle, run_folder
 from .run_folder import ImportedHistory, Run, RunRecord
@@ -46,6 +46,24 @@ def load_default_run() -> Run | None:
         return None
     record = run_folder.load_run(default_model_folder())
     return record if isinstance(record, Run) else None
+
+
+def load_parent_run(run_id: str) -> RunRecord:
+    """Read the run whose weights another one began with, by the id that one recorded.
+
+    Raises:
+        RunError: it was deleted since, or the id is none: one that came with a bundle could be a
+            path.
+    """
+    if Path(run_id).name == run_id:
+        if (run_folder.runs_folder() / run_id / "settings.json").is_file():
+            return run_folder.load_run(run_folder.runs_folder() / run_id)
+        if run_id == default_model_folder().name:
+            return run_folder.load_run(default_model_folder())
+    raise RunError(
+        "There's no run at {run}. Use a run folder or a run id from the list that 'runs' shows.",
+        run=files.truncate_for_display(run_id),
+    )
 
 
 def find_model_file(model_or_run: Path) -> Path:

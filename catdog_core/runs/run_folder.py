@@ -22,6 +22,8 @@ from ..base.field_specs import parse_settings
 from ..base.file_cache import FileCache
 from ..base.metric_rows import BatchRow, EpochRow
 from ..config import PIPELINE_VERSION, Augmentation, Training
+from ..data import photo_domain
+from ..data.photo_domain import Domain
 from . import final_evaluation, status
 from .final_evaluation import FinalEvaluation
 from .status import RunState
@@ -86,6 +88,7 @@ class RunRecord:
     dataset_name: str = ""
     dataset_folder: str = ""
     dataset_fingerprint: str = ""
+    dataset_domain: Domain | None = None
     train_photos: int = 0
     validation_photos: int = 0
     validation_counts: tuple[int, ...] = ()
@@ -330,6 +333,7 @@ def _read_run(folder: Path) -> RunRecord:
         dataset_name=dataset["name"],
         dataset_folder=dataset["folder"],
         dataset_fingerprint=dataset["fingerprint"],
+        dataset_domain=dataset["domain"],
         train_photos=dataset["train"],
         validation_photos=_validated_photos(training, dataset["validation"]),
         # Photos that can't be read are not measured, nor those left out of every validation.
@@ -405,12 +409,14 @@ def _parse_group(about: dict[str, Any]) -> dict[str, str]:
 
 class _StoredDataset(TypedDict):
     """Which photos a run trains on; `train` and `validation` are how many, and
-    `validation_counts` how many of each class, empty in runs of earlier versions."""
+    `validation_counts` how many of each class, empty in runs of earlier versions, which have no
+    `domain` either."""
 
     id: str
     name: str
     folder: str
     fingerprint: str
+    domain: Domain | None
     train: int
     validation: int
     validation_counts: tuple[int, ...]
@@ -447,6 +453,7 @@ def _read_settings(folder: Path) -> _StoredSettings:
                 "name": str(dataset["name"]),
                 "folder": str(dataset["folder"]),
                 "fingerprint": str(dataset["fingerprint"]),
+                "domain": photo_domain.parse_domain(dataset.get("domain")),
                 "train": int(dataset["train"]),
                 "validation": int(dataset["validation"]),
                 "validation_counts": parse_class_counts(

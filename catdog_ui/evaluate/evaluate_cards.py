@@ -89,7 +89,6 @@ def _bulk_actions(
             ["", *table.classes],
             key=_bulk_key(key),
             **permissions.permission_kwargs("change data"),
-            type="primary",
             format_func=_bulk_label,
             on_click=_apply_bulk_edit,
             args=(subject.dataset.id, table, chosen_rows, key),

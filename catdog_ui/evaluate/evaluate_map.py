@@ -41,7 +41,6 @@ def show_map(
     embeddings: Embedding | None,
 ) -> None:
     """Draw the map; what is chosen on it redraws it alone, an edit the whole page."""
-    st.subheader(t("How the network sees your photos"), anchor=False)
     if embeddings is None:
         job_fragment.watch_job(_embedding_job(subject), partial(_embedding_panel, subject))
     else:
@@ -79,7 +78,14 @@ def _choose_method() -> LayoutMethod:
     key = f"{_KEY}_method"
     return cast(
         "LayoutMethod",
-        widgets.choose_one(t("Layout"), names, key, default="pca", label_visibility="collapsed"),
+        widgets.choose_one(
+            t("Layout"),
+            names,
+            key,
+            default="pca",
+            label_visibility="collapsed",
+            persist_state="session",
+        ),
     )
 
 

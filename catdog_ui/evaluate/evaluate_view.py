@@ -1,10 +1,14 @@
-"""The results of an evaluation, redrawn as the threshold moves: figures, photos, another model."""
+"""The results of an evaluation in tabs: figures, photos, the map, curves, another model.
+
+A tab or a moved threshold redraws this part alone; the photos are evaluated once for all of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache, cached_property, partial
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -32,29 +36,53 @@ _FEW_CLASSES = 6
 """With more classes the most frequent mistakes are listed, too."""
 
 
-@dataclass(frozen=True, eq=False)
-class ScoreCurves:
-    """What does not depend on the threshold, worked out once."""
+_PHOTOS_KEY = "evaluate_photos"
+"""The part of the page that a clicked cell brings into view."""
+_TABS = {
+    "overview": N_("Overview"),
+    "mistakes": N_("Mistakes"),
+    "map": N_("Map"),
+    "curves": N_("Curves"),
+    "versus": N_("Against another"),
+}
+"""By their names in the address, which `model_picker.follow_address` knows, too."""
 
-    roc: list[ClassCurve]
-    precision_recall: list[ClassCurve]
-    calibration: Calibration
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Whose answers they are, and what is worked out of them once, when a tab needs it."""
+
+    subject: EvaluationSubject
+    table: PredictionTable
     overlap: PhotoOverlap | None
+
+    @cached_property
+    def roc(self) -> list[ClassCurve]:
+        """The ROC curve of each class."""
+        return metrics.roc_curves(self.table)
+
+    @cached_property
+    def precision_recall(self) -> list[ClassCurve]:
+        """The precision-recall curve of each class."""
+        return metrics.precision_recall_curves(self.table)
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """How far confidence is from accuracy."""
+        return metrics.compute_calibration(self.table)
+
+    @cached_property
+    def embedding(self) -> Embedding | None:
+        """What the map is drawn of, None where it was not computed yet."""
+        return evaluate_map.read_embedding(self.subject)
 
 
 def show_results(subject: EvaluationSubject, table: PredictionTable) -> None:
-    """Draw the results of a table; a moved slider redraws this part alone."""
-    with st.spinner(t("Calculating results…")):
-        curves = ScoreCurves(
-            metrics.roc_curves(table),
-            metrics.precision_recall_curves(table),
-            metrics.compute_calibration(table),
-            photo_overlap.count_overlap(subject.run, subject.dataset, subject.split),
-        )
+    """Draw the results of a table; a moved slider or another tab redraws this part alone."""
+    overlap = photo_overlap.count_overlap(subject.run, subject.dataset, subject.split)
     _freeze_gc_once()
-    model_picker.show_cautions(subject, curves.overlap)
-    seen = evaluate_map.read_embedding(subject)
-    subject.fragment(_render_results, table, curves, seen)
+    model_picker.show_cautions(subject, overlap)
+    subject.fragment(_render_results, Results(subject, table, overlap))
 
 
 @cache
@@ -63,18 +91,26 @@ def _freeze_gc_once() -> None:
     loaders.freeze_gc()
 
 
-def _render_results(
-    subject: EvaluationSubject, table: PredictionTable, curves: ScoreCurves, seen: Embedding | None
-) -> None:
+def _render_results(subject: EvaluationSubject, results: Results) -> None:
+    tab = state.choose_tab({name: t(label) for name, label in _TABS.items()}, wrap=True)
+    table = results.table
     threshold = _threshold_slider(table)
     result = metrics.metrics_at_threshold(table, threshold)
-    _summary_metrics(table, result, curves)
-    _matrix_section(table, result)
-    show_photos(subject, table, result, threshold)
-    evaluate_map.show_map(subject, table, result.guesses, seen)
-    _curve_charts(table, result, curves, threshold)
-    show_comparison(subject, table, threshold)
-    _download_button(subject, table, result)
+    if tab in ("mistakes", "map", "curves"):  # the others show more of it
+        st.caption(t("{right:,} of {n:,} predictions are correct.", right=result.right, n=result.n))
+    with st.container(key=f"evaluate_tab_{tab}"):
+        if tab == "mistakes":
+            show_photos(subject, table, result, threshold)
+        elif tab == "map":
+            evaluate_map.show_map(subject, table, result.guesses, results.embedding)
+        elif tab == "curves":
+            _curve_charts(results, result, threshold)
+        elif tab == "versus":
+            show_comparison(subject, table, threshold)
+        else:
+            _summary_metrics(results, result)
+            _matrix_section(table, result)
+            _download_button(subject, table, result)
 
 
 def _threshold_slider(table: PredictionTable) -> float:
@@ -109,7 +145,8 @@ def _set_threshold(value: float) -> None:
     st.session_state[THRESHOLD_KEY] = value
 
 
-def _summary_metrics(table: PredictionTable, result: ThresholdMetrics, curves: ScoreCurves) -> None:
+def _summary_metrics(results: Results, result: ThresholdMetrics) -> None:
+    table, calibration = results.table, results.calibration
     low, high = result.interval
     gallery.metric_row(
         [
@@ -117,11 +154,11 @@ def _summary_metrics(table: PredictionTable, result: ThresholdMetrics, curves: S
             (t("95% interval"), f"{low:.1%} – {high:.1%}"),
             (t("Wrong"), f"{result.n - result.right:,} / {result.n:,}"),
             (t("Mean loss"), f"{metrics.photo_losses(table).mean():.3f}"),
-            (t("Calibration error"), f"{curves.calibration.error:.1%}"),
-            (t("By chance alone"), f"{curves.calibration.perfect.error:.1%}"),
+            (t("Calibration error"), f"{calibration.error:.1%}"),
+            (t("By chance alone"), f"{calibration.perfect.error:.1%}"),
         ]
     )
-    st.caption(report_text.describe_interval(result, curves.overlap, t))
+    st.caption(report_text.describe_interval(result, results.overlap, t))
     if result.right > metrics.metrics_at_threshold(table).right:
         st.caption(
             t(
@@ -234,11 +271,15 @@ def _shown_labels(result: ThresholdMetrics) -> list[int]:
     return sorted(worst[: evaluate_charts.MOST_CLASSES])
 
 
-def _curve_charts(
-    table: PredictionTable, result: ThresholdMetrics, curves: ScoreCurves, threshold: float
-) -> None:
-    st.subheader(t("Results at every threshold"), anchor=False)
-    labels = evaluate_charts.drawn_classes(curves.roc or curves.precision_recall)
+def _curve_charts(results: Results, result: ThresholdMetrics, threshold: float) -> None:
+    table = results.table
+    with st.spinner(t("Calculating results…")):
+        roc, precision_recall, calibration = (
+            results.roc,
+            results.precision_recall,
+            results.calibration,
+        )
+    labels = evaluate_charts.drawn_classes(roc or precision_recall)
     if len(table.classes) == 2:
         labels = [0, 1]
     colors = evaluate_charts.line_colors(table.classes, labels)
@@ -249,7 +290,7 @@ def _curve_charts(
     )
     drawn = [
         [curve for curve in class_curves if curve.label in colors]
-        for class_curves in (curves.roc, curves.precision_recall)
+        for class_curves in (roc, precision_recall)
     ]
     if len(labels) < len(table.classes):
         st.caption(
@@ -272,21 +313,21 @@ def _curve_charts(
     parts += [
         (
             "calibration",
-            evaluate_charts.calibration_figure(curves.calibration),
+            evaluate_charts.calibration_figure(calibration),
             t(evaluate_charts.CALIBRATION_HINT),
-            evaluate_charts.calibration_caption(curves.calibration),
+            evaluate_charts.calibration_caption(calibration),
         ),
         (
             "roc",
             evaluate_charts.roc_figure(drawn[0], table, result, colors),
             t(evaluate_charts.ROC_HINT),
-            evaluate_charts.roc_caption(curves.roc, table, result),
+            evaluate_charts.roc_caption(roc, table, result),
         ),
         (
             "pr",
             evaluate_charts.precision_recall_figure(drawn[1], table, result, colors),
             t(evaluate_charts.PRECISION_RECALL_HINT),
-            evaluate_charts.precision_recall_caption(curves.precision_recall, table),
+            evaluate_charts.precision_recall_caption(precision_recall, table),
         ),
     ]
     for key, figure, how, now in parts:
@@ -324,7 +365,19 @@ def show_photos(
     subject: EvaluationSubject, table: PredictionTable, result: ThresholdMetrics, threshold: float
 ) -> None:
     """Draw the lists of photos that tell most, one at a time."""
-    st.subheader(t("Photos behind the results"), anchor=False)
+    with st.container(key=_PHOTOS_KEY):
+        _photo_lists(subject, table, result, threshold)
+    if isinstance(subject.run, Run):  # not of a model from elsewhere
+        _train_again(subject)
+    evaluation = page_state().evaluate
+    if evaluation.is_cell_clicked:
+        evaluation.is_cell_clicked = False
+        widgets.scroll_into_view(_PHOTOS_KEY)
+
+
+def _photo_lists(
+    subject: EvaluationSubject, table: PredictionTable, result: ThresholdMetrics, threshold: float
+) -> None:
     st.session_state.setdefault(LIST_KEY, "loss")  # a click on the matrix sets it, too
     kind = widgets.choose_one(
         t("Photos"),
@@ -332,6 +385,7 @@ def show_photos(
         LIST_KEY,
         label_visibility="collapsed",
         wrap=True,
+        persist_state="session",
     )
     if kind == "cell":
         rows, caption = _choose_cell(table, result)
@@ -342,8 +396,6 @@ def show_photos(
     st.caption(caption)
     edit_actions.show_last_edit(subject.dataset)
     evaluate_cards.show_photo_cards(subject, table, result.guesses, rows, _list_key(kind))
-    if isinstance(subject.run, Run):  # not of a model from elsewhere
-        _train_again(subject)
 
 
 def _list_key(kind: str) -> str:
@@ -351,9 +403,14 @@ def _list_key(kind: str) -> str:
     return f"evaluate_{kind}"
 
 
+def clicked_selection(key: str) -> Any:
+    """Return what was clicked on a chart or table."""
+    return st.session_state[key].selection
+
+
 def choose_cell(classes: Sequence[str]) -> None:
     """Open the cell of the matrix that was clicked; the chart's callback."""
-    points = st.session_state[_MATRIX_KEY].selection.points
+    points = clicked_selection(_MATRIX_KEY).points
     if points:
         truth, guess = points[0]["customdata"][:2]
         _open_cell(classes[int(truth)], classes[int(guess)])
@@ -361,7 +418,7 @@ def choose_cell(classes: Sequence[str]) -> None:
 
 def choose_confusion(classes: Sequence[str], listed: Sequence[tuple[int, int, int]]) -> None:
     """Open the cell of the mistake whose line was clicked; the table's callback."""
-    for row in st.session_state[_CONFUSIONS_KEY].selection.rows:
+    for row in clicked_selection(_CONFUSIONS_KEY).rows:
         truth, guess, _ = listed[row]
         _open_cell(classes[truth], classes[guess])
 
@@ -369,6 +426,8 @@ def choose_confusion(classes: Sequence[str], listed: Sequence[tuple[int, int, in
 def _open_cell(truth: str, guess: str) -> None:
     st.session_state[TRUTH_KEY], st.session_state[GUESS_KEY] = truth, guess
     st.session_state[LIST_KEY] = "cell"
+    st.query_params["tab"] = "mistakes"
+    page_state().evaluate.is_cell_clicked = True
     # Another cell has other photos: they are shown from the first page on.
     st.session_state.pop(evaluate_cards.page_key(_list_key("cell")), None)
 
@@ -398,6 +457,7 @@ def _choose_cell(table: PredictionTable, result: ThresholdMetrics) -> tuple[NDAr
                 list(table.classes),
                 format_func=lambda name: truncate_for_display(name, 60),
                 key=key,
+                persist_state="session",
             )
         picked.append(table.classes.index(name))
     truth, guess = picked
@@ -457,7 +517,6 @@ _COMPARISON_LISTS = {
 
 def show_comparison(subject: EvaluationSubject, table: PredictionTable, threshold: float) -> None:
     """Draw a comparison with another model: counts, a sentence and the photos."""
-    st.subheader(t("Compare with another model"), anchor=False)
     other = _choose_other(subject)
     if other is None:
         return
@@ -491,6 +550,7 @@ def show_comparison(subject: EvaluationSubject, table: PredictionTable, threshol
         default="fixed",
         label_visibility="collapsed",
         wrap=True,
+        persist_state="session",
     )
     guesses = metrics.predicted_labels(table, threshold)
     evaluate_cards.show_photo_cards(subject, table, guesses, rows[kind], f"versus_{kind}")
@@ -510,6 +570,7 @@ def _choose_other(subject: EvaluationSubject) -> RunRecord | None:
         format_func=lambda key: format_text.model_label(runs_by_id[key]),
         key=_OTHER_KEY,
         width=420,
+        persist_state="session",
     )
     return runs_by_id[key]
 

@@ -19,7 +19,7 @@ from catdog_core.base.files import truncate_for_display
 from catdog_core.base.jobs import Job
 from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset
-from catdog_core.runs import ImportedHistory, RunRecord, model_registry
+from catdog_core.runs import ImportedHistory, RunRecord, model_registry, training_photos
 from catdog_core.runs.model_registry import ImportedModel
 
 from .. import (
@@ -139,16 +139,12 @@ def fitting_datasets(run: RunRecord) -> list[Dataset]:
     whose classes match the model's by name."""
     every = [d for d in datasets.list_datasets() if len(d.classes) == len(run.classes)]
 
-    def rank(dataset: Dataset) -> tuple[bool, bool]:
+    def rank(dataset: Dataset) -> tuple[bool, bool, bool]:
         match = class_matching.find_match(run.classes, dataset.classes)
-        return not is_training_dataset(run, dataset), match is None
+        is_its_own = training_photos.is_training_dataset(run, dataset)
+        return not is_its_own, match is None, training_photos.find_domain(run) != dataset.domain
 
     return sorted(every, key=rank)
-
-
-def is_training_dataset(run: RunRecord, dataset: Dataset) -> bool:
-    """Return whether a run was trained with this dataset, or with one of the very same photos."""
-    return dataset.id == run.dataset_id or dataset.fingerprint == run.dataset_fingerprint
 
 
 def comparable_models(run: RunRecord) -> list[RunRecord]:
@@ -179,16 +175,15 @@ def show_cautions(subject: EvaluationSubject, overlap: PhotoOverlap | None) -> N
         subject: the model and the photos.
         overlap: how many of them had a part in making the model; None where it is unknown.
     """
-    if isinstance(subject.run, ImportedModel):
-        st.caption(t("The lab doesn't know which photos this model was trained on."))
-    elif not is_training_dataset(subject.run, subject.dataset):
-        st.caption(t("The model was trained on another dataset."))
     for remark in photo_overlap.describe_overlap(overlap):
         text = t(remark.message, **remark.params)
-        if remark.message == photo_overlap.PARTLY_TRAINED_TEXT:  # the split changed since
+        if remark.id == "trained" and subject.split != "train":  # nobody would expect it there
             st.warning(text, icon=":material/warning:")
         else:
             st.caption(text)
+    remark = photo_overlap.describe_domain(subject.run, subject.dataset)
+    if remark is not None:
+        st.warning(t(remark.message), icon=":material/warning:")
 
 
 def _choose_dataset(run: RunRecord) -> Dataset | None:
@@ -328,7 +323,6 @@ def import_model() -> None:
             model_upload.keep_model,
             uploaded_model,
             icon="fact_check",
-            type="primary",
         )
 
 
@@ -401,6 +395,8 @@ def follow_address() -> None:
             st.session_state[_ADDRESS_NAMES[name]] = text
     if {"truth", "called"} <= query_params.keys() and query_params != known:
         st.session_state[LIST_KEY] = "cell"
+        if "tab" not in st.query_params:  # a link of an earlier version
+            st.query_params["tab"] = "mistakes"
     page_state().evaluate.known_address = query_params
 
 

@@ -261,7 +261,12 @@ class PageState:
     language: str = ""
     """The code of the session's language; empty before the first page."""
     known_address: dict[str, str] = field(default_factory=dict)
-    """Dataset, run and group, by their names in the address, as this session last knew them."""
+    """Dataset, run, runs and group, by their names in the address, as this session last knew
+    them."""
+    page_title: str = ""
+    """The page the session looks at."""
+    address_notes: dict[str, str] = field(default_factory=dict)
+    """What was wrong in the address of that page, by the parameter it is said of."""
     tour_step: int | None = None
     """Index of the step the tour of the Home page is at, -1 where it is closed; None before the
     first visit."""

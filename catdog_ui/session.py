@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from catdog_core.data.edits import DatasetEdit
     from catdog_core.data.preview import Preview
     from catdog_core.export.bundle_import import ImportedBundle
+    from catdog_core.learn.curriculum import DemoLink
 
 AUGMENTATION_CHOICE_KEY = "train_augment"
 """Widget of the Train page: which augmentation trains: "off", "notes", "recipe" or "mine"."""
@@ -241,6 +242,18 @@ class LearnState:
 
 
 @dataclass
+class Lesson:
+    """A section of the Learn page whose button opened another page."""
+
+    section: str
+    """Its id."""
+    link: DemoLink
+    """What the button has set there."""
+    is_shown: bool = False
+    """Whether that page has said so."""
+
+
+@dataclass
 class BackgroundSlot:
     """The work of one kind that a session has going on in the background, or its result."""
 
@@ -267,6 +280,8 @@ class PageState:
     """The page the session looks at."""
     address_notes: dict[str, str] = field(default_factory=dict)
     """What was wrong in the address of that page, by the parameter it is said of."""
+    lesson: Lesson | None = None
+    """The lesson that the page was opened from; another page forgets it."""
     tour_step: int | None = None
     """Index of the step the tour of the Home page is at, -1 where it is closed; None before the
     first visit."""

@@ -19,6 +19,7 @@ from catdog_core.base.errors import CatDogError
 
 from . import loaders, permissions, state, trash_view, uploads, widgets
 from .i18n import LANGUAGES, N_, choose_language, escape, language, say, t
+from .learn import lesson_note
 
 log = logging.getLogger("catdog")
 
@@ -74,7 +75,7 @@ def setup_page(title: str) -> None:
 
 
 def show_title(title: str) -> None:
-    """Draw a page's title, the button that copies its link, and what is wrong in its address.
+    """Draw a page's title, the button that copies its link, and what its address led to.
 
     Args:
         title: in the language of the page.
@@ -83,6 +84,7 @@ def show_title(title: str) -> None:
         st.title(title, anchor=False, width="stretch")
         widgets.copy_link()
     state.show_missing()
+    lesson_note.show_lesson_note()
 
 
 @st.cache_resource(show_spinner=False)

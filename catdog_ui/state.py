@@ -54,10 +54,13 @@ def run_query(run: RunRecord, **changes: str) -> dict[str, str]:
 
 def dataset_of_run(run: RunRecord) -> Dataset | None:
     """Return the dataset a run was trained with, or one of the very same photos; None if gone."""
-    every = datasets.list_datasets()
-    same_id = (dataset for dataset in every if dataset.id == run.dataset_id)
-    same_photos = (dataset for dataset in every if dataset.fingerprint == run.dataset_fingerprint)
-    return next(same_id, None) or next(same_photos, None)
+    fitting = [one for one in datasets.list_datasets() if is_run_of(run, one)]
+    return min(fitting, key=lambda one: one.id != run.dataset_id, default=None)
+
+
+def is_run_of(run: RunRecord, dataset: Dataset) -> bool:
+    """Return whether a run was trained with this dataset, or with one of the very same photos."""
+    return run.dataset_id == dataset.id or run.dataset_fingerprint == dataset.fingerprint
 
 
 def begin_page(title: str) -> None:
@@ -70,6 +73,8 @@ def begin_page(title: str) -> None:
     if page.page_title != title:
         page.page_title = title
         page.address_notes.clear()
+        if page.lesson is not None and page.lesson.is_shown:
+            page.lesson = None
     for name in _MISSING:
         requested = st.query_params.get(name)
         if not requested or requested == page.known_address.get(name):
@@ -166,15 +171,15 @@ def _dataset_of_chosen_run() -> str:
 
 def _drop_other_run(dataset_id: str) -> None:
     """Forget the chosen run where it belongs to another dataset than the one just chosen."""
-    if _dataset_of_chosen_run() not in ("", dataset_id):
+    if _dataset_of_chosen_run() != dataset_id:
         st.query_params.pop("run", None)
         page_state().known_address.pop("run", None)
 
 
-def _take_dataset_along(run_id: str) -> None:
-    """Choose the dataset of the run just chosen, if it is here."""
-    st.query_params["run"] = run_id
-    if dataset_id := _dataset_of_chosen_run():
+def follow_run() -> None:
+    """Choose the dataset of the run in the address, if both are here."""
+    dataset_id = _dataset_of_chosen_run()
+    if dataset_id and st.query_params.get("dataset") != dataset_id:
         st.query_params["dataset"] = page_state().known_address["dataset"] = dataset_id
 
 
@@ -199,30 +204,38 @@ def choose_run(
 
 
 def choose_among_runs(
-    every: Sequence[RunRecord], label: str = "", with_model: bool = False, **options: Any
-) -> RunRecord:
+    every: Sequence[RunRecord],
+    label: str = "",
+    with_model: bool = False,
+    same_dataset: bool = False,
+    **options: Any,
+) -> RunRecord | None:
     """Let the user choose one of these runs or models, as `choose_run` does.
 
     Args:
         every: at least one.
         label: above the box.
         with_model: begin with one that has a model.
+        same_dataset: begin with no run where none was trained on the dataset in the address, and
+            return None then.
         options: others of `st.selectbox`.
     """
     runs_by_id = {run.id: run for run in every}
     names = _unique_names({key: format_text.model_name(run) for key, run in runs_by_id.items()})
     ready = [run for run in every if not with_model or run.best_model is not None]
     dataset_id = st.query_params.get("dataset", "")
-    same = [run for run in ready if run.dataset_id == dataset_id]
+    dataset = next((one for one in datasets.list_datasets() if one.id == dataset_id), None)
+    same = [run for run in ready if dataset is not None and is_run_of(run, dataset)]
     key = choose_from_address(
         "run",
         {key: truncate_for_display(name) for key, name in names.items()},
         label or t("Run"),
-        default=next((run.id for run in [*same, *ready]), ""),
-        on_change=_take_dataset_along,
+        default=next((run.id for run in (same if same_dataset else [*same, *ready])), ""),
+        on_change=lambda _: follow_run(),
+        is_optional=same_dataset,
         **{"width": _WIDTH, **options},
     )
-    return runs_by_id[key]
+    return runs_by_id.get(key)
 
 
 def choose_from_address(
@@ -231,6 +244,7 @@ def choose_from_address(
     label: str,
     default: str = "",
     on_change: Callable[[str], None] | None = None,
+    is_optional: bool = False,
     **options: Any,
 ) -> str:
     """Let the user choose one of many in a box, kept in the address; return its id.
@@ -244,6 +258,7 @@ def choose_from_address(
         label: above the box.
         default: the id to begin with; the first one if empty.
         on_change: called with the id that was just chosen.
+        is_optional: without a default, nothing is chosen, which returns an empty text.
         options: others of `st.selectbox`.
     """
     page, key = page_state(), f"chosen_{parameter}"
@@ -257,10 +272,11 @@ def choose_from_address(
             on_change(chosen)
 
     requested = st.query_params.get(parameter) or page.known_address.get(parameter, "")
-    value = requested if requested in names else default if default in names else next(iter(names))
-    if requested and requested not in names:
+    first = "" if is_optional else next(iter(names))
+    value = next((one for one in (requested, default) if one in names), first)
+    if requested and requested not in names and value:
         _note_other(parameter, requested, names[value])
-    st.session_state[key] = value
+    st.session_state[key] = value or None
     st.selectbox(
         label,
         list(names),
@@ -270,9 +286,13 @@ def choose_from_address(
         **options,
     )
     _show_note(f"{parameter}_here")
-    if st.query_params.get(parameter) != value:
-        st.query_params[parameter] = value
-    page.known_address[parameter] = value
+    if value:
+        if st.query_params.get(parameter) != value:
+            st.query_params[parameter] = value
+        page.known_address[parameter] = value
+    else:
+        st.query_params.pop(parameter, None)
+        page.known_address.pop(parameter, None)
     return value
 
 

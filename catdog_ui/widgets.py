@@ -54,7 +54,7 @@ _COPY_LINK = """
   #copy-link button {
     font: inherit; color: inherit; background: none; cursor: pointer; min-height: 2.5rem;
     padding: 0 0.75rem; border: 1px solid rgba(128, 128, 128, 0.6); border-radius: 0.5rem;
-    white-space: nowrap;
+    font-size: 0.875rem; white-space: nowrap;
   }
   #copy-link button:hover { border-color: currentColor; }
   #copy-link button:focus-visible { outline: 3px solid currentColor; outline-offset: 2px; }
@@ -132,6 +132,24 @@ def plot_figure(figure: go.Figure, key: str, alt: str, **options: Any) -> None:
 def show_table(columns: Mapping[str, object], key: str, alt: str, **options: Any) -> None:
     """Draw columns by their names as a table of all rows; `options` are those of `st.dataframe`."""
     st.dataframe(columns, key=key, alt=alt, hide_index=True, **{"height": "content", **options})
+
+
+_SCROLL_SCRIPT = """<script>{{
+const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+const part = document.querySelector(".st-key-{key}");
+if (part) {{
+  part.style.scrollMarginTop = "4.5rem";  // the bar at the top covers what is under it
+  part.scrollIntoView({{block: "start", behavior: calm ? "instant" : "smooth"}});
+}}
+}}</script>"""
+
+
+def scroll_into_view(key: str) -> None:
+    """Bring the container of a key, drawn before, to the top of the window.
+
+    Call it once for what somebody did: each call moves the page again.
+    """
+    st.html(_SCROLL_SCRIPT.format(key=key), unsafe_allow_javascript=True)
 
 
 def confirm_action(key: str, label: str, action: Callable[..., None], *args: Any) -> None:

@@ -282,9 +282,13 @@ class PageState:
     """What was wrong in the address of that page, by the parameter it is said of."""
     lesson: Lesson | None = None
     """The lesson that the page was opened from; another page forgets it."""
+    visited_pages: set[str] = field(default_factory=set)
+    """Titles of the pages that were opened."""
     tour_step: int | None = None
     """Index of the step the tour of the Home page is at, -1 where it is closed; None before the
     first visit."""
+    tour_done: int = 0
+    """How many of its steps were done when it was drawn last."""
     imported_bundle: tuple[str, ImportedBundle] | None = None
     """The id of the uploaded file on the Export page, and the run it became."""
     background: dict[str, BackgroundSlot] = field(default_factory=dict)

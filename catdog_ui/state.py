@@ -72,6 +72,7 @@ def begin_page(title: str) -> None:
     page = page_state()
     if page.page_title != title:
         page.page_title = title
+        page.visited_pages.add(title)
         page.address_notes.clear()
         if page.lesson is not None and page.lesson.is_shown:
             page.lesson = None

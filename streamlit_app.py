@@ -11,7 +11,7 @@ if __name__ == "__main__":  # the script of a visitor
     startup.setup_page(N_("Home"))
 
     with startup.guard():
-        st.title(t("Watch a network learn cats and dogs"), anchor=False)
+        startup.show_title(t("Watch a network learn cats and dogs"))
         st.markdown(
             t(
                 "Explore a small image classifier. Look at its photos, change them and watch it "
@@ -19,9 +19,11 @@ if __name__ == "__main__":  # the script of a visitor
             )
         )
         stored_datasets, stored_runs = datasets.list_datasets(), runs.list_runs()
-        home_view.show_tour(first_visit=not stored_datasets and not stored_runs)
+        progress = home_view.measure_progress(stored_datasets, stored_runs)
+        is_first_visit = not stored_datasets and not stored_runs
+        home_view.show_tour(is_first_visit, progress.steps)
         home_view.tour_button()
-        home_view.show_steps(stored_datasets, stored_runs)
+        home_view.show_steps(stored_datasets, stored_runs, progress)
         st.space("small")
         if stored_datasets or stored_runs:
             home_view.show_datasets_and_runs(stored_datasets, stored_runs)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import streamlit as st
 
 from catdog_core.base.errors import PhotoError
+from catdog_core.base.files import truncate_for_display
 from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset
 from catdog_core.imaging import decode
@@ -19,6 +23,7 @@ from .widgets import page_link
 
 _MAX_LISTED = 5
 _PREVIEW_PHOTOS = 4
+_DONE_MARK = ":green[:material/check_circle:]"
 _PAGES = (
     (
         "pages/1_Data.py",
@@ -74,14 +79,51 @@ _PAGES = (
 )
 
 
-def show_steps(available_datasets: list[Dataset], trained: list[RunRecord]) -> None:
+@dataclass(frozen=True)
+class Progress:
+    """What of the way from nothing to an own prediction is done.
+
+    Photos and runs are of the lab, the last two of the session.
+    """
+
+    has_photos: bool
+    has_model: bool
+    has_looked: bool
+    has_predicted: bool
+
+    @property
+    def steps(self) -> tuple[bool, ...]:
+        """Which steps of the tour are done, in their order."""
+        return self.has_photos, self.has_model, self.has_looked, self.has_predicted
+
+
+def measure_progress(
+    available_datasets: Sequence[Dataset], trained: Sequence[RunRecord]
+) -> Progress:
+    """Return what is done of the steps and of the tour."""
+    page = page_state()
+    has_model = any(run.best_model for run in trained)
+    if not has_model:
+        page.visited_pages.clear()  # there was nothing to look at yet
+    answers = page.background.get("predict_answers")
+    return Progress(
+        has_photos=bool(available_datasets),
+        has_model=has_model,
+        has_looked=has_model and bool(page.visited_pages & {"Compare", "Evaluate"}),
+        has_predicted=answers is not None and answers.finished is not None,
+    )
+
+
+def show_steps(
+    available_datasets: list[Dataset], trained: list[RunRecord], progress: Progress
+) -> None:
     """The way from nothing to an own prediction, one button a step."""
     with st.grid(3, min_column_width=180, gap="medium"):
-        with _step_card("1", t("Get photos"), done=bool(available_datasets)):
+        with _step_card("1", t("Get photos"), progress.has_photos):
             _photos_step(available_datasets)
-        with _step_card("2", t("Train a network"), done=any(run.best_model for run in trained)):
+        with _step_card("2", t("Train a network"), progress.has_model):
             _train_step(available_datasets, trained)
-        with _step_card("3", t("Try it on a photo"), done=False):
+        with _step_card("3", t("Try it on a photo"), progress.has_predicted):
             _predict_step(trained)
 
 
@@ -120,7 +162,7 @@ def show_pages() -> None:
 
 def _step_card(number: str, title: str, done: bool) -> st.delta_generator.DeltaGenerator:
     card = st.container(border=True, height="stretch")
-    mark = ":green[:material/check_circle:]" if done else f":gray-badge[{number}]"
+    mark = _DONE_MARK if done else f":gray-badge[{number}]"
     card.markdown(f"##### {mark} {title}")
     return card
 
@@ -134,46 +176,62 @@ def _photos_step(available_datasets: list[Dataset]) -> None:
     download_source.show_background_jobs()
     if not download_source.has_class_dataset():
         download_source.class_button("home_class")
-    page_link("pages/1_Data.py", t("Explore data") if available_datasets else t("Use your photos"))
+    if not available_datasets:
+        page_link("pages/1_Data.py", t("Use your photos"))
+        return
+    dataset = _selected_dataset(available_datasets)
+    page_link("pages/1_Data.py", t("Explore “{name}”", name=_name(dataset)), dataset=dataset.id)
 
 
 def _train_step(available_datasets: list[Dataset], trained: list[RunRecord]) -> None:
-    st.caption(
-        t(
-            "Train the course network for {n} epochs, about a minute. Watch its curves grow.",
-            n=run_actions.QUICK_TRAINING.epochs,
+    dataset = _selected_dataset(available_datasets) if available_datasets else None
+    count = run_actions.QUICK_TRAINING.epochs
+    if dataset is None:
+        st.caption(t("Train the course network for {n} epochs. Watch its curves grow.", n=count))
+    else:
+        st.caption(
+            t(
+                "Train the course network on “{name}” for {n} epochs. Watch its curves grow.",
+                name=_name(dataset),
+                n=count,
+            )
         )
-    )
     run_actions.quick_train_button(
-        _selected_dataset(available_datasets) if available_datasets else None,
-        "home_train",
-        "primary" if available_datasets and not trained else "secondary",
+        dataset, "home_train", "primary" if available_datasets and not trained else "secondary"
     )
-    page_link("pages/3_Train.py", t("Choose settings"))
+    page_link("pages/3_Train.py", t("Choose settings"), tab="new")
 
 
 def _predict_step(trained: list[RunRecord]) -> None:
     own = next((run for run in trained if run.best_model), None)
+    model = own or model_registry.load_default_run()
     caption = t("Drop in a photo to see its predicted class and how sure the network is.")
-    if own is None and model_registry.load_default_run() is not None:
+    if own is not None:
+        caption += " " + t("Your newest model is “{name}”.", name=_name(own))
+    elif model is not None:
         caption += " " + t("Until you train your own model, you can use the built-in one.")
     st.caption(caption)
     if st.button(
         t("Predict"),
         type="primary" if own else "secondary",
         icon=":material/image_search:",
-        disabled=own is None and model_registry.load_default_run() is None,
+        disabled=model is None,
         key="home_predict",
     ):
-        query = state.link_query(run=own.id, **{"try": "1"}) if own else state.link_query()
+        query = state.run_query(own, **{"try": "1"}) if own else state.link_query()
         st.switch_page("pages/6_Predict.py", query_params=query)
-    page_link("pages/2_Augment.py", t("Augment photos"))
+
+
+def _name(what: Dataset | RunRecord) -> str:
+    """The name of a dataset or run, for Markdown."""
+    name = what.name if isinstance(what, Dataset) else format_text.model_name(what)
+    return escape(truncate_for_display(name, 60))
 
 
 def _dataset_line(dataset: Dataset) -> None:
     counts = {split: sum(row.values()) for split, row in dataset.counts().items()}
     with st.container(gap=None):
-        page_link("pages/1_Data.py", escape(dataset.name), "photo_library", dataset=dataset.id)
+        page_link("pages/1_Data.py", _name(dataset), "photo_library", dataset=dataset.id)
         st.caption(
             t(
                 "{classes}: {train:,} for training, {validation:,} for validation",
@@ -199,6 +257,8 @@ def _photo_preview(dataset: Dataset) -> None:
     some = items[:: max(1, len(items) // _PREVIEW_PHOTOS)][:_PREVIEW_PHOTOS]
     read = [(item, gallery.fitted_photo(item.path, 150)) for item in some]
     good = [(item, photo) for item, photo in read if not isinstance(photo, PhotoError)]
+    if good:
+        st.caption(t("Photos of “{name}”", name=_name(dataset)))
     gallery.image_grid(
         [decode.encode_photo(photo) for _, photo in good],
         tooltips=[item.file for item, _ in good],
@@ -213,7 +273,12 @@ def _run_line(run: RunRecord) -> None:
     best = format_text.best_epoch_row(run)
     with st.container(gap=None):
         with st.container(horizontal=True, vertical_alignment="center"):
-            page_link("pages/3_Train.py", escape(run.name or run.id), "model_training", run=run.id)
+            st.page_link(
+                "pages/3_Train.py",
+                label=_name(run),
+                icon=":material/model_training:",
+                query_params=state.run_query(run, tab="runs"),
+            )
             st.badge(t(word), color=color, icon=icon)  # type: ignore[arg-type]
         if best:
             st.caption(
@@ -239,7 +304,7 @@ _TOUR_STEPS = (
         N_("Start with photos"),
         N_(
             "A network learns from examples. **Create demo dataset** draws 600 cats and dogs in a "
-            "few seconds. You can add your own photos on the Data page."
+            "few seconds. You can add your own photos on the **Data** page."
         ),
         "pages/1_Data.py",
         N_("Data"),
@@ -256,20 +321,20 @@ _TOUR_STEPS = (
     (
         N_("Look closely"),
         N_(
-            "Does it learn or just memorize? Compare overlays runs and describes the difference. "
-            "Evaluate shows which photos it gets wrong. Augment turns a few photos into many."
+            "Does it learn or just memorize? **Compare** overlays runs and describes the "
+            "difference. **Evaluate** shows which photos it gets wrong."
         ),
-        "pages/4_Compare.py",
-        N_("Compare"),
+        "pages/5_Evaluate.py",
+        N_("Evaluate"),
     ),
     (
-        N_("Predict"),
+        N_("Try it on a photo"),
         N_(
-            "**Predict** shows the class of any photo and how sure the model is. The Learn page "
+            "**Predict** shows the class of any photo and how sure the model is. **Learn** "
             "explains the terms with your own photos and runs."
         ),
-        "pages/8_Learn.py",
-        N_("Learn"),
+        "pages/6_Predict.py",
+        N_("Predict"),
     ),
 )
 
@@ -287,23 +352,29 @@ def tour_button() -> None:
         )
 
 
-def show_tour(first_visit: bool) -> None:
-    """Draw the step the tour is at, if it is open.
+def show_tour(first_visit: bool, done: tuple[bool, ...]) -> None:
+    """Draw the step the tour is at, if it is open; where one was just done, the next one to do.
 
     Args:
         first_visit: nothing has been made here yet: it is open until it is closed.
+        done: which steps are done, in their order.
     """
-    step = page_state().tour_step
-    if step is None:
-        step = page_state().tour_step = 0 if first_visit else _TOUR_CLOSED
+    page = page_state()
+    if page.tour_step is None:
+        page.tour_step = 0 if first_visit else _TOUR_CLOSED
+    elif page.tour_step != _TOUR_CLOSED and sum(done) > page.tour_done:
+        page.tour_step = done.index(False) if False in done else len(done) - 1
+    page.tour_done = sum(done)
+    step = page.tour_step
     if step == _TOUR_CLOSED:
         return
-    title, text, page, name = _TOUR_STEPS[step]
+    title, text, path, name = _TOUR_STEPS[step]
     last = step == len(_TOUR_STEPS) - 1
     with st.container(border=True, key="tour"):
         with st.container(horizontal=True, vertical_alignment="center"):
             progress_label, head = t("{n} of {total}", n=step + 1, total=len(_TOUR_STEPS)), t(title)
-            st.markdown(f":gray-badge[{progress_label}] **{head}**", width="stretch")
+            mark = f"{_DONE_MARK} " if done[step] else ""
+            st.markdown(f":gray-badge[{progress_label}] {mark}**{head}**", width="stretch")
             st.button(
                 t("Close tour"),
                 icon=":material/close:",
@@ -328,7 +399,7 @@ def show_tour(first_visit: bool) -> None:
                 on_click=_go_to_step,
                 args=(_TOUR_CLOSED if last else step + 1,),
             )
-            page_link(page, t("Open {name}", name=t(name)))
+            page_link(path, t("Open {name}", name=t(name)))
 
 
 def _go_to_step(step: int) -> None:

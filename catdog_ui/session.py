@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from catdog_core.data.edits import DatasetEdit
     from catdog_core.data.preview import Preview
     from catdog_core.export.bundle_import import ImportedBundle
+    from catdog_core.learn.curriculum import DemoLink
 
 AUGMENTATION_CHOICE_KEY = "train_augment"
 """Widget of the Train page: which augmentation trains: "off", "notes", "recipe" or "mine"."""
@@ -243,6 +244,18 @@ class LearnState:
 
 
 @dataclass
+class Lesson:
+    """A section of the Learn page whose button opened another page."""
+
+    section: str
+    """Its id."""
+    link: DemoLink
+    """What the button has set there."""
+    is_shown: bool = False
+    """Whether that page has said so."""
+
+
+@dataclass
 class BackgroundSlot:
     """The work of one kind that a session has going on in the background, or its result."""
 
@@ -263,10 +276,21 @@ class PageState:
     language: str = ""
     """The code of the session's language; empty before the first page."""
     known_address: dict[str, str] = field(default_factory=dict)
-    """Dataset, run and group, by their names in the address, as this session last knew them."""
+    """Dataset, run, runs and group, by their names in the address, as this session last knew
+    them."""
+    page_title: str = ""
+    """The page the session looks at."""
+    address_notes: dict[str, str] = field(default_factory=dict)
+    """What was wrong in the address of that page, by the parameter it is said of."""
+    lesson: Lesson | None = None
+    """The lesson that the page was opened from; another page forgets it."""
+    visited_pages: set[str] = field(default_factory=set)
+    """Titles of the pages that were opened."""
     tour_step: int | None = None
     """Index of the step the tour of the Home page is at, -1 where it is closed; None before the
     first visit."""
+    tour_done: int = 0
+    """How many of its steps were done when it was drawn last."""
     imported_bundle: tuple[str, ImportedBundle] | None = None
     """The id of the uploaded file on the Export page, and the run it became."""
     background: dict[str, BackgroundSlot] = field(default_factory=dict)

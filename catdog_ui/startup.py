@@ -17,8 +17,9 @@ from catdog_core import runs
 from catdog_core.base import stale_files
 from catdog_core.base.errors import CatDogError
 
-from . import loaders, permissions, state, trash_view, uploads
+from . import loaders, permissions, state, trash_view, uploads, widgets
 from .i18n import LANGUAGES, N_, choose_language, escape, language, say, t
+from .learn import lesson_note
 
 log = logging.getLogger("catdog")
 
@@ -49,6 +50,7 @@ def setup_page(title: str) -> None:
     stale_files.remove_leftovers_once()
     choose_language()
     uploads.begin_page()
+    state.begin_page(title)
     st.set_page_config(
         page_title=f"{t(title)} · {APP_NAME}",
         page_icon=ASSETS / "icon.svg",  # a Material icon would be fetched from elsewhere
@@ -70,6 +72,19 @@ def setup_page(title: str) -> None:
     with guard():
         permissions.render_role_notice()
         trash_view.offer_undo(title)
+
+
+def show_title(title: str) -> None:
+    """Draw a page's title, the button that copies its link, and what its address led to.
+
+    Args:
+        title: in the language of the page.
+    """
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title(title, anchor=False, width="stretch")
+        widgets.copy_link()
+    state.show_missing()
+    lesson_note.show_lesson_note()
 
 
 @st.cache_resource(show_spinner=False)
@@ -151,7 +166,7 @@ def _show_active_runs() -> None:
                 "pages/3_Train.py",
                 label=escape(run.name or run.id),
                 icon=":material/play_circle:",
-                query_params=state.link_query(run=run.id),
+                query_params=state.run_query(run, tab="runs"),
                 width="stretch",
             )
             if run.status == "queued":

@@ -1,4 +1,8 @@
-"""What the user is looking at, a dataset and a run: kept in the URL and across the pages."""
+"""What the user is looking at, such as a dataset and a run: kept in the address of every page.
+
+The address leads. A choice writes it before the page is drawn, so that every link on the page
+takes it along, and a reload, a copied link and the browser's back button show the same.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +15,26 @@ from catdog_core import runs
 from catdog_core.base.files import truncate_for_display
 from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset
-from catdog_core.runs import RunRecord
+from catdog_core.runs import RunRecord, model_registry
 
 from . import format_text
-from .i18n import t
+from .i18n import N_, escape, t
 from .session import page_state
 
 _WIDTH = 420  # pixels; narrower where the page is
 CARRIED_PARAMS = ("lang", "dataset", "run", "runs", "done")
 """Query parameters every link between pages takes along."""
+_MISSING = {
+    "dataset": N_(
+        "The dataset “{name}” of this link isn't in this lab. It might have been deleted."
+    ),
+    "run": N_("The run “{name}” of this link isn't in this lab. It might have been deleted."),
+    "runs": N_("The run “{name}” of this link isn't in this lab. It might have been deleted."),
+    "group": N_(
+        "The experiment “{name}” of this link isn't in this lab. It might have been deleted."
+    ),
+}
+"""What is said of an id in the address that nothing here has, by its name there."""
 
 
 def link_query(**changes: str) -> dict[str, str]:
@@ -30,18 +45,102 @@ def link_query(**changes: str) -> dict[str, str]:
     return {**query_params, **changes}
 
 
-def choose_dataset(label: str = "") -> Dataset | None:
-    """Let the user choose a dataset; where there is none, say what to do and return None."""
-    datasets_by_id = {dataset.id: dataset for dataset in datasets.list_datasets()}
+def run_query(run: RunRecord, **changes: str) -> dict[str, str]:
+    """Return the query of a link to a run: its dataset comes along, so that both agree."""
+    dataset = dataset_of_run(run)
+    dataset_id = {} if dataset is None else {"dataset": dataset.id}
+    return link_query(run=run.id, **dataset_id, **changes)
+
+
+def dataset_of_run(run: RunRecord) -> Dataset | None:
+    """Return the dataset a run was trained with, or one of the very same photos; None if gone."""
+    fitting = [one for one in datasets.list_datasets() if is_run_of(run, one)]
+    return min(fitting, key=lambda one: one.id != run.dataset_id, default=None)
+
+
+def is_run_of(run: RunRecord, dataset: Dataset) -> bool:
+    """Return whether a run was trained with this dataset, or with one of the very same photos."""
+    return run.dataset_id == dataset.id or run.dataset_fingerprint == dataset.fingerprint
+
+
+def begin_page(title: str) -> None:
+    """Take ids that nothing here has out of the address, and note them for `show_missing`.
+
+    Args:
+        title: the page's name; another one than before forgets the notes.
+    """
+    page = page_state()
+    if page.page_title != title:
+        page.page_title = title
+        page.visited_pages.add(title)
+        page.address_notes.clear()
+        if page.lesson is not None and page.lesson.is_shown:
+            page.lesson = None
+    for name in _MISSING:
+        requested = st.query_params.get(name)
+        if not requested or requested == page.known_address.get(name):
+            continue
+        page.address_notes.pop(name, None)
+        ids = requested.split(",") if name == "runs" else [requested]
+        known = [key for key in ids if _find_name(name, key) is not None]
+        if known == ids:
+            page.known_address[name] = requested
+            continue
+        missing = ", ".join(key for key in ids if key not in known)
+        page.address_notes[name] = t(_MISSING[name], name=escape(truncate_for_display(missing, 60)))
+        if known:
+            st.query_params[name] = page.known_address[name] = ",".join(known)
+        else:
+            st.query_params.pop(name, None)
+
+
+def show_missing() -> None:
+    """Say which ids of the address nothing here has, until another choice or page."""
+    for name in _MISSING:
+        _show_note(name)
+
+
+def _show_note(name: str) -> None:
+    if note := page_state().address_notes.get(name):
+        st.warning(note, icon=":material/link_off:")
+
+
+def _find_name(kind: str, key: str) -> str | None:
+    """The name of what has this id, None where nothing has."""
+    if kind == "dataset":
+        return next((one.name for one in datasets.list_datasets() if one.id == key), None)
+    if kind == "group":
+        every_group = (run.group for run in runs.list_runs())
+        return next(
+            (str(group.get("name")) for group in every_group if group.get("id") == key), None
+        )
+    every = [*runs.list_runs(), *model_registry.list_other_models()]
+    return next((format_text.model_name(run) for run in every if run.id == key), None)
+
+
+def choose_dataset(
+    label: str = "", among: Sequence[Dataset] | None = None, follow_run: bool = True
+) -> Dataset | None:
+    """Let the user choose a dataset; where there is none, say what to do and return None.
+
+    Args:
+        label: above the box.
+        among: the choice, the first of them the default; all by default.
+        follow_run: another dataset drops the chosen run, unless it was trained on it.
+    """
+    every = datasets.list_datasets() if among is None else list(among)
+    datasets_by_id = {dataset.id: dataset for dataset in every}
     if not datasets_by_id:
         show_no_dataset()
         return None
     names = _unique_names({key: dataset.name for key, dataset in datasets_by_id.items()})
-    key = _select_with_url(
+    key = choose_from_address(
         "dataset",
-        list(datasets_by_id),
+        {key: truncate_for_display(name) for key, name in names.items()},
         label or t("Dataset"),
-        lambda key: truncate_for_display(names[key]),
+        default=_dataset_of_chosen_run() if among is None else "",
+        on_change=_drop_other_run if follow_run else None,
+        width=_WIDTH,
     )
     return datasets_by_id[key]
 
@@ -63,89 +162,243 @@ def show_no_dataset() -> None:
     )
 
 
+def _dataset_of_chosen_run() -> str:
+    """The id of the dataset of the run in the address; empty where there is none."""
+    requested = st.query_params.get("run") or page_state().known_address.get("run")
+    run = next((run for run in runs.list_runs() if run.id == requested), None)
+    dataset = None if run is None else dataset_of_run(run)
+    return "" if dataset is None else dataset.id
+
+
+def _drop_other_run(dataset_id: str) -> None:
+    """Forget the chosen run where it belongs to another dataset than the one just chosen."""
+    if _dataset_of_chosen_run() != dataset_id:
+        st.query_params.pop("run", None)
+        page_state().known_address.pop("run", None)
+
+
+def follow_run() -> None:
+    """Choose the dataset of the run in the address, if both are here."""
+    dataset_id = _dataset_of_chosen_run()
+    if dataset_id and st.query_params.get("dataset") != dataset_id:
+        st.query_params["dataset"] = page_state().known_address["dataset"] = dataset_id
+
+
 def choose_run(
     label: str = "", others: Sequence[RunRecord] = (), with_model: bool = False
 ) -> RunRecord | None:
     """Let the user choose a run; None where there is none yet.
 
+    Its dataset is chosen with it. Where the address names no run, it begins with the newest one
+    of the dataset in the address, else with the newest.
+
     Args:
         label: above the box.
         others: what stands below the workspace's runs, such as the model that comes with the lab.
-        with_model: begin with the newest one that has a model, not with the newest.
+        with_model: begin with one that has a model.
     """
-    runs_by_id = {run.id: run for run in [*runs.list_runs(), *others]}
-    if not runs_by_id:
+    every = [*runs.list_runs(), *others]
+    if not every:
         st.info(t("There's no run yet. Start one on the Train page."))
         return None
+    return choose_among_runs(every, label, with_model)
+
+
+def choose_among_runs(
+    every: Sequence[RunRecord],
+    label: str = "",
+    with_model: bool = False,
+    same_dataset: bool = False,
+    **options: Any,
+) -> RunRecord | None:
+    """Let the user choose one of these runs or models, as `choose_run` does.
+
+    Args:
+        every: at least one.
+        label: above the box.
+        with_model: begin with one that has a model.
+        same_dataset: begin with no run where none was trained on the dataset in the address, and
+            return None then.
+        options: others of `st.selectbox`.
+    """
+    runs_by_id = {run.id: run for run in every}
     names = _unique_names({key: format_text.model_name(run) for key, run in runs_by_id.items()})
-    ready = [key for key, run in runs_by_id.items() if with_model and run.best_model is not None]
-    key = _select_with_url(
+    ready = [run for run in every if not with_model or run.best_model is not None]
+    dataset_id = st.query_params.get("dataset", "")
+    dataset = next((one for one in datasets.list_datasets() if one.id == dataset_id), None)
+    same = [run for run in ready if dataset is not None and is_run_of(run, dataset)]
+    key = choose_from_address(
         "run",
-        list(runs_by_id),
+        {key: truncate_for_display(name) for key, name in names.items()},
         label or t("Run"),
-        lambda key: truncate_for_display(names[key]),
-        default=ready[0] if ready else "",
+        default=next((run.id for run in (same if same_dataset else [*same, *ready])), ""),
+        on_change=lambda _: follow_run(),
+        is_optional=same_dataset,
+        **{"width": _WIDTH, **options},
     )
-    return runs_by_id[key]
+    return runs_by_id.get(key)
+
+
+def choose_from_address(
+    parameter: str,
+    names: Mapping[str, str],
+    label: str,
+    default: str = "",
+    on_change: Callable[[str], None] | None = None,
+    is_optional: bool = False,
+    **options: Any,
+) -> str:
+    """Let the user choose one of many in a box, kept in the address; return its id.
+
+    Where the address doesn't name one, it is what the session chose last, else the default. An
+    address that names another thing is corrected, and a sentence says so.
+
+    Args:
+        parameter: the name in the address.
+        names: plain text of each line, by its id in the address.
+        label: above the box.
+        default: the id to begin with; the first one if empty.
+        on_change: called with the id that was just chosen.
+        is_optional: without a default, nothing is chosen, which returns an empty text.
+        options: others of `st.selectbox`.
+    """
+    page, key = page_state(), f"chosen_{parameter}"
+
+    def write_address() -> None:
+        chosen = st.session_state[key]
+        st.query_params[parameter] = page.known_address[parameter] = chosen
+        page.address_notes.pop(parameter, None)
+        page.address_notes.pop(f"{parameter}_here", None)
+        if on_change is not None:
+            on_change(chosen)
+
+    requested = st.query_params.get(parameter) or page.known_address.get(parameter, "")
+    first = "" if is_optional else next(iter(names))
+    value = next((one for one in (requested, default) if one in names), first)
+    if requested and requested not in names and value:
+        _note_other(parameter, requested, names[value])
+    st.session_state[key] = value or None
+    st.selectbox(
+        label,
+        list(names),
+        format_func=lambda name: names.get(name, ""),
+        key=key,
+        on_change=write_address,
+        **options,
+    )
+    _show_note(f"{parameter}_here")
+    if value:
+        if st.query_params.get(parameter) != value:
+            st.query_params[parameter] = value
+        page.known_address[parameter] = value
+    else:
+        st.query_params.pop(parameter, None)
+        page.known_address.pop(parameter, None)
+    return value
+
+
+def choose_several_from_address(
+    parameter: str,
+    names: Mapping[str, str],
+    label: str,
+    default: Sequence[str] = (),
+    most: int | None = None,
+    **options: Any,
+) -> list[str]:
+    """Let the user choose some of many, kept in the address with commas; return their ids.
+
+    Args:
+        parameter: the name in the address.
+        names: plain text of each choice, by its id in the address.
+        label: above the box.
+        default: the ids of an address that says nothing of them.
+        most: how many at most; of an address with more, the first ones are taken.
+        options: others of `st.multiselect`.
+    """
+    page, key = page_state(), f"chosen_{parameter}"
+
+    def write_address() -> None:
+        joined = ",".join(st.session_state[key])
+        st.query_params[parameter] = page.known_address[parameter] = joined
+        page.address_notes.pop(parameter, None)
+
+    requested = st.query_params.get(parameter, page.known_address.get(parameter))
+    ids = list(default) if requested is None else requested.split(",")
+    chosen = [name for name in dict.fromkeys(ids) if name in names][:most]
+    st.session_state[key] = chosen
+    st.multiselect(
+        label,
+        list(names),
+        format_func=lambda name: names.get(name, ""),
+        max_selections=most,
+        key=key,
+        on_change=write_address,
+        **options,
+    )
+    joined = ",".join(chosen)
+    if st.query_params.get(parameter) != joined:
+        st.query_params[parameter] = joined
+    page.known_address[parameter] = joined
+    return chosen
 
 
 def choose_tab(
-    names: Mapping[str, str], parameter: str = "tab", default: str = "", **options: Any
+    names: Mapping[str, str],
+    parameter: str = "tab",
+    default: str = "",
+    draw: Callable[..., Any] = st.segmented_control,
+    **options: Any,
 ) -> str:
     """Let the user choose a part of a page, kept as ``?tab=`` in its address; return its name.
 
-    The address leads: a click writes it before the page is drawn, so that a reload, a copied link
-    and the browser's back button show the same. `st.tabs` would write the tab's translated label.
+    `st.tabs` would write the tab's translated label.
 
     Args:
         names: label of each tab, with its icon, by its name in the address.
         parameter: the name in the address.
         default: the tab of an address without one; the first one if empty.
-        options: others of `st.segmented_control`.
+        draw: `st.segmented_control` or `st.pills`.
+        options: others of it.
     """
-    key = f"tab_{parameter}"
+    page, key = page_state(), f"tab_{parameter}"
 
     def write_address() -> None:
         st.query_params[parameter] = st.session_state[key]
+        page.address_notes.pop(parameter, None)
 
     requested = st.query_params.get(parameter)
-    known = requested in names
-    st.session_state[key] = requested if known else default or next(iter(names))
+    value = requested if requested in names else default if default in names else next(iter(names))
+    if requested and requested not in names:
+        page.address_notes[parameter] = t(
+            "This page has no part “{name}”, so another one is shown.",
+            name=escape(truncate_for_display(requested, 60)),
+        )
+    st.session_state[key] = value
     options = {"label_visibility": "collapsed", "label": t("Page section"), **options}
-    chosen = st.segmented_control(
+    draw(
         options=list(names),
-        format_func=names.__getitem__,
+        format_func=lambda name: names.get(name, ""),
         required=True,
         key=key,
         on_change=write_address,
         **options,
     )
-    return str(chosen)
-
-
-def _select_with_url(
-    kind: str, options: list[str], label: str, name: Callable[[str], str], default: str = ""
-) -> str:
-    """A select box, whose options are plain text, with the URL's ``?kind=`` as its value.
-
-    The box and the URL can both change between two runs of a page: the user picks, or a link or
-    the browser's back button leads elsewhere. The choice as this session last knew it tells which.
-    A box belongs to one page, so the choice is kept beside it and given to the next page's.
-    """
-    key = f"chosen_{kind}"
-    requested, known = st.query_params.get(kind), page_state().known_address.get(kind)
-    picked = st.session_state.get(key)
-    if requested is not None and requested != known and requested not in options:
-        st.toast(t("The item in this link no longer exists, so the newest one is shown."))
-    led = requested if requested != known else None
-    value = next((v for v in (led, picked, known) if v in options), None)
-    value = value or default or options[0]
-    st.session_state[key] = value
-    value = st.selectbox(label, options, format_func=name, key=key, width=_WIDTH)
-    page_state().known_address[kind] = value
+    _show_note(parameter)
     if requested != value:
-        st.query_params[kind] = value
+        st.query_params[parameter] = value
     return value
+
+
+def _note_other(parameter: str, requested: str, shown: str) -> None:
+    """Note that what the address names is here, but not among what this page can show."""
+    name = _find_name(parameter, requested)
+    if name is None:
+        return  # it was deleted meanwhile, or `begin_page` has said it
+    page_state().address_notes[f"{parameter}_here"] = t(
+        "This page can't show “{name}”, so “{shown}” is shown.",
+        name=escape(truncate_for_display(name, 60)),
+        shown=escape(shown),
+    )
 
 
 def _unique_names(names: dict[str, str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -45,6 +46,59 @@ def page_link(page: str, label: str, icon: str = "arrow_forward", **changes: str
     st.page_link(
         page, label=label, icon=f":material/{icon}:", query_params=state.link_query(**changes)
     )
+
+
+_COPY_LINK = """
+<style>
+  #copy-link { display: flex; justify-content: flex-end; }
+  #copy-link button {
+    font: inherit; color: inherit; background: none; cursor: pointer; min-height: 2.5rem;
+    padding: 0 0.75rem; border: 1px solid rgba(128, 128, 128, 0.6); border-radius: 0.5rem;
+    font-size: 0.875rem; white-space: nowrap;
+  }
+  #copy-link button:hover { border-color: currentColor; }
+  #copy-link button:focus-visible { outline: 3px solid currentColor; outline-offset: 2px; }
+  @media (pointer: coarse) { #copy-link button { min-height: 44px; } }
+</style>
+<div id="copy-link"><button type="button" aria-live="polite">%(label)s</button></div>
+<script>{
+  const button = document.querySelector("#copy-link button");
+  const copyByHand = (text) => {  // where the page isn't served safely, there is no clipboard
+    const field = document.createElement("textarea");
+    field.value = text;
+    field.style.position = "fixed";
+    field.style.opacity = 0;
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    button.focus();
+    if (!done) throw new Error("copy");
+  };
+  button.onclick = async () => {
+    const link = window.location.href;
+    try {
+      if (navigator.clipboard) await navigator.clipboard.writeText(link); else copyByHand(link);
+      button.textContent = %(copied)s;
+    } catch { window.prompt(%(label_text)s, link); }
+    setTimeout(() => { button.textContent = %(label_text)s; }, 2000);
+  };
+}</script>
+"""
+
+
+def copy_link() -> None:
+    """Draw a button that copies the address: the browser's own, so it is what the page shows.
+
+    Without https, as in a class's own network, browsers have no `navigator.clipboard`.
+    """
+    label, copied = t("Copy link"), t("Link copied")
+    html = _COPY_LINK % {
+        "label": label,
+        "label_text": json.dumps(label),
+        "copied": json.dumps(copied),
+    }
+    st.html(html, width="content", unsafe_allow_javascript=True)
 
 
 def show_no_model(message: str) -> None:

@@ -10,7 +10,7 @@ from catdog_ui.i18n import N_, t
 startup.setup_page(N_("Data"))
 
 with startup.guard():
-    st.title(t("Data"), anchor=False)
+    startup.show_title(t("Data"))
     st.markdown(
         t(
             "Deep learning needs lots of data, and you rarely have enough. See your photos as the "

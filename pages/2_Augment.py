@@ -11,7 +11,7 @@ from catdog_ui.i18n import N_, t
 startup.setup_page(N_("Augment"))
 
 with startup.guard():
-    st.title(t("Augment"), anchor=False)
+    startup.show_title(t("Augment"))
     st.markdown(
         t(
             "Small changes turn one photo into many, a common remedy for overfitting. The network "

@@ -10,7 +10,7 @@ from catdog_ui.train import train_form, train_view
 startup.setup_page(N_("Train"))
 
 with startup.guard():
-    st.title(t("Train"), anchor=False)
+    startup.show_title(t("Train"))
     run = state.choose_run() if runs.list_runs() else None
     if run is not None:
         with st.container(border=True):

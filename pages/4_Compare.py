@@ -1,7 +1,5 @@
 """Runs side by side, and groups of runs: sweeps, with and without augmentation, more data."""
 
-import streamlit as st
-
 from catdog_core import runs
 from catdog_core.tuning import groups
 from catdog_ui import startup
@@ -11,7 +9,7 @@ from catdog_ui.i18n import N_, t
 startup.setup_page(N_("Compare"))
 
 with startup.guard():
-    st.title(t("Compare"), anchor=False)
+    startup.show_title(t("Compare"))
     all_runs = runs.list_runs()
     if compare_view.choose_view() == "experiments":
         groups_view.render_groups(groups.list_groups())

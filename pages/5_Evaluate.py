@@ -9,7 +9,7 @@ from catdog_ui.i18n import N_, t
 startup.setup_page(N_("Evaluate"))
 
 with startup.guard():
-    st.title(t("Evaluate"), anchor=False)
+    startup.show_title(t("Evaluate"))
     st.markdown(
         t("One number hides a lot. See which photos the model gets wrong, and how sure it was.")
     )

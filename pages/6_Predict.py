@@ -9,7 +9,7 @@ from catdog_ui.predict import predict_inputs, predict_results
 startup.setup_page(N_("Predict"))
 
 with startup.guard():
-    st.title(t("Predict"), anchor=False)
+    startup.show_title(t("Predict"))
     choice, photos = None, []
     left, right = st.columns([2, 3], gap="large")
     with left, startup.guard():

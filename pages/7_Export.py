@@ -9,7 +9,7 @@ from catdog_ui.i18n import N_, t
 startup.setup_page(N_("Export"))
 
 with startup.guard():
-    st.title(t("Export"), anchor=False)
+    startup.show_title(t("Export"))
     st.markdown(
         t("Take a model with you to a phone, a web page, another program or another machine.")
     )

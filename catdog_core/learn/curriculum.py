@@ -14,6 +14,7 @@ from ..base.errors import N_
 
 Needs = Literal["nothing", "dataset", "run"]
 Page = Literal["data", "augment", "train", "compare", "evaluate", "predict", "export"]
+LinkNeeds = Literal["dataset", "run", "model"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,9 @@ class DemoLink:
         augmentation: fields of the augmentation that differ from none; on the Train page they are
             what the training uses, on the Augment page what its controls are set to.
         state: other choices on that page, by their names.
+        look: what to do or to look at there, a sentence that stands on that page; a message id.
+        target: the part of that page to begin at, where it isn't the first.
+        needs: what must be there for it; the built-in model is one, too.
     """
 
     label: str
@@ -36,6 +40,9 @@ class DemoLink:
     training: Mapping[str, Any] = field(default_factory=dict)
     augmentation: Mapping[str, Any] | None = None
     state: Mapping[str, str] = field(default_factory=dict)
+    look: str = ""
+    target: str = ""
+    needs: LinkNeeds = "dataset"
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,10 @@ class Section:
     questions: tuple[QuizQuestion, ...]
 
 
+_START = N_("Select **Start training** and watch the curves.")
+_SEE_LAYERS = N_("The table lists each layer with the shape of its output.")
+
+
 def _is_measured(*names: str) -> Callable[[Mapping[str, Any]], bool]:
     """Return a test for these numbers to be finite; a diverged run lacks some."""
     return lambda facts: all(facts[name] - facts[name] == 0 for name in names)
@@ -127,7 +138,14 @@ _EXPRESS = (
             " arrays. The lab does the same."
         ),
         "dataset",
-        (DemoLink(N_("See photo arrays"), "data", {"part": "photos"}),),
+        (
+            DemoLink(
+                N_("See photo arrays"),
+                "data",
+                {"part": "photos"},
+                look=N_("The table of arrays shows their shape and their values."),
+            ),
+        ),
         ("pixel", "channel", "array", "shape"),
         (
             QuizQuestion(
@@ -156,7 +174,15 @@ _EXPRESS = (
             " So cats are 0 and dogs are 1. Without that list, the order is alphabetical."
         ),
         "dataset",
-        (DemoLink(N_("See your labels"), "data", {"part": "split"}),),
+        (
+            DemoLink(
+                N_("See your labels"),
+                "data",
+                {"part": "split"},
+                look=N_("Each class of your dataset has a number here."),
+                target="labels",
+            ),
+        ),
         ("label", "class", "flow-from-directory"),
         (
             QuizQuestion(
@@ -185,7 +211,14 @@ _EXPRESS = (
             " starts over."
         ),
         "dataset",
-        (DemoLink(N_("See more batches"), "data", {"part": "photos"}),),
+        (
+            DemoLink(
+                N_("See more batches"),
+                "data",
+                {"part": "photos"},
+                look=N_("Select **New batch** to see what the network gets next."),
+            ),
+        ),
         ("batch", "shape", "generator"),
         (
             QuizQuestion(
@@ -212,7 +245,7 @@ _EXPRESS = (
             " is one step. An epoch is a round of steps, usually through all photos."
         ),
         "nothing",
-        (DemoLink(N_("Train a model"), "train", training={"model": "notes"}),),
+        (DemoLink(N_("Train a model"), "train", training={"model": "notes"}, look=_START),),
         ("parameter", "loss", "backpropagation", "gradient", "optimizer", "step", "epoch"),
         (
             QuizQuestion(
@@ -245,7 +278,15 @@ _EXPRESS = (
             " network has 32 filters in its first layer, then 64 and 128."
         ),
         "dataset",
-        (DemoLink(N_("See your filters"), "predict"),),
+        (
+            DemoLink(
+                N_("See your filters"),
+                "predict",
+                {"try": "1"},
+                look=N_("Open **X-ray: look inside the network** to see what each filter finds."),
+                needs="model",
+            ),
+        ),
         ("convolution", "filter", "bias", "relu"),
         (
             QuizQuestion(
@@ -268,7 +309,15 @@ _EXPRESS = (
             " on the left and loss on the right."
         ),
         "nothing",
-        (DemoLink(N_("Compare your runs"), "compare", state={"compare_view": "runs"}),),
+        (
+            DemoLink(
+                N_("Compare your runs"),
+                "compare",
+                state={"compare_view": "runs"},
+                look=N_("Find the epoch where training and validation move apart."),
+                needs="run",
+            ),
+        ),
         ("overfitting", "underfitting", "accuracy", "history", "gap"),
         (
             QuizQuestion(
@@ -313,11 +362,17 @@ _EXPRESS = (
         ),
         "dataset",
         (
-            DemoLink(N_("Try course settings"), "augment", augmentation=COURSE_AUGMENTATION),
+            DemoLink(
+                N_("Try course settings"),
+                "augment",
+                augmentation=COURSE_AUGMENTATION,
+                look=N_("All 20 variants come from one photo."),
+            ),
             DemoLink(
                 N_("Try 40° rotation"),
                 "augment",
                 augmentation={"rotation_range": 40},
+                look=N_("Each variant has its own angle."),
             ),
         ),
         ("augmentation", "overfitting"),
@@ -356,6 +411,7 @@ _EXPRESS = (
                 "train",
                 training={"model": "notes"},
                 augmentation=COURSE_AUGMENTATION,
+                look=_START,
             ),
         ),
         ("validation", "test-set", "augmentation"),
@@ -396,8 +452,11 @@ _PHOTOS = (
                 N_("Try more photos"),
                 "compare",
                 state={"compare_view": "experiments", "experiment_kind": "small-data"},
+                look=N_("Select **Start experiment** to train with more and more photos."),
             ),
-            DemoLink(N_("Add photos"), "data"),
+            DemoLink(
+                N_("Add photos"), "data", look=N_("Choose where your photos are."), target="add"
+            ),
         ),
         ("dataset", "transfer", "fine-tuning"),
         (
@@ -434,7 +493,14 @@ _PHOTOS = (
             "the numbers."
         ),
         "dataset",
-        (DemoLink(N_("Compare photo readers"), "data", {"part": "race"}),),
+        (
+            DemoLink(
+                N_("Compare photo readers"),
+                "data",
+                {"part": "race"},
+                look=N_("Select **Run benchmark** to measure how fast each reader is."),
+            ),
+        ),
         ("latency", "imagedatagenerator"),
         (
             QuizQuestion(
@@ -464,7 +530,14 @@ _PHOTOS = (
             " but need no decoding. Writing the code yourself is laborious, so here it's a button."
         ),
         "dataset",
-        (DemoLink(N_("Pack your photos"), "data", {"part": "tfrecord"}),),
+        (
+            DemoLink(
+                N_("Pack your photos"),
+                "data",
+                {"part": "tfrecord"},
+                look=N_("Select **Create TFRecord** to pack your training photos."),
+            ),
+        ),
         ("tfrecord", "shard", "latency"),
         (
             QuizQuestion(
@@ -498,7 +571,14 @@ _PHOTOS = (
             " the network's first layer, so you can't forget it when you predict."
         ),
         "dataset",
-        (DemoLink(N_("See value range"), "data", {"part": "photos"}),),
+        (
+            DemoLink(
+                N_("See value range"),
+                "data",
+                {"part": "photos"},
+                look=N_("The table of arrays shows the smallest and the largest value."),
+            ),
+        ),
         ("rescaling", "normalization", "imagedatagenerator"),
         (
             QuizQuestion(
@@ -526,8 +606,13 @@ _PHOTOS = (
         ),
         "dataset",
         (
-            DemoLink(N_("Try 64 pixels"), "train", training={"image_size": 64}),
-            DemoLink(N_("See your squares"), "data", {"part": "photos"}),
+            DemoLink(N_("Try 64 pixels"), "train", training={"image_size": 64}, look=_START),
+            DemoLink(
+                N_("See your squares"),
+                "data",
+                {"part": "photos"},
+                look=N_("Each photo of the batch is a square of the same size."),
+            ),
         ),
         ("target-size", "pixel"),
         (
@@ -560,7 +645,7 @@ _NETWORK = (
             " same."
         ),
         "dataset",
-        (DemoLink(N_("See layer shapes"), "train", training={"model": "notes"}),),
+        (DemoLink(N_("See layer shapes"), "train", training={"model": "notes"}, look=_SEE_LAYERS),),
         ("max-pooling", "feature-map"),
         (
             QuizQuestion(
@@ -587,7 +672,7 @@ _NETWORK = (
             " nothing."
         ),
         "nothing",
-        (DemoLink(N_("See the network"), "train", training={"model": "notes"}),),
+        (DemoLink(N_("See the network"), "train", training={"model": "notes"}, look=_SEE_LAYERS),),
         ("dropout", "overfitting", "regularization"),
         (
             QuizQuestion(
@@ -617,8 +702,10 @@ _NETWORK = (
         ),
         "nothing",
         (
-            DemoLink(N_("Train this network"), "train", training={"model": "notes"}),
-            DemoLink(N_("Train deeper network"), "train", training={"model": "notes-deep"}),
+            DemoLink(N_("Train this network"), "train", training={"model": "notes"}, look=_START),
+            DemoLink(
+                N_("Train deeper network"), "train", training={"model": "notes-deep"}, look=_START
+            ),
         ),
         ("cnn", "parameter", "bias", "dense", "flatten", "batch-normalization"),
         (
@@ -658,8 +745,20 @@ _NETWORK = (
         ),
         "nothing",
         (
-            DemoLink(N_("Move the threshold"), "evaluate"),
-            DemoLink(N_("Predict photos"), "predict"),
+            DemoLink(
+                N_("Move the threshold"),
+                "evaluate",
+                {"tab": "overview"},
+                look=N_("Move the threshold and watch the confusion matrix."),
+                needs="model",
+            ),
+            DemoLink(
+                N_("Predict photos"),
+                "predict",
+                {"try": "1"},
+                look=N_("Each answer is a class with its probability."),
+                needs="model",
+            ),
         ),
         ("sigmoid", "softmax", "threshold", "probability"),
         (
@@ -702,7 +801,15 @@ _TRAINING = (
             "accuracy. The course uses binary cross-entropy, the one for two classes."
         ),
         "nothing",
-        (DemoLink(N_("See largest losses"), "evaluate"),),
+        (
+            DemoLink(
+                N_("See largest losses"),
+                "evaluate",
+                {"tab": "mistakes"},
+                look=N_("The photos with the largest loss come first."),
+                needs="model",
+            ),
+        ),
         ("loss", "accuracy", "cross-entropy"),
         (
             QuizQuestion(
@@ -750,7 +857,15 @@ _TRAINING = (
             "Don't use `sparse_categorical` as a `class_mode`. The name belongs to the loss."
         ),
         "dataset",
-        (DemoLink(N_("Compare label forms"), "data", {"part": "split"}),),
+        (
+            DemoLink(
+                N_("Compare label forms"),
+                "data",
+                {"part": "split"},
+                look=N_("The same labels are written in three forms here."),
+                target="labels",
+            ),
+        ),
         ("label", "one-hot", "class-mode"),
         (
             QuizQuestion(
@@ -783,11 +898,13 @@ _TRAINING = (
                 N_("Train with 1e-4"),
                 "train",
                 training={"model": "notes", "learning_rate": 1e-4},
+                look=_START,
             ),
             DemoLink(
                 N_("Try huge steps"),
                 "train",
                 training={"model": "notes", "learning_rate": 3e-2, "epochs": 3},
+                look=_START,
             ),
         ),
         ("learning-rate", "optimizer", "gradient"),
@@ -823,11 +940,12 @@ _TRAINING = (
         ),
         "nothing",
         (
-            DemoLink(N_("Try larger batches"), "train", training={"batch_size": 40}),
+            DemoLink(N_("Try larger batches"), "train", training={"batch_size": 40}, look=_START),
             DemoLink(
                 N_("Train 50 epochs"),
                 "train",
                 training={"model": "notes", "batch_size": 20, "epochs": 50, "learning_rate": 1e-4},
+                look=_START,
             ),
         ),
         ("batch", "step", "epoch"),
@@ -883,8 +1001,18 @@ _TRAINING = (
         ),
         "dataset",
         (
-            DemoLink(N_("See your split"), "data", {"part": "split"}),
-            DemoLink(N_("Find leaks"), "data", {"part": "health"}),
+            DemoLink(
+                N_("See your split"),
+                "data",
+                {"part": "split"},
+                look=N_("The bars show how many photos each split has."),
+            ),
+            DemoLink(
+                N_("Find leaks"),
+                "data",
+                {"part": "health"},
+                look=N_("The data check finds photos that are in two splits."),
+            ),
         ),
         ("split", "validation", "test-set", "leak", "early-stopping"),
         (
@@ -912,7 +1040,14 @@ _TRAINING = (
             " training photos harder. If none of these apply, look for data leaks."
         ),
         "nothing",
-        (DemoLink(N_("Find leaks"), "data", {"part": "health"}),),
+        (
+            DemoLink(
+                N_("Find leaks"),
+                "data",
+                {"part": "health"},
+                look=N_("The data check finds photos that are in two splits."),
+            ),
+        ),
         ("validation", "dropout", "augmentation", "leak"),
         (
             QuizQuestion(
@@ -950,11 +1085,18 @@ _TRAINING = (
         ),
         "nothing",
         (
-            DemoLink(N_("Open your run"), "train"),
+            DemoLink(
+                N_("Open your run"),
+                "train",
+                {"tab": "runs"},
+                look=N_("The last points of the curves are the result."),
+                needs="run",
+            ),
             DemoLink(
                 N_("Repeat course training"),
                 "train",
                 training={"model": "notes", "batch_size": 20, "epochs": 50, "learning_rate": 1e-4},
+                look=_START,
             ),
         ),
         ("accuracy", "loss", "validation"),
@@ -1002,8 +1144,19 @@ _TRAINING = (
         ),
         "run",
         (
-            DemoLink(N_("Export your model"), "export"),
-            DemoLink(N_("Predict photos"), "predict"),
+            DemoLink(
+                N_("Export your model"),
+                "export",
+                look=N_("Each format is a file for another program."),
+                needs="model",
+            ),
+            DemoLink(
+                N_("Predict photos"),
+                "predict",
+                {"try": "1"},
+                look=N_("Each answer is a class with its probability."),
+                needs="model",
+            ),
         ),
         ("h5", "keras-file", "parameter"),
         (
@@ -1047,6 +1200,7 @@ _AUGMENTATION = (
                     "height_shift_range": 0.1,
                     "zoom_range": 0.1,
                 },
+                look=N_("Look at the borders that the shift leaves empty."),
             ),
         ),
         ("augmentation", "fill-mode"),
@@ -1080,6 +1234,7 @@ _AUGMENTATION = (
                 N_("Try horizontal flips"),
                 "augment",
                 augmentation={"horizontal_flip": True, "rotation_range": 10},
+                look=N_("Half of the variants are mirrored."),
             ),
         ),
         ("augmentation", "underfitting", "label"),
@@ -1116,6 +1271,7 @@ _AUGMENTATION = (
                 N_("Try paired experiment"),
                 "compare",
                 state={"compare_view": "experiments", "experiment_kind": "twin"},
+                look=N_("Select **Start experiment** to train with and without augmentation."),
             ),
             DemoLink(
                 N_("Repeat course training"),
@@ -1129,6 +1285,7 @@ _AUGMENTATION = (
                     "validation_steps": 25,
                 },
                 augmentation=COURSE_AUGMENTATION,
+                look=_START,
             ),
         ),
         ("twin", "gap", "seed"),

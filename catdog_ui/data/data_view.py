@@ -20,6 +20,7 @@ from catdog_core.imaging import decode
 
 from .. import permissions, state, trash_view, widgets
 from ..i18n import N_, escape, pgettext, t
+from ..learn import lesson_note
 from ..learn.glossary_view import show_terms
 from ..startup import guard
 from . import (
@@ -48,11 +49,19 @@ _MAX_MEASURED = 2000
 """Photos whose size is looked up at most; the head of a file is enough for it."""
 
 
+ADD_TARGET, LABELS_TARGET = "add", "labels"
+"""Parts of the page that lessons lead to and that have no name in the address."""
+
+
 def show_add_dataset(count: int) -> None:
     """Draw the sources, folded away once there are datasets."""
+    lesson_note.show_lesson_note(ADD_TARGET)
     if count:
         with st.expander(
-            t("Add a dataset"), icon=":material/add_photo_alternate:", key=f"data_add_{count}"
+            t("Add a dataset"),
+            lesson_note.is_about(ADD_TARGET),
+            icon=":material/add_photo_alternate:",
+            key=f"data_add_{count}",
         ):
             sources.show_sources()
         return
@@ -261,6 +270,9 @@ def show_part(dataset: Dataset) -> None:
     part = state.choose_tab(
         {name: f"{icon} {t(title)}" for name, (title, icon, _) in PARTS.items()}, "part"
     )
+    lesson_note.show_lesson_note(part)
     for draw in PARTS[part][2]:
+        if draw is split_view.show_labels:
+            lesson_note.show_lesson_note(LABELS_TARGET)
         with guard():
             draw(dataset)

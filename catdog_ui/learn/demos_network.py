@@ -315,7 +315,10 @@ def show_steps(who: LearnerContext) -> None:
     count = -(-photos // size)
     gallery.metric_row(
         [
-            (t("Training photos"), f"{photos:,}"),
+            (
+                t("Training photos of your run") if who.run_facts else t("Training photos"),
+                f"{photos:,}",
+            ),
             (t("Steps per epoch"), f"{count:,}"),
             (t("Epochs"), f"{epochs:,}"),
             (t("Weight changes"), f"{count * epochs:,}"),

@@ -155,6 +155,7 @@ def show_reading_time(who: LearnerContext) -> None:
             " memory. Otherwise, reading takes longer.",
             n=good,
         )
+        + (" " + t("The number of epochs is your run's.") if who.run_facts else "")
     )
     st.button(t("Read again"), icon=":material/refresh:", key="learn_read")
 

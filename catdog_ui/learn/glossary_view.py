@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
+from catdog_core.base.files import truncate_for_display
 from catdog_core.learn.curriculum import SECTIONS
 from catdog_core.learn.glossary import TERMS
 
 from .. import widgets
-from ..i18n import t
+from ..i18n import escape, t
 
 LEARN_PAGE = "pages/8_Learn.py"
+ALL_TERMS = "all"
+"""The term in the address of the glossary that begins with none."""
 
 
 def show_terms(*names: str, key: str = "") -> None:
@@ -36,11 +39,19 @@ def show_glossary(term_id: str | None) -> None:
     """Draw all terms, or those a search finds; the one the address asks for stands first.
 
     Args:
-        term_id: the id of a term; an unknown one is passed over.
+        term_id: the id of a term, or "all"; that an unknown one is missing is said.
     """
     if term_id in TERMS:
         with st.container(border=True):
             _show_term(term_id)
+    elif term_id and term_id != ALL_TERMS:
+        st.warning(
+            t(
+                "The glossary has no term “{name}”.",
+                name=escape(truncate_for_display(term_id, 60)),
+            ),
+            icon=":material/link_off:",
+        )
     wanted = st.text_input(
         t("Search terms"),
         key="learn_search",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from catdog_core import runs
 from catdog_core.config import NO_AUGMENTATION, RECIPES, Augmentation, Training
 from catdog_core.data import datasets
 from catdog_core.learn import example_histories
@@ -14,24 +15,26 @@ from catdog_core.learn.curriculum import (
     EXPRESS,
     SECTIONS,
     DemoLink,
+    LinkNeeds,
     QuizQuestion,
     Section,
     find_chapter,
 )
 from catdog_core.learn.glossary import TERMS
+from catdog_core.runs import model_registry
 
 from .. import forms, state, widgets
 from ..augment import augment_controls
 from ..data import source_widgets
 from ..i18n import N_, t
-from ..session import COMPARE_VIEW_KEY, GROUP_KIND_KEY, page_state
+from ..session import COMPARE_VIEW_KEY, GROUP_KIND_KEY, Lesson, page_state
 from ..startup import guard, guarded_fragment
 from ..train import run_actions, train_form
 from . import demos_network, demos_photos, glossary_view, learner_context
 from .learner_context import LearnerContext
 
-_CHAPTER, _SECTION = "learn_chapter", "learn_section"
-"""Ids of the finished sections in the session; in the address they are joined by dots."""
+_CHAPTER = "learn_chapter"
+"""The widget that chooses a chapter; the address holds the section alone."""
 _GLOSSARY = "glossary"
 _ICONS = {
     EXPRESS: ":material/timer:",
@@ -54,7 +57,7 @@ def show_learn() -> None:
     if chapter == _GLOSSARY:
         glossary_view.show_glossary(term)
         return
-    _show_section_pills(chapter, section, done)
+    _show_section_pills(chapter, done)
     who = learner_context.choose_context(ask=section.needs == "nothing")
     with guard():
         _show_section(section, who)
@@ -77,7 +80,7 @@ def _show_chapters(now: str) -> None:
 def _on_chapter() -> None:
     chapter = st.session_state[_CHAPTER]
     if chapter == _GLOSSARY:
-        st.query_params["term"] = "all"
+        st.query_params["term"] = glossary_view.ALL_TERMS
     else:
         _open_section(CHAPTERS[chapter][1][0].id)
 
@@ -106,10 +109,9 @@ def _question_key(section: Section, number: int) -> str:
     return f"learn_quiz_{section.id}_{number}"
 
 
-def _show_section_pills(chapter: str, now: Section, done: set[str]) -> None:
+def _show_section_pills(chapter: str, done: set[str]) -> None:
     """The sections of a chapter, those that are done with a check mark, and how many they are."""
     sections = CHAPTERS[chapter][1]
-    st.session_state[_SECTION] = now.id
     finished = sum(section.id in done for section in sections)
     st.progress(
         finished / len(sections),
@@ -120,19 +122,12 @@ def _show_section_pills(chapter: str, now: Section, done: set[str]) -> None:
             t("You know the basics now. Train a model, or choose a topic to learn more about."),
             icon=":material/check_circle:",
         )
-    st.pills(
-        t("Section"),
-        [section.id for section in sections],
-        format_func=lambda name: f"{'✓ ' if name in done else ''}{t(SECTIONS[name].title)}",
-        required=True,
-        key=_SECTION,
-        label_visibility="collapsed",
-        on_change=_on_section,
+    state.choose_tab(
+        {one.id: f"{'✓ ' if one.id in done else ''}{t(one.title)}" for one in sections},
+        "section",
+        draw=st.pills,
+        label=t("Section"),
     )
-
-
-def _on_section() -> None:
-    _open_section(st.session_state[_SECTION])
 
 
 def _open_section(section_id: str) -> None:
@@ -243,6 +238,8 @@ def _show_question(question: QuizQuestion, key: str, learner: LearnerContext) ->
             )
 
 
+_COMPARED = 3
+"""Runs a lesson lays over each other."""
 _PAGES = {
     "data": ("pages/1_Data.py", ":material/photo_library:"),
     "augment": ("pages/2_Augment.py", ":material/auto_awesome:"),
@@ -258,21 +255,38 @@ _CHOICE_KEYS = {"compare_view": COMPARE_VIEW_KEY, "experiment_kind": GROUP_KIND_
 
 
 def _show_page_buttons(section: Section, learner: LearnerContext) -> None:
-    """One button for each way to see it."""
+    """One button for each way to see it; those that lack what they show are off."""
     st.caption(t("Try it with your data"))
+    missing = {show.needs for show in section.demo_links if not _has(show.needs, learner)}
+    if "run" in missing and learner.dataset is not None:
+        st.caption(t("You have no run on this dataset yet. A short one takes about a minute."))
+        run_actions.quick_train_button(learner.dataset, f"learn_train_{section.id}", "primary")
+    elif missing:
+        st.caption(t("This needs photos. Create the demo dataset first."))
     with st.container(horizontal=True):
         for number, show in enumerate(section.demo_links):
             if st.button(
                 t(show.label),
                 icon=_PAGES[show.page][1],
-                type="secondary" if number else "primary",
+                type="secondary" if number or missing else "primary",
+                disabled=show.needs in missing,
                 key=f"learn_show_{section.id}_{number}",
             ):
-                _open_page(show, learner)
+                _open_page(show, section, learner)
 
 
-def _open_page(show: DemoLink, learner: LearnerContext) -> None:
+def _has(needs: LinkNeeds, learner: LearnerContext) -> bool:
+    """Whether there is what a button shows."""
+    if needs == "run":
+        return learner.run is not None
+    if needs == "model" and not model_registry.list_models():
+        return False
+    return learner.dataset is not None
+
+
+def _open_page(show: DemoLink, section: Section, learner: LearnerContext) -> None:
     """Set up the page a button leads to, and turn to it."""
+    page_state().lesson = Lesson(section.id, show)
     if show.page == "augment" and show.augmentation is not None:
         augment_controls.fill_controls(_build_augmentation(show))
         page_state().augment.has_followed_address = True  # else its settings would replace these
@@ -280,12 +294,35 @@ def _open_page(show: DemoLink, learner: LearnerContext) -> None:
         _fill_train_form(show)
     for name, value in show.state.items():
         st.session_state[_CHOICE_KEYS[name]] = value
-    query = state.link_query(**show.query)
+    query = state.link_query(**_choose_query(show))
+    run = learner.run
+    if run is not None and (show.needs != "model" or run.best_model is not None):
+        query["run"] = run.id
+    elif show.needs == "model":
+        query.pop("run", None)
+    if show.page == "compare":
+        query["runs"] = ",".join(_list_runs_to_compare(learner))
     if learner.dataset is not None:
         query["dataset"] = learner.dataset.id
-    if learner.run is not None:
-        query["run"] = learner.run.id
     st.switch_page(_PAGES[show.page][0], query_params=query)
+
+
+def _choose_query(show: DemoLink) -> dict[str, str]:
+    """What the button says in the address; without more, the Train page opens at its form."""
+    return {**({"tab": "new"} if show.page == "train" else {}), **show.query}
+
+
+def _list_runs_to_compare(learner: LearnerContext) -> list[str]:
+    """The ids of the learner's run and the newest others on its dataset that have a curve."""
+    if learner.run is None:
+        return []
+    dataset_id, first = learner.run.dataset_id, learner.run.id
+    others = [
+        run.id
+        for run in runs.list_runs()
+        if run.epochs and run.dataset_id == dataset_id and run.id != first
+    ]
+    return [first, *others[: _COMPARED - 1]]
 
 
 def _build_augmentation(show: DemoLink) -> Augmentation:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from catdog_core import runs
 from catdog_core.base.errors import PhotoError
+from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import NEUTRAL, TRAIN, VALIDATION
 from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset, Item
@@ -20,7 +21,7 @@ from catdog_core.learn.curriculum import QuizQuestion
 from catdog_core.learn.run_facts import DatasetFacts, RunFacts
 from catdog_core.runs import Run, RunRecord
 
-from .. import gallery, state, widgets
+from .. import format_text, gallery, state, widgets
 from ..data import source_widgets
 from ..i18n import escape, t
 from ..session import page_state
@@ -52,11 +53,19 @@ def choose_context(ask: bool) -> LearnerContext:
     available_datasets, trained = datasets.list_datasets(), runs.list_runs()
     dataset = run = None
     if available_datasets or trained:
+        state.follow_run()  # of a run and another dataset in one address, the run counts
         with st.grid(2, min_column_width=260, gap="medium"):
             if available_datasets:
                 dataset = state.choose_dataset(t("Your dataset"))
             if trained:
-                run = state.choose_run(t("Your run"))
+                run = state.choose_among_runs(
+                    trained,
+                    t("Your run"),
+                    same_dataset=dataset is not None,
+                    placeholder=t("No run on this dataset yet"),
+                )
+        if run is not None:
+            _say_what_it_trained_on(run, dataset)
     elif ask:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.info(
@@ -75,6 +84,34 @@ def choose_context(ask: bool) -> LearnerContext:
         run_facts.collect_dataset_facts(dataset) if dataset is not None else None,
         run_facts.collect_run_facts(run) if isinstance(run, Run) else None,
     )
+
+
+def _say_what_it_trained_on(run: RunRecord, dataset: Dataset | None) -> None:
+    """Say whose photos a run's numbers count, where they aren't all of the dataset beside it."""
+    names = {
+        "run": escape(truncate_for_display(format_text.model_name(run), 60)),
+        "dataset": escape(truncate_for_display(run.dataset_name, 60)),
+    }
+    if dataset is None or not state.is_run_of(run, dataset):
+        if run.dataset_name:
+            st.caption(
+                t(
+                    "“{run}” was trained on “{dataset}”, which isn't in this lab. Its numbers "
+                    "count those photos.",
+                    **names,
+                )
+            )
+        return
+    count = len(dataset.items("train"))
+    if run.train_photos not in (0, count):
+        st.caption(
+            t(
+                "“{run}” was trained on {n:,} photos. “{dataset}” has {total:,} training photos.",
+                n=run.train_photos,
+                total=count,
+                **names,
+            )
+        )
 
 
 def tell_example(question: QuizQuestion, learner: LearnerContext) -> str:

@@ -299,4 +299,4 @@ def test_what_is_left_out_is_counted_by_ending(workspace, tmp_path, capsys):
         archive.extractall(tmp_path / "set")
     (tmp_path / "set" / "cats" / "broken.png").write_bytes(b"no photo")
     _, out, _ = run_cli(capsys, "check", tmp_path / "set")
-    assert expected in out and "1 photos can't be read and are left out: 1 × .png" in out
+    assert expected in out and "1 photo can't be read and is left out: 1 × .png" in out

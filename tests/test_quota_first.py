@@ -129,7 +129,7 @@ def test_a_history_that_is_sent_all_the_same_is_not_read(monkeypatch):
     page = fakes.open_page("4_Compare")
     page.file_uploader(key="history_file").upload("h.csv", b"loss\n1\n", "text/csv")
     next(b for b in page.button if b.label == "Import").click().run()
-    assert "You have 1 of 1 runs" in fakes.joined_text(page.error)
+    assert "You have 1 of 1 run" in fakes.joined_text(page.error)
 
 
 def test_the_code_that_is_tried_has_a_length(workspace):

@@ -21,6 +21,7 @@ from typing import Any, Literal, TypeAlias, TypedDict, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from ..base.english_plurals import format_english
 from ..base.errors import N_
 from ..base.metric_rows import EpochRow, MetricName
 from ..runs.final_evaluation import majority_share, prior_loss
@@ -47,7 +48,7 @@ class Remark:
     params: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return self.message.format(**self.params)
+        return format_english(self.message, self.params)
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Verdict:
     steps: tuple[Remark, ...] = ()
 
     def __str__(self) -> str:
-        return self.message.format(**self.params)
+        return format_english(self.message, self.params)
 
 
 NO_EPOCHS = N_("No epoch has finished yet, so there's nothing to judge.")

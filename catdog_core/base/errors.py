@@ -16,6 +16,7 @@ pages can look the template up in the message catalogue and show it in the sessi
 
 from __future__ import annotations
 
+from .english_plurals import format_english
 from .messages import Params
 
 
@@ -43,7 +44,7 @@ class CatDogError(Exception):
         self.params = params
 
     def __str__(self) -> str:
-        return self.message.format(**self.params) if self.params else self.message
+        return format_english(self.message, self.params) if self.params else self.message
 
     def __reduce__(self) -> tuple[object, ...]:
         # The default would call the class without its keyword arguments; errors cross process

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from math import inf
 from typing import Any
 
+from .english_plurals import format_english
 from .errors import N_
 
 GRACE_SECONDS = 10.0
@@ -125,7 +126,7 @@ def exit_status() -> int:
 
 def interruption_message(say: Callable[..., str] | None = None) -> str:
     """Return what is written to stderr about the interruption; by default in English."""
-    say = say or (lambda message, **params: message.format(**params))
+    say = say or (lambda message, **params: format_english(message, params))
     if _received in (None, signal.SIGINT):
         return say(N_("Interrupted."))
     return say(N_("Interrupted by {signal}."), signal=signal.Signals(_received or 0).name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from .english_plurals import format_english
+
 Params = Mapping[str, object]
 """The values of a sentence's fields, by name; anything `str.format` accepts."""
 
@@ -22,4 +24,4 @@ class Message(NamedTuple):
 
     def __str__(self) -> str:
         """Return the sentence in English."""
-        return self.message.format(**self.params)
+        return format_english(self.message, self.params)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from functools import cache
 
-from . import files, korean_particles
+from . import english_plurals, files, korean_particles
 from .errors import CatDogError, Term
 
 Translator = Callable[..., str]
@@ -20,7 +20,7 @@ LANGUAGE_VARIABLE = "CATDOG_LANGUAGE"
 
 def format_english(message: str, **params: object) -> str:
     """Format a sentence with its values, in English."""
-    return message.format(**params) if params else message
+    return english_plurals.format_english(message, params) if params else message
 
 
 def get_current_translator() -> Translator:
@@ -33,19 +33,20 @@ def get_translator(code: str) -> Translator:
     """Return the translator of a language such as "ko"; English for an unknown one."""
     code = code[:2].lower()
     catalogue = _load_catalogue(code)
-    fill_in = korean_particles.format_korean if code == "ko" else str.format_map
+    translate_into = korean_particles.format_korean if code == "ko" else str.format_map
 
     def say(message: str, **params: object) -> str:
         translated = catalogue.gettext(message) if message else ""
         if translated == message:  # without a translation the context must not show
             translated = message = message.rpartition(CONTEXT_SEPARATOR)[2]
+        fill_in = english_plurals.format_english if translated == message else translate_into
         values = {name: _translate_value(value) for name, value in params.items()}
         if not values:
             return translated
         try:
-            return fill_in(translated, values)
+            return fill_in(translated, english_plurals.mark_missing(values))
         except (KeyError, IndexError, ValueError):  # a slip in a catalogue must not spoil a file
-            return message.format(**values)
+            return english_plurals.format_english(message, values)
 
     def _translate_value(value: object) -> object:
         if isinstance(value, CatDogError):

@@ -13,6 +13,7 @@ from ..analysis import plots
 from ..augmentation import color, make_variants, mixing
 from ..augmentation.mixing import Mix
 from ..augmentation.transform import Transform
+from ..base.english_plurals import format_count
 from ..base.errors import PhotoError
 from ..config import Augmentation, Training
 from ..imaging import decode
@@ -71,7 +72,7 @@ def augment(
     title = f"{photo.name}: {plots.describe_augmentation(settings)}"
     originals = shown if mixes else shown[:1]
     plots.write_contact_sheet(variants, target, originals=originals, mixes=mixes, title=title)
-    print(f"{count} variants in {out}")
+    print(f"{format_count(count, 'variants')} in {out}")
     if clipped := color.largest_clipping(shown[0], settings.hue_range):
         print(
             f"At a hue of up to ±{settings.hue_range:g}°, up to {clipped:.0%} of the pixels are"

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from ..base import library_output
+from ..base.english_plurals import format_count, format_english
 from ..base.errors import DatasetError
 from ..base.files import truncate_for_display
 from ..data import (
@@ -53,7 +54,7 @@ def download(
             )
         else:
             destination, total = folder, cats_vs_dogs.fetch_into_folder(folder, fetch).total
-    print(f"{total} photos in {destination}")
+    print(f"{format_count(total, 'photos')} in {destination}")
     print(cats_vs_dogs.ORIGIN)
 
 
@@ -131,7 +132,7 @@ def _import_records(path: Path, preview_only: bool) -> None:
     with output.progress_bar("unpacking") as progress:
         dataset = tfrecord_import.import_tfrecords(path, progress=progress)
     for message, values in dataset.note["warnings"]:
-        print(message.format(**values))
+        print(format_english(message, values))
     return _print_dataset(dataset)
 
 
@@ -155,7 +156,7 @@ def _print_preview(preview: Preview) -> None:
 
 
 def _print_dataset(dataset: Dataset) -> None:
-    print(f"{len(dataset.photos)} photos in {dataset.root}")
+    print(f"{format_count(len(dataset.photos), 'photos')} in {dataset.root}")
 
 
 @contextmanager

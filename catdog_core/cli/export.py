@@ -9,6 +9,7 @@ import typer
 
 from ..analysis.photo_overlap import KEPT_EPOCH_TEXT
 from ..base import files
+from ..base.english_plurals import format_count
 from ..base.files import truncate_for_display
 from ..export import (
     bundle_import,
@@ -112,6 +113,7 @@ def _print_parity(parity: Parity) -> None:
     )
     if "accuracy" in parity:
         ours, theirs = parity["accuracy"]
-        print(f"Accuracy {theirs:.4f}, Keras model {ours:.4f}, {parity['counted']} photos")
+        photos = format_count(parity["counted"], "photos")
+        print(f"Accuracy {theirs:.4f}, Keras model {ours:.4f}, {photos}")
         if parity["dataset"]:
             print(KEPT_EPOCH_TEXT)

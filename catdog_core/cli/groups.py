@@ -17,6 +17,7 @@ from rich.table import Table
 from ..analysis import group_comparison, sweep_table
 from ..analysis.photo_overlap import BEST_RUN_TEXT, KEPT_EPOCH_TEXT
 from ..base import interruption
+from ..base.english_plurals import format_count
 from ..base.errors import CatDogError, ClusterError, SettingsError
 from ..base.files import truncate_for_display
 from ..config import Augmentation, Training
@@ -250,7 +251,7 @@ def _train_plan(plan: GroupPlan, name: str, cluster: Cluster | None) -> None:
 
 def _run_group(key: str, address: str | None) -> None:
     print(f"Experiment {key}", flush=True)
-    print(f"{len(groups.load_group(key).runs)} runs", flush=True)
+    print(format_count(len(groups.load_group(key).runs), "runs"), flush=True)
     if address is not None:
         if drive_group(key, address).left:
             return

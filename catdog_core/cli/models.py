@@ -13,6 +13,7 @@ import typer
 from ..analysis import class_matching, embedding, metrics, photo_overlap, predictions
 from ..analysis.class_matching import ClassMatch
 from ..base import library_output, limits
+from ..base.english_plurals import format_count
 from ..base.errors import ModelError, PhotoError, SettingsError
 from ..base.files import open_regular, truncate_for_display, write_bytes
 from ..data import photo_listing
@@ -127,7 +128,8 @@ def evaluate(
             }
         )
         return
-    print(f"accuracy {result.accuracy:.4f}, loss {result.loss:.4f}, {result.n} photos")
+    photos = format_count(result.n, "photos")
+    print(f"accuracy {result.accuracy:.4f}, loss {result.loss:.4f}, {photos}")
     for note in notes:
         print(note)
     print(

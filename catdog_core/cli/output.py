@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from .. import runs
+from ..base.english_plurals import format_count
 from ..base.errors import CatDogError
 from ..base.files import truncate_for_display
 from ..runs.status import RunState
@@ -152,7 +153,7 @@ class _ProgressPrinter:
 
     def _print_change(self, state: RunState) -> None:
         if state.get("status") == "queued" and state.get("ahead"):
-            self._print(f"Waiting for {state['ahead']} earlier run(s).")
+            self._print(f"Waiting for {format_count(state['ahead'], 'earlier runs')}.")
         self.print_epochs()
 
     def _title(self, state: RunState) -> str:

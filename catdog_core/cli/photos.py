@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ..base import library_output
+from ..base.english_plurals import format_english
 from ..base.errors import DatasetError
 from ..base.files import truncate_for_display
 from ..data import dataset_plan, datasets, preview
@@ -38,11 +39,10 @@ def check(folder: Folder, as_json: AsJson = False, *, reading: FolderReading) ->
     with output.progress_bar("checking") as progress:
         findings = audit.audit_dataset(dataset, progress=progress)
     if as_json:
-        rows = [
-            {"kind": f.kind, "files": list(f.files), "message": f.message.format(**f.params)}
-            for f in findings
+        rows = [{"kind": f.kind, "files": list(f.files), "message": str(f)} for f in findings]
+        warnings = [
+            format_english(text, values) for text, values in dataset.note.get("warnings", ())
         ]
-        warnings = [text.format(**values) for text, values in dataset.note.get("warnings", ())]
         explanations = [str(each) for each in dataset.note.get("explanations", ())]
         ignored = {
             "files": dataset.note.get("ignored", 0),
@@ -66,15 +66,20 @@ def check(folder: Folder, as_json: AsJson = False, *, reading: FolderReading) ->
         ),
         *dataset.note.get("warnings", ()),
     ):
-        print(message.format(**values))
+        print(format_english(message, values))
     unreadable = [
         PurePosixPath(finding.files[0]) for finding in findings if finding.kind in _UNUSABLE
     ]
     if unreadable:
         endings = dataset_plan.count_endings(unreadable)
-        print(f"{len(unreadable):,} photos can't be read and are left out: {endings}")
+        print(
+            format_english(
+                "{n:,} photos can't be read and are left out: {endings}",
+                {"n": len(unreadable), "endings": endings},
+            )
+        )
     for finding in findings:
-        print(f"{finding.kind}: {finding.message.format(**finding.params)}")
+        print(f"{finding.kind}: {finding}")
         for file in finding.files[:20]:
             print(f"  {truncate_for_display(file, 200)}")
         if len(finding.files) > 20:

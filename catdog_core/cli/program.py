@@ -21,6 +21,7 @@ from typer.exceptions import TyperException
 from .. import runs
 from ..analysis.photo_overlap import KEPT_EPOCH_TEXT
 from ..base import files, interruption, report_language
+from ..base.english_plurals import format_count
 from ..base.errors import N_, CatDogError, RunError
 from ..base.files import truncate_for_display
 from ..config import Training
@@ -166,7 +167,7 @@ def demo(
     """Draw a dataset of cartoon cats and dogs."""
     with output.progress_bar("drawing") as progress:
         datasets.make_demo(folder, train, validation, size, seed, progress=progress)
-    print(f"{train} training and {validation} validation photos in {folder}")
+    print(f"{train} training and {format_count(validation, 'validation photos')} in {folder}")
 
 
 app.command()(photos.check)
@@ -290,7 +291,7 @@ def plot(
     )
     guess = (loaded_run.guess_accuracy, loaded_run.guess_loss)
     plots.write_history_plot(loaded_run.epochs, loaded_run.best_epoch, target, guess=guess)
-    print(f"{len(loaded_run.epochs)} epochs in {out}")
+    print(f"{format_count(len(loaded_run.epochs), 'epochs')} in {out}")
 
 
 app.command()(diagnose.diagnose)

@@ -9,6 +9,7 @@ import typer
 
 from .. import runs
 from ..base import library_output
+from ..base.english_plurals import format_count
 from ..base.files import truncate_for_display
 from ..training import tensorboard_export
 
@@ -36,5 +37,6 @@ def tensorboard(
     folder = (logdir or tensorboard_export.default_logdir()).absolute()
     for run in chosen:
         tensorboard_export.write_event_files(run, folder)
-        print(f"{len(run.epochs)} epochs of {truncate_for_display(run.name or run.id)}", flush=True)
+        epochs = format_count(len(run.epochs), "epochs")
+        print(f"{epochs} of {truncate_for_display(run.name or run.id)}", flush=True)
     print(f"Show them with: {tensorboard_export.tensorboard_command(folder)}")

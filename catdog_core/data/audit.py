@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from ..base.english_plurals import format_english
 from ..base.errors import N_, Term
 from ..base.files import truncate_for_display
 from ..base.messages import Params
@@ -55,7 +56,7 @@ class Finding:
     params: Params
 
     def __str__(self) -> str:
-        return self.message.format(**self.params)
+        return format_english(self.message, self.params)
 
 
 UNREADABLE = N_("{file} can't be read: {reason}")

@@ -17,6 +17,7 @@ from ..analysis.diagnose import Remark, Verdict
 from ..analysis.metrics import ThresholdMetrics
 from ..analysis.photo_overlap import PhotoOverlap
 from ..analysis.predictions import PredictionTable
+from ..base.english_plurals import MISSING
 from ..base.errors import N_, CatDogError, RunError
 from ..base.field_specs import FieldSpec, describe_fields
 from ..base.files import truncate_for_display
@@ -216,7 +217,7 @@ def list_tiles(facts: ReportData, say: Translator) -> list[tuple[str, str]]:
             format_percent(best.get("val_accuracy") if best else None),
         ),
         (say("Best epoch"), str(best["epoch"] + 1) if best else "–"),
-        (say("Epochs"), f"{len(run.epochs)} / {run.planned_epochs}"),
+        (say("Epochs"), f"{len(run.epochs)} / {run.planned_epochs or MISSING}"),
         (
             say(accuracy_gap.GAP_NAMES[gap.kind if gap else "curves"]),
             say("{n:.1f} points", n=100 * gap.value) if gap else "–",

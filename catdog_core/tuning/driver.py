@@ -21,6 +21,7 @@ from uuid import uuid4
 
 from .. import runs
 from ..base import files, locks
+from ..base.english_plurals import format_english
 from ..base.errors import N_, CatDogError, ClusterError, RunError
 from ..runs import run_queue
 from ..runs.status import Failure
@@ -149,7 +150,9 @@ def _raise_if_all_failed(group: Group, problems: list[str]) -> None:
     if any(run.epochs for run in group.runs):
         return
     failures = [run.state.get("error") for run in group.runs]
-    messages = [str(f.get("message", "")).format(**f.get("params", {})) for f in failures if f]
+    messages = [
+        format_english(str(f.get("message", "")), f.get("params", {})) for f in failures if f
+    ]
     reason = (problems or messages or ["no reason was told"])[0]
     raise ClusterError(
         "None of the {number} runs in the sweep could be trained. The first error was: {reason}",

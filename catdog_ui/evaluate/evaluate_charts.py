@@ -380,6 +380,11 @@ def figures_caption(result: ThresholdMetrics, classes: Sequence[str]) -> str:
     weakest = int(known.argmin())
     if not np.isfinite(known[weakest]):
         return ""
+    if not np.isfinite(result.precision[weakest]):
+        return t(
+            "The weakest class is {name}. The model never predicts it.",
+            name=_class_name(classes, weakest),
+        )
     return t(
         "The weakest class is {name}. Its recall is {recall}, and its precision is {precision}.",
         name=_class_name(classes, weakest),

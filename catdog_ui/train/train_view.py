@@ -144,7 +144,7 @@ def _show_numbers(run: RunRecord) -> None:
         return
     gallery.metric_row(
         [
-            (t("Epochs"), f"{len(run.epochs)} / {run.planned_epochs}"),
+            (t("Epochs"), format_text.format_epochs(run)),
             (t("Duration"), format_text.format_duration(run.duration)),
             *accuracies,
             (
@@ -163,7 +163,7 @@ def _progress_numbers(run: RunRecord) -> list[tuple[str, str]]:
     rate = state.get("images_per_second") if live else None
     eta = state.get("eta_seconds") if live else None
     return [
-        (t("Epoch"), f"{epoch} / {run.planned_epochs}"),
+        (t("Epoch"), f"{epoch} / {run.planned_epochs or '–'}"),
         (t("Batch"), f"{state.get('batch', 0)} / {steps}" if live else "–"),
         (t("Photos per second"), f"{rate:,.0f}" if rate else "–"),
         (t("Time left"), format_text.format_duration(eta)),
@@ -360,10 +360,12 @@ def _done_text(run: RunRecord) -> str:
             "train again."
         )
     best = format_text.best_epoch_row(run)
+    if best is None:
+        return t("Done. The model is saved.")
     text = t(
         "Done. The best epoch is {n}, with {accuracy} validation accuracy. Its model is saved.",
-        n=best["epoch"] + 1 if best else "–",
-        accuracy=format_text.format_percent(best.get("val_accuracy") if best else None),
+        n=best["epoch"] + 1,
+        accuracy=format_text.format_percent(best.get("val_accuracy")),
     )
     if len(run.epochs) > 1:
         text += " " + t(KEPT_EPOCH_TEXT)

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import plotly.graph_objects as go
 
+from catdog_core.base.files import truncate_for_display
 from catdog_core.base.metric_rows import BatchRow, EpochRow
 from catdog_core.base.palette import BEST, RUN_COLORS, TRAIN, VALIDATION
 from catdog_core.runs.final_evaluation import FinalEvaluation
@@ -41,6 +42,7 @@ BASE_LAYOUT: dict[str, Any] = {
     "showlegend": False,  # `legend_html` is above: plotly's own is cut on a telephone
 }
 """The layout that charts share."""
+_SIDES = ("right", "left")  # where the words of guessing lines stand by turns
 _AXIS_ENDS = (2, 5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000)
 
 
@@ -56,6 +58,7 @@ class LearningCurve:
         best: best epoch from 0, None before there is one.
         batches: rows of batches.jsonl, batches from 1.
         name: shown as it is; it may hold anything.
+        dataset: the name of its dataset, shown where charts have several guessing lines.
     """
 
     epochs: Sequence[Row]
@@ -65,6 +68,7 @@ class LearningCurve:
     best: int | None = None
     batches: Sequence[BatchRow] = field(default=())
     name: str = ""
+    dataset: str = ""
 
 
 def live_figure(metric: Metric, curve: LearningCurve) -> go.Figure:
@@ -219,9 +223,13 @@ def empty_figure(metric: Metric, curves: Sequence[LearningCurve]) -> go.Figure:
     if metric == "accuracy":
         figure.update_yaxes(tickformat=".0%")
     # Runs may have other photos than the others.
-    by_value = {round(_guess(metric, curve), 2): curve for curve in curves}
-    for _, curve in sorted(by_value.items()):
-        mark_run_guessing(figure, metric, curve)
+    by_value: dict[float, list[LearningCurve]] = {}
+    for curve in curves:
+        by_value.setdefault(round(_guess(metric, curve), 2), []).append(curve)
+    for number, (_, alike) in enumerate(sorted(by_value.items())):
+        names = list(dict.fromkeys(curve.dataset or curve.name for curve in alike))
+        whose = ", ".join(names) if len(by_value) > 1 else ""
+        mark_run_guessing(figure, metric, alike[0], whose=whose, side=_SIDES[number % 2])
     return figure
 
 
@@ -230,22 +238,42 @@ def _guess(metric: Metric, curve: LearningCurve) -> float:
 
 
 def mark_run_guessing(
-    figure: go.Figure, metric: Metric, curve: LearningCurve, yaxis: str = "y"
+    figure: go.Figure,
+    metric: Metric,
+    curve: LearningCurve,
+    yaxis: str = "y",
+    whose: str = "",
+    side: str = "right",
 ) -> None:
-    """Draw the line of a network that guesses the classes of a run's validation photos."""
-    position = "bottom right" if metric == "accuracy" else "top right"
-    mark_guessing(figure, _guess(metric, curve), position, yaxis)
+    """Draw the line of a network that guesses the classes of a run's validation photos.
+
+    Args:
+        figure: with the axis; it is changed.
+        metric: of the axis.
+        curve: the run.
+        yaxis: the axis to draw it on.
+        whose: the datasets it is of, where others have lines of their own.
+        side: the end of the line with its words, "left" or "right".
+    """
+    position = f"{'bottom' if metric == 'accuracy' else 'top'} {side}"
+    mark_guessing(figure, _guess(metric, curve), position, yaxis, whose)
 
 
 def mark_guessing(
-    figure: go.Figure, value: float, position: str = "bottom right", yaxis: str = "y"
+    figure: go.Figure,
+    value: float,
+    position: str = "bottom right",
+    yaxis: str = "y",
+    whose: str = "",
 ) -> None:
     """Draw the line of a network that guesses, on the chart with this y axis."""
+    name = html.escape(truncate_for_display(whose, 36))
+    words = t("guessing, {name}", name=name) if whose else t("guessing")
     figure.add_hline(
         y=value,
         yref=yaxis,
         line={"color": _NEUTRAL, "width": 1, "dash": "dot"},
-        annotation={"text": t("guessing"), "font": {"size": 11, "color": _NEUTRAL}},
+        annotation={"text": words, "font": {"size": 11, "color": _NEUTRAL}},
         annotation_position=position,
     )
 

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from catdog_core.analysis.accuracy_gap import AccuracyGap
+from catdog_core.base import access
 from catdog_core.base.field_specs import FieldSpec, describe_fields
 from catdog_core.base.files import truncate_for_display
 from catdog_core.base.metric_rows import EpochRow
+from catdog_core.base.names import shorten_names
 from catdog_core.config import PRESETS, Augmentation, Network, Training
 from catdog_core.runs import ImportedHistory, Run, RunRecord, model_registry
 from catdog_core.runs.model_registry import ImportedModel
@@ -37,9 +39,18 @@ OFF_AT_ZERO = ("early_stopping", "weight_averaging", "label_smoothing", "weight_
 """Settings of a training whose 0 means that they do nothing."""
 
 
+_ENDED_EARLY = (N_("ended early"), "gray", ":material/content_cut:")
+
+
+def status_badge(run: RunRecord) -> tuple[str, str, str]:
+    """Return the status of a run as a translated word, Streamlit's color and an icon."""
+    word, color, icon = _ENDED_EARLY if run.ended_early else STATUS_BADGES[run.status]
+    return t(word), color, icon
+
+
 def format_status(run: RunRecord) -> str:
-    """Return the status of a run as one word."""
-    return t(STATUS_BADGES[run.status][0])
+    """Return the status of a run in a word or two."""
+    return status_badge(run)[0]
 
 
 def format_duration(seconds: float | None) -> str:
@@ -193,10 +204,27 @@ def best_epoch_row(run: RunRecord) -> EpochRow | None:
 
 
 def model_name(model: RunRecord) -> str:
-    """Return what pages call a model, in every picker."""
+    """Return what pages call a run or model: its name, whether imported, and in a shared lab whose.
+
+    Every picker, list, chart and table has this name, so that it is the same on every page.
+    """
     if model_registry.is_built_in(model):
         return t("default (built-in model)")
-    return model.name or model.id
+    name = model.name or model.id
+    if model.is_imported:
+        name = t("{name} (imported)", name=name)
+    owner = run_owner(model)
+    return f"{name} · {owner}" if owner else name
+
+
+def run_owner(run: RunRecord) -> str:
+    """Return whose a run or model is in a shared lab; empty for the teacher's and in one's own."""
+    return truncate_for_display(run.owner, 40) if access.load_access_settings().shared else ""
+
+
+def run_names(runs: Sequence[RunRecord], limit: int = 60) -> list[str]:
+    """Return the names of runs that stand beside each other, short where they stay different."""
+    return shorten_names([model_name(run) for run in runs], limit)
 
 
 def model_label(model: RunRecord) -> str:
@@ -218,4 +246,5 @@ def describe_imported_model(model: ImportedModel) -> str:
 
 def run_label(run: RunRecord) -> str:
     """Return a run's line in a list: its name, its time and what it is doing."""
-    return f"{run.name or run.id} · {format_timestamp(run.created)} · {format_status(run)}"
+    name = truncate_for_display(model_name(run))
+    return f"{name} · {format_timestamp(run.created)} · {format_status(run)}"

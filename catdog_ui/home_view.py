@@ -269,7 +269,7 @@ def _photo_preview(dataset: Dataset) -> None:
 
 
 def _run_line(run: RunRecord) -> None:
-    word, color, icon = format_text.STATUS_BADGES[run.status]
+    word, color, icon = format_text.status_badge(run)
     best = format_text.best_epoch_row(run)
     with st.container(gap=None):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -279,7 +279,7 @@ def _run_line(run: RunRecord) -> None:
                 icon=":material/model_training:",
                 query_params=state.run_query(run, tab="runs"),
             )
-            st.badge(t(word), color=color, icon=icon)  # type: ignore[arg-type]
+            st.badge(word, color=color, icon=icon)  # type: ignore[arg-type]
         if best:
             st.caption(
                 t(

@@ -17,7 +17,7 @@ from catdog_core import runs
 from catdog_core.base import stale_files
 from catdog_core.base.errors import CatDogError
 
-from . import loaders, permissions, state, trash_view, uploads, widgets
+from . import format_text, loaders, permissions, state, trash_view, uploads, widgets
 from .i18n import LANGUAGES, N_, choose_language, escape, language, say, t
 from .learn import lesson_note
 
@@ -164,7 +164,7 @@ def _show_active_runs() -> None:
         with st.container(border=True, gap="xsmall"):
             st.page_link(
                 "pages/3_Train.py",
-                label=escape(run.name or run.id),
+                label=escape(format_text.run_names([run], 80)[0]),
                 icon=":material/play_circle:",
                 query_params=state.run_query(run, tab="runs"),
                 width="stretch",

@@ -17,6 +17,7 @@ from .. import runs
 from ..base import access, files
 from ..base.errors import RunError
 from ..config import Training
+from ..runs import run_names
 from . import history_columns, history_formats
 from .history_columns import ColumnNames, History
 from .history_formats import HistoryFile
@@ -67,7 +68,7 @@ def import_history(
 
     Args:
         source: a file, or what `read_history` returned.
-        name: shown in lists; by default the file's.
+        name: shown in lists, with a number where another run has it; by default the file's.
         classes: how many there were; it fixes what guessing gives.
         validation_photos: photos each validation measured, where that is known.
 
@@ -102,15 +103,15 @@ def import_history(
         "parent": None,
         "versions": {},
     }
-    about = {
-        "name": name.strip()[:80] or display_name,
-        "note": "",
-        "owner": access.current_visitor().name,
-    }
+    about = {"note": "", "owner": access.current_visitor().name}
     state = {"status": "done", "beat": 0, "time": now}
     lines = "".join(json.dumps({**row, "epoch": n}) + "\n" for n, row in enumerate(rows))
     # It appears whole or not at all.
-    with files.atomic_directory(folder) as building:
+    with (
+        run_names.choose_unique_name(name.strip() or display_name, folder) as unique,
+        files.atomic_directory(folder) as building,
+    ):
+        about["name"] = unique
         files.write_bytes(building / "metrics.jsonl", lines.encode())
         for file, values in (("settings", settings), ("about", about), ("state", state)):
             files.write_json(building / f"{file}.json", {"format": runs.FORMAT, **values})

@@ -245,12 +245,13 @@ def check_permission(action: Action, owner: str | None = None) -> None:
     raise AccessError("Only a teacher can do this. Ask your teacher.")
 
 
-def check_quota(listing: Callable[[], Iterable[HasOwner]], more: int = 0) -> None:
-    """Refuse one more run of a student who has as many as are allowed.
+def check_quota(listing: Callable[[], Iterable[HasOwner]], more: int = 0, wanted: int = 1) -> None:
+    """Refuse more runs of a student who has as many as are allowed.
 
     Args:
         listing: gives the runs there are; not asked where there is no quota.
         more: bytes the new run will take, where they are known.
+        wanted: how many runs are to be made.
 
     Raises:
         AccessError: a student has as many as are allowed.
@@ -271,6 +272,13 @@ def check_quota(listing: Callable[[], Iterable[HasOwner]], more: int = 0) -> Non
     if len(own_runs) >= limits.runs_each:
         raise AccessError(
             "You have {n} of {most} runs. Delete one you no longer need.",
+            n=len(own_runs),
+            most=limits.runs_each,
+        )
+    if len(own_runs) + wanted > limits.runs_each:
+        raise AccessError(
+            "This takes {wanted} runs, and you have {n} of {most}. Choose fewer, or delete some.",
+            wanted=wanted,
             n=len(own_runs),
             most=limits.runs_each,
         )

@@ -18,7 +18,7 @@ from ..analysis.history_columns import ColumnNames, ColumnsError, History, Histo
 from ..base import access, library_output
 from ..base.errors import RunError
 from ..base.files import truncate_for_display
-from ..runs import RunRecord
+from ..runs import RunRecord, model_registry
 from ..runs.final_evaluation import EpochEvaluation, FinalEvaluation
 from . import output
 from .options import AsJson
@@ -38,8 +38,9 @@ def diagnose(
     history: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN_DIR_OR_FILE",
-            help="A run, or the files of a history: CSV, JSON or Keras's printed text.",
+            metavar="RUN_OR_FILE",
+            help="A run's folder, id or name, or the files of a history: CSV, JSON or Keras's "
+            "printed text.",
         ),
     ],
     column: Columns = None,
@@ -64,7 +65,7 @@ def diagnose(
         verdict = judge(rows, facts)
         best = runs.best_epoch(rows, facts.monitor)
     else:
-        run = runs.load_run(history[0])
+        run = model_registry.find_run(history[0])
         verdict = histories.diagnose_run(run)
         best = run.best_epoch
     if as_json:
@@ -84,13 +85,15 @@ def diagnose(
 
 
 def measure_gap(
-    run: Annotated[str, typer.Argument(metavar="RUN_DIR", help="A run folder or id.")],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run folder, or an id or name from 'runs'.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Measure a run's gap without augmentation and dropout. Evaluates its saved and its last
     model on up to 1,000 training photos and on the validation photos. Every training ends with
     this, so only runs of earlier versions need it."""
-    folder = runs.load_run(run).folder
+    folder = model_registry.find_run(run).folder
     library_output.import_tensorflow()
     from ..training import end_of_run
 

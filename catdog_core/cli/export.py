@@ -28,7 +28,8 @@ def export(
     run: Annotated[
         Path,
         typer.Argument(
-            metavar="RUN_DIR", help="A run folder, a model file, or an id or name of a model."
+            metavar="MODEL_OR_RUN",
+            help="A model file, a run folder, or an id or name from 'models list'.",
         ),
     ],
     kind: Annotated[str, typer.Argument(metavar="FORMAT", help=f"{', '.join(FORMATS)}.")],
@@ -57,7 +58,8 @@ def export(
         wanted = "folder"
     target = output_files.resolve_output(out, wanted, [output_files.get_model_input(run)], force)
     with files.temporary_folder("export") as folder:
-        source = run.absolute() if run.exists() else run
+        resolved = model_registry.resolve_run_folder(run)
+        source = resolved.absolute() if resolved.exists() else resolved
         exported = export_in_subprocess(source, kind, folder, lambda _phase: None, packed=packed)
         install_export(exported.path, target)
     if as_json:

@@ -22,7 +22,7 @@ from ..base.errors import CatDogError, ClusterError, SettingsError
 from ..base.files import truncate_for_display
 from ..config import Augmentation, Training
 from ..data.datasets import FolderReading
-from ..runs import Run, run_process
+from ..runs import run_process
 from ..tuning import grid as grids
 from ..tuning import groups, plans, ray_session
 from ..tuning.groups import Cluster, Group
@@ -36,6 +36,8 @@ app = typer.Typer(
     no_args_is_help=False,
 )
 _POLL_SECONDS = 0.5  # seconds between two looks
+_TRIAL_WORDS = {"pruned": "ended early"}
+"""Words for the statuses of trials that are not read as they stand."""
 
 Address = Annotated[
     str | None,
@@ -53,8 +55,10 @@ Tries = Annotated[
     int | None, typer.Option(min=1, help="Attempts per trial. By default, up to three.")
 ]
 Name = Annotated[str, typer.Option(help="The experiment's name in lists.")]
-SweepKey = Annotated[str, typer.Argument(metavar="SWEEP", help="An id from 'sweeps'.")]
-Key = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="An id from 'experiment list'.")]
+SweepKey = Annotated[str, typer.Argument(metavar="SWEEP", help="An id or name from 'sweeps'.")]
+Key = Annotated[
+    str, typer.Argument(metavar="EXPERIMENT", help="An id or name from 'experiment list'.")
+]
 Augment = Annotated[
     str,
     typer.Option("--augment", help="For the augmented runs: a preset or FILE.json."),
@@ -109,6 +113,7 @@ def sweep(
     wanted = grids.load_grid(grid)
     training, changes = options.resolve_settings(flags, augmentation, network)
     plan = plans.plan_sweep(curate.open_dataset(folder, None, reading), wanted, training, changes)
+    _print_limits(plan)
     drive_group(groups.create_group(plan, name, cluster), as_json=as_json)
 
 
@@ -223,7 +228,7 @@ def stop(key: Key) -> None:
     """Stop an experiment: its current run and the waiting ones."""
     group = groups.load_group(key)
     if group.is_active or not group.cluster:
-        groups.stop_group(key)
+        groups.stop_group(group.id)
     print(f"Stopping '{truncate_for_display(group.name)}'.", flush=True)
     run_process.wait_for_stops()
 
@@ -246,12 +251,22 @@ def _resolve_cluster(address: str | None) -> Cluster | None:
 
 
 def _train_plan(plan: GroupPlan, name: str, cluster: Cluster | None) -> None:
+    _print_limits(plan)
     _run_group(groups.create_group(plan, name, cluster), cluster.address if cluster else None)
 
 
+def _print_limits(plan: GroupPlan) -> None:
+    """Refuse a plan that can't be trained, and print what it can't show, before it trains."""
+    plans.check_plan(plan)
+    for remark in plans.describe_limits(plan):
+        print(f"Warning: {remark}", file=sys.stderr, flush=True)
+
+
 def _run_group(key: str, address: str | None) -> None:
-    print(f"Experiment {key}", flush=True)
-    print(format_count(len(groups.load_group(key).runs), "runs"), flush=True)
+    group = groups.load_group(key)
+    key = group.id
+    print(f"Experiment {key}: '{truncate_for_display(group.name)}'", flush=True)
+    print(format_count(len(group.runs), "runs"), flush=True)
     if address is not None:
         if drive_group(key, address).left:
             return
@@ -305,6 +320,7 @@ def drive_group(
     Raises:
         CatDogError: it cannot be started, or its driver failed.
     """
+    key = groups.load_group(key).id
     try:
         groups.start_driver(key, address, at_once=at_once, tries=tries)
     except KeyboardInterrupt:
@@ -340,10 +356,10 @@ def build_group_table(group: Group) -> Table:
     title += f" {group.core_seconds:,.0f} core-seconds{rest}"
     columns = ("run", "status", "epochs", "best val_accuracy", "tries", "seconds")
     table = Table(*columns, title=title.replace("[", r"\["), box=None)
-    for run in group.runs:
+    for run, name in zip(group.runs, groups.short_names(group.runs), strict=True):
         trial, best = group.trials[run.id], sweep_table.best_accuracy(run)
         total = run.training.epochs if run.training else "?"
-        cells = [_short_run_name(group, run), trial.status, f"{trial.epoch}/{total}"]
+        cells = [name, _TRIAL_WORDS.get(trial.status, trial.status), f"{trial.epoch}/{total}"]
         cells += [f"{best:.4f}" if best is not None else "", str(trial.tries)]
         table.add_row(*[cell.replace("[", r"\[") for cell in (*cells, f"{trial.seconds:.0f}")])
     return table
@@ -361,14 +377,15 @@ def _show_live_table(console: Console) -> Iterator[Callable[[Group], None]]:
 
 def _print_ended_trials(group: Group, reported: set[str], console: Console) -> None:
     """Print a line for each trial that has ended since the last call."""
-    for run in group.runs:
+    for run, name in zip(group.runs, groups.short_names(group.runs), strict=True):
         trial, best = group.trials[run.id], sweep_table.best_accuracy(run)
         if run.id in reported or trial.status not in groups.ENDED_STATUSES:
             continue
         reported.add(run.id)
         figure = f", val_accuracy {best:.4f}" if best is not None else ""
         again = f", {trial.tries} tries" if trial.tries > 1 else ""
-        line = f"{_short_run_name(group, run)}: {trial.status} after {trial.epoch} epochs{figure}"
+        status = _TRIAL_WORDS.get(trial.status, trial.status)
+        line = f"{name}: {status} after {trial.epoch} epochs{figure}"
         line += f", {trial.seconds:.0f} s{again}"
         if console.is_terminal and sys.stdout.isatty():
             console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -395,9 +412,8 @@ def _print_group_result(group: Group, as_json: bool) -> None:
         return
     best = max(group.runs, key=lambda run: sweep_table.best_accuracy(run) or 0.0)
     if (result := sweep_table.best_accuracy(best)) is not None:
-        print(
-            f"Best: {_short_run_name(group, best)}, validation accuracy {result:.4f}, {best.folder}"
-        )
+        name = groups.short_names(group.runs)[group.runs.index(best)]
+        print(f"Best: {name}, validation accuracy {result:.4f}, {best.folder}")
         print(f"{KEPT_EPOCH_TEXT} {BEST_RUN_TEXT}")
     print(f"{group.core_seconds:,.0f} core-seconds")
     if group.left:
@@ -421,8 +437,3 @@ def _group_to_json(group: Group) -> dict[str, Any]:
         )
     cost = round(group.core_seconds, 1)
     return {"id": group.id, "status": group.status, "core_seconds": cost, "trials": trials}
-
-
-def _short_run_name(group: Group, run: Run) -> str:
-    """Return a run's name without the group's, which all of them carry."""
-    return truncate_for_display(run.name.removesuffix(f" · {group.name}"))

@@ -28,7 +28,7 @@ from ..config import Training
 from ..data import allowed_roots, datasets
 from ..data.datasets import FolderReading
 from ..models import architecture, model_sandbox
-from ..runs import run_process
+from ..runs import model_registry, run_names, run_process
 from ..tuning import groups
 from . import (
     augment,
@@ -66,7 +66,9 @@ _INTERRUPTED = 130
 """What Typer returns for a KeyboardInterrupt."""
 _NO_TERMINAL = N_("There's no terminal to ask on. Give the answer with a flag (see --help).")
 
-RunFolder = Annotated[str, typer.Argument(metavar="RUN_DIR", help="A run folder or id.")]
+RunKey = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run folder, or an id or name from 'runs'.")
+]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -181,15 +183,19 @@ app.command()(augment.augment)
 def train(
     folder: Folder,
     run: Annotated[
-        Path | None, typer.Option(metavar="RUN_DIR", help="Where to store the run.")
+        Path | None,
+        typer.Option(
+            metavar="RUN_DIR",
+            help="Store the run in this folder instead of the workspace. Pages don't show it.",
+        ),
     ] = None,
-    name: Annotated[str, typer.Option(help="The run's name in lists.")] = "",
+    name: Annotated[str, typer.Option(help="The run's name on pages and for other commands.")] = "",
     augmentation: AugmentationName = None,
     order: Order = None,
     network: NetworkFile = None,
     start: Annotated[
         str | None,
-        typer.Option("--from", metavar="RUN_DIR", help="Start from the best weights of this run."),
+        typer.Option("--from", metavar="RUN", help="Start from the best weights of this run."),
     ] = None,
     *,
     flags: dict[str, Any],
@@ -197,24 +203,38 @@ def train(
 ) -> None:
     """Train a network. Other settings come from the model's recipe, or with --from from that run.
     Press Ctrl-C to stop. You can resume later."""
-    parent = runs.load_run(start) if start else None
+    parent = model_registry.find_run(start) if start else None
     training, changes = options.resolve_settings(flags, augmentation, network, parent)
     dataset = curate.open_dataset(folder, order, reading)
     architecture.list_training_layers(training, len(dataset.classes))
     created = runs.create_run(dataset, training, changes, name=name, folder=run, parent=parent)
-    print(f"Run {created}", flush=True)
+    _print_new_run(created, name)
     _train_and_report(created)
+
+
+def _print_new_run(folder: Path, wanted: str) -> None:
+    """Print where a new run is and how to name it."""
+    run = runs.load_run(folder)
+    print(f"Run {folder}: '{truncate_for_display(run.name, run_names.MAX_NAME)}'", flush=True)
+    if wanted.strip() and run.name != wanted.strip():
+        print("Another run has the name you gave, so this one has a number.", flush=True)
+    if folder.parent != runs.runs_folder().absolute():
+        print(
+            "It's outside the workspace, so the pages and 'runs' don't show it. Use its folder in"
+            " other commands.",
+            flush=True,
+        )
 
 
 @app.command()
 def resume(
-    run: RunFolder,
+    run: RunKey,
     follow: Annotated[
         bool, typer.Option("--follow", help="Then start the next run of its experiment.")
     ] = False,
 ) -> None:
     """Resume a run that was stopped or interrupted."""
-    folder = runs.load_run(run).folder
+    folder = model_registry.find_run(run).folder
     try:
         _train_and_report(folder)
     finally:
@@ -235,9 +255,9 @@ def _train_and_report(folder: Path) -> None:
 
 
 @app.command()
-def stop(run: RunFolder) -> None:
+def stop(run: RunKey) -> None:
     """Stop a run after its batch, or remove it from the queue."""
-    loaded_run = runs.load_run(run)
+    loaded_run = model_registry.find_run(run)
     runs.stop_run(loaded_run.folder)
     print(f"Stopping '{loaded_run.name}'.", flush=True)
     run_process.wait_for_stops()
@@ -250,21 +270,22 @@ def list_runs() -> None:
     if not all_runs:
         print(f"No runs yet in {runs.runs_folder()}. Train one with '{PROGRAM} train DIR'.")
         return
-    table = Table(
-        "id", "name", "status", "model", "dataset", "epochs", "best val_accuracy", box=None
-    )
+    titles = ["id", "name", "status", "model", "dataset", "epochs", "best val_accuracy"]
+    has_owners = any(run.owner for run in all_runs)
+    table = Table(*titles, *(["owner"] if has_owners else []), box=None)
     for run in all_runs:
         total = "?" if run.planned_epochs is None else run.planned_epochs
         best = run.best_row
         cells = [
             truncate_for_display(run.id),
             truncate_for_display(run.name),
-            run.status,
+            "ended early" if run.ended_early else run.status,
             run.model,
             truncate_for_display(run.dataset_name),
         ]
         accuracy = best.get("val_accuracy") if best else None
         cells += [f"{len(run.epochs)}/{total}", "" if accuracy is None else f"{accuracy:.4f}"]
+        cells += [truncate_for_display(run.owner)] if has_owners else []
         table.add_row(*[cell.replace("[", r"\[") for cell in cells])
     console = Console()
     # Through a pipe there is no width to keep to, and ids must stay whole.
@@ -273,14 +294,14 @@ def list_runs() -> None:
 
 @app.command()
 def plot(
-    run: RunFolder,
+    run: RunKey,
     out: Annotated[Path, typer.Argument(metavar="OUT.png", help="The image to write.")],
     force: options.Force = False,
 ) -> None:
     """Plot accuracy and loss of a run, for training and validation."""
     from ..analysis import plots
 
-    loaded_run = runs.load_run(run)
+    loaded_run = model_registry.find_run(run)
     if not loaded_run.epochs:
         raise RunError(
             "Run '{name}' has no finished epoch to plot. Train it first.",

@@ -11,6 +11,7 @@ from .. import runs
 from ..base import library_output
 from ..base.english_plurals import format_count
 from ..base.files import truncate_for_display
+from ..runs import model_registry
 from ..training import tensorboard_export
 
 
@@ -18,7 +19,8 @@ def tensorboard(
     run_folders: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="RUN_DIR", help="Run folders or ids. By default, all runs with an epoch."
+            metavar="RUN",
+            help="Run folders, ids or names. By default, all runs with an epoch.",
         ),
     ] = None,
     logdir: Annotated[
@@ -29,7 +31,7 @@ def tensorboard(
     ] = None,
 ) -> None:
     """Write TensorBoard event files, and print how to show them."""
-    chosen = [runs.load_run(run) for run in run_folders or ()]
+    chosen = [model_registry.find_run(run) for run in run_folders or ()]
     if not run_folders:
         chosen = [run for run in runs.list_runs() if run.epochs]
     tensorboard_export.check_tensorboard_installed()

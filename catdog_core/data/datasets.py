@@ -7,7 +7,9 @@ read-only. Only the drawn demo set and unpacked archives lie beside their record
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,6 +19,7 @@ from typing import Any
 
 from ..base import access, files, trash
 from ..base.errors import CatDogError, DatasetError
+from ..base.names import unique_name
 from . import (
     content_hashes,
     dataset_plan,
@@ -69,6 +72,9 @@ __all__ = [
 ]
 
 VALIDATION_FRACTION = 0.25
+_MAX_NAME = 60  # characters
+_RECORD_START = 4096  # bytes
+_NAME_IN_RECORD = re.compile(rb'"name":\s*("(?:[^"\\]|\\.)*")')
 
 Progress = Callable[[int, int], None]
 make_demo = synthetic.make_demo
@@ -153,6 +159,7 @@ def open_folder(folder: Path, reading: FolderReading = DEFAULT_READING) -> Datas
     dataset = scan_folder(folder, known_digests=earlier, reading=reading)
     with dataset_record.lock_dataset_folder(dataset.id) as record_folder:
         events = dataset_record.read_edit_history(record_folder)
+        dataset = replace(dataset, name=_unused_name(dataset.name, dataset.id))
         dataset_record.quarantine_record(record_folder)
         dataset_record.write_dataset_record(record_folder, dataset, events)
         content_hashes.write_digests(record_folder, earlier)
@@ -259,6 +266,7 @@ def _build_dataset(
             dataset, known = _dataset_from_stored(stored, building / "photos"), stored.digests
         else:
             dataset, known = _dataset_from_folder(building / "photos", name)
+        name = _unused_name(name, dataset_id)
         dataset = replace(dataset, id=dataset_id, name=name, root=folder / "photos", source=source)
         dataset_record.write_dataset_record(building, dataset, [])
         content_hashes.write_digests(building, known)
@@ -272,6 +280,23 @@ def _build_dataset(
             reason=error.strerror or str(error),
         ) from error
     return dataset
+
+
+def _unused_name(name: str, dataset_id: str) -> str:
+    """The name of a dataset: what its record has, or a new one, with a number where it is taken."""
+    names = {path.name: _stored_name(path) for path in _record_folders()}
+    own = names.pop(dataset_id, "") or name
+    return unique_name(own, names.values(), _MAX_NAME)
+
+
+def _stored_name(folder: Path) -> str:
+    """The name in a record, empty where there is none. It stands before the list of photos."""
+    try:
+        with files.open_regular(folder / "dataset.json") as file:
+            found = _NAME_IN_RECORD.search(file.read(_RECORD_START))
+        return str(json.loads(found[1])) if found else ""
+    except (OSError, ValueError):
+        return ""
 
 
 def _dataset_from_stored(stored: StoredPhotos, folder: Path) -> Dataset:

@@ -26,7 +26,7 @@ from ..data import edit_log, photo_domain
 from ..data.archive_safety import ArchiveEntry, read_zip_members
 from ..data.datasets import Dataset
 from ..models import model_sandbox, untrusted_models
-from ..runs import final_evaluation, run_folder
+from ..runs import final_evaluation, run_folder, run_names
 from ..runs.run_folder import RunRecord
 from .bundle import (
     BUNDLE_KIND,
@@ -354,12 +354,15 @@ def _install_run(staged: Path, wanted: str) -> RunRecord:
         folder = run_folder.runs_folder() / (name if not attempt else f"{name}-{uuid4().hex[:4]}")
         if folder.exists():
             continue
-        try:
-            staged.rename(folder)
-        except OSError:
-            if not folder.exists():
-                raise
-            continue  # another came first
+        with run_names.choose_unique_name(read.name, folder) as unique:
+            about = files.read_json_object(staged / "about.json")
+            files.write_json(staged / "about.json", {**about, "name": unique})
+            try:
+                staged.rename(folder)
+            except OSError:
+                if not folder.exists():
+                    raise
+                continue  # another came first
         return run_folder.load_run(folder)
     raise _bundle_error(CatDogError("no unused folder name is left for {name}", name=name))
 

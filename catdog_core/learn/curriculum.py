@@ -28,7 +28,6 @@ class DemoLink:
         training: fields of the Train form that are filled in first.
         augmentation: fields of the augmentation that differ from none; on the Train page they are
             what the training uses, on the Augment page what its controls are set to.
-        state: other choices on that page, by their names.
         look: what to do or to look at there, a sentence that stands on that page; a message id.
         target: the part of that page to begin at, where it isn't the first.
         needs: what must be there for it; the built-in model is one, too.
@@ -39,7 +38,6 @@ class DemoLink:
     query: Mapping[str, str] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     augmentation: Mapping[str, Any] | None = None
-    state: Mapping[str, str] = field(default_factory=dict)
     look: str = ""
     target: str = ""
     needs: LinkNeeds = "dataset"
@@ -313,7 +311,7 @@ _EXPRESS = (
             DemoLink(
                 N_("Compare your runs"),
                 "compare",
-                state={"compare_view": "runs"},
+                query={"tab": "runs"},
                 look=N_("Find the epoch where training and validation move apart."),
                 needs="run",
             ),
@@ -451,7 +449,7 @@ _PHOTOS = (
             DemoLink(
                 N_("Try more photos"),
                 "compare",
-                state={"compare_view": "experiments", "experiment_kind": "small-data"},
+                query={"tab": "new", "kind": "small-data"},
                 look=N_("Select **Start experiment** to train with more and more photos."),
             ),
             DemoLink(
@@ -1270,7 +1268,7 @@ _AUGMENTATION = (
             DemoLink(
                 N_("Try paired experiment"),
                 "compare",
-                state={"compare_view": "experiments", "experiment_kind": "twin"},
+                query={"tab": "new", "kind": "twin"},
                 look=N_("Select **Start experiment** to train with and without augmentation."),
             ),
             DemoLink(

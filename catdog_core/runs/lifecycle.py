@@ -52,6 +52,7 @@ from .run_folder import (
     load_run,
     runs_folder,
 )
+from .run_names import choose_unique_name
 
 _RECORDED_PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "pillow")
 
@@ -71,7 +72,8 @@ def create_run(
         dataset: what to train on; it needs photos to train and to validate.
         training: unset steps are computed from the data and stored.
         augmentation: applied to training photos only; None for none.
-        name: shown in lists; by default the model's name and the time.
+        name: shown in lists, with a number where another run has it; by default the model's name
+            and the time.
         folder: where to make it; by default a new folder in the workspace.
         parent: a run whose best weights it begins with; by default it begins with random ones.
 
@@ -90,15 +92,7 @@ def create_run(
         photos = dataset.subset(training.train_photos, training.seed)
     else:
         photos = dataset
-    counts = {split: len(photos.items(split)) for split in ("train", "validation")}
-    for split, count in counts.items():
-        if not count:
-            raise RunError(
-                "Dataset '{name}' has no {split} photos, but needs train and validation photos. "
-                "Add photos, or choose another dataset.",
-                name=dataset.name,
-                split=Term(split),
-            )
+    counts = count_split_photos(photos)
     now = time.time()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     if folder is None:
@@ -134,16 +128,28 @@ def create_run(
         "pipeline": PIPELINE_VERSION,
         "versions": {"python": sys.version.split()[0], **_installed_versions()},
     }
-    title = (
-        name.strip()[:80] or f"{training.model} {time.strftime('%H:%M:%S', time.localtime(now))}"
-    )
-    with files.atomic_directory(folder) as building:
+    title = name.strip() or f"{training.model} {time.strftime('%H:%M:%S', time.localtime(now))}"
+    with choose_unique_name(title, folder) as unique, files.atomic_directory(folder) as building:
         if parent_run:
             copy_parent_model(parent_run, building)
         files.write_json(building / "settings.json", settings)
         training_photos.write_training_photos(building, photos)
-        write_initial_metadata(building, title)
+        write_initial_metadata(building, unique)
     return folder.absolute()
+
+
+def count_split_photos(dataset: Dataset) -> dict[str, int]:
+    """Count the photos that train and validate. Raises RunError where a dataset lacks either."""
+    counts = {split: len(dataset.items(split)) for split in ("train", "validation")}
+    for split, count in counts.items():
+        if not count:
+            raise RunError(
+                "Dataset '{name}' has no {split} photos, but needs train and validation photos. "
+                "Add photos, or choose another dataset.",
+                name=dataset.name,
+                split=Term(split),
+            )
+    return counts
 
 
 def start_run(run_dir: Path, *, follow: bool = False) -> None:
@@ -222,9 +228,13 @@ def stop_run(run_dir: Path) -> None:
     run_process.watch_stop(run.folder)
 
 
-def rename_run(run_dir: Path, name: str) -> None:
-    """Give a run another name, of at most 80 characters."""
-    update_metadata(run_dir, {"name": name.strip()[:80] or Path(run_dir).name})
+def rename_run(run_dir: Path, name: str) -> str:
+    """Give a run another name, and return it: with a number where another run has it."""
+    folder = load_run(run_dir).folder
+    access.check_permission("manage run", load_run(folder).owner)
+    with choose_unique_name(name.strip() or folder.name, folder) as unique:
+        update_metadata(folder, {"name": unique})
+    return unique
 
 
 def add_to_group(run_dir: Path, group: Mapping[str, str]) -> None:

@@ -30,9 +30,9 @@ from ..base.errors import CatDogError, ModelError, RunError
 from ..models import model_packages
 from . import lifecycle, run_folder
 from .run_folder import ImportedHistory, Run, RunRecord
-
-DEFAULT_MODEL_NAME = "default"
-"""What the command line and the Predict page call it."""
+from .run_names import DEFAULT_MODEL_NAME as DEFAULT_MODEL_NAME
+from .run_names import choose_unique_name
+from .run_names import imported_models_folder as imported_models_folder
 
 
 def default_model_folder() -> Path:
@@ -115,19 +115,37 @@ def find_run_of_model(model_or_run: Path) -> RunRecord | None:
     return run_folder.load_run(path.parent)
 
 
-def resolve_run_folder(run: Path) -> Path:
-    """Return the folder for a model's folder, or its id or name, see `find_model`.
+def resolve_run_folder(run: Path | str) -> Path:
+    """Return the folder of a run or model: as it is given, or by its id or name.
+
+    A file or folder of that name comes first, unless it is a folder without a run or a model, such
+    as one of photos.
+
+    Args:
+        run: a path, an id or a name; where there is none of them, it is returned as it is.
 
     Raises:
-        ModelError: several models have the name.
+        ModelError: several runs or models have the name.
     """
     path = Path(run)
-    if path.exists() or path.name != str(path):
+    if path.is_file() or (path / "settings.json").is_file():
         return path
-    if (run_folder.runs_folder() / path).is_dir():  # one without a model, too
+    if path.is_dir() and model_packages.find_model_in_folder(path) is not None:
+        return path
+    if path.name == str(path) and (run_folder.runs_folder() / path).is_dir():
         return run_folder.runs_folder() / path
-    model = find_model(str(path))
-    return path if model is None else model.folder
+    found = _find_by_name(str(run), [*run_folder.list_runs(), *list_other_models()])
+    return path if found is None else found.folder
+
+
+def find_run(run: Path | str) -> RunRecord:
+    """Read a run by its folder, its id or its name, see `resolve_run_folder`.
+
+    Raises:
+        RunError: there is no such run.
+        ModelError: several runs or models have the name.
+    """
+    return run_folder.load_run(resolve_run_folder(run))
 
 
 def list_models() -> list[RunRecord]:
@@ -147,15 +165,19 @@ def find_model(key: str) -> RunRecord | None:
     Raises:
         ModelError: several models have the name.
     """
-    models = list_models()
-    found = [model for model in models if model.id == key] or [
-        model for model in models if model.name == key
+    return _find_by_name(key, list_models())
+
+
+def _find_by_name(key: str, records: Sequence[RunRecord]) -> RunRecord | None:
+    found = [record for record in records if record.id == key] or [
+        record for record in records if record.name == key
     ]
     if len(found) > 1:
         raise ModelError(
-            "{n} models are named '{name}'. Use an id that 'models list' shows.",
+            "{n} runs or models are named '{name}'. Use one of these ids: {ids}.",
             n=len(found),
             name=files.truncate_for_display(key),
+            ids=", ".join(record.id for record in found[:_MAX_LISTED]),
         )
     return found[0] if found else None
 
@@ -170,8 +192,10 @@ def get_model_scale(model: RunRecord) -> InputScale:
     return model.scale if isinstance(model, ImportedModel) else "0..255"
 
 
-def rename_model(model: RunRecord, name: str) -> None:
-    """Give a model another name, of at most 80 characters; without one, it keeps its own.
+def rename_model(model: RunRecord, name: str) -> str:
+    """Give a model another name, and return it: with a number where another model has it.
+
+    Without one, it keeps its own.
 
     Raises:
         AccessError: it is somebody else's.
@@ -180,12 +204,13 @@ def rename_model(model: RunRecord, name: str) -> None:
     """
     _refuse_built_in(model)
     if not isinstance(model, ImportedModel):
-        lifecycle.rename_run(model.folder, name)
-        return
+        return lifecycle.rename_run(model.folder, name)
     access.check_permission("manage run", model.owner)
     path = model.folder / _METADATA_FILE
     metadata = files.read_json(path, FORMAT)
-    files.write_json(path, {**metadata, "name": name.strip()[:80] or model.name})
+    with choose_unique_name(name.strip() or model.name, model.folder) as unique:
+        files.write_json(path, {**metadata, "name": unique})
+    return unique
 
 
 def remove_model(model: RunRecord) -> str:
@@ -210,6 +235,7 @@ def _refuse_built_in(model: RunRecord) -> None:
 
 
 FORMAT = 1
+_MAX_LISTED = 5  # ids that one sentence names
 _MODEL_FILE, _METADATA_FILE = "best.keras", "guest.json"
 InputScale = Literal["0..255", "0..1", "-1..1", "imagenet", "bgr"]
 INPUT_SCALES: tuple[InputScale, ...] = get_args(InputScale)
@@ -235,11 +261,6 @@ class ImportedModel(RunRecord):
 def parse_input_scale(value: object) -> InputScale | None:
     """Return a value as one of `INPUT_SCALES`, None where it is none of them."""
     return next((scale for scale in INPUT_SCALES if scale == value), None)
-
-
-def imported_models_folder() -> Path:
-    """Return the folder of the imported models of this workspace."""
-    return files.workspace_folder() / "guests"
 
 
 def register_imported_model(
@@ -273,11 +294,14 @@ def register_imported_model(
     existing = _read_imported_model(folder)
     if existing is not None:
         return existing
-    with files.atomic_directory(folder) as temporary:
+    with (
+        choose_unique_name(files.truncate_for_display(name), folder) as unique,
+        files.atomic_directory(folder) as temporary,
+    ):
         files.write_bytes(temporary / _MODEL_FILE, data)
         about = {
             "format": FORMAT,
-            "name": files.truncate_for_display(name),
+            "name": unique,
             "classes": list(classes),
             "scale": scale,
             "owner": access.current_visitor().name,
@@ -328,4 +352,5 @@ def _parse_imported_model(folder: Path) -> ImportedModel:
         scale=scale or INPUT_SCALES[0],
         owner=str(metadata.get("owner", "")),
         created=files.float_or_default(metadata.get("created")),
+        is_imported=True,
     )

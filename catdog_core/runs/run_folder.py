@@ -74,6 +74,7 @@ class RunRecord:
         problem: what is wrong with a damaged one.
         start_requested_at: the unix time its latest start was asked for, 0 for never.
         beat_before_start: the beat of its state at that time; None in runs of earlier versions.
+        is_imported: whether it came from a file: a bundle, a history or a model.
     """
 
     id: str
@@ -99,6 +100,7 @@ class RunRecord:
     problem: CatDogError | None = None
     start_requested_at: float = 0.0
     beat_before_start: int | None = None
+    is_imported: bool = False
 
     @property
     def model(self) -> str:
@@ -119,6 +121,14 @@ class RunRecord:
     def can_resume(self) -> bool:
         """True when `start_run` would go on with it."""
         return False
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether the scheduler of its sweep ended it, because others did better."""
+        if not self.group or self.status in ("done", "running"):
+            return False
+        key = Path(self.group["id"]).name
+        return (sweeps_folder() / key / "pruned" / f"{self.id}.json").is_file()
 
     @property
     def runs_ahead(self) -> int:
@@ -260,6 +270,11 @@ def runs_folder() -> Path:
     return files.runs_folder()
 
 
+def sweeps_folder() -> Path:
+    """Return the folder of what drivers of sweeps write in this workspace."""
+    return files.workspace_folder() / "sweeps"
+
+
 def load_run(run: Path | str) -> RunRecord:
     """Read a run by its folder or its id in this workspace.
 
@@ -277,8 +292,7 @@ def load_run(run: Path | str) -> RunRecord:
         folder = runs_folder() / run
     if not folder.is_dir():
         raise RunError(
-            "There's no run at {run}. Use a run folder or a run id from the list that 'runs' "
-            "shows.",
+            "There's no run at {run}. Use a run folder, or an id or name that 'runs' shows.",
             run=run,
         )
     return _load_current(folder.absolute())
@@ -345,6 +359,7 @@ def _read_run(folder: Path) -> RunRecord:
         problem=issue.error if issue else None,
         start_requested_at=files.float_or_default(about.get("asked")),
         beat_before_start=beat if isinstance(beat, int) else None,
+        is_imported=about.get("imported") is True or settings["origin"] == "history",
     )
     if settings["origin"] == "history":
         return ImportedHistory(

@@ -25,7 +25,7 @@ All of it lies where every machine of a cluster sees it, and outlives a driver t
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -36,7 +36,10 @@ from uuid import uuid4
 from .. import runs
 from ..base import access, files, subprocess_jobs, trash
 from ..base.errors import CatDogError, RunError
-from ..runs import Run, run_process, status
+from ..base.names import shorten_middle, shorten_names, unique_name
+from ..runs import Run, RunRecord, run_names, run_process, status
+from ..runs.run_folder import sweeps_folder as sweeps_folder
+from ..runs.run_names import MAX_NAME
 from ..runs.status import RunState
 from . import grid as grids
 from . import ray_session
@@ -44,6 +47,7 @@ from .grid import Grid
 from .plans import GroupPlan
 
 FORMAT = 1
+_MAX_NAME = 60  # characters of a group's name, which all its runs carry
 DEFAULT_TRIES = 3
 """How often a trial's training is started by one driver, unless said otherwise."""
 TrialStatus = Literal["waiting", "running", "done", "pruned", "stopped", "failed"]
@@ -244,17 +248,12 @@ class Group:
         return sum(trial.status in wanted for trial in self.trials.values())
 
 
-def sweeps_folder() -> Path:
-    """Return the folder of the drivers' files in this workspace."""
-    return files.workspace_folder() / "sweeps"
-
-
 def create_group(plan: GroupPlan, name: str = "", cluster: Cluster | None = None) -> str:
     """Create the runs of a group without starting them; return the group's id.
 
     Args:
         plan: what to train.
-        name: shown in lists.
+        name: shown in lists, with a number where another group has it.
         cluster: where a driver will train them; None for one run after another.
 
     Raises:
@@ -264,11 +263,16 @@ def create_group(plan: GroupPlan, name: str = "", cluster: Cluster | None = None
     now = time.time()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     key = f"{stamp}-{plan.kind}-{uuid4().hex[:4]}"
-    title = name.strip()[:60] or f"{plan.kind} {time.strftime('%H:%M:%S', time.localtime(now))}"
+    title = unique_name(
+        name.strip() or f"{plan.kind} {time.strftime('%H:%M:%S', time.localtime(now))}",
+        [group.name for group in list_groups()],
+        _MAX_NAME,
+    )
     folders: list[Path] = []
     try:
         for run in plan.runs:
-            named = f"{run.name} · {title}"
+            # What differs comes first and stays whole as far as it can: the title stands elsewhere.
+            named = f"{shorten_middle(run.name, MAX_NAME - len(title) - 3)} · {title}"
             folder = runs.create_run(plan.dataset, run.training, run.augmentation, name=named)
             folders.append(folder)
             runs.add_to_group(folder, {"id": key, "kind": plan.kind, "name": title})
@@ -291,19 +295,36 @@ def list_groups() -> list[Group]:
 
 
 def load_group(key: str) -> Group:
-    """Read a group by its id.
+    """Read a group by its id, or else by its name.
 
     Raises:
-        RunError: no run names it.
+        RunError: no run names it, or several groups have the name.
     """
-    for group in list_groups():
-        if group.id == key:
-            files.check_format_version(group.folder / "sweep.json", _read_sweep(key), FORMAT)
-            return group
-    raise RunError(
-        "There's no group of runs '{key}'. Use an id that 'sweeps' or 'experiment list' shows.",
-        key=files.truncate_for_display(key),
-    )
+    every = list_groups()
+    found = [group for group in every if group.id == key] or [
+        group for group in every if group.name == key
+    ]
+    if not found:
+        raise RunError(
+            "There's no group of runs '{key}'. Use an id or name that 'sweeps' or 'experiment "
+            "list' shows.",
+            key=files.truncate_for_display(key),
+        )
+    if len(found) > 1:
+        raise RunError(
+            "{n} groups of runs are named '{name}'. Use one of these ids: {ids}.",
+            n=len(found),
+            name=files.truncate_for_display(key),
+            ids=", ".join(group.id for group in found[:5]),
+        )
+    group = found[0]
+    files.check_format_version(group.folder / "sweep.json", _read_sweep(group.id), FORMAT)
+    return group
+
+
+def short_names(members: Sequence[RunRecord]) -> list[str]:
+    """Return the names of a group's runs without the group's, short where they stay different."""
+    return shorten_names([run_names.own_name(run) for run in members])
 
 
 def start_group(key: str) -> None:

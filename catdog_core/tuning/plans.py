@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..base import field_specs
+from ..analysis import sweep_table
+from ..analysis.diagnose import MIN_EPOCHS, Remark
+from ..base import access, field_specs
 from ..base.errors import N_, RunError, SettingsError
 from ..config import NETWORKS, NO_AUGMENTATION, PRESETS, Augmentation, Training
 from ..data.datasets import Dataset
 from ..data.splits import SUBSET_SIZES
-from ..runs.run_folder import RunRecord
+from ..models import backbones
+from ..runs import lifecycle, list_runs
+from ..runs.run_folder import Run, RunRecord
 from ..training import time_estimate
 from . import grid as grids
 from .grid import Grid
@@ -27,6 +31,11 @@ KIND_TITLES: dict[str, str] = {
 SEED_COUNTS = (1, 3, 5)
 """With how many seeds an experiment can train each of its runs."""
 _SEED_LIMIT = 2**31  # seeds of a training are below it
+TOO_FEW_EPOCHS = N_(
+    "With {n} epochs, the two runs can't be compared. Train at least {least} epochs."
+)
+TOO_FEW_RUNS = N_("{n} runs can't show which setting matters. For that, you need at least {least}.")
+_NETWORK_SETTINGS = ("network", "backbone", "unfreeze", "mixed_precision")
 STARTUP_SECONDS = 12.0
 """Seconds until a run's first step: the process, TensorFlow, the graph."""
 
@@ -169,6 +178,33 @@ def _repeat_with_seeds(run_specs: Sequence[RunSpec], count: int) -> tuple[RunSpe
     )
 
 
+def check_plan(plan: GroupPlan) -> None:
+    """Refuse a plan of which a run could not be made, before anything is made or trained.
+
+    Raises:
+        AccessError: it takes more runs than the visitor may have.
+        RunError, DatasetError, SettingsError: as `runs.create_run`.
+    """
+    access.check_quota(list_runs, wanted=len(plan.runs))
+    there = lifecycle.count_split_photos(plan.dataset)["train"]
+    for run in plan.runs:
+        backbones.refuse_transfer_settings(run.training, run.augmentation)
+        photos = run.training.train_photos
+        if photos and not len(plan.dataset.classes) <= photos <= there:
+            plan.dataset.subset(photos, run.training.seed)  # raises what is wrong with it
+
+
+def describe_limits(plan: GroupPlan) -> list[Remark]:
+    """Say what a plan can't show once it is trained."""
+    epochs = min(run.training.epochs for run in plan.runs)
+    if plan.kind == "twin" and epochs < MIN_EPOCHS:
+        return [Remark("epochs", TOO_FEW_EPOCHS, {"n": epochs, "least": MIN_EPOCHS})]
+    if plan.kind == "sweep" and len(plan.runs) < sweep_table.MIN_RESULTS:
+        params = {"n": len(plan.runs), "least": sweep_table.MIN_RESULTS}
+        return [Remark("runs", TOO_FEW_RUNS, params)]
+    return []
+
+
 def estimate_plan_seconds(plan: GroupPlan, known: Sequence[RunRecord]) -> float | None:
     """Estimate how long a plan takes, one run after another, if nothing else trains.
 
@@ -195,6 +231,29 @@ def _estimate_run_seconds(
         speed = time_estimate.load_speed(time_estimate.speed_key(run.training, augmentation))
         if speed is not None:
             return time_estimate.estimate_seconds(run.training, counts, speed)
+    return _estimate_from_other_settings(run.training, counts, known)
+
+
+def _estimate_from_other_settings(
+    training: Training, counts: Mapping[str, int], known: Sequence[RunRecord]
+) -> float | None:
+    """Estimate from a run of the same network with another size of photos, batches or optimizer.
+
+    The layers of these networks cost in proportion to the pixels; the rest matters much less.
+    """
+    for run in known:
+        if not isinstance(run, Run) or run.model != training.model:
+            continue
+        if any(getattr(run.training, n) != getattr(training, n) for n in _NETWORK_SETTINGS):
+            continue
+        unlike = {name: getattr(run.training, name) for name in time_estimate.SPEED_SETTINGS}
+        earlier = time_estimate.estimate_from_runs(
+            training.model_copy(update=unlike), run.augmentation, counts, [run]
+        )
+        if earlier is not None:
+            pixels = (training.image_size / run.training.image_size) ** 2
+            batch = training.batch_size / run.training.batch_size if training.steps_per_epoch else 1
+            return STARTUP_SECONDS + earlier[0] * pixels * batch
     return None
 
 

@@ -27,6 +27,8 @@ LOCAL = "local"
 LOOPBACK = "127.0.0.1"
 OBJECT_STORE_BYTES = 100 * 2**20
 """Bytes of shared memory of a local Ray: the lab sends no photos through it."""
+_RUNNING_FILE = "ray_current_cluster"
+"""In Ray's temporary folder while a Ray of this machine runs: the address of its head."""
 _CONNECT_TIMEOUT = 10.0  # seconds for an address to answer; Ray itself would try for minutes
 _QUIET_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anybody
@@ -41,6 +43,15 @@ _QUIET_ENVIRONMENT = {
 def is_installed() -> bool:
     """Return whether Ray is installed, without importing it."""
     return find_spec("ray") is not None
+
+
+def has_cluster() -> bool:
+    """Return whether a cluster can be had: Ray runs on this machine, or `RAY_ADDRESS` names one."""
+    if not is_installed():
+        return False
+    home = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir())
+    running = [folder / "ray" / _RUNNING_FILE for folder in (home, Path("/tmp"))]
+    return bool(os.environ.get("RAY_ADDRESS")) or any(file.is_file() for file in running)
 
 
 def check_ray_installed() -> None:

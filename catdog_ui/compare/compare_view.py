@@ -7,46 +7,44 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core.analysis import accuracy_gap, histories, sweep_table
+from catdog_core.analysis import accuracy_gap, comparability, histories, sweep_table
 from catdog_core.analysis.photo_overlap import KEPT_EPOCH_TEXT
+from catdog_core.base.files import truncate_for_display
 from catdog_core.base.metric_rows import EpochRow
 from catdog_core.base.palette import NEUTRAL
 from catdog_core.runs import DamagedRun, Run, RunRecord
 
-from .. import captions, charts, final_evaluation_view, format_text
-from ..i18n import t
+from .. import captions, charts, final_evaluation_view, format_text, state
+from ..i18n import N_, escape, t
 from ..learn.glossary_view import show_terms
-from ..session import COMPARE_VIEW_KEY, COMPARED_RUNS_KEY
+from ..session import COMPARED_RUNS_KEY
 from ..train import run_actions
 from . import import_history, run_table
 
 DEFAULT_RUNS = 3
 """How many runs are shown before anything is picked."""
+NO_BEST = N_("No run is named the best, because these runs can't be compared.")
 MAX_BANDS = 3
 """More runs' bands at once would cover each other."""
 _NAME_WIDTH = 130
-"""Pixels: on a phone the best accuracy and the gap are seen beside the names, which stay."""
+"""Pixels: on a phone the best accuracy and the dataset are seen beside the names, which stay."""
+_DATASET_WIDTH = 110
 MAX_RUNS = len(charts.RUN_SYMBOLS)
 """As many runs as there are colours to tell apart."""
 
 
 def choose_view() -> str:
-    """Let the user choose runs or groups of them; an address with a group opens groups."""
-    names = {"runs": t("Runs side by side"), "experiments": t("Experiments and sweeps")}
-    if COMPARE_VIEW_KEY not in st.session_state:
-        start = "experiments" if st.query_params.get("group") else "runs"
-        st.session_state[COMPARE_VIEW_KEY] = start
-    view = st.segmented_control(
-        t("Compare"),
-        list(names),
-        format_func=names.__getitem__,
-        required=True,
-        key=COMPARE_VIEW_KEY,
-        label_visibility="collapsed",
-    )
+    """Let the user choose runs, groups of them or the form of a new one."""
+    names = {
+        "runs": t("Runs side by side"),
+        "experiments": t("Experiments and sweeps"),
+        "new": t("New experiment"),
+    }
+    is_group = bool(st.query_params.get("group"))
+    view = state.choose_tab(names, default="experiments" if is_group else "runs")
     if view == "runs":
         st.query_params.pop("group", None)
-    return str(view)
+    return view
 
 
 def show_no_runs() -> None:
@@ -56,7 +54,7 @@ def show_no_runs() -> None:
         "pages/3_Train.py",
         label=t("Train a model"),
         icon=":material/model_training:",
-        query_params=st.query_params.to_dict(),
+        query_params=state.link_query(),
     )
     import_history.render_history_import()
 
@@ -65,9 +63,11 @@ def render_run_comparison(runs: Sequence[RunRecord]) -> None:
     """Draw the chosen runs' curves, verdicts and settings, and what can be done with one."""
     chosen = choose_runs(runs)
     if chosen:
-        show_curves(chosen)
-        show_verdicts(chosen)
-        show_run_table(chosen)
+        _warn_of_differences(chosen)
+        names = format_text.run_names(chosen)
+        show_curves(chosen, names)
+        show_verdicts(chosen, names)
+        show_run_table(chosen, names)
         final_evaluation_view.show_measure_button(chosen)
         _show_settings(chosen)
     else:
@@ -79,20 +79,23 @@ def render_run_comparison(runs: Sequence[RunRecord]) -> None:
 
 
 def choose_runs(runs: Sequence[RunRecord]) -> list[RunRecord]:
-    """Let the user choose runs; the choice is kept in the URL as ``runs=id,id``."""
+    """Let the user choose runs; the choice is kept in the URL as ``runs=id,id``.
+
+    It begins with the run of the address, or else the newest, and others of the same photos.
+    """
     by_id = {run.id: run for run in runs}
     requested = [key for key in st.query_params.get("runs", "").split(",") if key in by_id]
-    newest = [run.id for run in runs if run.epochs][:DEFAULT_RUNS]
     if COMPARED_RUNS_KEY in st.session_state:  # a run deleted meanwhile is no option any more
         remaining = [key for key in st.session_state[COMPARED_RUNS_KEY] if key in by_id]
         st.session_state[COMPARED_RUNS_KEY] = remaining
         start: dict[str, Any] = {}
     else:
-        start = {"default": (requested or newest)[:MAX_RUNS]}
+        first = requested or _suggest_runs(runs, by_id.get(st.query_params.get("run", "")))
+        start = {"default": first[:MAX_RUNS]}
     chosen = st.multiselect(
         t("Runs to compare"),
         list(by_id),
-        format_func=lambda key: format_text.run_label(by_id[key]),
+        format_func=lambda key: _run_option(by_id[key]),
         max_selections=MAX_RUNS,
         key=COMPARED_RUNS_KEY,
         placeholder=t("Choose runs"),
@@ -102,9 +105,50 @@ def choose_runs(runs: Sequence[RunRecord]) -> list[RunRecord]:
     return [by_id[key] for key in chosen]
 
 
-def show_curves(chosen: Sequence[RunRecord]) -> None:
+def _suggest_runs(runs: Sequence[RunRecord], current: RunRecord | None) -> list[str]:
+    """The current or the newest run that has an epoch, and others that can be compared with it."""
+    trained = [run for run in runs if run.epochs]
+    if not trained:
+        return []
+    trained_here = [run for run in trained if not run.is_history]
+    first = current if current and current.epochs else [*trained_here, *trained][0]
+    alike = comparability.find_comparable(first, trained)
+    rest = [run.id for run in alike if run.id != first.id]
+    return [first.id, *rest][:DEFAULT_RUNS]
+
+
+def _run_option(run: RunRecord) -> str:
+    name = truncate_for_display(format_text.model_name(run), 60)
+    dataset = truncate_for_display(run.dataset_name, 40)
+    return " · ".join(part for part in (name, dataset, format_text.format_status(run)) if part)
+
+
+def _warn_of_differences(chosen: Sequence[RunRecord]) -> None:
+    """Say why the chosen runs can't be compared, and offer to keep those that can."""
+    remarks = comparability.describe_differences(chosen)
+    if not remarks:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        text = " ".join(escape(t(remark.message, **remark.params)) for remark in remarks)
+        st.warning(text, icon=":material/rule:")
+        alike = comparability.find_comparable(chosen[0], chosen)
+        if len(alike) > 1:
+            st.button(
+                t("Keep comparable runs"),
+                key="compare_alike",
+                on_click=_keep_runs,
+                args=([run.id for run in alike],),
+            )
+
+
+def _keep_runs(run_ids: list[str]) -> None:
+    st.session_state[COMPARED_RUNS_KEY] = run_ids
+
+
+def show_curves(chosen: Sequence[RunRecord], names: Sequence[str]) -> None:
     """Draw accuracy and loss of the chosen runs, overlaid."""
     shown = [run for run in chosen if run.epochs]
+    shown_names = [name for run, name in zip(chosen, names, strict=True) if run.epochs]
     if not shown:
         st.info(
             t(
@@ -114,9 +158,10 @@ def show_curves(chosen: Sequence[RunRecord]) -> None:
         )
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.html(_legend_html([run.name for run in shown]), width="stretch")
+        st.html(_legend_html(shown_names), width="stretch")
         training = st.toggle(t("Show training curves"), value=True, key="compare_training")
-    lines = [_learning_curve(run) for run in shown]
+    lines = [_learning_curve(run, name) for run, name in zip(shown, shown_names, strict=True)]
+    is_comparable = comparability.are_comparable(shown)
     since = [histories.diagnose_run(run).since for run in shown]
     left, right = st.columns(2)
     metrics: tuple[charts.Metric, ...] = ("accuracy", "loss")
@@ -134,19 +179,20 @@ def show_curves(chosen: Sequence[RunRecord]) -> None:
                 config={"displaylogo": False, "displayModeBar": False},
                 alt=captions.chart_alt(metric),
             )
-            now = captions.overlay_caption(metric, lines)
+            now = captions.overlay_caption(metric, lines) if is_comparable else t(NO_BEST)
             st.caption(captions.format_caption(captions.OVERLAY_HINTS[metric], now))
     show_terms("overfitting", "gap", "accuracy", "loss", "validation")
 
 
-def show_verdicts(chosen: Sequence[RunRecord]) -> None:
+def show_verdicts(chosen: Sequence[RunRecord], names: Sequence[str]) -> None:
     """Say what happened in each of the runs, and what to try next."""
-    for number, run in enumerate(run for run in chosen if run.epochs):
+    shown = [(run, name) for run, name in zip(chosen, names, strict=True) if run.epochs]
+    for number, (run, run_name) in enumerate(shown):
         verdict = histories.diagnose_run(run)
         _, color, icon = captions.VERDICTS[verdict.kind]
         with st.container(gap="xxsmall"):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                name = charts.legend_html([(run.name, charts.run_color(number), "line")])
+                name = charts.legend_html([(run_name, charts.run_color(number), "line")])
                 st.html(name, width="content")
                 st.badge(captions.verdict_word(verdict), color=color, icon=icon)  # type: ignore[arg-type]
                 with st.popover(t("What to try next"), type="tertiary"):
@@ -154,9 +200,11 @@ def show_verdicts(chosen: Sequence[RunRecord]) -> None:
             st.caption(captions.verdict_sentence(verdict))
 
 
-def show_run_table(chosen: Sequence[RunRecord]) -> None:
+def show_run_table(chosen: Sequence[RunRecord], names: Sequence[str]) -> None:
     """Draw one row a run: its results, and only the settings in which the runs differ."""
-    rows = [run for run in chosen if not isinstance(run, DamagedRun)]
+    named = zip(chosen, names, strict=True)
+    sound = [(run, name) for run, name in named if not isinstance(run, DamagedRun)]
+    rows = [run for run, _ in sound]
     different = format_text.differing_settings(rows)
     augmented = format_text.differs_in_augmentation(rows)
     words = [
@@ -167,10 +215,11 @@ def show_run_table(chosen: Sequence[RunRecord]) -> None:
     gaps = [accuracy_gap.measure_gap(run, gap_kind) for run in rows]
     st.dataframe(
         {
-            t("Run"): [run.name for run in rows],
+            t("Run"): [name for _, name in sound],
             t("Best validation accuracy"): [
                 _format_accuracy(format_text.best_epoch_row(run)) for run in rows
             ],
+            t("Dataset"): [run.dataset_name for run in rows],
             t("Gap"): list(map(format_text.format_gap, gaps)),
             **{
                 t(c.label): [_setting_value(run, c) for run in rows]
@@ -183,17 +232,18 @@ def show_run_table(chosen: Sequence[RunRecord]) -> None:
             t("Epochs"): [format_text.format_epochs(run) for run in rows],
             t("Duration"): [format_text.format_duration(run.duration or None) for run in rows],
             t("Model"): [run.model or "–" for run in rows],
-            t("Dataset"): [run.dataset_name for run in rows],
             t("Status"): [format_text.format_status(run) for run in rows],
             **({t("Note"): notes} if any(notes) else {}),
         },
         hide_index=True,
+        placeholder="–",
         key="compare_table",
         column_config={
             t("Run"): st.column_config.TextColumn(width=_NAME_WIDTH, pinned=True),
             t("Best validation accuracy"): st.column_config.TextColumn(
                 t("Best"), help=t("Best validation accuracy"), width="small"
             ),
+            t("Dataset"): st.column_config.TextColumn(width=_DATASET_WIDTH),
             t("Gap"): st.column_config.TextColumn(
                 t(accuracy_gap.GAP_COLUMNS[gap_kind]), width="small"
             ),
@@ -218,7 +268,9 @@ def show_run_table(chosen: Sequence[RunRecord]) -> None:
 
 
 def _show_settings(chosen: Sequence[RunRecord]) -> None:
-    """Settings against results, where several runs differ in them."""
+    """Settings against results, where several runs that can be compared differ in them."""
+    if not comparability.are_comparable(chosen):
+        return
     if len(chosen) > 2 and sweep_table.build_sweep_table(chosen).columns:
         with st.expander(t("Settings and results of these runs"), icon=":material/tune:"):
             run_table.show_parallel_coordinates(
@@ -228,14 +280,15 @@ def _show_settings(chosen: Sequence[RunRecord]) -> None:
             )
 
 
-def _learning_curve(run: RunRecord) -> charts.LearningCurve:
+def _learning_curve(run: RunRecord, name: str) -> charts.LearningCurve:
     return charts.LearningCurve(
         epochs=run.epochs,
         planned=(run.planned_epochs or 0) if run.is_active else len(run.epochs),
         guess_accuracy=run.guess_accuracy,
         guess_loss=run.guess_loss,
         best=run.best_epoch,
-        name=run.name,
+        name=name,
+        dataset=run.dataset_name,
     )
 
 

@@ -86,13 +86,12 @@ def choose_grid(base: Mapping[str, Any]) -> VariedSettings:
         base: the settings that all runs share, by name, from which values are suggested.
     """
     known = tunable_settings(base["model"])
-    if _VARIED_KEY in st.session_state:  # another network may not have what was chosen
-        remaining = [name for name in st.session_state[_VARIED_KEY] if name in known]
-        st.session_state[_VARIED_KEY] = remaining
+    # Another network may not have what was chosen. The default goes into the session as well: given
+    # both, Streamlit would warn that the value was set twice.
+    st.session_state[_VARIED_KEY] = [name for name in chosen_settings() if name in known]
     names = st.multiselect(
         t("Settings to vary"),
         list(known),
-        default=_DEFAULT_SETTINGS,
         format_func=lambda name: _setting_label(*known[name]),
         max_selections=MAX_VARIED,
         key=_VARIED_KEY,

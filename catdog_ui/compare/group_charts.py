@@ -8,7 +8,7 @@ each other, not upon each other, so that each can be pointed at.
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, floor, log10
@@ -22,6 +22,7 @@ from catdog_core.analysis.sweep_table import Column, SweepTable
 from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import NEUTRAL, ON_DARK, ON_LIGHT, TRAIN, VALIDATION
 from catdog_core.runs import RunRecord
+from catdog_core.tuning import groups
 
 from .. import charts, format_text
 from ..charts import LearningCurve, Metric
@@ -32,8 +33,10 @@ _DOMAINS = {"y": (0.55, 0.95), "y2": (0.0, 0.4)}
 _LINE_SHIFT = 0.02  # lines at the same number of photos are moved apart by so much of it
 ROW_HEIGHT = 92
 """Pixels from one axis of parallel coordinates to the next."""
-MAX_SETTINGS = 8
+MAX_SETTINGS = 12
 """As many settings are drawn; the table below tells of all."""
+_PAPER = {False: "rgba(255,255,255,0.85)", True: "rgba(0,0,0,0.8)"}
+"""By whether the page is dark, what words stand on, so that no line strikes them through."""
 _MAX_SPREAD = 0.05
 """How far runs with the same value stand apart at most, of the width of the axis."""
 _MIN_TICK_GAP = 0.13  # parts of the axis by which two numbers on it are apart at least
@@ -169,13 +172,19 @@ def parallel_figure(
     ink, last = ON_DARK if is_dark else ON_LIGHT, len(axes) - 1
     order = sweep_table.rank_runs(table)[::-1]  # the best lie on top
     spread = [_separate_equal_runs(axis.positions, order) for axis in axes]
-    lines = [_run_trace(table, [row[number] for row in spread], number, chosen) for number in order]
+    names = short_run_names(table.runs)
+    lines = [
+        _run_trace(table, [row[number] for row in spread], number, chosen, names)
+        for number in order
+    ]
     chart = go.Figure(lines)  # all at once, and so below: one by one takes twice as long
     chart.update_layout(
         charts.BASE_LAYOUT,
         shapes=[line for row in range(len(axes)) for line in _axis_lines(-row, row == last)],
         annotations=[
-            word for row, axis in enumerate(axes) for word in _axis_labels(axis, -row, ink)
+            word
+            for row, axis in enumerate(axes)
+            for word in _axis_labels(axis, -row, ink, _PAPER[is_dark])
         ],
         height=round(ROW_HEIGHT * (len(axes) - 0.25)) + 16,
         hovermode="closest",
@@ -218,11 +227,11 @@ def format_value(column: Column, value: Any) -> str:
     return format_text.format_setting(column.control, value) if value is not None else t("not set")
 
 
-def short_run_name(run: RunRecord) -> str:
-    """Return a run's name without that of its sweep, which stands above all its runs."""
-    own, dot, sweep = run.name.rpartition(" · ")
-    is_swept = run.group.get("kind") == "sweep" and run.group["name"].startswith(sweep)
-    return own if dot and is_swept else run.name or run.id
+def short_run_names(runs: Sequence[RunRecord]) -> dict[str, str]:
+    """Return short names of runs by their ids; without their experiment's if all are of one."""
+    is_group = len({run.group.get("id", "") for run in runs}) == 1 and runs[0].group
+    names = groups.short_names(runs) if is_group else format_text.run_names(runs)
+    return dict(zip((run.id for run in runs), names, strict=True))
 
 
 def _format_number(value: float) -> str:
@@ -317,17 +326,21 @@ def _axis_lines(y: float, is_result: bool) -> list[dict[str, Any]]:
     ]
 
 
-def _axis_labels(axis: Axis, y: float, ink: str) -> list[dict[str, Any]]:
+def _axis_labels(axis: Axis, y: float, ink: str, paper: str) -> list[dict[str, Any]]:
     """The name of an axis above it, and its numbers below."""
-    font = {"color": ink, "shadow": "auto", "size": 12}
-    shared = {"y": y, "showarrow": False, "font": font}
+    font = {"color": ink, "size": 12}
+    shared = {"y": y, "showarrow": False, "font": font, "bgcolor": paper, "borderpad": 1}
     title = {"x": -0.02, "yshift": 20, "text": f"<b>{axis.title}</b>", "xanchor": "left"}
     ticks = [{**shared, "x": at, "yshift": -16, "text": text} for at, text in axis.ticks]
     return [{**shared, **title, "font": {**font, "size": 13}}, *ticks]
 
 
 def _run_trace(
-    table: SweepTable, positions: Sequence[float | None], number: int, chosen: Sequence[str]
+    table: SweepTable,
+    positions: Sequence[float | None],
+    number: int,
+    chosen: Sequence[str],
+    names: Mapping[str, str],
 ) -> go.Scatter:
     """One run as a line over the axes it has a place on."""
     run, result = table.runs[number], table.results[number]
@@ -343,7 +356,7 @@ def _run_trace(
         x=[x for x, _ in there],
         y=[y for _, y in there],
         mode="lines+markers",
-        name=html.escape(truncate_for_display(short_run_name(run), 60)),
+        name=html.escape(names[run.id]),
         line={
             "color": color,
             "width": 3.5 if is_chosen else 2,

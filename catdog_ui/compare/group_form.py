@@ -12,7 +12,9 @@ import streamlit as st
 from catdog_core import runs
 from catdog_core.analysis import seed_spread
 from catdog_core.base import access
+from catdog_core.base.errors import CatDogError
 from catdog_core.base.field_specs import parse_settings
+from catdog_core.base.names import shorten_names
 from catdog_core.config import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
 from catdog_core.data.datasets import Dataset
 from catdog_core.tuning import grid as grids
@@ -22,9 +24,9 @@ from catdog_core.tuning.groups import Cluster
 from catdog_core.tuning.plans import Budget, GroupPlan
 
 from .. import format_text, forms, permissions, state
-from ..i18n import N_, t
+from ..i18n import N_, escape, say, t
 from ..learn.glossary_view import show_terms
-from ..session import GROUP_KIND_KEY, page_state
+from ..session import page_state
 from . import grid_form
 
 KEY = "experiment"
@@ -47,6 +49,7 @@ _SHARED_SETTINGS = ["model", "epochs", "batch_size", "learning_rate", "image_siz
 _DEFAULT_EPOCHS = 15  # enough to see the curves part, and not a night's work
 _MAX_NAMED = 4
 """Runs named before they are made."""
+_NAME_LENGTH = 60
 _LOCATIONS: dict[str, str] = {
     "local": N_("Several at once on this machine"),
     "cluster": N_("Cluster"),
@@ -56,17 +59,9 @@ _AUTO = "auto"
 
 
 def render_group_form() -> None:
-    """Draw the form; starting makes the runs and opens the group above."""
-    kind = st.segmented_control(
-        t("Type"),
-        list(KIND_TEXTS),
-        format_func=lambda key: t(plans.KIND_TITLES[key]),
-        required=True,
-        default="twin",
-        key=GROUP_KIND_KEY,
-        persist_state="session",
-        label_visibility="collapsed",
-    )
+    """Draw the form; starting makes the runs and opens the group."""
+    titles = {kind: t(plans.KIND_TITLES[kind]) for kind in KIND_TEXTS}
+    kind = state.choose_tab(titles, parameter="kind", default="twin", label=t("Type"))
     st.caption(t(KIND_TEXTS[kind]))
     dataset = state.choose_dataset()
     if dataset is None:
@@ -79,7 +74,7 @@ def render_group_form() -> None:
         asha = _choose_asha(max(run.training.epochs for run in plan.runs))
         plan = replace(plan, grid=plan.grid.model_copy(update={"asha": asha}))
     st.markdown(_plan_text(plan, cluster))
-    names = [run.name for run in plan.runs[:_MAX_NAMED]]
+    names = shorten_names([run.name for run in plan.runs], _NAME_LENGTH)[:_MAX_NAMED]
     rest = len(plan.runs) - _MAX_NAMED
     st.caption(" · ".join([*names, *([t("and {n} more", n=rest)] if rest > 0 else [])]))
     _start_button(plan, cluster)
@@ -119,7 +114,9 @@ def asha_text(asha: Asha, epochs: int) -> str:
 
 
 def _plan_sweep(dataset: Dataset) -> GroupPlan | None:
-    training = _shared_training(_SHARED_SETTINGS, grid_form.chosen_settings())
+    varied_names = grid_form.chosen_settings()
+    training = _shared_training(_SHARED_SETTINGS, varied_names)
+    training = _choose_photos(training, dataset, disabled="train_photos" in varied_names)
     augmentation = None
     if st.toggle(t("Augment photos"), key=f"{KEY}_augmented", persist_state="session"):
         augmentation = _shared_augmentation()
@@ -163,6 +160,7 @@ def _choose_asha(epochs: int) -> Asha | None:
 
 def _plan_paired(dataset: Dataset) -> GroupPlan:
     training = _shared_training(["model", "epochs", "learning_rate", "seed"])
+    training = _choose_photos(training, dataset)
     return plans.plan_paired_experiment(
         dataset, training, _shared_augmentation(), _choose_seed_count()
     )
@@ -296,18 +294,44 @@ def _shared_augmentation() -> Augmentation:
     return chosen
 
 
+def _choose_photos(training: Training, dataset: Dataset, disabled: bool = False) -> Training:
+    """Let the user train on fewer photos of the dataset, for a quicker experiment."""
+    there, least = len(dataset.items("train")), len(dataset.classes)
+    if there <= least:
+        return training
+    count = st.number_input(
+        t("Training photos"),
+        min_value=least,
+        max_value=there,
+        value=there,
+        step=max(1, there // 10),
+        # The most differs from dataset to dataset.
+        key=f"{KEY}_photos_{dataset.id}_{there}",
+        persist_state="session",
+        disabled=disabled,
+        width=220,
+        help=t("Fewer photos train faster. All runs use the same ones."),
+    )
+    return training.model_copy(update={"train_photos": count if count < there else None})
+
+
 def _choose_cluster(kind: str) -> Cluster | None:
     """Let the user choose where runs train; None for one after another, without Ray."""
     if not ray_session.is_installed():
-        show_missing_ray()
+        if kind == "sweep":
+            show_missing_ray()
         return None
+    locations = [name for name in _LOCATIONS if name != "cluster" or ray_session.has_cluster()]
+    key = f"{KEY}_{kind}_where"
+    if st.session_state.get(key, "turn") not in locations:
+        del st.session_state[key]  # the cluster has ended
     location = st.segmented_control(
         t("Where to train"),
-        list(_LOCATIONS),
+        locations,
         format_func=lambda name: t(_LOCATIONS[name]),
         default="local" if kind == "sweep" else "turn",
         required=True,
-        key=f"{KEY}_{kind}_where",
+        key=key,
         persist_state="session",
         help=t(
             "Ray trains several runs at once, restarts failed runs, and can use other machines. "
@@ -386,6 +410,7 @@ def _plan_text(plan: GroupPlan, cluster: Cluster | None) -> str:
 
 
 def _start_button(plan: GroupPlan, cluster: Cluster | None) -> None:
+    refusal = _find_refusal(plan)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input(
             t("Experiment name"),
@@ -398,12 +423,32 @@ def _start_button(plan: GroupPlan, cluster: Cluster | None) -> None:
             type="primary",
             icon=":material/science:",
             key=f"{KEY}_start",
-            **permissions.permission_kwargs("train"),
+            **permissions.permission_kwargs("train", disabled=bool(refusal)),
         ):
             key = groups.create_group(plan, name, cluster)
             if cluster:
                 groups.start_driver(key)
             else:
                 groups.start_group(key)
-            st.query_params["group"] = key
+            st.query_params.from_dict({**st.query_params, "tab": "experiments", "group": key})
             st.rerun()
+
+
+def _find_refusal(plan: GroupPlan) -> str:
+    """Say above the button what the plan can't show, and why it can't start, if it can't."""
+    if not access.is_allowed("train"):
+        return ""  # the button says it
+    refusal = ""
+    for remark in plans.describe_limits(plan):
+        text = t(remark.message, **remark.params)
+        if remark.id == "epochs":  # the comparison is all that this experiment is for
+            refusal = text
+        else:
+            st.info(text, icon=":material/info:")
+    try:
+        plans.check_plan(plan)
+    except CatDogError as error:
+        refusal = escape(say(error))
+    if refusal:
+        st.warning(refusal, icon=":material/block:")
+    return refusal

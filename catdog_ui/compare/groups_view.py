@@ -39,17 +39,26 @@ _PLOTLY_CONFIG = {"displaylogo": False, "displayModeBar": False}
 
 
 def render_groups(all_groups: Sequence[Group]) -> None:
-    """Draw the group that is chosen, and the form of a new one."""
-    if all_groups:
-        group = _choose_group(all_groups)
-        # Between two runs that train one after another there is a moment without any.
-        is_quiet = group.status == "done" or (_uses_ray(group) and not group.is_active)
-        with st.container(border=True):
-            panel = st.fragment(_group_panel, run_every=None if is_quiet else POLL_SECONDS)
-            panel(group.id, group.status)
-    with guard(), st.container(border=True):
-        st.subheader(t("New experiment"), anchor=False)
-        group_form.render_group_form()
+    """Draw the group that is chosen; without any, say how to make one."""
+    if not all_groups:
+        st.info(t("There's no experiment yet. Create one to see what one change does."))
+        st.button(
+            t("New experiment"),
+            icon=":material/science:",
+            type="primary",
+            key="group_first",
+            on_click=_open_form,
+        )
+        return
+    group = _choose_group(all_groups)
+    # Between two runs that train one after another there is a moment without any.
+    is_quiet = group.status == "done" or (_uses_ray(group) and not group.is_active)
+    panel = st.fragment(_group_panel, run_every=None if is_quiet else POLL_SECONDS)
+    panel(group.id, group.status)
+
+
+def _open_form() -> None:
+    st.query_params["tab"] = "new"
 
 
 def _choose_group(all_groups: Sequence[Group]) -> Group:
@@ -74,7 +83,9 @@ def _choose_group(all_groups: Sequence[Group]) -> Group:
 
 def _group_label(group: Group) -> str:
     kind = t(plans.KIND_TITLES.get(group.kind, group.kind))
-    return f"{kind}: {group.name} · {format_text.format_timestamp(group.runs[0].created)}"
+    owner = format_text.run_owner(group.runs[0])
+    parts = [f"{kind}: {group.name}", owner, format_text.format_timestamp(group.runs[0].created)]
+    return " · ".join(part for part in parts if part)
 
 
 def _group_panel(key: str, drawn_as: str) -> None:
@@ -105,7 +116,9 @@ def _group_header(group: Group) -> None:
     word, color, icon = format_text.STATUS_BADGES[group.status]
     permission = permissions.permission_kwargs("manage run", group.runs[0].owner)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(escape(group.name), anchor=False, width="content")
+        owner = format_text.run_owner(group.runs[0])
+        title = f"{group.name} · {owner}" if owner else group.name
+        st.subheader(escape(title), anchor=False, width="content")
         st.badge(t(word), color=color, icon=icon)  # type: ignore[arg-type]
         st.space("stretch")
         if group.is_active:
@@ -131,7 +144,8 @@ def _group_header(group: Group) -> None:
     counts = {word: group.count(status) for status, word in TRIAL_STATUS_NAMES.items()}
     parts = [t("{n} runs", n=len(group.runs)), *(f"{t(w)}: {n}" for w, n in counts.items() if n)]
     if group.is_active and not group.driven and group.active:
-        parts.append(t("Training: {name}", name=escape(group_charts.short_run_name(group.active))))
+        names = group_charts.short_run_names(group.runs)
+        parts.append(t("Training: {name}", name=escape(names[group.active.id])))
     if group.status == "done":
         st.caption(" · ".join(parts))
     else:
@@ -173,7 +187,7 @@ def _show_problem(group: Group) -> None:
                 "The training process of “{name}” is gone, so the experiment is paused. The "
                 "computer might have been switched off or run out of memory. Press Resume. That "
                 "run continues after its last finished epoch, then the others follow.",
-                name=escape(lost.name),
+                name=escape(group_charts.short_run_names(group.runs)[lost.id]),
             ),
             icon=":material/power_off:",
         )

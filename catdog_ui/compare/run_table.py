@@ -11,13 +11,13 @@ import streamlit as st
 from catdog_core.analysis import sweep_table
 from catdog_core.analysis.photo_overlap import BEST_RUN_TEXT, KEPT_EPOCH_TEXT
 from catdog_core.analysis.sweep_table import Column, Correlation, SweepTable
-from catdog_core.base.files import truncate_for_display
+from catdog_core.base.names import shorten_middle
 from catdog_core.runs import RunRecord
 
 from .. import captions, charts, format_text, state
 from ..i18n import N_, escape, t
 from ..learn.glossary_view import show_terms
-from ..session import COMPARE_VIEW_KEY, COMPARED_RUNS_KEY, page_state
+from ..session import COMPARED_RUNS_KEY, page_state
 from . import group_charts
 
 HOW_TO_READ = N_(
@@ -116,13 +116,14 @@ def show_result_table(
     """
     runs = [table.runs[n] for n in rows]
     results = [table.results[n] for n in rows]
+    names = group_charts.short_run_names(table.runs)
     titles = dict.fromkeys(title for run in runs for title in more.get(run.id, {}))
     event: Any = st.dataframe(
         {
             t("Best validation accuracy"): [
                 None if r is None else round(100 * r, 1) for r in results
             ],
-            t("Run"): [group_charts.short_run_name(run) for run in runs],
+            t("Run"): [names[run.id] for run in runs],
             **{title: [more.get(run.id, {}).get(title) for run in runs] for title in titles},
             t("Epochs"): [format_text.format_epochs(run) for run in runs],
             **{
@@ -142,6 +143,7 @@ def show_result_table(
             },
         },
         hide_index=True,
+        placeholder="–",
         height="content" if len(runs) <= 10 else 385,
         on_select="rerun",
         selection_mode="multi-row",
@@ -151,13 +153,13 @@ def show_result_table(
     )
     st.caption(f"{t(KEPT_EPOCH_TEXT)} {t(BEST_RUN_TEXT)}")
     chosen = [runs[row] for row in event.selection.rows if row < len(runs)]
-    _next_steps(chosen, [run for run in runs if run.epochs][:first], key)
+    _next_steps(chosen, [run for run in runs if run.epochs][:first], key, names)
 
 
 def overlay_runs(ids: Sequence[str]) -> None:
     """Show the curves of these runs over each other, as many as can be told apart."""
     st.session_state[COMPARED_RUNS_KEY] = list(ids)[: len(charts.RUN_SYMBOLS)]
-    st.session_state[COMPARE_VIEW_KEY] = "runs"
+    st.query_params["tab"] = "runs"
 
 
 def _remember_picked(key: str) -> None:
@@ -197,7 +199,9 @@ def _cell_value(column: Column, row: int) -> Any:
     return group_charts.format_value(column, value) if column.scale == "named" else value
 
 
-def _next_steps(chosen: Sequence[RunRecord], first: Sequence[RunRecord], key: str) -> None:
+def _next_steps(
+    chosen: Sequence[RunRecord], first: Sequence[RunRecord], key: str, names: Mapping[str, str]
+) -> None:
     """Open what is chosen, or the first: their curves side by side, one of them on its page."""
     runs = chosen or first
     if not runs:
@@ -217,7 +221,7 @@ def _next_steps(chosen: Sequence[RunRecord], first: Sequence[RunRecord], key: st
             "pages/3_Train.py",
             label=t(
                 "Open “{name}”",
-                name=escape(truncate_for_display(group_charts.short_run_name(runs[0]), 40)),
+                name=escape(shorten_middle(names[runs[0].id], 40)),
             ),
             icon=":material/model_training:",
             query_params=state.link_query(run=runs[0].id),
@@ -235,7 +239,7 @@ def _chart_summary(table: SweepTable) -> str:
         )
     best = t(
         "Best so far: “{name}” at {value}.",
-        name=escape(truncate_for_display(group_charts.short_run_name(table.runs[first]), 40)),
+        name=escape(group_charts.short_run_names(table.runs)[table.runs[first].id]),
         value=format_text.format_percent(table.results[first]),
     )
     ended = [
@@ -244,7 +248,7 @@ def _chart_summary(table: SweepTable) -> str:
         if r is not None
     ]
     unfinished = t(
-        "{n} of {all} results are from runs that haven't finished training, so they might be "
+        "{n} of {all} results are from runs that are unfinished or ended early, so they might be "
         "lower.",
         n=ended.count(False),
         all=table.measured,

@@ -27,7 +27,7 @@ from .. import forms, state, widgets
 from ..augment import augment_controls
 from ..data import source_widgets
 from ..i18n import N_, t
-from ..session import COMPARE_VIEW_KEY, GROUP_KIND_KEY, Lesson, page_state
+from ..session import Lesson, page_state
 from ..startup import guard, guarded_fragment
 from ..train import run_actions, train_form
 from . import demos_network, demos_photos, glossary_view, learner_context
@@ -250,8 +250,6 @@ _PAGES = {
     "export": ("pages/7_Export.py", ":material/ios_share:"),
 }
 """By the names sections know them by: file and icon."""
-_CHOICE_KEYS = {"compare_view": COMPARE_VIEW_KEY, "experiment_kind": GROUP_KIND_KEY}
-"""The widget that a choice of a `DemoLink` belongs to."""
 
 
 def _show_page_buttons(section: Section, learner: LearnerContext) -> None:
@@ -292,8 +290,6 @@ def _open_page(show: DemoLink, section: Section, learner: LearnerContext) -> Non
         page_state().augment.has_followed_address = True  # else its settings would replace these
     if show.page == "train":
         _fill_train_form(show)
-    for name, value in show.state.items():
-        st.session_state[_CHOICE_KEYS[name]] = value
     query = state.link_query(**_choose_query(show))
     run = learner.run
     if run is not None and (show.needs != "model" or run.best_model is not None):

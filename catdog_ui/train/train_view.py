@@ -78,10 +78,11 @@ _CONTINUE_HELP = N_(
 
 
 def _show_header(run: RunRecord) -> None:
-    word, color, icon = format_text.STATUS_BADGES[run.status]
+    word, color, icon = format_text.status_badge(run)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(escape(run.name or run.id), anchor=False, width="content")
-        st.badge(t(word), color=color, icon=icon)  # type: ignore[arg-type]
+        name = truncate_for_display(format_text.model_name(run))
+        st.subheader(escape(name), anchor=False, width="content")
+        st.badge(word, color=color, icon=icon)  # type: ignore[arg-type]
         st.space("stretch")
         # One that hangs may be asked again: who asked it first may be gone, and no one waits.
         if run.is_active and run.status != "stalled" and (run.folder / "stop").exists():

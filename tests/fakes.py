@@ -76,16 +76,18 @@ def make_run(
     epochs: int = 3,
     augmentation: Augmentation | None = None,
     state: dict[str, Any] | None = None,
+    dataset_name: str = "Cartoons",
+    classes: tuple[str, ...] = ("cats", "dogs"),
     **training: Any,
 ) -> Path:
     """Make a run in the workspace that ended as `status` after `epochs` epochs."""
     photos = {"train": 200, "validation": 100}
     dataset = SimpleNamespace(
-        id="cartoons",
-        name="Cartoons",
+        id=dataset_name.lower(),
+        name=dataset_name,
         root=Path("nowhere"),
-        classes=("cats", "dogs"),
-        fingerprint="f",
+        classes=classes,
+        fingerprint="f" if dataset_name == "Cartoons" else dataset_name,
         domain="photos",
         photos=(),
         items=lambda split: range(photos[split]),

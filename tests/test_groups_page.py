@@ -16,6 +16,8 @@ from catdog_core.config import PRESETS, Augmentation, Training
 from catdog_core.data import datasets
 from catdog_core.tuning import grid, groups, plans, ray_session
 from catdog_core.tuning.groups import Cluster, TrialState
+from catdog_core.tuning.plans import GroupPlan
+from catdog_ui import format_text
 from catdog_ui.charts import LearningCurve
 from catdog_ui.compare import grid_form, group_charts, group_form, run_table
 
@@ -59,11 +61,7 @@ def page(**query):
 
 
 def form(kind="twin", **query):
-    app = page(**query)
-    app.segmented_control("compare_view").set_value("experiments").run()
-    if kind != "twin":
-        app.segmented_control("experiment_kind").set_value(kind).run()
-    return app
+    return page(tab="new", kind=kind, **query)
 
 
 def sweep(dataset, cluster=None):
@@ -146,10 +144,9 @@ def progress(app):
 
 
 @KINDS
-def test_a_lab_without_groups_shows_the_form_and_without_photos_says_what_to_do(kind):
+def test_without_photos_the_form_says_what_to_do(kind):
     app = form(kind)
     assert not app.exception
-    assert "New experiment" in fakes.joined_text(app.subheader)
     assert "There's no dataset yet" in fakes.joined_text(app.info)
 
 
@@ -205,8 +202,8 @@ def test_a_click_makes_the_runs_and_starts_them(dataset, started, monkeypatch, k
     if where == "without ray":
         monkeypatch.setattr(ray_session, "is_installed", lambda: False)
     app = form(kind, dataset=dataset.id)
-    if where == "without ray":
-        assert "Ray isn't installed here" in fakes.joined_text(app.info)
+    if where == "without ray":  # only a sweep needs it
+        assert "Ray" not in fakes.joined_text(app.info)
     else:
         app.segmented_control(f"experiment_{kind}_where").set_value(where).run()
     assert f"**{MAKES[kind]} runs.**" in fakes.joined_text(app.markdown)
@@ -318,7 +315,7 @@ def test_trials_are_counted_and_what_they_cost_and_try_is_told(halfway):
     assert "Cost so far: 3.0 core-minutes" in captions
     assert "All combinations of Learning rate: 0.0001, 0.001, 0.01; Batch size: 10, 20" in captions
     assert "Trials are judged after these epochs: 2, 6" in captions
-    assert "2 of 3 results are from runs that haven't finished" in captions
+    assert "2 of 3 results are from runs that are unfinished or ended early" in captions
     table = app.dataframe[0].value
     assert (table["Status"].iloc[0], table["Attempts"].iloc[0]) == ("done", 2)
     assert "ended early" in set(table["Status"])
@@ -477,11 +474,12 @@ def test_the_best_run_of_a_sweep_comes_first_and_the_best_open_side_by_side():
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "shown"),
     [("rate 1 · does it", "rate 1"), ("a · b", "a · b"), ("plain", "plain")],
 )
-def test_a_run_is_called_without_the_name_of_its_group_even_where_that_is_cut_off(name, told):
-    assert group_charts.short_run_name(runs.load_run(member("sweep", name))) == told
+def test_a_run_is_called_without_the_name_of_its_group_even_where_that_is_cut_off(name, shown):
+    run = runs.load_run(member("sweep", name))
+    assert group_charts.short_run_names([run]) == {run.id: shown}
 
 
 def test_names_of_runs_are_never_rendered_in_a_chart():
@@ -529,8 +527,10 @@ def test_the_audience_starts_nothing(dataset, shared, started, kind):
 def test_a_students_group_keeps_to_the_quota_and_leaves_nothing_behind(dataset, shared, started):
     shared("ada", "student")
     app = form("sweep", dataset=dataset.id)
-    app.button("experiment_start").click().run()
-    assert "You have 6 of 6 runs" in fakes.joined_text(app.error)
+    assert app.button("experiment_start").disabled
+    assert "This takes 9 runs, and you have 0 of 6." in fakes.joined_text(app.warning)
+    with pytest.raises(AccessError, match="You have 6 of 6 runs"):
+        sweep(dataset)
     assert not runs.list_runs() and not started
 
 
@@ -544,12 +544,78 @@ def test_a_student_neither_stops_nor_takes_over_the_group_of_another(dataset, sh
         act(key)
 
 
-def test_a_student_names_no_cluster_and_trains_no_more_at_once_than_the_quota(dataset, shared):
+def test_a_student_names_no_cluster_and_trains_no_more_at_once_than_the_quota(
+    dataset, shared, monkeypatch
+):
     shared("ada", "student")
     with pytest.raises(AccessError, match="Only a teacher"):
         sweep(dataset, Cluster("ray://example.org:10001"))
     assert not runs.list_runs()
     assert access.max_parallel_runs(None) == access.max_parallel_runs(7) == 1
+    monkeypatch.setattr(ray_session, "has_cluster", lambda: True)
     app = form("sweep", dataset=dataset.id)
     app.segmented_control("experiment_sweep_where").set_value("cluster").run()
     assert "experiment_address" not in [each.key for each in app.text_input]
+
+
+def test_the_paired_form_says_before_it_trains_that_the_epochs_are_too_few(dataset):
+    app = form(dataset=dataset.id)
+    assert not app.button("experiment_start").disabled
+    app.slider("experiment_epochs").set_value(2).run()
+    assert app.button("experiment_start").disabled
+    assert "With 2 epochs, the two runs can't be compared." in fakes.joined_text(app.warning)
+
+
+def test_the_number_of_photos_is_a_choice_and_the_estimate_follows(dataset):
+    fakes.make_run("timed", epochs=3, learning_rate=1e-4)
+    app = form(dataset=dataset.id)
+    before = fakes.joined_text(app.markdown)
+    (photos,) = (each for each in app.number_input if each.label == "Training photos")
+    photos.set_value(12).run()
+    assert "**2 runs.** One after another, about" in before
+    assert fakes.joined_text(app.markdown) != before
+    app.segmented_control("experiment_seeds").set_value(3).run()
+    assert "**6 runs.**" in fakes.joined_text(app.markdown)
+
+
+def test_a_small_sweep_says_that_it_shows_no_setting_to_matter(dataset):
+    app = form("sweep", dataset=dataset.id)
+    assert "can't show which setting" not in fakes.joined_text(app.info)
+    app.multiselect("sweep_varied").set_value(["learning_rate"]).run()
+    assert "3 runs can't show which setting matters" in fakes.joined_text(app.info)
+    assert not app.button("experiment_start").disabled
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_cluster_is_offered_only_where_one_can_be_had(dataset, monkeypatch, tmp_path, there):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.setattr(ray_session, "_RUNNING_FILE", "for this test")
+    if there:
+        (tmp_path / "ray").mkdir()
+        (tmp_path / "ray" / "for this test").write_text("10.0.0.5:6379")
+    app = form("sweep", dataset=dataset.id)
+    assert ("Cluster" in app.segmented_control("experiment_sweep_where").options) == there
+
+
+def test_a_trial_that_the_scheduler_ended_is_called_so_everywhere(dataset):
+    key = sweep(dataset)
+    run = groups.load_group(key).runs[0]
+    trained(run, 2, "stopped")
+    groups.record_pruned(groups.sweeps_folder() / key, run.id, 2, 0.7)
+    assert format_text.format_status(runs.load_run(run.id)) == "ended early"
+    assert "ended early" in str(format_text.run_label(runs.load_run(run.id)))
+    trained(run, 0, "done")  # resumed by hand to its end
+    assert format_text.format_status(runs.load_run(run.id)) == "done"
+
+
+def test_names_of_many_settings_have_a_number_and_keep_what_differs(dataset):
+    names = ("learning_rate", "batch_size", "weight_decay", "label_smoothing", "seed", "dropout")
+    wanted = {name: [0, 0.1] for name in names[2:4]} | {names[5]: [0, 0.5]}
+    wanted |= {names[0]: [0.001, 0.01], names[1]: [10, 20], names[4]: [1, 2]}
+    plan = plans.plan_sweep(dataset, grid.parse_grid({"settings": wanted}), Training(), None)
+    few = GroupPlan("sweep", dataset, plan.runs[:12], plan.grid)
+    members = groups.load_group(groups.create_group(few, "n" * 90)).runs
+    assert all(run.name.startswith(f"#{n:02} ") for n, run in enumerate(members, 1))
+    short = groups.short_names(members)
+    assert len(set(short)) == len(members) and max(map(len, short)) <= 60

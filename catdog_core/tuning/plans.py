@@ -35,6 +35,8 @@ TOO_FEW_EPOCHS = N_(
     "With {n} epochs, the two runs can't be compared. Train at least {least} epochs."
 )
 TOO_FEW_RUNS = N_("{n} runs can't show which setting matters. For that, you need at least {least}.")
+_MAX_LABEL = 60
+"""Characters of a trial's settings from which it has a number besides."""
 _NETWORK_SETTINGS = ("network", "backbone", "unfreeze", "mixed_precision")
 STARTUP_SECONDS = 12.0
 """Seconds until a run's first step: the process, TensorFlow, the graph."""
@@ -76,12 +78,19 @@ def plan_sweep(
     Raises:
         SettingsError: a combination does not go together, or the model has no such part.
     """
+    combinations = list(grids.sample_grid(grid))
+    labels = [
+        ", ".join(f"{_field_label(key)} {_format_value(values[key])}" for key in grid.varied)
+        for values in combinations
+    ]
+    if any(len(label) > _MAX_LABEL for label in labels):  # wherever they are cut, numbers stay
+        digits = len(str(len(labels)))
+        labels = [f"#{number:0{digits}} {label}" for number, label in enumerate(labels, 1)]
     run_specs = []
-    for values in grids.sample_grid(grid):
-        name = ", ".join(f"{_field_label(key)} {_format_value(values[key])}" for key in grid.varied)
+    for values, label in zip(combinations, labels, strict=True):
         changed = _apply_to_augmentation(grid, values, augmentation)
         run_specs.append(
-            RunSpec(name or "as given", _apply_to_training(grid, values, training), changed)
+            RunSpec(label or "as given", _apply_to_training(grid, values, training), changed)
         )
     return GroupPlan("sweep", dataset, tuple(run_specs), grid)
 

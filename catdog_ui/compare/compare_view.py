@@ -211,6 +211,8 @@ def show_run_table(chosen: Sequence[RunRecord], names: Sequence[str]) -> None:
         format_text.augmentation_label(r.augmentation) if isinstance(r, Run) else "–" for r in rows
     ]
     notes = [run.note for run in rows]
+    datasets = [run.dataset_name for run in rows]
+    differ = not comparability.are_comparable(rows)
     gap_kind = accuracy_gap.shared_kind(rows)
     gaps = [accuracy_gap.measure_gap(run, gap_kind) for run in rows]
     st.dataframe(
@@ -219,8 +221,9 @@ def show_run_table(chosen: Sequence[RunRecord], names: Sequence[str]) -> None:
             t("Best validation accuracy"): [
                 _format_accuracy(format_text.best_epoch_row(run)) for run in rows
             ],
-            t("Dataset"): [run.dataset_name for run in rows],
+            **({t("Dataset"): datasets} if differ else {}),  # on a phone, in view
             t("Gap"): list(map(format_text.format_gap, gaps)),
+            t("Dataset"): datasets,
             **{
                 t(c.label): [_setting_value(run, c) for run in rows]
                 for c in different

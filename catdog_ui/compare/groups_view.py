@@ -238,7 +238,7 @@ def _grid_text(grid: Grid, epochs: int) -> str:
                 words = t("{low:g} to {high:g}", low=choice.low, high=choice.high)
                 words = t("{range}, log scale", range=words) if choice.log else words
             else:
-                words = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in choice)
+                words = ", ".join(map(_format_choice, choice))
             descriptions.append(f"{label}: {words}")
     what = "; ".join(descriptions)
     how = (
@@ -252,6 +252,12 @@ def _grid_text(grid: Grid, epochs: int) -> str:
         )
     )
     return f"{how} {group_form.asha_text(grid.asha, epochs)}" if grid.asha else how
+
+
+def _format_choice(value: Any) -> str:
+    if isinstance(value, bool):
+        return t("on") if value else t("off")
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _table_columns(group: Group) -> run_table.ExtraColumns:

@@ -31,10 +31,8 @@ KIND_TITLES: dict[str, str] = {
 SEED_COUNTS = (1, 3, 5)
 """With how many seeds an experiment can train each of its runs."""
 _SEED_LIMIT = 2**31  # seeds of a training are below it
-TOO_FEW_EPOCHS = N_(
-    "With {n} epochs, the two runs can't be compared. Train at least {least} epochs."
-)
-TOO_FEW_RUNS = N_("{n} runs can't show which setting matters. For that, you need at least {least}.")
+TOO_FEW_EPOCHS = N_("To compare the two runs, train at least {least} epochs.")
+TOO_FEW_RUNS = N_("With fewer than {least} runs, you can't see which setting matters.")
 _MAX_LABEL = 60
 """Characters of a trial's settings from which it has a number besides."""
 _NETWORK_SETTINGS = ("network", "backbone", "unfreeze", "mixed_precision")
@@ -207,10 +205,9 @@ def describe_limits(plan: GroupPlan) -> list[Remark]:
     """Say what a plan can't show once it is trained."""
     epochs = min(run.training.epochs for run in plan.runs)
     if plan.kind == "twin" and epochs < MIN_EPOCHS:
-        return [Remark("epochs", TOO_FEW_EPOCHS, {"n": epochs, "least": MIN_EPOCHS})]
+        return [Remark("epochs", TOO_FEW_EPOCHS, {"least": MIN_EPOCHS})]
     if plan.kind == "sweep" and len(plan.runs) < sweep_table.MIN_RESULTS:
-        params = {"n": len(plan.runs), "least": sweep_table.MIN_RESULTS}
-        return [Remark("runs", TOO_FEW_RUNS, params)]
+        return [Remark("runs", TOO_FEW_RUNS, {"least": sweep_table.MIN_RESULTS})]
     return []
 
 

@@ -248,8 +248,7 @@ def _chart_summary(table: SweepTable) -> str:
         if r is not None
     ]
     unfinished = t(
-        "{n} of {all} results are from runs that are unfinished or ended early, so they might be "
-        "lower.",
+        "Results that might be lower because the run is unfinished or ended early: {n} of {all}.",
         n=ended.count(False),
         all=table.measured,
     )

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 AUGMENTATION_CHOICE_KEY = "train_augment"
 """Widget of the Train page: which augmentation trains: "off", "notes", "recipe" or "mine"."""
-COMPARED_RUNS_KEY = "compare_runs"
-"""Widget of the Compare page: the ids of the runs whose curves are laid over each other."""
 
 
 @dataclass

@@ -35,13 +35,13 @@ def test_the_newest_runs_with_epochs_are_chosen_first():
     fakes.make_run("empty", epochs=0)
     app = page()
     assert not app.exception
-    assert set(app.multiselect[0].value) == set(ids[1:])
+    assert set(app.multiselect("chosen_runs").value) == set(ids[1:])
 
 
 def test_the_chosen_runs_come_from_the_address():
     ids = [fakes.make_run(f"run {n}").name for n in range(4)]
     app = page(runs=f"{ids[0]},gone")
-    assert app.multiselect[0].value == [ids[0]]
+    assert app.multiselect("chosen_runs").value == [ids[0]]
 
 
 def test_only_runs_of_the_same_photos_and_classes_are_chosen_first():
@@ -50,7 +50,7 @@ def test_only_runs_of_the_same_photos_and_classes_are_chosen_first():
     fakes.make_run("three", classes=("cats", "dogs", "foxes"))
     new = fakes.make_run("new")
     app = page()
-    assert set(app.multiselect[0].value) == {old.name, new.name}
+    assert set(app.multiselect("chosen_runs").value) == {old.name, new.name}
     assert not app.warning
     assert "Best validation result" in texts(app)
 
@@ -70,7 +70,7 @@ def test_runs_that_cannot_be_compared_are_warned_of_and_none_is_called_best(othe
     assert "Best validation result" not in texts(app) and "No run is named the best" in texts(app)
     assert list(app.dataframe[0].value)[:3] == ["Run", "Best validation accuracy", "Dataset"]
     app.button("compare_alike").click().run()
-    assert app.multiselect[0].value == ids[:2]
+    assert app.multiselect("chosen_runs").value == ids[:2]
     assert not app.warning and "Best validation result" in texts(app)
 
 
@@ -79,7 +79,7 @@ def test_an_imported_history_is_marked_and_compared_with_nothing(tmp_path):
     log = tmp_path / "log.csv"
     log.write_text("epoch,loss,accuracy,val_loss,val_accuracy\n0,1,0.5,1,0.9\n")
     theirs = history_import.import_history(log, "theirs")
-    assert page().multiselect[0].value == [mine.name]
+    assert page().multiselect("chosen_runs").value == [mine.name]
     app = page(runs=f"{mine.name},{theirs.name}")
     assert list(app.dataframe[0].value["Run"]) == ["mine", "theirs (imported)"]
     assert "was imported, and its photos are unknown" in app.warning[0].value
@@ -111,7 +111,7 @@ def test_in_a_shared_lab_runs_have_the_names_of_their_owners(workspace, monkeypa
     (workspace / access.FILE).write_text('{"format": 1, "shared": true}')
     app = page()
     assert list(app.dataframe[0].value["Run"]) == ["theirs · ada", "mine"]
-    assert any("theirs · ada" in option for option in app.multiselect[0].options)
+    assert any("theirs · ada" in option for option in app.multiselect("chosen_runs").options)
     assert any("theirs · ada" in option for option in app.selectbox(run_actions._RUN_KEY).options)
 
 

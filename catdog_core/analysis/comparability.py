@@ -23,12 +23,30 @@ UNKNOWN_PHOTOS = N_(
     "“{name}” was imported, and its photos are unknown. You can't compare its accuracy with others."
 )
 _MAX_NAMED = 4
+_MAX_SUGGESTED = 3
+"""How many runs are shown before anything is picked."""
 
 
 def find_comparable(run: RunRecord, others: Sequence[RunRecord]) -> list[RunRecord]:
     """Return those of some runs that were validated on the photos and classes of `run`."""
     wanted = _photos_of(run)
     return [other for other in others if _photos_of(other) == wanted]
+
+
+def suggest_runs(every: Sequence[RunRecord], current: RunRecord | None = None) -> list[RunRecord]:
+    """Return a run that has an epoch and the newest others that can be compared with it.
+
+    Args:
+        every: the newest first.
+        current: the run to begin with; by default the newest that was trained here.
+    """
+    trained = [run for run in every if run.epochs]
+    if not trained:
+        return []
+    trained_here = [run for run in trained if not run.is_history]
+    first = current if current and current.epochs else [*trained_here, *trained][0]
+    others = [run for run in find_comparable(first, trained) if run.id != first.id]
+    return [first, *others][:_MAX_SUGGESTED]
 
 
 def are_comparable(members: Sequence[RunRecord]) -> bool:

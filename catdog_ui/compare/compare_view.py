@@ -17,12 +17,9 @@ from catdog_core.runs import DamagedRun, Run, RunRecord
 from .. import captions, charts, final_evaluation_view, format_text, state
 from ..i18n import N_, escape, t
 from ..learn.glossary_view import show_terms
-from ..session import COMPARED_RUNS_KEY
 from ..train import run_actions
 from . import import_history, run_table
 
-DEFAULT_RUNS = 3
-"""How many runs are shown before anything is picked."""
 NO_BEST = N_("No run is named the best, because these runs can't be compared.")
 MAX_BANDS = 3
 """More runs' bands at once would cover each other."""
@@ -84,37 +81,16 @@ def choose_runs(runs: Sequence[RunRecord]) -> list[RunRecord]:
     It begins with the run of the address, or else the newest, and others of the same photos.
     """
     by_id = {run.id: run for run in runs}
-    requested = [key for key in st.query_params.get("runs", "").split(",") if key in by_id]
-    if COMPARED_RUNS_KEY in st.session_state:  # a run deleted meanwhile is no option any more
-        remaining = [key for key in st.session_state[COMPARED_RUNS_KEY] if key in by_id]
-        st.session_state[COMPARED_RUNS_KEY] = remaining
-        start: dict[str, Any] = {}
-    else:
-        first = requested or _suggest_runs(runs, by_id.get(st.query_params.get("run", "")))
-        start = {"default": first[:MAX_RUNS]}
-    chosen = st.multiselect(
+    current = by_id.get(st.query_params.get("run", ""))
+    chosen = state.choose_several_from_address(
+        "runs",
+        {run.id: _run_option(run) for run in runs},
         t("Runs to compare"),
-        list(by_id),
-        format_func=lambda key: _run_option(by_id[key]),
-        max_selections=MAX_RUNS,
-        key=COMPARED_RUNS_KEY,
+        default=[run.id for run in comparability.suggest_runs(runs, current)],
+        most=MAX_RUNS,
         placeholder=t("Choose runs"),
-        **start,
     )
-    st.query_params["runs"] = ",".join(chosen)
     return [by_id[key] for key in chosen]
-
-
-def _suggest_runs(runs: Sequence[RunRecord], current: RunRecord | None) -> list[str]:
-    """The current or the newest run that has an epoch, and others that can be compared with it."""
-    trained = [run for run in runs if run.epochs]
-    if not trained:
-        return []
-    trained_here = [run for run in trained if not run.is_history]
-    first = current if current and current.epochs else [*trained_here, *trained][0]
-    alike = comparability.find_comparable(first, trained)
-    rest = [run.id for run in alike if run.id != first.id]
-    return [first.id, *rest][:DEFAULT_RUNS]
 
 
 def _run_option(run: RunRecord) -> str:
@@ -136,13 +112,9 @@ def _warn_of_differences(chosen: Sequence[RunRecord]) -> None:
             st.button(
                 t("Keep comparable runs"),
                 key="compare_alike",
-                on_click=_keep_runs,
+                on_click=run_table.overlay_runs,
                 args=([run.id for run in alike],),
             )
-
-
-def _keep_runs(run_ids: list[str]) -> None:
-    st.session_state[COMPARED_RUNS_KEY] = run_ids
 
 
 def show_curves(chosen: Sequence[RunRecord], names: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from catdog_core.base.files import truncate_for_display
 
 from .. import permissions, uploads, widgets
 from ..i18n import N_, escape, t
-from ..session import COMPARED_RUNS_KEY, PendingHistory, page_state
+from ..session import PendingHistory, page_state
 from ..startup import guard
 
 _KEY = "history_file"
@@ -120,12 +120,10 @@ def _import(pending: PendingHistory, columns: ColumnNames) -> None:
         )
         st.rerun()
     state.pending_history = None
-    state.imported_history = pending.name.strip() or pending.files[0].name
+    state.imported_history = runs.load_run(folder).name
     state.import_notes = history.notes
     run_ids = [key for key in st.query_params.get("runs", "").split(",") if key]
     st.query_params["runs"] = ",".join([folder.name, *run_ids][:7])
-    # Without a value of its own the widget begins anew, with the runs the address names.
-    st.session_state.pop(COMPARED_RUNS_KEY, None)
     st.rerun()
 
 

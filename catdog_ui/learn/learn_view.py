@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from catdog_core import runs
+from catdog_core.analysis import comparability
 from catdog_core.config import NO_AUGMENTATION, RECIPES, Augmentation, Training
 from catdog_core.data import datasets
 from catdog_core.learn import example_histories
@@ -238,8 +239,6 @@ def _show_question(question: QuizQuestion, key: str, learner: LearnerContext) ->
             )
 
 
-_COMPARED = 3
-"""Runs a lesson lays over each other."""
 _PAGES = {
     "data": ("pages/1_Data.py", ":material/photo_library:"),
     "augment": ("pages/2_Augment.py", ":material/auto_awesome:"),
@@ -312,13 +311,7 @@ def _list_runs_to_compare(learner: LearnerContext) -> list[str]:
     """The ids of the learner's run and the newest others on its dataset that have a curve."""
     if learner.run is None:
         return []
-    dataset_id, first = learner.run.dataset_id, learner.run.id
-    others = [
-        run.id
-        for run in runs.list_runs()
-        if run.epochs and run.dataset_id == dataset_id and run.id != first
-    ]
-    return [first, *others[: _COMPARED - 1]]
+    return [run.id for run in comparability.suggest_runs(runs.list_runs(), learner.run)]
 
 
 def _build_augmentation(show: DemoLink) -> Augmentation:

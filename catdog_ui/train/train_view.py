@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from catdog_core import runs
-from catdog_core.analysis import accuracy_gap, histories
+from catdog_core.analysis import accuracy_gap, comparability, histories
 from catdog_core.analysis.diagnose import Verdict
 from catdog_core.analysis.photo_overlap import KEPT_EPOCH_TEXT
 from catdog_core.base.errors import RunError
@@ -265,7 +265,11 @@ def _show_results(run: RunRecord) -> None:
         ):
             st.rerun()  # the form lies outside this part of the page
         widgets.page_link(
-            "pages/4_Compare.py", t("Compare with other runs"), "compare_arrows", run=run.id
+            "pages/4_Compare.py",
+            t("Compare with other runs"),
+            "compare_arrows",
+            run=run.id,
+            runs=",".join(one.id for one in comparability.suggest_runs(runs.list_runs(), run)),
         )
         widgets.page_link(
             "pages/6_Predict.py", t("Try on photos"), "image_search", run=run.id, **{"try": "1"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -55,6 +56,7 @@ def setup_page(title: str) -> None:
         layout="wide",
         initial_sidebar_state=_SIDEBAR,
     )
+    _add_page_styles()
     st.logo(ASSETS / "logo.svg", size="large", icon_image=ASSETS / "icon.svg")
     with st.sidebar:
         for path, name, symbol in PAGES:
@@ -70,6 +72,17 @@ def setup_page(title: str) -> None:
     with guard():
         permissions.render_role_notice()
         trash_view.offer_undo(title)
+
+
+def _add_page_styles() -> None:
+    """Add what Streamlit's theme can't say: visible focus, large targets, names for all stops."""
+    st.html(ASSETS / "page.css")
+    names = {"canvas": t("Table"), "code": t("Code"), "main": t("Page content")}
+    script = (ASSETS / "names.js").read_text("utf-8")
+    st.html(
+        f"<script>window.catdogNames = {json.dumps(names)};\n{script}</script>",
+        unsafe_allow_javascript=True,
+    )
 
 
 @st.cache_resource(show_spinner=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -57,6 +58,7 @@ def setup_page(title: str) -> None:
         layout="wide",
         initial_sidebar_state=_SIDEBAR,
     )
+    _add_page_styles()
     st.logo(ASSETS / "logo.svg", size="large", icon_image=ASSETS / "icon.svg")
     with st.sidebar:
         for path, name, symbol in PAGES:
@@ -85,6 +87,17 @@ def show_title(title: str) -> None:
         widgets.copy_link()
     state.show_missing()
     lesson_note.show_lesson_note()
+
+
+def _add_page_styles() -> None:
+    """Add what Streamlit's theme can't say: visible focus, large targets, names for all stops."""
+    st.html(ASSETS / "page.css")
+    names = {"canvas": t("Table"), "code": t("Code"), "main": t("Page content")}
+    script = (ASSETS / "names.js").read_text("utf-8")
+    st.html(
+        f"<script>window.catdogNames = {json.dumps(names)};\n{script}</script>",
+        unsafe_allow_javascript=True,
+    )
 
 
 @st.cache_resource(show_spinner=False)

@@ -79,7 +79,7 @@ COUNTS = {"n", "count", "total", "photos", "classes", "epochs", "steps", "limit"
 # A number, up to two words, then a word that ends like a plural, and is no verb or other word.
 _AFTER_ONE = re.compile(r"(?<![\w.,×-])1\** ((?:[a-z-]+ ){0,2}?[a-z-]*[^\Ws]s)\b")
 _NO_NOUN = re.compile(
-    r"\b(a|and|as|at|continues|declares|does|enlarges|gets|gives|has|hides|in|is|its|keeps|leads|leaves|less|"
+    r"\b(a|and|as|at|but|continues|declares|does|enlarges|gets|gives|has|hides|in|is|its|keeps|leads|leaves|less|"
     r"looks|makes|of|or|responds|removes|shrinks|stays|takes|this|to|turns|unpacks|was|with)\b"
 )
 

@@ -210,7 +210,7 @@ def _find_noun_after(words: list[str], position: int) -> bool:
 def _is_one(value: object, spec: str) -> bool:
     if isinstance(value, bool) or not isinstance(value, Number) or value != 1:
         return False
-    return format(value, spec.removeprefix(":")) == "1"
+    return format(value, spec.removeprefix(":")) in ("1", "+1")
 
 
 def _is_missing(value: object) -> bool:

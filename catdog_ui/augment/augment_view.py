@@ -55,31 +55,37 @@ def render_augment_page(dataset: Dataset | None) -> None:
 
 
 def _render_page(dataset: Dataset | None) -> None:
-    # The variants come first, so that on a telephone they are not below a screen of sliders.
+    actions = st.container()
+    # The variants come first and stay in view (assets/page.css), so that every slider shows at once
+    # what it does: beside the variants, or below them on a telephone.
     pictures_, controls_ = st.columns([3, 2], gap="large")
     with controls_:
         subject = _choose_subject(dataset, _preview_size())
         summary_slot = st.container()  # for the original and the average, which needs the variants
         settings = augment_controls.augmentation_settings()
     variants = None
-    with pictures_:
+    with actions:
         _actions(settings)
+    with pictures_, st.container(key="augment_variants"):
         if subject is not None:
             variants = _draw_variants(subject, settings, dataset)
             variants = augment_panels.ask_model(variants, subject.photo)
             _variant_gallery(variants, settings)
+            if settings.is_off:
+                st.caption(
+                    t("All settings are off, so every variant equals the original. Move a slider.")
+                )
     # The 20 pictures are on their way; whatever else there is may follow.
     with controls_:
         augment_controls.show_controls(settings, dataset)
     if subject is not None and variants is not None:
         with summary_slot:
             _summary(subject, variants)
-        with pictures_:
-            _gallery_footer(subject, variants, settings)
-            _size_note(subject.photo, settings)
-            _training_note(settings)
-            show_terms("augmentation", "fill-mode", "overfitting")
-            augment_panels.show_panels(subject.photo, settings, variants)
+        _gallery_footer(subject, variants, settings)
+        _size_note(subject.photo, settings)
+        _training_note(settings)
+        show_terms("augmentation", "fill-mode", "overfitting")
+        augment_panels.show_panels(subject.photo, settings, variants)
 
 
 def _preview_size() -> int:
@@ -283,12 +289,7 @@ def _variant_gallery(variants: VariantSet, settings: Augmentation) -> None:
 def _gallery_footer(subject: SubjectPhoto, variants: VariantSet, settings: Augmentation) -> None:
     """A word on the variants, and the sheet of them as a file."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if settings.is_off:
-            st.caption(
-                t("All settings are off, so every variant equals the original. Move a slider."),
-                width="content",
-            )
-        elif not st.session_state.get(_VALUES_KEY, False):
+        if not settings.is_off and not st.session_state.get(_VALUES_KEY, False):
             st.caption(t("Hover over a variant to see its values."), width="content")
         st.space("stretch")
         st.caption(t("Contact sheet:"), width="content")

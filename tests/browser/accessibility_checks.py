@@ -113,3 +113,90 @@ def layout_shift(page: Any) -> float:
         else:
             windows.append([entry])
     return max((sum(entry["value"] for entry in window) for window in windows), default=0.0)
+
+
+FAINT_FOCUS_JS = """() => {
+  const parse = (color) => {
+    const v = color.match(/[\\d.]+/g).map(Number);
+    return v.length < 4 ? [...v, 1] : v;
+  };
+  const over = (a, b) => [0, 1, 2].map(i => a[i] * a[3] + b[i] * (1 - a[3])).concat(1);
+  const light = (c) => {
+    const v = c.slice(0, 3).map(x => x / 255).map(
+      x => x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * v[0] + 0.7152 * v[1] + 0.0722 * v[2];
+  };
+  const found = [];
+  for (const e of document.querySelectorAll(
+      'a[href], button, input, select, textarea, summary, canvas, [tabindex]')) {
+    if (e.tabIndex < 0 || e.disabled || !e.getClientRects().length) continue;
+    e.focus({preventScroll: true});
+    if (document.activeElement !== e || !e.matches(':focus-visible')) continue;
+    let ring = e;
+    for (let up = 0; up < 6 && ring; up += 1, ring = ring.parentElement) {
+      const style = getComputedStyle(ring);
+      if (style.outlineStyle === 'solid' && parseFloat(style.outlineWidth) >= 2) break;
+      if (up === 5) ring = null;
+    }
+    let ratio = 0;
+    if (ring) {
+      const line = [];
+      for (let n = ring.parentElement; n; n = n.parentElement) line.unshift(n);
+      const ground = line.reduce(
+        (g, n) => over(parse(getComputedStyle(n).backgroundColor), g), [255, 255, 255, 1]);
+      const color = over(parse(getComputedStyle(ring).outlineColor), ground);
+      const [less, more] = [light(color), light(ground)].sort((a, b) => a - b);
+      ratio = (more + 0.05) / (less + 0.05);
+    }
+    if (ratio < 3) found.push(`${ratio.toFixed(2)} ${e.outerHTML.slice(0, 160)}`);
+  }
+  document.activeElement.blur();
+  return found;
+}"""
+"""Controls whose outline, when they have the keyboard's focus, is missing or below 3:1."""
+
+SMALL_TARGETS_JS = """() => {
+  const found = [];
+  for (const e of document.querySelectorAll(
+      '[data-testid=stApp] :is(button, summary, a[data-testid=stPageLink-NavLink], label)')) {
+    // Help beside a label, a table's tools and the frame of Streamlit are out of the lab's hands.
+    if (e.closest('[data-testid=stTooltipIcon], [data-testid=stElementToolbar], header')) continue;
+    if (e.matches('label') && !e.querySelector('input[type=checkbox], input[type=radio]')) continue;
+    const box = e.getBoundingClientRect();
+    if (box.width && box.height && box.left >= 0 && Math.min(box.width, box.height) < 43.5)
+      found.push(`${box.width}×${box.height} ${e.outerHTML.slice(0, 160)}`);
+  }
+  return found;
+}"""
+"""Controls smaller than a finger's 44 pixels."""
+
+
+def faint_focus(page: Any) -> list[str]:
+    """Controls that don't show that they have the keyboard's focus."""
+    page.keyboard.press("Tab")  # from here on, a focus counts as the keyboard's
+    controls: list[str] = page.evaluate(FAINT_FOCUS_JS)
+    return controls
+
+
+def small_targets(page: Any) -> list[str]:
+    """Controls too small for a finger."""
+    controls: list[str] = page.evaluate(SMALL_TARGETS_JS)
+    return controls
+
+
+def silent_stops(page: Any) -> list[str]:
+    """What the Tab key stops at without a name or a role, as a screen reader is given it."""
+    session = page.context.new_cdp_session(page)
+    silent = []
+    for node in session.send("Accessibility.getFullAXTree")["nodes"]:
+        states = {each["name"]: each["value"].get("value") for each in node.get("properties", [])}
+        role, name = (node.get(key, {}).get("value", "") for key in ("role", "name"))
+        if node["ignored"] or not states.get("focusable") or role == "RootWebArea":
+            continue
+        if not name.strip() or role in ("generic", "none"):
+            described = session.send(
+                "DOM.describeNode", {"backendNodeId": node["backendDOMNodeId"]}
+            )
+            silent.append(f"{role} {described['node']['attributes']}"[:200])
+    session.detach()
+    return silent

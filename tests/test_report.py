@@ -116,6 +116,7 @@ def test_a_run_whose_photos_are_gone_still_has_its_curves(workspace, tmp_path):
 
 def test_its_validation_photos_are_found_by_their_content_in_another_split(dataset, tmp_path):
     folder = make_dataset_run(dataset)
+    (folder / "best.keras").write_bytes(b"PK\x05\x06" + b"\0" * 18)
     training_photos.write_training_photos(folder, dataset)
     copy = tmp_path / "copy"
     for split, other in (("train", "validation"), ("validation", "train")):

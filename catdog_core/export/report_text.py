@@ -125,9 +125,12 @@ def gather_report_data(source: Path) -> ReportData:
 
 
 def _load_predictions(run: RunRecord, dataset: Dataset) -> PredictionTable:
-    table = predictions.read_predictions(run.folder, dataset, SPLIT).table
-    if table is not None:
-        return table
+    answers, unreadable = predictions.read_answers(run.folder, dataset)
+    photos = {item.file for item in dataset.items(SPLIT)}
+    if photos & answers.keys() and photos <= answers.keys() | unreadable:
+        return predictions.build_prediction_table(
+            dataset, SPLIT, answers, sorted(photos & unreadable)
+        )
     from ..analysis.evaluate import evaluate  # lazy: pages take words from here
 
     assert run.best_model is not None

@@ -14,6 +14,5 @@ with startup.guard():
         t("One number hides a lot. See which photos the model gets wrong, and how sure it was.")
     )
     subject = model_picker.choose_subject()
-    table = model_picker.load_or_request_answers(subject) if subject else None
-    if subject and table:
-        evaluate_view.show_results(subject, table)
+    if subject is not None:
+        evaluate_view.show_evaluation(subject)

@@ -18,7 +18,7 @@ from catdog_core.config import PIPELINE_VERSION
 from catdog_core.data import datasets
 from catdog_core.export import bundle_import
 from catdog_core.models import model_sandbox
-from catdog_core.runs import final_evaluation
+from catdog_core.runs import final_evaluation, training_photos
 from catdog_core.runs.final_evaluation import EpochEvaluation, FinalEvaluation
 from catdog_core.training.execution import execute_run
 
@@ -68,6 +68,20 @@ def test_what_its_models_do_on_clean_photos_comes_along_if_it_is_sound(
     if is_sound:
         stored = json.loads((imported.folder / final_evaluation.FILE_NAME).read_text())
         assert set(stored) == {"format", "epochs", "best", "last", "confusion"}
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_which_photos_trained_it_comes_along_if_it_is_sound(
+    exported_run, tmp_path, monkeypatch, is_damaged
+):
+    run = shutil.copytree(exported_run[0], tmp_path / "run")
+    record = run / training_photos.FILE_NAME
+    if is_damaged:
+        record.write_bytes(record.read_bytes()[:-1])
+    bundle = export.export_in_process(run, "bundle", tmp_path / "run.zip")
+    monkeypatch.setenv("CATDOG_WORKSPACE", str(tmp_path / "elsewhere"))
+    photos = training_photos.parse_training_photos(bundle_import.import_bundle(bundle).run.folder)
+    assert photos is None if is_damaged else (len(photos.train), len(photos.validation)) == (48, 24)
 
 
 def test_its_photos_are_recognised_under_another_name(exported_run, here):

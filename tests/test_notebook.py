@@ -4,6 +4,8 @@ import ast
 import csv
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -166,8 +168,29 @@ def test_the_prose_is_in_the_readers_language(demo, workspace, tmp_path):
 def test_a_run_whose_photos_are_gone_says_so(demo, workspace, tmp_path):
     run = made(demo, *CASES["plain"])
     (workspace / "datasets").rename(workspace / "elsewhere")
-    with pytest.raises(RunError, match="have changed since it was created"):
+    with pytest.raises(RunError, match="aren't in this workspace"):
         notebook.write_script(run, tmp_path / "run.py")
+
+
+@pytest.mark.parametrize(("left_out", "said"), [(0, False), (3, True)])
+def test_its_photos_are_found_in_another_folder_among_others(
+    demo, workspace, tmp_path, left_out, said
+):
+    run = made(demo, *CASES["plain"])
+    (workspace / "datasets").rename(workspace / "elsewhere")
+    for number, path in enumerate(sorted(demo.rglob("*.jpg"))[left_out:]):
+        target = tmp_path / "mixed" / path.parent.name / f"{number}.jpg"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    datasets.make_demo(tmp_path / "others", train=8, validation=4, size=32, seed=7)
+    for path in sorted((tmp_path / "others" / "train").rglob("*.jpg")):
+        shutil.copyfile(path, tmp_path / "mixed" / path.parent.name / f"other-{path.name}")
+    datasets.open_folder(tmp_path / "mixed")
+    path, _ = written(run, tmp_path / "code")
+    text = path.read_text(encoding="utf-8")
+    assert ("Only 69 of the run's 72 photos are here" in text) is said
+    assert "other-" not in text
+    assert len(set(re.findall(r"(?:cats|dogs)/\d+\.jpg", text))) == 72 - left_out
 
 
 def test_a_history_from_a_file_has_no_code(workspace, tmp_path):

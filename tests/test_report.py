@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from evaluated_runs import make_dataset_run, write_answers
 
 from catdog_core import runs
 from catdog_core.analysis import histories, metrics
@@ -16,6 +17,7 @@ from catdog_core.base.errors import RunError
 from catdog_core.config import Training
 from catdog_core.data import datasets
 from catdog_core.export import report, report_text
+from catdog_core.runs import training_photos
 from catdog_core.training.execution import execute_run
 from tests import fakes
 
@@ -109,7 +111,21 @@ def test_a_run_whose_photos_are_gone_still_has_its_curves(workspace, tmp_path):
     folder = fakes.make_run()
     (folder / "best.keras").write_bytes(b"PK\x05\x06" + b"\0" * 18)
     _, parsed = page(folder, tmp_path)
-    assert "There's no dataset 'cartoons'" in parsed.text and "66.0%" in parsed.text
+    assert "The photos of this run aren't here" in parsed.text and "66.0%" in parsed.text
+
+
+def test_its_validation_photos_are_found_by_their_content_in_another_split(dataset, tmp_path):
+    folder = make_dataset_run(dataset)
+    (folder / "best.keras").write_bytes(b"PK\x05\x06" + b"\0" * 18)
+    training_photos.write_training_photos(folder, dataset)
+    copy = tmp_path / "copy"
+    for split, other in (("train", "validation"), ("validation", "train")):
+        shutil.copytree(dataset.root / split, copy / other)
+    datasets.remove_dataset(dataset.id)
+    write_answers(folder, datasets.open_folder(copy), "train", wrong=())
+    _, parsed = page(folder, tmp_path)
+    assert "24 of 24 predictions are correct" in parsed.text
+    assert "best epoch was chosen with these photos" in parsed.text
 
 
 def test_many_classes_get_their_mistakes_named_and_no_huge_table(workspace, tmp_path):

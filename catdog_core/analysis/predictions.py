@@ -28,6 +28,7 @@ from ..base.errors import N_, CatDogError, ModelError
 from ..base.file_cache import FileCache
 from ..data import datasets
 from ..data.datasets import Dataset
+from ..data.edits import SPLITS
 from ..data.split_folders import MAX_CLASSES
 from ..runs import model_registry
 
@@ -207,6 +208,23 @@ def read_predictions(
         return StoredPredictions(None, DAMAGED)
     holds = {file: row[columns] for file, row in answers.items()}
     return _match_dataset(dataset, split, holds, unreadable)
+
+
+def read_answers(
+    run_dir: Path, dataset: Dataset
+) -> tuple[dict[str, NDArray[np.float64]], set[str]]:
+    """Return all probabilities (C,) stored for a dataset's photos by file, whatever their split.
+
+    Returns:
+        They, and the files that could not be read.
+    """
+    answers: dict[str, NDArray[np.float64]] = {}
+    unreadable: set[str] = set()
+    for split in SPLITS:
+        stored = read_predictions(run_dir, dataset, split)
+        answers.update(stored.answers or {})
+        unreadable.update(stored.unreadable)
+    return answers, unreadable
 
 
 def read_output_names(run_dir: Path, dataset: Dataset) -> dict[str, str]:

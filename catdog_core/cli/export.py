@@ -18,7 +18,7 @@ from ..export import (
     install_export,
     output_exists_error,
 )
-from ..export.formats import FORMATS, Parity
+from ..export.formats import FORMATS, NO_ACCURACY, Parity
 from ..runs import model_registry
 from . import output, output_files, removed_commands
 from .options import AsJson, Force
@@ -113,7 +113,9 @@ def _print_parity(parity: Parity) -> None:
         f" {parity['labels']} labels differ ({parity['photos']} photos, {where};"
         f" {parity['runtime']})"
     )
-    if "accuracy" in parity:
+    if parity.get("accuracy") == []:
+        print(NO_ACCURACY)
+    elif "accuracy" in parity:
         ours, theirs = parity["accuracy"]
         photos = format_count(parity["counted"], "photos")
         print(f"Accuracy {theirs:.4f}, Keras model {ours:.4f}, {photos}")

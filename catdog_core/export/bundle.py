@@ -8,6 +8,7 @@
     environment.json         package versions and platform, of the training and of the export
     run/settings.json, about.json, state.json, metrics.jsonl, batches.jsonl
     run/final_evaluation.json     what its models predict for clean photos (since format 2)
+    run/photo_hashes.bin     which photos it was trained and validated with (since format 3)
     run/best.keras           the best epoch; class names inside
     run/backup.keras, backup.json, start.keras     what a training goes on from
     run/predictions/         answers of the model, as the Evaluate page keeps them
@@ -31,11 +32,11 @@ from typing import Any, TypedDict
 from ..analysis import predictions
 from ..base import files
 from ..base.errors import RunError
-from ..runs import final_evaluation, model_registry, run_folder
+from ..runs import final_evaluation, model_registry, run_folder, training_photos
 from ..runs.run_folder import DamagedRun, Run, RunRecord
 
 BUNDLE_KIND = "catdog run bundle"
-FORMAT = 2
+FORMAT = 3
 RUN_FILES = (
     "settings.json",
     "about.json",
@@ -44,6 +45,7 @@ RUN_FILES = (
     "metrics.jsonl",
     "batches.jsonl",
     final_evaluation.FILE_NAME,
+    training_photos.FILE_NAME,
     "best.keras",
     "backup.keras",
     "start.keras",

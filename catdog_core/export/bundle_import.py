@@ -26,7 +26,7 @@ from ..data import edit_log, photo_domain
 from ..data.archive_safety import ArchiveEntry, read_zip_members
 from ..data.datasets import Dataset
 from ..models import model_sandbox, untrusted_models
-from ..runs import final_evaluation, run_folder, run_names
+from ..runs import final_evaluation, run_folder, run_names, training_photos
 from ..runs.run_folder import RunRecord
 from .bundle import (
     BUNDLE_KIND,
@@ -46,6 +46,7 @@ _MAX_BYTES = {
     "run/metrics.jsonl": 5_000_000,  # 1,000 epochs take 200,000
     "run/batches.jsonl": 20_000_000,
     f"run/{final_evaluation.FILE_NAME}": final_evaluation.MAX_BYTES,
+    f"run/{training_photos.FILE_NAME}": training_photos.MAX_BYTES,
 }
 _MAX_PREDICTIONS_INFO_BYTES = (
     4_000_000  # of what is told beside a table: photos that could not be read, by name
@@ -144,6 +145,8 @@ def _build_run(staged: Path, manifest: _CheckedManifest) -> Dataset | None:
         model_sandbox.check_model(path, path.name, manifest.files[f"run/{path.name}"]["sha256"])
     _check_classes(staged / "best.keras", settings["classes"])
     _rewrite_final_evaluation(staged, settings["classes"])
+    if training_photos.parse_training_photos(staged) is None:
+        files.remove_if_exists(staged / training_photos.FILE_NAME)
     _write_about(staged)
     _write_state(staged, epochs)
     for path in sorted(staged.glob("predictions/*")):

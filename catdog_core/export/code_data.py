@@ -38,7 +38,9 @@ def list_run_photos(run: Run, dataset: Dataset) -> PhotoListing:
     """Return how the code of a run comes by its photos."""
     training = run.training
     assert isinstance(dataset.root, Path)
-    chosen = dataset.subset(training.train_photos, training.seed) if training.train_photos else None
+    # Where some of a run's photos are gone, there can be fewer than it trained on.
+    count = min(training.train_photos or 0, len(dataset.items("train")))
+    chosen = dataset.subset(count, training.seed) if count else None
     is_partial = chosen or dataset.changes or dataset.note.get("is_partial")
     folders = None if is_partial else _find_class_folders(dataset)
     used = chosen or dataset

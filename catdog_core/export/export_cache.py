@@ -25,7 +25,7 @@ from ..storage import shard_cache
 from . import export_files, formats, parity_photos
 from .export_files import ExportResult, PhaseCallback
 
-FORMAT = 1
+FORMAT = 2
 MAX_BYTES = 2_000_000_000
 """What all of them may take on the disk; the ones made longest ago go first."""
 _REPORT_INPUT_FILES = ("settings.json", "about.json", "metrics.jsonl", "backup.json")
@@ -44,7 +44,7 @@ class ExportCache:
     def __init__(self, source: Path, classes: tuple[str, ...], language: str = "en") -> None:
         self.source, self.language = source, language
         self._model = predictions.digest_model(model_registry.find_model_file(source))
-        self.dataset: Dataset | None = parity_photos.find_training_dataset(source, classes)
+        self.dataset: Dataset | None = parity_photos.find_comparison_dataset(source, classes)
 
     def find(self, kind: str) -> ExportResult | None:
         """Return an export made earlier that still holds, or None."""
@@ -112,7 +112,7 @@ def _read_cached_export(folder: Path) -> ExportResult | None:
     with suppress(CatDogError, KeyError, TypeError, ValueError):
         record = files.read_json(folder / "export.json")
         path = folder / str(record["file"])
-        if record["format"] <= FORMAT and path.parent == folder and path.is_file():
+        if record["format"] == FORMAT and path.parent == folder and path.is_file():
             network = record.get("network")  # unknown of exports made by earlier versions
             return ExportResult(path, int(record["bytes"]), record["parity"], network)
     return None

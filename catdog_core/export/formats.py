@@ -24,7 +24,8 @@ class Parity(TypedDict, total=False):
         labels: photos that the two call by different classes.
         runtime: the runtime's name and version.
         counted: photos with known classes, for int8 alone.
-        accuracy: on those, of the Keras model and of the exported one, fractions.
+        accuracy: on those, of the Keras model and of the exported one, fractions; empty where no
+            photos of the model's classes and kind are here.
     """
 
     missing: str
@@ -49,6 +50,12 @@ class NetworkInput(TypedDict):
     shape: list[int]
     gives_scores: bool
     is_keras2: bool
+
+
+NO_ACCURACY = N_(
+    "Its accuracy wasn't measured, because no photos of its classes are here. Drawings don't count "
+    "for a model of photos."
+)
 
 
 @dataclass(frozen=True)

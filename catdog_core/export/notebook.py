@@ -18,13 +18,13 @@ from typing import Literal, NotRequired, TypedDict
 
 from .. import runs
 from ..base import files, report_language
-from ..base.errors import N_, CatDogError, DatasetError, RunError
+from ..base.errors import N_, RunError
 from ..base.report_language import Translator
-from ..data import datasets
 from ..models import architecture
-from ..runs import Run, model_registry
+from ..runs import Run, model_registry, training_photos
 from . import code_data, code_training
 from .code_training import Prose
+from .report_text import SOME_PHOTOS_GONE
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,16 @@ def build_cells(source: Path) -> tuple[Run, list[Cell]]:
             "Run '{name}' has no settings to create code from. Choose a run trained here.",
             name=run.name or run.id,
         )
-    photos = code_data.list_run_photos(run, _load_dataset(run))
+    match = _find_photos(run)
+    photos = code_data.list_run_photos(run, match.dataset)
+    missing: list[Prose] = []
+    if match.found < match.total:
+        missing = [(SOME_PHOTOS_GONE, {"n": match.found, "total": match.total})]
     return run, [
         _build_head_cell(run, photos),
         Cell(
             N_("The photos"),
-            _to_prose(code_data.describe_photo_listing(photos)),
+            (*missing, *_to_prose(code_data.describe_photo_listing(photos))),
             code_data.generate_loading_code(run, photos),
         ),
         Cell(
@@ -158,23 +162,17 @@ def _to_cell_arguments(generated: tuple[list[Prose], str]) -> tuple[tuple[Prose,
     return tuple(prose), code
 
 
-def _load_dataset(run: Run) -> datasets.Dataset:
-    try:
-        dataset = datasets.load_dataset_as_of(run.dataset_id, run.dataset_fingerprint)
-        if isinstance(dataset.root, Path):
-            return dataset
-        raise DatasetError(
-            "The photos are at {url}, and exported code can't read them there. Export a run with "
-            "photos on this computer.",
-            url=dataset.root,
-        )
-    except CatDogError as error:
+def _find_photos(run: Run) -> training_photos.DatasetMatch:
+    """The photos of a run, wherever they are now. Raises RunError: nowhere, or of other classes."""
+    match = training_photos.find_training_dataset(run)
+    if match is None or match.dataset.classes != run.classes:
         raise RunError(
-            "The photos of run '{name}' have changed since it was created: {reason} Restore them, "
-            "or export another run.",
+            "The photos of run '{name}' aren't in this workspace. Add '{dataset}' on the Data "
+            "page, from any folder, or export another run.",
             name=run.name or run.id,
-            reason=error,
-        ) from error
+            dataset=files.truncate_for_display(run.dataset_name),
+        )
+    return match
 
 
 _COMMENT_WIDTH = 92

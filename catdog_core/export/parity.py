@@ -57,7 +57,9 @@ def measure_parity(source: Path, kind: str, path: Path) -> Parity:
         "labels": int((ours.argmax(axis=1) != theirs.argmax(axis=1)).sum()),
         "runtime": runtime,
     }
-    if counts and sample.labels is not None:
+    if counts and sample.labels is None:
+        measurements["accuracy"] = []
+    elif counts and sample.labels is not None:
         measurements["counted"] = len(photos)
         measurements["accuracy"] = [
             float((scores.argmax(axis=1) == sample.labels).mean())

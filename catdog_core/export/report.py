@@ -379,6 +379,7 @@ def _render_matrix(facts: ReportData, say: Translator) -> str:
         _render_paragraph(note, "soft")
         + _render_paragraph(report_text.describe_interval(result, facts.overlap, say))
         + _render_paragraph(report_text.describe_overlap(facts, say))
+        + _render_paragraph(report_text.describe_match(facts, say))
         + (
             _render_paragraph(say(report_text.MATRIX_TEXT), "soft")
             if len(names) <= _MAX_MATRIX_CLASSES

@@ -23,12 +23,19 @@ from ..base.field_specs import FieldSpec, describe_fields
 from ..base.files import truncate_for_display
 from ..base.report_language import Translator
 from ..config import RECIPES, Augmentation, Training
-from ..data import datasets
 from ..data.datasets import Dataset
 from ..imaging import decode
 from ..imaging.decode import Photo
 from ..models import architecture, backbones
-from ..runs import DamagedRun, Run, RunRecord, final_evaluation, model_registry
+from ..runs import (
+    DamagedRun,
+    Run,
+    RunRecord,
+    final_evaluation,
+    model_registry,
+    training_photos,
+)
+from ..runs.training_photos import DatasetMatch
 
 if TYPE_CHECKING:
     from ..analysis.predict import Predictor
@@ -62,7 +69,8 @@ class Mistake:
 class ReportData:
     """All of it. Without a table, `problem` says why: a message or an error.
 
-    `overlap` counts the evaluated photos that had a part in making the model.
+    `overlap` counts the evaluated photos that had a part in making the model, and `match` says
+    where these photos are.
     """
 
     run: RunRecord
@@ -71,7 +79,14 @@ class ReportData:
     result: ThresholdMetrics | None = None
     mistakes: tuple[Mistake, ...] = ()
     overlap: PhotoOverlap | None = None
+    match: DatasetMatch | None = None
     problem: str | CatDogError = ""
+
+
+PHOTOS_GONE = N_(
+    "The photos of this run aren't here, so it wasn't evaluated. Add them on the Data page, from "
+    "any folder, then export the report again."
+)
 
 
 def gather_report_data(source: Path) -> ReportData:
@@ -96,21 +111,27 @@ def gather_report_data(source: Path) -> ReportData:
         return ReportData(
             run, verdict, problem=N_("This run has no model, so it wasn't evaluated.")
         )
+    match = training_photos.find_training_dataset(run)
+    if match is None:
+        return ReportData(run, verdict, problem=PHOTOS_GONE)
+    dataset = match.dataset
     try:
-        dataset = datasets.load_dataset_as_of(run.dataset_id, run.dataset_fingerprint)
         table = _load_predictions(run, dataset)
     except CatDogError as error:
         return ReportData(run, verdict, problem=error)
     result = metrics.metrics_at_threshold(table)
     mistakes = _find_worst_mistakes(run, dataset, table, result)
     overlap = photo_overlap.count_overlap(run, dataset, SPLIT)
-    return ReportData(run, verdict, table, result, mistakes, overlap)
+    return ReportData(run, verdict, table, result, mistakes, overlap, match)
 
 
 def _load_predictions(run: RunRecord, dataset: Dataset) -> PredictionTable:
-    table = predictions.read_predictions(run.folder, dataset, SPLIT).table
-    if table is not None:
-        return table
+    answers, unreadable = predictions.read_answers(run.folder, dataset)
+    photos = {item.file for item in dataset.items(SPLIT)}
+    if photos & answers.keys() and photos <= answers.keys() | unreadable:
+        return predictions.build_prediction_table(
+            dataset, SPLIT, answers, sorted(photos & unreadable)
+        )
     from ..analysis.evaluate import evaluate  # lazy: pages take words from here
 
     assert run.best_model is not None
@@ -296,6 +317,17 @@ def describe_overlap(facts: ReportData, say: Translator) -> str:
     """Return sentences on photos that trained the model or chose its epoch, empty for none."""
     remarks = photo_overlap.describe_overlap(facts.overlap)
     return " ".join(say(remark.message, **remark.params) for remark in remarks)
+
+
+def describe_match(facts: ReportData, say: Translator) -> str:
+    """Say where some of the run's photos are missing; empty where all are there."""
+    match = facts.match
+    if match is None or match.found >= match.total:
+        return ""
+    return say(SOME_PHOTOS_GONE, n=match.found, total=match.total)
+
+
+SOME_PHOTOS_GONE = N_("Only {n:,} of the run's {total:,} photos are here. The others are left out.")
 
 
 def describe_confusions(

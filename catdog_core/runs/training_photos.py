@@ -8,8 +8,10 @@ record still tells which photos the model was trained on.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,19 +49,18 @@ class TrainingPhotos:
 
 @dataclass(frozen=True)
 class DatasetMatch:
-    """A dataset with photos of a run.
+    """The photos of a run, found in this workspace.
 
     Attributes:
-        dataset: it, in the state the run was trained with where it ever had that.
-        shared: photos of the run that it has.
-        total: photos of the run.
-        is_exact: whether photos, labels and splits are those of the run.
+        dataset: the run's own dataset in the state it had then, wherever its folder is now; else
+            the photos of the run that another one has, in the run's splits.
+        found: how many photos of the run it has.
+        total: how many photos the run has.
     """
 
     dataset: Dataset
-    shared: int
+    found: int
     total: int
-    is_exact: bool
 
 
 def write_training_photos(folder: Path, dataset: Dataset) -> None:
@@ -127,7 +128,7 @@ def is_training_dataset(run: RunRecord, dataset: Dataset) -> bool:
 
 
 def find_training_dataset(run: RunRecord) -> DatasetMatch | None:
-    """Find the dataset a run was trained with, or the one with most of its photos.
+    """Find the photos a run was trained with, by its dataset or by the photos' content.
 
     Returns:
         None where no dataset of this workspace has at least half of the photos.
@@ -135,17 +136,44 @@ def find_training_dataset(run: RunRecord) -> DatasetMatch | None:
     then = _find_dataset_then(run)
     if then is not None:
         count = len(then.items("train")) + len(then.items("validation"))
-        return DatasetMatch(then, count, count, is_exact=True)
+        return DatasetMatch(then, count, count)
     photos = parse_training_photos(run.folder)
-    if photos is None or not len(photos):
+    if photos is None:
         return None
-    matches = [
-        DatasetMatch(dataset, _count_shared(photos, dataset), len(photos), is_exact=False)
+    counted = [
+        (_count_shared(photos, dataset), dataset)
         for dataset in datasets.list_datasets()
         if len(dataset.classes) == len(run.classes)
     ]
-    best = max(matches, key=lambda match: match.shared, default=None)
-    return best if best is not None and best.shared >= _MIN_SHARE * best.total else None
+    found, dataset = max(counted, key=lambda pair: pair[0], default=(0, None))
+    if dataset is None or found < _MIN_SHARE * len(photos):
+        return None
+    return DatasetMatch(_restrict_to_run(dataset, photos, run.classes), found, len(photos))
+
+
+def _restrict_to_run(dataset: Dataset, photos: TrainingPhotos, classes: tuple[str, ...]) -> Dataset:
+    """Return the photos of a run that a dataset has, in the run's splits and order of classes."""
+    hashes = photo_hashes.hash_photos(dataset)
+    is_trained = photo_hashes.match_hashes(hashes, photos.train)
+    is_validated = photo_hashes.match_hashes(hashes, photos.validation)
+    if set(classes) != set(dataset.classes):
+        classes = dataset.classes
+    labels = [classes.index(name) for name in dataset.classes]
+    rows = tuple(
+        (file, labels[label], "train" if trained else "validation")
+        for (file, label, _), trained, validated in zip(
+            dataset.photos, is_trained, is_validated, strict=True
+        )
+        if trained or validated
+    )
+    text = json.dumps([dataset.fingerprint, "run", classes, rows])
+    return replace(
+        dataset,
+        classes=classes,
+        fingerprint=hashlib.blake2b(text.encode(), digest_size=20).hexdigest(),
+        note={**dataset.note, "is_partial": True},
+        photos=rows,
+    )
 
 
 def find_domain(run: RunRecord) -> Domain | None:

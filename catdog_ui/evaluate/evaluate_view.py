@@ -77,12 +77,14 @@ class Results:
         return evaluate_map.read_embedding(self.subject)
 
 
-def show_results(subject: EvaluationSubject, table: PredictionTable) -> None:
-    """Draw the results of a table; a moved slider or another tab redraws this part alone."""
+def show_evaluation(subject: EvaluationSubject) -> None:
+    """Draw what to keep in mind, and the results, or the button that gets them."""
     overlap = photo_overlap.count_overlap(subject.run, subject.dataset, subject.split)
-    _freeze_gc_once()
     model_picker.show_cautions(subject, overlap)
-    subject.fragment(_render_results, Results(subject, table, overlap))
+    table = model_picker.load_or_request_answers(subject)
+    if table is not None:
+        _freeze_gc_once()
+        subject.fragment(_render_results, Results(subject, table, overlap))
 
 
 @cache

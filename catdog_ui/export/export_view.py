@@ -16,7 +16,7 @@ from catdog_core.base.jobs import Job
 from catdog_core.export import Exporter, ExportResult, bundle_import, report, usage
 from catdog_core.export.bundle_import import ImportedBundle
 from catdog_core.export.export_cache import ExportCache
-from catdog_core.export.formats import NetworkInput, Parity
+from catdog_core.export.formats import NO_ACCURACY, NetworkInput, Parity
 from catdog_core.runs import ImportedHistory, Run, RunRecord, model_registry
 from catdog_core.runs.model_registry import ImportedModel
 
@@ -276,7 +276,9 @@ def parity_text(parity: Parity) -> str:
     else:
         labels = t("All predicted classes match.")
     sentences = [sentence, labels]
-    if "accuracy" in parity:
+    if parity.get("accuracy") == []:
+        sentences.append(t(NO_ACCURACY))
+    elif "accuracy" in parity:
         ours, theirs = parity["accuracy"]
         sentences.append(
             t(

@@ -1,76 +1,107 @@
-"""Figures on speed, each beside its peers in the same run: ``python -m benchmarks``.
+"""Speed and quality of the lab, each beside its peers in the same run: ``python -m benchmarks``.
 
-    python -m benchmarks variants [DIR]      20 variants of one photo, beside the notes' figure
-    python -m benchmarks loading [DIR]       photos a second ready for `fit`, and the warp alone
-    python -m benchmarks readers [DIR]       the Data page's readers, cold and warm, beside limits
-    python -m benchmarks training [DIR]      the notes' network, photos a second in `fit`
-    python -m benchmarks answering [DIR]     one photo, a heat map, 1,000 photos; some minutes
-    python -m benchmarks learning [DIR]      whole trainings from a cold start: accuracy, 40 minutes
-    python -m benchmarks page                a moved slider until 20 pictures are on the wire
-    python -m benchmarks threshold           a moved threshold on the Evaluate page, on the server
-    python -m benchmarks browser             a moved slider until Chromium has painted them
-    python -m benchmarks load                a class of 20 sessions at once, 7 minutes
-    python -m benchmarks.load --minutes 30 --sessions 8 --no-training    whether memory stays flat
-    python -m benchmarks memory              packing and reading two sizes: memory does not grow
-    python -m benchmarks.memory 100000       the same of many photos; takes 7 GB for minutes
-    python -m benchmarks verdicts            how often the verdict on a run is an expert's; minutes
-    python -m benchmarks all [DIR]
-
-DIR is a dataset with train/ and validation/ folders; without one the drawn demo set is used, as
-`page`, `browser` and `load` always do. A peer that is not installed is left out and named.
+``--help`` lists the benchmarks. A peer that is not installed is left out and named.
 """
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn, cast
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read by TensorFlow when it is imported
 os.environ.setdefault("MPLBACKEND", "agg")
 
-from .inference import inference
-from .learning import learning
-from .load import load
-from .loading import loading, readers
-from .measure import console
-from .memory import memory
-from .pages import browser, page, threshold
-from .training import training
-from .variants import variants
-from .verdicts import verdicts
+_DIR_HELP = "a dataset with train/ and validation/ folders; by default drawn pets"
 
-SECTIONS: dict[str, Callable[[Path | None], None]] = {
-    "variants": variants,
-    "loading": loading,
-    "readers": readers,
-    "training": training,
-    "answering": inference,
-    "learning": learning,
-    "page": page,
-    "threshold": threshold,
-    "browser": browser,
-    "load": load,
-    "memory": memory,
-    "verdicts": verdicts,
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One benchmark.
+
+    Attributes:
+        function: ``module:function`` of this package, called with a folder of photos or None.
+        about: what it measures, in a line.
+        takes_folder: whether it measures the photos of a folder.
+    """
+
+    function: str
+    about: str
+    takes_folder: bool = True
+
+    def run(self, folder: Path | None) -> None:
+        """Measure, and print."""
+        module, function = self.function.split(":")
+        loaded = importlib.import_module(f"benchmarks.{module}")
+        cast("Callable[[Path | None], None]", getattr(loaded, function))(folder)
+
+
+BENCHMARKS = {
+    "variants": Benchmark("variants:variants", "20 variants of a photo, and the notes' figure"),
+    "loading": Benchmark("loading:loading", "photos a second ready for fit, and the warp alone"),
+    "readers": Benchmark("loading:readers", "the Data page's readers, cold and warm"),
+    "training": Benchmark("training:training", "the notes' network, photos a second in fit"),
+    "answering": Benchmark("inference:inference", "one photo, a heat map, 1,000 photos; minutes"),
+    "learning": Benchmark("learning:learning", "whole trainings and their accuracy; 40 minutes"),
+    "page": Benchmark("pages:page", "a moved slider until 20 pictures are sent", False),
+    "threshold": Benchmark("pages:threshold", "a moved threshold on the Evaluate page", False),
+    "browser": Benchmark("pages:browser", "a moved slider until Chromium has painted", False),
+    "load": Benchmark(
+        "load:load", "20 sessions at once; python -m benchmarks.load has options", False
+    ),
+    "memory": Benchmark(
+        "memory:memory", "memory of two sizes of datasets; python -m benchmarks.memory N", False
+    ),
+    "verdicts": Benchmark("verdicts:verdicts", "verdicts on runs beside an expert's", False),
 }
+"""By name, in the order that `all` runs them."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what was wrong, and how to see what is there."""
+        self.exit(2, f"{message} Run 'python -m benchmarks --help' to see what there is.\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = _Parser(
+        prog="python -m benchmarks", description="Measure the lab and other tools in the same run."
+    )
+    commands = parser.add_subparsers(
+        dest="name", metavar="NAME", parser_class=argparse.ArgumentParser
+    )
+    every = {**BENCHMARKS, "all": Benchmark("", "all of them")}
+    for name, benchmark in every.items():
+        about = benchmark.about
+        command = commands.add_parser(
+            name, help=about, description=f"{about[0].upper()}{about[1:]}."
+        )
+        if benchmark.takes_folder:
+            command.add_argument("folder", metavar="DIR", nargs="?", type=Path, help=_DIR_HELP)
+    return parser
 
 
 def main(arguments: list[str]) -> None:
-    """Run the section named, or all."""
-    wanted = arguments[0] if arguments else "all"
-    folder = Path(arguments[1]) if len(arguments) > 1 else None
-    if wanted not in (*SECTIONS, "all"):
-        raise SystemExit(__doc__)
+    """Run the benchmark named, or all."""
+    parser = build_parser()
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in (*BENCHMARKS, "all"):
+        parser.error(f"There's no benchmark '{arguments[0]}'.")
+    chosen = parser.parse_args(arguments or ["all"])
+    folder: Path | None = getattr(chosen, "folder", None)
     if folder is not None and not (folder / "train").is_dir():
-        raise SystemExit(
-            f"{folder} has no train/ folder. Choose a folder with train/ and validation/."
-        )
+        parser.error(f"{folder} has no train/ folder. Choose a folder with train/ and validation/.")
+    from .measure import console
+
     console.print(f"{os.cpu_count()} cores; Python {sys.version.split()[0]}\n")
-    for name, run in SECTIONS.items():
-        if wanted in (name, "all"):
-            run(folder)
+    for name, benchmark in BENCHMARKS.items():
+        if chosen.name in (name, "all"):
+            benchmark.run(folder)
 
 
 if __name__ == "__main__":

@@ -290,11 +290,16 @@ def _load() -> str:
     return " ".join(f"{value:.1f}" for value in psutil.getloadavg())
 
 
-if __name__ == "__main__":
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``python -m benchmarks.load``."""
     parser = argparse.ArgumentParser(
-        description="A class at the same time: 20 sessions over websockets."
+        prog="python -m benchmarks.load", description="Several sessions at once over websockets."
     )
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--sessions", type=int, default=20)
     parser.add_argument("--no-training", dest="training", action="store_false")
-    load(**vars(parser.parse_args()))
+    return parser
+
+
+if __name__ == "__main__":
+    load(**vars(build_parser().parse_args()))

@@ -7,6 +7,7 @@ JPEGs and a few minutes; all of it lies in a temporary folder that goes at the e
 
 from __future__ import annotations
 
+import argparse
 import collections
 import json
 import subprocess
@@ -139,8 +140,17 @@ def _peak() -> int:
         return peak if sys.platform == "darwin" else peak * 1024
 
 
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``python -m benchmarks.memory``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.memory", description="Peak memory of packing, reading and fit."
+    )
+    parser.add_argument("photos", metavar="PHOTOS", type=int, nargs="?", default=FULL)
+    return parser
+
+
 if __name__ == "__main__":
     if len(sys.argv) == 4:
         _phase(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
     else:
-        report((int(sys.argv[1]) if len(sys.argv) > 1 else FULL,))
+        report((build_parser().parse_args().photos,))

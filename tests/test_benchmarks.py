@@ -1,5 +1,8 @@
 """The benchmarks: their peers' work, and what they say to a wrong word."""
 
+import importlib
+import re
+
 import numpy as np
 import pytest
 
@@ -21,8 +24,47 @@ def test_a_peer_that_is_not_installed_is_left_out(monkeypatch):
     assert other_libraries.albumentations() is None
 
 
-@pytest.mark.parametrize("arguments", [["everything"], ["loading", "no such folder"]])
-def test_a_wrong_word_is_told_what_was_expected(arguments):
+def asked(capsys, *arguments):
+    """The exit status of a command line that runs no benchmark, and all it printed."""
     with pytest.raises(SystemExit) as caught:
-        benchmarks.main(arguments)
-    assert "train/ and validation/" in str(caught.value)
+        benchmarks.main(list(arguments))
+    captured = capsys.readouterr()
+    return caught.value.code, captured.out + captured.err
+
+
+def test_help_lists_every_benchmark_and_each_has_its_own(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    code, text = asked(capsys, "--help")
+    assert code == 0
+    for name, benchmark in benchmarks.BENCHMARKS.items():
+        assert re.search(rf"^ +{name}\s+{re.escape(benchmark.about)}$", text, re.M)
+        code, own = asked(capsys, name, "--help")
+        assert code == 0 and benchmark.about[1:] in own
+        assert ("DIR" in own) == benchmark.takes_folder
+        module, function = benchmark.function.split(":")
+        assert callable(getattr(importlib.import_module(f"benchmarks.{module}"), function))
+    assert asked(capsys, "all", "--help")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["everything"], "There's no benchmark 'everything'."),
+        (["loading", "no such folder"], "Choose a folder with train/ and validation/."),
+        (["verdicts", "pets"], "unrecognized arguments: pets"),
+    ],
+)
+def test_a_wrong_word_is_told_what_was_expected(arguments, words, capsys):
+    code, text = asked(capsys, *arguments)
+    assert code == 2 and words in text
+
+
+def test_a_benchmark_gets_the_folder_it_is_given(monkeypatch, tmp_path, capsys):
+    from benchmarks import loading
+
+    (tmp_path / "train").mkdir()
+    folders = []
+    monkeypatch.setattr(loading, "loading", folders.append)
+    benchmarks.main(["loading", str(tmp_path)])
+    benchmarks.main(["loading"])
+    assert folders == [tmp_path, None]

@@ -3,19 +3,22 @@
 import dataclasses
 import json
 import shutil
+import textwrap
 import zipfile
 
 import fakes
 import numpy as np
 import pytest
 from bundles import repack_bundle
+from exec_snippets import find_unnamed_imports, hide_optional_modules
 
 from catdog_core import export, runs
-from catdog_core.analysis import histories, predictions
+from catdog_core.analysis import histories, predict, predictions
 from catdog_core.base import access
 from catdog_core.base.errors import AccessError, CatDogError, ModelError, RunError
 from catdog_core.config import PIPELINE_VERSION
 from catdog_core.data import datasets
+from catdog_core.data.synthetic import draw_pet
 from catdog_core.export import bundle_import
 from catdog_core.models import model_sandbox
 from catdog_core.runs import final_evaluation, training_photos
@@ -144,6 +147,24 @@ def test_a_bundle_tells_what_another_program_must_know(exported_run):
         assert "32 x 32" in readme and "resumed" in readme
         manifest = json.loads(archive.read("manifest.json"))
         assert set(manifest["files"]) | {"manifest.json"} == set(archive.namelist())
+
+
+def test_the_lines_in_its_readme_predict_as_the_lab_does(
+    exported_run, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    with zipfile.ZipFile(exported_run[1]) as archive:
+        archive.extract("run/best.keras")
+        readme = archive.read("README.txt").decode()
+    code = textwrap.dedent(readme.split("photo.jpg:\n")[1].split("manifest.json")[0])
+    assert find_unnamed_imports(code) == []
+    draw_pet(0, 100, np.random.default_rng(0)).save("photo.jpg")
+    hide_optional_modules(monkeypatch)
+    exec(code, {})
+    label, value = capsys.readouterr().out.split()
+    predictor = predict.load_predictor(tmp_path / "run/best.keras")
+    (own,) = predict.predict_photos(predictor, [("", (tmp_path / "photo.jpg").read_bytes())])
+    assert label == own.label and abs(float(value.strip("[]")) - own.probabilities[1]) < 1e-5
 
 
 def test_no_run_that_is_there_is_touched(exported_run, workspace):

@@ -3,18 +3,23 @@ import json
 import os
 import re
 import shutil
+import warnings
 import zipfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from exec_snippets import find_unnamed_imports, hide_optional_modules
 from model_factory import make_model_file
+from PIL import ExifTags, Image, ImageFilter, ImageOps
 
 from catdog_core import export
 from catdog_core.base.errors import CatDogError, ModelError
 from catdog_core.cli import main
 from catdog_core.data import datasets
 from catdog_core.data.photo_domain import DRAWN_COMMENT
+from catdog_core.data.synthetic import draw_pet
 from catdog_core.export import formats, usage
 from catdog_core.export.formats import Exporter
 from catdog_core.imaging import decode
@@ -48,23 +53,31 @@ def exported(model, tmp_path_factory):
     return of
 
 
+@pytest.fixture(scope="module")
+def predictor(model):
+    """The model, loaded once."""
+    from catdog_core.analysis import predict
+
+    return predict.load_predictor(model)
+
+
 @pytest.mark.parametrize("kind", MODELS)
-def test_an_exported_model_answers_as_the_keras_model_does(kind, model, exported, workspace):
+def test_an_exported_model_answers_as_the_keras_model_does(
+    kind, model, predictor, exported, workspace, monkeypatch
+):
     from catdog_core.export import parity
+
+    monkeypatch.setattr(parity.predict, "load_predictor", lambda source: predictor)
 
     report = parity.measure_parity(model, kind, exported(kind))
     assert report["photos"] == 50 and report["dataset"] == ""
     # Eight bits give a probability in 256 steps.
     assert report["difference"] <= (0.1 if kind == "litert_int8" else CLOSE)
     if kind == "keras":
-        from catdog_core.analysis import predict
-
         sample = parity.parity_photos.load_parity_photos(
             model, ("cats", "dogs"), (64, 64), "validation", 50
         )
-        assert (
-            predict.load_predictor(model).predict(sample.photos)[:, 1].std() > 0.02
-        )  # tells photos apart
+        assert predictor.predict(sample.photos)[:, 1].std() > 0.02  # tells photos apart
 
 
 @pytest.mark.parametrize("kind", MODELS)
@@ -79,19 +92,77 @@ def test_an_exported_model_takes_any_number_of_photos(kind, model, exported):
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_the_lines_shown_for_a_format_print_the_labs_label(kind, model, exported, tmp_path, demo):
+def test_the_lines_shown_for_a_format_print_the_labs_label(
+    kind, predictor, exported, tmp_path, monkeypatch
+):
+    """With nothing but requirements.txt where that is enough; the photo has to be resized."""
     from catdog_core.analysis import predict
 
-    photo = demo / "validation" / "dogs" / "dog.0003.jpg"
-    photo = photo if photo.is_file() else next((demo / "validation" / "dogs").iterdir())
-    (tmp_path / "photo.jpg").write_bytes(photo.read_bytes())
+    if kind != "onnx":
+        hide_optional_modules(monkeypatch)
+    photo = tmp_path / "photo.jpg"
+    draw_pet(1, 300, np.random.default_rng(3)).save(photo, quality=90)
     file = exported(kind)
     code = usage.build_usage_code(kind, str(file), ("cats", "dogs"), 64)
-    out = _run(code, tmp_path)
-    own = predict.predict_photos(predict.load_predictor(model), [("photo", photo.read_bytes())])[0]
+    assert find_unnamed_imports(code) == []
+    with warnings.catch_warnings():  # a reader of the code sees it
+        warnings.filterwarnings("ignore", r"\s*Warning: tf.lite.Interpreter is deprecated")
+        out = _run(code, tmp_path)
+    own = predict.predict_photos(predictor, [("photo", photo.read_bytes())])[0]
     label, value = out.split()[0], float(re.search(r"\[([\d.e-]+)", out)[1])
-    assert abs(value - own.probabilities[1]) < (0.1 if kind == "litert_int8" else 0.03)
+    assert abs(value - own.probabilities[1]) < (0.1 if kind == "litert_int8" else CLOSE)
     assert label == ("dogs" if value > 0.5 else "cats")
+
+
+def test_a_model_for_phones_is_compared_where_only_tensorflow_is(exported, monkeypatch):
+    from catdog_core.export import runtimes
+
+    photos = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3)).astype(np.float32)
+    _, ask = runtimes.load_in_runtime("litert", exported("litert"))
+    hide_optional_modules(monkeypatch)
+    name, ask_tensorflow = runtimes.load_in_runtime("litert", exported("litert"))
+    assert (
+        name.startswith("tensorflow ")
+        and np.abs(ask(photos) - ask_tensorflow(photos)).max() < CLOSE
+    )
+    assert runtimes.load_in_runtime("onnx", exported("onnx")) is None
+
+
+@pytest.mark.parametrize(
+    ("size", "details"),
+    [
+        ((40, 60), {}),  # smaller
+        ((100, 60), {}),  # one side shorter
+        ((90, 70), {}),
+        ((150, 120), {"exif": "turned"}),
+        ((200, 80), {}),
+        ((260, 150), {"progressive": True}),
+        ((1000, 700), {}),  # decoded at an eighth
+        ((64, 64), {}),
+        ((330, 500), {"mode": "L"}),
+        ((330, 500), {"format": "PNG"}),
+        ((170, 110), {"format": "PNG", "mode": "P"}),
+    ],
+)
+def test_the_lines_shown_read_a_photo_with_the_labs_pixels(size, details, tmp_path):
+    rng = np.random.default_rng(0)
+    noise = Image.fromarray(rng.integers(0, 256, (*size[::-1], 3), np.uint8))
+    photo = noise.filter(ImageFilter.GaussianBlur(2)).convert(details.get("mode", "RGB"))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6 if "exif" in details else 1
+    photo.save(
+        tmp_path / "photo",
+        details.get("format", "JPEG"),
+        exif=exif,
+        progressive=details.get("progressive", False),
+    )
+    names = {"np": np, "cv2": cv2, "Image": Image, "ImageOps": ImageOps}
+    exec(usage.generate_photo_reader(), names)
+    data = (tmp_path / "photo").read_bytes()
+    for side in (64, (50, 80)):
+        rows, columns = (side, side) if isinstance(side, int) else side
+        own = decode.decode_and_fit(data, side)
+        assert np.array_equal(names["read"](tmp_path / "photo", rows, columns), own)
 
 
 def _run(code, folder):
@@ -120,13 +191,15 @@ def test_the_lines_for_several_classes_name_the_likeliest(tmp_path, photo):
 def test_a_model_that_wants_values_up_to_one_is_given_them(exported):
     code = usage.build_usage_code("onnx", "m.onnx", ("cats", "dogs"), 64, "0..1")
     assert "/ 255" in code
+    code = usage.build_usage_code("h5", "m.h5", ("cats", "dogs"), 64, is_keras2=True)
+    assert "tf_keras" in code and find_unnamed_imports(code) == []
     assert "/ 255" not in usage.build_usage_code("onnx", "m.onnx", ("cats", "dogs"), 64)
 
 
 def test_class_names_cannot_break_out_of_the_lines_shown():
     nasty = ("cats", "'); import os #", "</script>\n")
     for kind in MODELS:
-        compile(usage.build_usage_code(kind, "m", nasty, 64), kind, "exec")
+        compile(usage.build_usage_code(kind, nasty[1], nasty, 64), kind, "exec")
 
 
 @pytest.mark.parametrize("kind", ["onnx", "litert"])
@@ -184,8 +257,8 @@ def test_eight_bits_take_a_quarter_of_the_size_and_tell_their_accuracy(
 
 
 def test_the_command_tells_size_and_parity(model, workspace, tmp_path, capsys, jobs_in_process):
-    out = tmp_path / "m.tflite"
-    assert main(["export", str(model), "litert", str(out), "--json"]) == 0
+    out = tmp_path / "m.keras"
+    assert main(["export", str(model), "keras", str(out), "--json"]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert summary["bytes"] == out.stat().st_size
     assert summary["parity"]["difference"] < CLOSE and summary["parity"]["photos"] == 50

@@ -3,12 +3,10 @@
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from catdog_core import cli
 from catdog_core.base.limits import UPLOAD_MEGABYTES, Limits
-from catdog_core.data import split_folders, synthetic
+from catdog_core.data import split_folders
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -65,17 +63,6 @@ def test_every_package_has_its_reason_and_an_upper_bound():
             assert line[:1] in "#-" or re.search(r">=.*,<", line), line
 
 
-def test_every_command_shown_exists():
-    session = DOCS["session.md"]
-    every = "\n".join([README, *DOCS.values()])
-    shown = set(re.findall(r"python -m catdog_core ([a-z][a-z-]*)", every))
-    known = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
-    known |= {group.name for group in cli.app.registered_groups}
-    assert shown <= known
-    for name in known:
-        assert f"`{name}" in session, name
-
-
 def test_the_limits_stated_are_those_in_force():
     stated = re.sub(r"\s+", " ", DOCS["limits.md"])
     for name, value in Limits().model_dump().items():
@@ -85,14 +72,6 @@ def test_the_limits_stated_are_those_in_force():
     assert f"{UPLOAD_MEGABYTES} MB" in stated
     assert "Two to 200 classes" in stated
     assert split_folders.MAX_CLASSES == 200
-
-
-def test_a_demo_command_prints_what_the_session_shows(tmp_path, capsys, monkeypatch):
-    pet = synthetic.draw_pet(0, 150, np.random.default_rng(0))
-    monkeypatch.setattr(synthetic, "draw_pet", lambda label, size, rng: pet)
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(["demo", "pets"]) == 0
-    assert capsys.readouterr().out.strip() in DOCS["session.md"]
 
 
 @pytest.mark.parametrize("name", ["CHANGELOG.md", "CONTRIBUTING.md"])

@@ -31,6 +31,10 @@ Names = tuple[str, ...]
 
 ONE_PHOTO = 'PHOTO = "photo.jpg"\n'
 TWO_PHOTOS = 'CAT, DOG = "photo.jpg", "photo.jpg"  # one photo of each class\n'
+_LOAD_COMMENT = """\
+# Values differ from the lab's by about 2 of 255, because it reduces a JPEG while decoding it.
+# load_img doesn't turn a photo by its EXIF data; the lab does.
+"""
 
 _BORDERS = {
     "nearest": "cv2.BORDER_REPLICATE",
@@ -56,18 +60,22 @@ def missing_settings_comment(library: str, names: Names) -> str:
 def image_data_generator_code(s: Augmentation, on: Names, seed: int) -> str:
     """Return code for `tf.keras.preprocessing.image.ImageDataGenerator`."""
     return f"""\
+# pip install tensorflow pillow scipy
 import numpy as np
 from tensorflow.keras.preprocessing.image import ImageDataGenerator, img_to_array, load_img
 
 {ONE_PHOTO}
-{generator_definition(s, on)}  # also needs SciPy
+{generator_definition(s, on)}
 
-photo = img_to_array(load_img(PHOTO, target_size=(150, 150)))
+{_LOAD_COMMENT}\
+photo = img_to_array(load_img(PHOTO, target_size=(150, 150), interpolation="bilinear"))
 photos = np.repeat(photo[None], 20, axis=0)
 variants = next(generator.flow(photos, batch_size=20, shuffle=False, seed={seed}))
 
 # The same for a folder with one subfolder per class:
-# train = generator.flow_from_directory("train", target_size=(150, 150), batch_size=20)
+# train = generator.flow_from_directory(
+#     "train", target_size=(150, 150), batch_size=20, interpolation="bilinear"
+# )
 """
 
 
@@ -97,6 +105,7 @@ def catdog_lab_code(s: Augmentation, on: Names, seed: int) -> str:
         if name in on or value != fields[name].default
     ]
     head = f"""\
+# Run it in the lab's folder, after pip install -r requirements.txt
 from pathlib import Path
 
 import numpy as np
@@ -110,13 +119,13 @@ settings = {format_call("Augmentation", arguments)}
 """
     if not s.mixes:
         return f"""{head}
-photo = decode.resize_photo(decode.decode_photo(Path(PHOTO).read_bytes()), 150)
+photo = decode.decode_and_fit(Path(PHOTO).read_bytes(), 150)
 drawn = augment.make_variants(photo, settings, count=20, seed={seed})
 variants = np.stack([image for image, transform in drawn])
 """
     return f"""{head}
-pair = [decode.decode_photo(Path(name).read_bytes()) for name in (CAT, DOG)]
-photos = np.stack([decode.resize_photo(photo, 150) for photo in pair] * 10)
+pair = [decode.decode_and_fit(Path(name).read_bytes(), 150) for name in (CAT, DOG)]
+photos = np.stack(pair * 10)
 labels = np.tile(np.eye(2, dtype=np.float32), (10, 1))  # rows of shares, (20, 2)
 chance = np.random.default_rng({seed})
 variants = augment.augment_batch(photos, settings, chance)
@@ -150,6 +159,7 @@ def albumentations_code(s: Augmentation, on: Names, seed: int) -> str:
             f'A.Erasing(scale=(0.02, {area}), fill="random_uniform", p={share}),',
         ]
     return f"""\
+# pip install albumentations opencv-python-headless
 import albumentations as A
 import cv2
 import numpy as np
@@ -157,6 +167,7 @@ import numpy as np
 {ONE_PHOTO}
 augment = A.Compose({format_list(steps)})
 {_SEEDS.format(seed=seed) if on else ""}
+# Values differ from the lab's by about 2 of 255, because it reduces a JPEG while decoding it.
 photo = cv2.cvtColor(cv2.imread(PHOTO), cv2.COLOR_BGR2RGB)
 photo = cv2.resize(photo, (150, 150), interpolation=cv2.INTER_AREA)
 variants = np.stack([augment(image=photo)["image"] for _ in range(20)])
@@ -268,8 +279,10 @@ class Vary(layers.Layer):
         return ops.clip(self.change(photos, drawn), 0, 255)
 
 '''
-_ALONE = """\
-photo = keras.utils.img_to_array(keras.utils.load_img(PHOTO, target_size=(150, 150)))
+_ALONE = f"""\
+{_LOAD_COMMENT}\
+photo = keras.utils.load_img(PHOTO, target_size=(150, 150), interpolation="bilinear")
+photo = keras.utils.img_to_array(photo)
 photos = np.repeat(photo[None], 20, axis=0)
 variants = ops.convert_to_numpy(augment(photos, training=True))
 
@@ -291,9 +304,11 @@ def mixed(photos, labels):
     two = cutmix({"images": photos[half:], "labels": labels[half:]}, training=True)
     return tuple(ops.concatenate((one[part], two[part])) for part in ("images", "labels"))
 """
-_MIXED = """\
-pair = [keras.utils.load_img(name, target_size=(150, 150)) for name in (CAT, DOG)]
-photos = np.stack([keras.utils.img_to_array(photo) for photo in pair] * 10)
+_MIXED = f"""\
+{_LOAD_COMMENT}\
+how = {{"target_size": (150, 150), "interpolation": "bilinear"}}
+pair = [keras.utils.img_to_array(keras.utils.load_img(name, **how)) for name in (CAT, DOG)]
+photos = np.stack(pair * 10)
 labels = np.tile(np.eye(2, dtype="float32"), (10, 1))  # rows of shares, (20, 2)
 variants, labels = map(ops.convert_to_numpy, mixed(photos, labels))
 
@@ -308,6 +323,7 @@ def keras_layers_code(s: Augmentation, on: Names, seed: int) -> str:
     """Return code for Keras's preprocessing layers."""
     return "\n".join(
         (
+            "# pip install tensorflow keras pillow\n"
             "import keras\nimport numpy as np\nfrom keras import layers, ops\n",
             f"{TWO_PHOTOS if s.mixes else ONE_PHOTO}",
             f"keras.utils.set_random_seed({seed})  # gives the same variants every time\n",

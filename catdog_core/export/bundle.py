@@ -27,6 +27,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import indent
 from typing import Any, TypedDict
 
 from ..analysis import predictions
@@ -34,6 +35,7 @@ from ..base import files
 from ..base.errors import RunError
 from ..runs import final_evaluation, model_registry, run_folder, training_photos
 from ..runs.run_folder import DamagedRun, Run, RunRecord
+from . import usage
 
 BUNDLE_KIND = "catdog run bundle"
 FORMAT = 3
@@ -250,7 +252,13 @@ def _build_readme(run: Run) -> str:
         else " The photos are\nnot in here; dataset.json tells which they were."
     )
     return _README.format(
-        name=files.truncate_for_display(run.name), size=run.training.image_size, more=more
+        name=files.truncate_for_display(run.name),
+        size=run.training.image_size,
+        more=more,
+        code=indent(
+            usage.build_usage_code("keras", "run/best.keras", run.classes, run.training.image_size),
+            4 * " ",
+        ),
     )
 
 
@@ -267,10 +275,9 @@ To bring the run into a lab: its Export page, or
 
 There it can be compared, and used to predict.{more}
 
-To use the model without a lab:
+To use the model without a lab, on a file photo.jpg:
 
-    import keras
-    model = keras.models.load_model("run/best.keras", compile=False)
+{code}
 
 manifest.json holds size and SHA-256 of every file.
 """

@@ -12,6 +12,7 @@ from ..config import MIXES, Augmentation
 from ..data.datasets import Dataset, Item
 from ..models import backbones
 from ..runs import Run
+from . import usage
 
 _KERAS_EXTENSIONS = {".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff"}
 
@@ -104,9 +105,17 @@ def describe_photo_listing(photos: PhotoListing) -> list[str]:
                 "set the labels, in class order."
             ),
             N_("Values stay 0 to 255 here. The network's first layer rescales them."),
+            N_(
+                "Keras reads photos with Pillow, without turning them by their EXIF data. Values "
+                "differ from the lab's by about 2 of 255."
+            ),
         ]
     messages = [
-        N_("All photos are read once and kept in memory as bytes. Batches are drawn from there.")
+        N_("All photos are read once and kept in memory as bytes. Batches are drawn from there."),
+        N_(
+            "Pixels are the same as in the lab, except for photos with transparency, 16 bits or a "
+            "color profile."
+        ),
     ]
     if photos.folders is None:
         messages.append(
@@ -125,6 +134,7 @@ def generate_setup_code(run: Run, photos: PhotoListing) -> str:
         imports.append("import tensorflow as tf")
     imports.append(f"from keras import layers{', ops' if soft else ''}")
     if soft:
+        imports.insert(2, "import cv2")
         imports.append("from PIL import Image, ImageOps")
     else:
         imports.append("from tensorflow.keras.preprocessing.image import ImageDataGenerator")
@@ -211,20 +221,19 @@ def _count_photos(run: Run, split: str) -> int:
     return run.train_photos if split == "train" else run.validation_photos
 
 
-_READ_CODE = '''\
-def read(names):
+_READ_CODE = f'''\
+{usage.generate_photo_reader()}
+
+def read_all(names):
     """Read the photos of each class: (N, SIZE, SIZE, 3) bytes and (N,) class numbers."""
     photos, labels = [], []
     for label, files in enumerate(names):
         for file in files:
             try:
-                with Image.open(DATA / file) as photo:
-                    upright = ImageOps.exif_transpose(photo).convert("RGB")
+                photos.append(read(DATA / file, SIZE, SIZE))
             except OSError as error:
-                print(f"Left out {file!r}: {error}")
+                print(f"Left out {{file!r}}: {{error}}")
                 continue
-            small = upright.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
-            photos.append(np.asarray(small))
             labels.append(label)
     return np.stack(photos), np.array(labels)
 '''
@@ -256,8 +265,8 @@ def _generate_memory_code(run: Run, photos: PhotoListing) -> str:
     return f"""\
 {_READ_CODE}{find}
 
-train_photos, train_labels = read({calls["train"]})
-validation_photos, validation_labels = read({calls["validation"]})
+train_photos, train_labels = read_all({calls["train"]})
+validation_photos, validation_labels = read_all({calls["validation"]})
 # Each validation uses this many batches, with all classes mixed.
 some = np.random.default_rng(SEED).permutation(len(validation_labels))[: {steps} * BATCH]
 validation_photos, validation_labels = validation_photos[some], validation_labels[some]

@@ -198,7 +198,7 @@ _EXPORTERS = (
         group="code",
         needs_run=True,
         loads_tensorflow=False,
-        usage="jupyter lab {file}",
+        usage="pip install jupyterlab\njupyter lab {file}",
     ),
     Exporter(
         kind="script",

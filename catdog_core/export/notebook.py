@@ -106,7 +106,8 @@ def _build_head_cell(run: Run, photos: code_data.PhotoListing) -> Cell:
     parameters = architecture.count_parameters(
         architecture.list_training_layers(run.training, max(len(run.classes), 2))
     )
-    packages = "tensorflow keras numpy matplotlib pillow scipy"
+    reader = "scipy" if photos.generator else "opencv-python-headless"
+    packages = f"tensorflow keras matplotlib pillow {reader}"
     prose: list[Prose] = [
         (
             N_(

@@ -18,7 +18,7 @@ from .runtimes import PredictFunction
 PHOTOS = 50
 """Validation photos that both are asked about."""
 _ACCURACY_PHOTOS = 1000  # photos, at most, whose labels int8 and float are measured by
-_RUNTIMES = {"onnx": "onnxruntime", "litert": "ai-edge-litert", "litert_int8": "ai-edge-litert"}
+_RUNTIMES = {"onnx": "onnxruntime"}  # those that the lab does without
 
 
 def measure_parity(source: Path, kind: str, path: Path) -> Parity:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,9 @@ def load_in_runtime(kind: str, path: Path) -> tuple[str, PredictFunction] | None
         return _name_with_version("keras"), _load_keras(path)
     if kind == "saved_model":
         return _name_with_version("tensorflow"), _load_saved_model(path)
-    if kind in ("litert", "litert_int8") and _is_installed("ai_edge_litert"):
-        return _name_with_version("ai-edge-litert"), _load_litert(path)
+    if kind in ("litert", "litert_int8"):
+        package = "ai-edge-litert" if _is_installed("ai_edge_litert") else "tensorflow"
+        return _name_with_version(package), _load_litert(path)
     if kind == "onnx" and _is_installed("onnxruntime"):
         return _name_with_version("onnxruntime"), _load_onnx(path)
     return None
@@ -71,9 +73,14 @@ def _load_onnx(path: Path) -> PredictFunction:
 
 
 def _load_litert(path: Path) -> PredictFunction:
-    from ai_edge_litert.interpreter import Interpreter
+    if _is_installed("ai_edge_litert"):
+        from ai_edge_litert.interpreter import Interpreter
 
-    model: Any = Interpreter(str(path))
+        model: Any = Interpreter(str(path))
+    else:
+        with warnings.catch_warnings():  # says that a later TensorFlow lacks it
+            warnings.simplefilter("ignore", UserWarning)
+            model = tf.lite.Interpreter(str(path))
     input_index, result = (
         d()[0]["index"] for d in (model.get_input_details, model.get_output_details)
     )

@@ -38,6 +38,8 @@ Photo = NDArray[np.uint8]
 """A photo: (H, W, 3) uint8, RGB."""
 PhotoSize = int | tuple[int, int]
 """Pixels of a fitted photo: the side of a square, or (height, width)."""
+FINE_RATIO, COARSE_RATIO = 1.75, 3.0
+"""Times that a side is too long, from which `resize_photo` averages twice, or whole areas."""
 
 _MAX_SIDE = 65_535  # pixels; a JPEG has no more, and what is read in strips of rows needs rows
 _COSTLY = 0.4  # of the pixels allowed, for kinds of which all would cost more than 300 MB
@@ -45,7 +47,6 @@ _CODED = 0.65  # of the pixels allowed, for AVIF and HEIC: phones take 24.5 mill
 _REDUCED = 6  # times the pixels allowed that a JPEG may have which is decoded at a reduced size
 _MAX_WORK = 25  # times the pixels allowed: pixels × scans of a JPEG; cameras write ten scans
 _DECODERS = min(4, os.cpu_count() or 1)  # each may hold a photo of all pixels allowed
-_FINE, _COARSE = 1.75, 3.0  # times a side is too long, see `resize_photo`
 _CHUNK = 32  # photos a thread decodes in one go
 _AHEAD = 8  # chunks decoded before they are asked for, at most
 
@@ -143,8 +144,8 @@ def decode_photo(data: bytes, at_least: int | None = None) -> Photo:
 def resize_photo(image: Photo, size: PhotoSize) -> Photo:
     """Resize a photo to what a network takes; as in the notes, the shape is not kept.
 
-    Shrinking averages, so that fine texture does not turn into noise: a side more than `_FINE`
-    times too long is sampled twice for each pixel, one beyond `_COARSE` by whole areas. On
+    Shrinking averages, so that fine texture does not turn into noise: a side more than `FINE_RATIO`
+    times too long is sampled twice for each pixel, one beyond `COARSE_RATIO` by whole areas. On
     photographs reduced by `decode_photo` that takes a third of the time of whole areas alone, and
     differs from them by 0.8 of 255 in the mean.
 
@@ -162,10 +163,10 @@ def resize_photo(image: Photo, size: PhotoSize) -> Photo:
         # beyond a factor of 2 it skips pixels. So a long side is first sampled at twice the size,
         # then halved. OpenCV counts from the pixels' outer edges: x of a result half as large lies
         # at 2x + 0.5, right between two samples, and becomes their mean.
-        if height > _COARSE * rows or width > _COARSE * columns:
+        if height > COARSE_RATIO * rows or width > COARSE_RATIO * columns:
             return _resized(image, columns, rows, cv2.INTER_AREA)
-        across = columns * (1 + (width > _FINE * columns))
-        down = rows * (1 + (height > _FINE * rows))
+        across = columns * (1 + (width > FINE_RATIO * columns))
+        down = rows * (1 + (height > FINE_RATIO * rows))
         image = _resized(image, across, down)
     return _resized(image, columns, rows)
 

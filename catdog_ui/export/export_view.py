@@ -173,10 +173,15 @@ def _usage_code(run: RunRecord, exporter: Exporter, network: NetworkInput | None
     st.code(text, language="python", wrap_lines=True)
     if exporter.kind == "saved_model":
         st.caption(
-            t("To use it on a web page, convert the folder on a computer with TensorFlow.js:")
+            t("To use it on a web page, convert the folder with TensorFlow.js in Python 3.11:")
         )
         st.code(usage.TENSORFLOW_JS.format(folder=name), language="bash", wrap_lines=True)
-    st.caption(t("It reads `photo.jpg`, resizes it as the lab does, and prints the class."))
+    st.caption(
+        t(
+            "It reads `photo.jpg` with the same pixels as the lab, and prints the class. Photos "
+            "with transparency, 16 bits or a color profile can differ."
+        )
+    )
 
 
 def _usage_text(run: RunRecord, kind: str, file: str, network: NetworkInput | None) -> str:

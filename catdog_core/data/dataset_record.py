@@ -26,12 +26,15 @@ from ..base import files
 from ..base.errors import CatDogError, DatasetError
 from ..base.file_cache import FileCache
 from ..base.messages import Message
-from . import edits, splits, url_import
+from . import content_hashes, edits, photo_domain, splits, url_import
 from .dataset_plan import DatasetNote
 from .edits import DatasetEdit, EditEvent
+from .photo_domain import Domain
 from .splits import SplitSettings
 
 FORMAT = 1
+DEMO_ID = "demo"
+"""The dataset of drawn pets that the lab makes itself."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Dataset:
     them. `excluded` are the files they leave out. `dismissed_findings` are the kinds of finding
     that the audit no longer reports, by file; the kind "" stands for all. `names` are the true
     names of what had to be stored under others: by path below the root, the last name of that
-    file or folder in its archive.
+    file or folder in its archive. `domain` tells drawn pets, and copies of them, from photos.
     """
 
     id: str
@@ -73,6 +76,7 @@ class Dataset:
     excluded: tuple[str, ...] = ()
     dismissed_findings: dict[str, frozenset[str]] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    domain: Domain = "photos"
 
     @property
     def unlabeled(self) -> list[Path]:
@@ -227,6 +231,7 @@ def read_dataset_record(folder: Path) -> tuple[Dataset, list[EditEvent]]:
             note=_parse_note(record["note"]),
             photos=tuple((str(f), int(label), str(s)) for f, label, s in record["photos"]),
             names={str(f): str(name) for f, name in record.get("names", {}).items()},
+            domain=_parse_domain(record.get("domain"), str(record["source"]), folder),
         )
         events = list(record.get("history", []))
         edits.active_edits(events)
@@ -237,6 +242,16 @@ def read_dataset_record(folder: Path) -> tuple[Dataset, list[EditEvent]]:
             id=folder.name,
         ) from error
     return dataset, events
+
+
+def _parse_domain(stored: object, source: str, folder: Path) -> Domain:
+    """The domain of a record; one of an earlier version has none."""
+    if stored in ("drawn", "photos"):
+        return cast(Domain, stored)
+    if source == "demo":
+        return "drawn"
+    digests = [digest for _, _, digest in content_hashes.read_digests(folder).values()]
+    return photo_domain.compare_with_demo(digests, datasets_folder() / DEMO_ID)
 
 
 def _parse_note(note: Mapping[str, Any]) -> DatasetNote:
@@ -268,6 +283,7 @@ def write_dataset_record(folder: Path, dataset: Dataset, events: Sequence[EditEv
         "created": time.time(),
         "root": str(dataset.root) if dataset.source == "folder" else None,
         "classes": list(dataset.classes),
+        "domain": dataset.domain,
         "fingerprint": dataset.fingerprint,
         "note": dataset.note,
         "history": list(events),

@@ -17,10 +17,18 @@ from typing import Any
 
 from ..base import access, files, trash
 from ..base.errors import CatDogError, DatasetError
-from . import content_hashes, dataset_plan, dataset_record, edits, layout, synthetic
+from . import (
+    content_hashes,
+    dataset_plan,
+    dataset_record,
+    edits,
+    layout,
+    photo_domain,
+    synthetic,
+)
 from .archives import StoredPhotos
 from .dataset_plan import DEFAULT_READING, FolderReading
-from .dataset_record import Dataset, Item, datasets_folder, load_dataset
+from .dataset_record import DEMO_ID, Dataset, Item, datasets_folder, load_dataset
 from .edit_log import (
     edit_photos,
     load_dataset_as_of,
@@ -31,6 +39,7 @@ from .edit_log import (
 )
 from .edits import PhotoEdit
 from .label_tables import LabelChoice
+from .photo_domain import Domain
 
 __all__ = [
     "DEFAULT_READING",
@@ -60,7 +69,6 @@ __all__ = [
 ]
 
 VALIDATION_FRACTION = 0.25
-DEMO_ID = "demo"
 
 Progress = Callable[[int, int], None]
 make_demo = synthetic.make_demo
@@ -119,6 +127,7 @@ def scan_folder(
         fingerprint=content_hashes.fingerprint_content(plan.rows, plan.folders, digests),
         note=note,
         photos=tuple(plan.rows),
+        domain=_detect_domain(root, listed, digests),
     )
 
 
@@ -247,7 +256,7 @@ def _build_dataset(
         building.mkdir(parents=True)
         stored = fill(building / "photos")
         if isinstance(stored, StoredPhotos):
-            dataset, known = _dataset_from_stored(stored), stored.digests
+            dataset, known = _dataset_from_stored(stored, building / "photos"), stored.digests
         else:
             dataset, known = _dataset_from_folder(building / "photos", name)
         dataset = replace(dataset, id=dataset_id, name=name, root=folder / "photos", source=source)
@@ -265,7 +274,7 @@ def _build_dataset(
     return dataset
 
 
-def _dataset_from_stored(stored: StoredPhotos) -> Dataset:
+def _dataset_from_stored(stored: StoredPhotos, folder: Path) -> Dataset:
     """The dataset of photos that were stored by a plan, which is not understood a second time."""
     inner = [
         (PurePosixPath(file).relative_to(stored.root).as_posix(), label, split)
@@ -285,7 +294,12 @@ def _dataset_from_stored(stored: StoredPhotos) -> Dataset:
         note=note,
         photos=tuple(stored.photos),
         names=stored.names,
+        domain=_detect_domain(folder, [file for file, _, _ in stored.photos], digests),
     )
+
+
+def _detect_domain(root: Path, names: Sequence[str], digests: Sequence[str]) -> Domain:
+    return photo_domain.detect_domain(root, names, digests, datasets_folder() / DEMO_ID)
 
 
 def _dataset_from_folder(folder: Path, name: str) -> tuple[Dataset, content_hashes.KnownDigests]:

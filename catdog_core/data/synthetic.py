@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from ..base import files
 from ..base.errors import DatasetError
 from . import synthetic_draw
+from .photo_domain import DRAWN_COMMENT
 from .synthetic_draw import Colour
 
 CLASSES = ("cats", "dogs")
@@ -61,7 +62,8 @@ def make_demo(
     def make(job: _Job) -> None:
         path, label, key = job
         with files.atomic_replace(path) as temporary:
-            draw_pet(label, size, np.random.default_rng(key)).save(temporary, quality=88)
+            picture = draw_pet(label, size, np.random.default_rng(key))
+            picture.save(temporary, quality=88, comment=DRAWN_COMMENT)
 
     # Half a set would stand in the way of the next try.
     parts = [folder / "train", folder / "validation"] if folder.is_dir() else [folder]

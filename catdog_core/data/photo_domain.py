@@ -44,7 +44,12 @@ def compare_with_demo(digests: Iterable[str], demo_folder: Path) -> Domain:
     return "drawn" if 2 * sum(is_known) > len(is_known) else "photos"
 
 
+def is_drawn_photo(data: bytes) -> bool:
+    """Return whether a file's content, or at least its first 512 bytes, is a drawn pet's."""
+    return DRAWN_COMMENT in data[:_HEAD_BYTES]
+
+
 def _is_drawn(path: Path) -> bool:
     with suppress(OSError), files.open_regular(path) as file:
-        return DRAWN_COMMENT in file.read(_HEAD_BYTES)
+        return is_drawn_photo(file.read(_HEAD_BYTES))
     return False

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from catdog_core.data.audit import Finding
     from catdog_core.data.dataset_plan import FolderReading
     from catdog_core.data.edits import DatasetEdit
+    from catdog_core.data.photo_domain import Domain
     from catdog_core.data.preview import Preview
     from catdog_core.export.bundle_import import ImportedBundle
     from catdog_core.learn.curriculum import DemoLink
@@ -203,12 +204,16 @@ class EvaluateState:
 
 @dataclass(frozen=True)
 class InputPhoto:
-    """A photo to ask about: `key` tells it apart from others, `truth` is empty when unknown."""
+    """A photo to ask about: `key` tells it apart from others, `truth` is empty when unknown.
+
+    `domain` is None where nobody knows whether it is a photo or drawn.
+    """
 
     name: str
     key: str
     data: bytes
     truth: str = ""
+    domain: Domain | None = None
 
 
 @dataclass
@@ -218,9 +223,11 @@ class PredictState:
     pasted_photos: list[InputPhoto] = field(default_factory=list)
     """Photos from the clipboard."""
     sample_source: str = ""
-    """Where the photos to try come from: a dataset's id, `predict_inputs.NO_PETS`, or empty."""
+    """Where the photos to try come from: a dataset's id, a name of `sample_inputs`, or empty."""
     sample_seed: int = -1
     """Seed of the photos drawn from there."""
+    asks_built_in: bool = False
+    """Whether the built-in model's answers stand beside those of the chosen model."""
 
 
 @dataclass

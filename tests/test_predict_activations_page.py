@@ -39,10 +39,9 @@ def opened(model, epochs=(), **query):
     )
     for epoch, weights in enumerate(epochs):
         epoch_weights.save_epoch_weights(folder, epoch, weights, 8)
-    app = fakes.open_page("6_Predict", run=folder.name, **query)
+    app = fakes.open_page("6_Predict", run=folder.name, tab="look", look="xray", **query)
     files = [(f"{n}.jpg", photo(100 + n), "image/jpeg") for n in range(2)]
     app.file_uploader("predict_photos").set_value(files).run()
-    app.toggle("predict_xray").set_value(True).run()
     assert not app.exception and not app.error
     return app
 
@@ -66,7 +65,7 @@ def settled(app):
 def test_each_closer_look_says_how_to_read_it_and_what_it_shows(notes):
     app = opened(notes)
     text = fakes.joined_text(app.caption)
-    assert "channels respond most to this photo, each scaled separately." in text
+    assert "channels vary most over this photo, each scaled separately." in text
     assert "sees 3 × 3 px of 48 × 48" in text and "covers 0.39% of the photo" in text
     assert "filters of the first convolution" in look(app, "filters")
     text = look(app, "pooling")
@@ -135,3 +134,15 @@ def test_the_map_can_be_clicked_wherever_it_is_and_shows_the_chosen_unit(notes):
     assert len(chart.data[0].x) == 46 * 46
     assert (list(chart.data[1].x), list(chart.data[1].y)) == ([11], [7])
     assert list(chart.data[0].customdata[47]) == [1, 1, f"{values[1, 1, 3]:.3g}"]
+
+
+def test_the_most_varied_map_comes_first_and_a_flat_one_last():
+    values = np.zeros((4, 4, 3), np.float32)
+    values[..., 0] = 9  # bright, and the same everywhere
+    values[2, 2, 1], values[1, 1, 2] = 1, 3
+    order = activations_view.order_channels(values)
+    assert order == [2, 1, 0]
+    chart = activations_view.thumbnail_figure(values, order, 1)
+    assert list(chart.data[1].customdata) == order and len(chart.layout.images) == 3
+    (frame,) = chart.layout.shapes
+    assert frame.x0 < chart.data[1].x[1] < frame.x1

@@ -29,13 +29,13 @@ def photo(value=120):
     return decode.encode_photo(photo)
 
 
-def opened(model, count=2):
+def opened(model, count=2, **query):
     """The page with a run of this model and some photos."""
     folder = fakes.make_run()
     keras_models.save_model(
         model, folder / "best.keras", {"format": 1, "classes": ["cats", "dogs"]}
     )
-    app = fakes.open_page("6_Predict", run=folder.name)
+    app = fakes.open_page("6_Predict", run=folder.name, **query)
     files = [(f"{n}.jpg", photo(100 + n), "image/jpeg") for n in range(count)]
     app.file_uploader("predict_photos").set_value(files).run()
     assert not app.exception
@@ -59,7 +59,8 @@ def notes():
 def test_heat_maps_lie_over_the_photos_as_much_as_the_slider_says(notes):
     app = opened(notes)
     plain = pictures(app)
-    app.toggle("predict_heat").set_value(True).run()
+    app.query_params["tab"] = "look"
+    app.run()
     assert not app.exception
     half = pictures(app)
     app.slider("predict_heat_opacity").set_value(0).run()
@@ -73,7 +74,8 @@ def test_maps_of_many_photos_come_later_and_the_cards_are_there_meanwhile(notes,
     monkeypatch.setattr(gradcam, "heat_maps", lambda *asked: begin.wait(60) and plain(*asked))
     app = opened(notes, 6)
     plain_cards = pictures(app)
-    app.toggle("predict_heat").set_value(True).run()
+    app.query_params["tab"] = "look"
+    app.run()
     assert not app.exception
     assert np.array_equal(pictures(app), plain_cards) and "Grad-CAM" not in fakes.joined_text(
         app.caption
@@ -88,7 +90,8 @@ def test_maps_of_many_photos_come_later_and_the_cards_are_there_meanwhile(notes,
 
 def test_both_classes_have_maps_of_their_own(notes):
     app = opened(notes)
-    app.toggle("predict_heat").set_value(True).run()
+    app.query_params["tab"] = "look"
+    app.run()
     shown = []
     for label in (0, 1):
         app.selectbox("predict_heat_class_2").set_value(label).run()
@@ -100,7 +103,8 @@ def test_both_classes_have_maps_of_their_own(notes):
 def test_a_network_without_places_is_told_in_a_sentence_and_the_photos_stay():
     layers = [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")]
     app = opened(keras.Sequential(layers))
-    app.toggle("predict_heat").set_value(True).run()
+    app.query_params["tab"] = "look"
+    app.run()
     assert not app.exception
     assert "no convolution" in fakes.joined_text(app.warning)
     assert len(pictures(app)) == 2
@@ -108,11 +112,15 @@ def test_a_network_without_places_is_told_in_a_sentence_and_the_photos_stay():
 
 def test_photos_below_the_threshold_are_unsure_and_told(notes):
     app = opened(notes)
+    (threshold,) = app.slider
+    threshold.set_value(50).run()
     assert "unsure" not in fakes.joined_text(app.caption)
-    app.slider("predict_least_2").set_value(100).run()
+    app.slider[0].set_value(100).run()
     assert not app.exception
     assert "2 of 2 photos are unsure" in fakes.joined_text(app.caption)
     assert "so the model can't answer “none of these”" in fakes.joined_text(app.caption)
+    app.query_params["tab"] = "figures"
+    app.run()
     table = app.dataframe[0].value
     assert list(table["Class"]) == ["unsure"] * 2
     assert all(0 < bits <= 1 for bits in table["Entropy (bits)"])
@@ -130,9 +138,7 @@ def test_photos_are_downloaded_in_folders():
 
 
 def test_twenty_variants_vote_with_their_spread(notes):
-    app = opened(notes)
-    app.toggle("predict_vote").set_value(True).run()
-    assert not app.exception
+    app = opened(notes, tab="look", look="vote")
     assert "of 20 votes" in fakes.joined_text(
         app.caption
     ) and "mean probability of" in fakes.joined_text(app.caption)
@@ -163,9 +169,11 @@ def test_pictures_of_no_pets_can_be_tried_and_put_away_by_photos(notes):
     app = fakes.open_page("6_Predict", run=folder.name)
     app.button("predict_neither").click().run()
     assert not app.exception
-    assert list(app.dataframe[0].value["Photo"])[-1] == "a car.jpg"
     assert "right" not in fakes.joined_text(app.caption)
     assert "so the model can't answer “none of these”" in fakes.joined_text(app.caption)
+    app.query_params["tab"] = "figures"
+    app.run()
+    assert list(app.dataframe[0].value["Photo"])[-1] == "a car.jpg"
     app.file_uploader("predict_photos").set_value([("a.jpg", photo(), "image/jpeg")]).run()
     assert list(app.dataframe[0].value["Photo"]) == ["a.jpg"]
 

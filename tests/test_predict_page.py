@@ -1,5 +1,6 @@
 """The Predict page: a model, photos, and an answer for each."""
 
+import json
 import threading
 import time
 
@@ -7,7 +8,10 @@ import fakes
 import numpy as np
 import pytest
 
+from catdog_core import runs
+from catdog_core.analysis import training_domain
 from catdog_core.base import jobs
+from catdog_core.data import photo_domain, sample_photos
 from catdog_core.imaging import decode
 from catdog_core.runs import model_registry
 from catdog_ui.predict import predict_results
@@ -44,7 +48,8 @@ def photo(value=120):
 
 
 def page(**query):
-    return fakes.open_page("6_Predict", **query)
+    """The page at its figures, which stand as a table."""
+    return fakes.open_page("6_Predict", tab="figures", **query)
 
 
 def run_with_model(model_file):
@@ -72,7 +77,7 @@ def test_a_model_is_not_loaded_before_there_are_photos():
     (folder / "best.keras").write_bytes(b"no model, but nobody looks")
     app = page(run=folder.name)
     assert not app.exception and not app.error
-    assert "Drop in one or more photos" in fakes.joined_text(app.caption)
+    assert "Drop in your own photos" in fakes.joined_text(app.caption)
 
 
 def test_photos_get_a_row_each_and_unreadable_ones_a_reason(model_file):
@@ -94,6 +99,9 @@ def test_photos_of_the_validation_set_can_be_tried(model_file, demo):
     app.button("predict_try").click().run()
     assert not app.exception
     assert len(app.dataframe[0].value) == 12
+    app.query_params["tab"] = "answers"
+    app.run()
+    app.slider[0].set_value(50).run()
     assert "of 12 right" in fakes.joined_text(app.caption)
 
 
@@ -178,8 +186,6 @@ def test_the_energy_stands_beside_the_entropy(model_file):
     assert list(table["Energy"]) == pytest.approx(
         list(-np.log(np.exp(scores / 2) + np.exp(-scores / 2))), abs=0.006
     )
-    cards = " ".join(element.value for element in app.get("html"))
-    assert 'nowrap">entropy ' in cards and 'nowrap">energy ' in cards  # no word on a line alone
     assert "before the sigmoid" in fakes.joined_text(app.caption)
     assert "highest for" in fakes.joined_text(app.caption)
 
@@ -193,9 +199,71 @@ def test_a_foreign_model_is_asked_for_its_scale_and_names(foreign_file):
     assert app.radio("predict_scale").value == "0..1"
     app.text_input("predict_names_2").set_value("cats, dogs")
     app.file_uploader("predict_photos").set_value([("a.jpg", photo(), "image/jpeg")]).run()
-    (scales, answers) = (table.value for table in app.dataframe)
+    scales = app.dataframe[0].value
     assert next(iter(scales["Range"])).startswith("0 to 255") and len(scales) == 5
-    assert answers["Class"][0] in ("cats", "dogs")
+    app.slider[0].set_value(50).run()
+    assert app.dataframe[1].value["Class"][0] in ("cats", "dogs")
+
+
+def drawn_run(model_file):
+    """A run that was trained on the demo dataset of drawn pets."""
+    folder = run_with_model(model_file)
+    settings = json.loads((folder / "settings.json").read_text())
+    settings["dataset"]["id"] = "demo"
+    (folder / "settings.json").write_text(json.dumps(settings))
+    return folder
+
+
+def test_a_model_of_drawings_says_so_and_the_built_in_one_answers_beside_it(
+    model_file, default_model_loaded
+):
+    folder = drawn_run(model_file)
+    app = fakes.open_page("6_Predict", run=folder.name)
+    app.button("predict_samples").click().run()
+    assert "has only seen drawings" in fakes.joined_text(app.warning)
+    cards = fakes.joined_text(app.get("html"))
+    assert "Built-in model" not in cards
+    app.button("predict_built_in").click().run()
+    assert not app.exception
+    assert fakes.joined_text(app.get("html")).count("Built-in model") == 4
+    assert "and the built-in model 2." in fakes.joined_text(app.caption)
+    app.button("predict_built_in").click().run()
+    assert "Built-in model" not in fakes.joined_text(app.get("html"))
+
+
+@pytest.mark.parametrize(
+    ("domains", "says"), [(("drawn",), False), (("drawn", None), True), (("photos",), True)]
+)
+def test_drawings_are_no_surprise_to_a_model_of_drawings(model_file, domains, says):
+    run = runs.load_run(drawn_run(model_file))
+    assert bool(training_domain.describe_domain(run, domains)) is says
+
+
+def test_nothing_is_said_where_the_training_photos_are_unknown(model_file):
+    run = runs.load_run(run_with_model(model_file))
+    for unknown in (run, None):
+        assert training_domain.describe_domain(unknown, [None, "drawn", "photos"]) == ""
+    built_in = model_registry.load_default_run()
+    assert "seen real photos" in training_domain.describe_domain(built_in, ["drawn"])
+    assert training_domain.describe_domain(built_in, ["photos", None]) == ""
+
+
+def test_the_built_in_model_is_right_on_the_samples(default_model_loaded):
+    app = page()
+    app.button("predict_samples").click().run()
+    assert not app.exception
+    table = app.dataframe[0].value
+    assert list(table["Actual class"]) == ["cats", "dogs", "", ""]
+    assert list(table["Class"])[:2] == ["cats", "dogs"]
+    assert table["Class"][2] == "unsure"  # a raccoon
+
+
+def test_samples_are_small_and_have_credits():
+    credits = (sample_photos._FOLDER / "CREDITS.md").read_text()
+    for path in sample_photos._FOLDER.glob("*.jpg"):
+        assert path.stat().st_size < 60_000 and f"`{path.name}`" in credits
+    assert {one.domain for one in sample_photos.SAMPLES} == {"drawn", "photos"}
+    assert photo_domain.is_drawn_photo(sample_photos.SAMPLES[1].read())
 
 
 def test_a_file_that_is_no_model_is_refused_in_one_sentence():

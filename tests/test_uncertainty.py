@@ -68,3 +68,22 @@ def test_names_in_other_scripts_stay():
 
 def test_device_names_of_windows_are_not_used():
     assert names([("con.jpg", "nul", b"")], ["nul", "dogs"]) == ["_nul/_con.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "threshold"),
+    [
+        ([(0.99, True)] * 29, None),  # too few
+        ([(0.6 + n / 100, n % 2 == 0) for n in range(40)], None),  # never right often enough
+        ([(0.55, True)] + [(0.8, True)] * 30, 0.55),
+        ([(0.6, False)] * 5 + [(0.6, True)] * 5 + [(0.9, True)] * 30, 0.9),
+        # A lucky answer among wrong ones changes nothing.
+        ([(0.6, False)] * 5 + [(0.61, True)] + [(0.62, False)] * 5 + [(0.9, True)] * 30, 0.9),
+    ],
+)
+def test_a_threshold_comes_from_how_often_the_model_is_right(answers, threshold):
+    assert uncertainty.suggest_threshold(answers) == threshold
+
+
+def test_without_answers_the_threshold_lies_between_a_guess_and_certainty():
+    assert [uncertainty.default_threshold(n) for n in (2, 10)] == pytest.approx([0.75, 0.55])

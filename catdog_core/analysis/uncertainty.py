@@ -16,6 +16,9 @@ from pathlib import PurePosixPath
 
 UNSURE_FOLDER = "unsure"
 """The folder of photos without a label."""
+WANTED_ACCURACY = 0.9
+"""A model counts as sure of its prediction where it is right at least this often, 0..1."""
+_FEWEST_ANSWERS = 30
 
 
 def entropy(probabilities: Sequence[float]) -> float:
@@ -45,6 +48,41 @@ def energy(scores: Sequence[float]) -> float:
 def is_unsure(probabilities: Sequence[float], least: float) -> bool:
     """Return whether the likeliest class has a probability below `least`, 0..1."""
     return max(probabilities) < least
+
+
+def suggest_threshold(answers: Iterable[tuple[float, bool]]) -> float | None:
+    """Return the probability below which a model is right less often than `WANTED_ACCURACY`.
+
+    The accuracy is taken to rise with the probability (isotonic regression), so a few lucky
+    answers change nothing.
+
+    Args:
+        answers: of photos the model wasn't trained on, the highest probability, 0..1, and whether
+            its class is right.
+
+    Returns:
+        None where there are fewer than 30 answers, or the model is never right that often.
+    """
+    ordered = sorted(answers)
+    if len(ordered) < _FEWEST_ANSWERS:
+        return None
+    blocks: list[list[float]] = []  # lowest probability, right answers, answers
+    for probability, right in ordered:
+        blocks.append([probability, float(right), 1])
+        while len(blocks) > 1 and (
+            blocks[-2][0] == blocks[-1][0]
+            or blocks[-2][1] * blocks[-1][2] >= blocks[-1][1] * blocks[-2][2]
+        ):
+            _, right_above, count_above = blocks.pop()
+            blocks[-1][1] += right_above
+            blocks[-1][2] += count_above
+    good = (lowest for lowest, right, count in blocks if right >= WANTED_ACCURACY * count)
+    return next(good, None)
+
+
+def default_threshold(classes: int) -> float:
+    """Return a threshold, 0..1, halfway between a pure guess and certainty."""
+    return (1 + 1 / classes) / 2
 
 
 def zip_by_label(photos: Iterable[tuple[str, str | None, bytes]], classes: Sequence[str]) -> bytes:

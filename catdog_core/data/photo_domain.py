@@ -49,7 +49,12 @@ def parse_domain(stored: object) -> Domain | None:
     return next((domain for domain in get_args(Domain) if domain == stored), None)
 
 
+def is_drawn_photo(data: bytes) -> bool:
+    """Return whether a file's content, or at least its first 512 bytes, is a drawn pet's."""
+    return DRAWN_COMMENT in data[:_HEAD_BYTES]
+
+
 def _is_drawn(path: Path) -> bool:
     with suppress(OSError), files.open_regular(path) as file:
-        return DRAWN_COMMENT in file.read(_HEAD_BYTES)
+        return is_drawn_photo(file.read(_HEAD_BYTES))
     return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +22,7 @@ from catdog_core.analysis.max_pooling import PoolingWinners, find_pooling_winner
 from catdog_core.base.errors import ModelError, PhotoError
 from catdog_core.base.files import truncate_for_display
 from catdog_core.base.jobs import Job
-from catdog_core.base.palette import WHITE
+from catdog_core.base.palette import VERMILION, WHITE
 from catdog_core.imaging import decode
 from catdog_core.imaging.decode import Photo, PhotoSize
 from catdog_core.training import epoch_weights
@@ -41,18 +41,16 @@ if TYPE_CHECKING:
 
 
 MAX_CHANNELS = 32
+_THUMBNAILS_KEY = "predict_xray_thumbnails"
+_ROW = 8  # thumbnails
+_ROW_HEIGHT = 1.25  # of a thumbnail and its number, in thumbnails
+_THUMBNAIL_HEIGHT = 100  # pixels
 _COLOURFUL = 0.25
 """A filter has colour where its weights of red, green and blue differ by so much of their range."""
 
 
 def show_activations(choice: ModelChoice, model: Predictor, photos: PhotoFiles) -> None:
-    """Draw the panel of a network's activations, folded until it is asked for."""
-
-    label = t("X-ray: look inside the network")
-    predict_panels.toggle_panel(label, "predict_xray", _activations_panel, choice, model, photos)
-
-
-def _activations_panel(choice: ModelChoice, model: Predictor, photos: PhotoFiles) -> None:
+    """Draw a network's activations for a photo, and a closer look at one channel."""
     epochs = epoch_weights.list_epoch_weights(choice.path.parent) if choice.path else {}
     with st.container(horizontal=True):
         photo = predict_panels.choose_photo(model, photos, "predict_xray_photo")
@@ -73,8 +71,9 @@ def _activations_panel(choice: ModelChoice, model: Predictor, photos: PhotoFiles
             )
         ]
     values = activation_selection.layer_map(model, photo, layer.index)
-    order = np.argsort(-values.max(axis=(0, 1)), kind="stable").tolist()
-    _channel_maps(values, order[:MAX_CHANNELS])
+    order = order_channels(values)
+    channel_key = f"predict_xray_channel_{layer.index}_{len(order)}"
+    _channel_maps(values, order[:MAX_CHANNELS], channel_key)
     panels: dict[str, tuple[str, Callable[[ActivationSelection], None]]] = {
         "unit": (t("Receptive field"), show_receptive_field),
         "strongest": (t("Strongest responses"), show_top_activations),
@@ -97,9 +96,9 @@ def _activations_panel(choice: ModelChoice, model: Predictor, photos: PhotoFiles
                 t("Channel"),
                 order,
                 format_func=lambda n: str(n + 1),
-                key=f"predict_xray_channel_{layer.index}_{len(order)}",
+                key=channel_key,
                 width=120,
-                help=t("Sorted by response to this photo, strongest first."),
+                help=t("Sorted by how much their maps vary, most first."),
             )
     panels[name][1](
         ActivationSelection(choice, model, photo, photos, layers, layer, channel, values, epochs)
@@ -131,26 +130,110 @@ def _layer_title(layer: MapLayer, index: int) -> str:
     return f"{index + 1}. {layer.kind} · {height} × {width} × {channels}"
 
 
-def _channel_maps(values: NDArray[np.float32], order: list[int]) -> None:
-    """The channels that answer most, the strongest first, each scaled by itself."""
-    gallery.image_grid(
-        [decode.encode_photo(map_picture(values[..., n]), "png") for n in order],
-        captions=[str(n + 1) for n in order],
-        columns=16,
-        alts=[t("Channel {n}", n=n + 1) for n in order],
-        least=56,
+def order_channels(values: NDArray[np.float32]) -> list[int]:
+    """Return the channels of a map (h, w, K) by how much they vary over a photo, most first.
+
+    A map with the same value everywhere shows nothing, however large the value is.
+    """
+    order: list[int] = np.argsort(-np.ptp(values, axis=(0, 1)), kind="stable").tolist()
+    return order
+
+
+def _channel_maps(values: NDArray[np.float32], order: list[int], channel_key: str) -> None:
+    """The channels that vary most, the first one first, each scaled by itself; one is chosen."""
+    chosen = st.session_state.get(channel_key, order[0])
+    widgets.plot_figure(
+        thumbnail_figure(values, order, chosen),
+        key=_THUMBNAILS_KEY,
+        on_select=partial(_select_channel, channel_key),
+        selection_mode="points",
+        alt=t("Maps of channels. Click one, or choose it under Channel."),
     )
     silent = int((values.max(axis=(0, 1)) <= values.min(axis=(0, 1))).sum())
     st.caption(
         t(
-            "These {shown} of {total} channels respond most to this photo, each scaled "
-            "separately. Bright is a strong response. Channels with the same value everywhere: "
-            "{silent}.",
+            "These {shown} of {total} channels vary most over this photo, each scaled separately. "
+            "Bright is a strong response. Click one for a closer look. Channels with the same "
+            "value everywhere: {silent}.",
             shown=len(order),
             total=values.shape[-1],
             silent=silent,
         )
     )
+
+
+def thumbnail_figure(values: NDArray[np.float32], order: Sequence[int], chosen: int) -> go.Figure:
+    """Return maps of channels as a chart of pictures that can be clicked.
+
+    Args:
+        values: a layer's map, (h, w, K).
+        order: the channels to show.
+        chosen: the channel with a frame.
+    """
+    places = [(n % _ROW, n // _ROW * _ROW_HEIGHT) for n in range(len(order))]
+    chart = go.Figure()
+    chart.add_scatter(
+        x=[x for x, _ in places],
+        y=[y + 0.6 for _, y in places],
+        mode="text",
+        text=[str(channel + 1) for channel in order],
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    chart.add_scatter(
+        x=[x for x, _ in places],
+        y=[y for _, y in places],
+        mode="markers",
+        marker={"opacity": 0, "size": 40, "symbol": "square"},
+        customdata=list(order),
+        hovertemplate=t("Channel {n}", n="%{text}") + "<extra></extra>",
+        text=[str(channel + 1) for channel in order],
+        unselected={"marker": {"opacity": 0}},
+        selected={"marker": {"opacity": 0}},
+        showlegend=False,
+    )
+    for channel, (x, y) in zip(order, places, strict=True):
+        chart.add_layout_image(
+            source=gallery.data_uri(decode.encode_photo(map_picture(values[..., channel]), "png")),
+            xref="x",
+            yref="y",
+            x=x - 0.46,
+            y=y - 0.46,
+            sizex=0.92,
+            sizey=0.92,
+            layer="below",
+        )
+        if channel == chosen:
+            chart.add_shape(
+                type="rect",
+                x0=x - 0.48,
+                x1=x + 0.48,
+                y0=y - 0.48,
+                y1=y + 0.48,
+                line={"color": VERMILION, "width": 4},
+            )
+    rows = -(-len(order) // _ROW)
+    hidden: dict[str, Any] = {"visible": False, "fixedrange": True}
+    chart.update_xaxes(range=[-0.5, _ROW - 0.5], constrain="domain", **hidden)
+    chart.update_yaxes(
+        range=[rows * _ROW_HEIGHT - 0.5, -0.5], scaleanchor="x", constrain="domain", **hidden
+    )
+    chart.update_layout(
+        height=rows * _THUMBNAIL_HEIGHT,
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        clickmode="event+select",
+        dragmode=False,
+        hovermode="closest",
+    )
+    return chart
+
+
+def _select_channel(channel_key: str) -> None:
+    """Take the clicked thumbnail over into the list of channels."""
+    points = st.session_state[_THUMBNAILS_KEY].selection.points
+    if points and points[0].get("customdata") is not None:
+        clicked = points[0]["customdata"]
+        st.session_state[channel_key] = int(clicked[0] if isinstance(clicked, list) else clicked)
 
 
 def _show_first_filters(selection: ActivationSelection) -> None:

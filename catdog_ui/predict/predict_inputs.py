@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,16 +11,16 @@ from uuid import uuid4
 
 import streamlit as st
 
-from catdog_core.analysis import ood_examples
 from catdog_core.analysis.photo_overlap import KEPT_EPOCH_TEXT
 from catdog_core.base import limits
 from catdog_core.base.errors import CatDogError, PhotoError
 from catdog_core.base.files import truncate_for_display
 from catdog_core.base.natural_order import natural_key
-from catdog_core.data import datasets, photo_listing
+from catdog_core.data import datasets, photo_domain, photo_listing
 from catdog_core.data.datasets import Dataset
-from catdog_core.imaging import decode, photo_formats
-from catdog_core.runs import model_registry
+from catdog_core.data.photo_domain import Domain
+from catdog_core.imaging import photo_formats
+from catdog_core.runs import RunRecord, model_registry
 from catdog_core.runs.model_registry import ImportedModel
 
 from .. import (
@@ -37,6 +36,7 @@ from .. import (
 from ..i18n import escape, t
 from ..model_upload import UploadedModel
 from ..session import InputPhoto, page_state
+from . import sample_inputs
 
 if TYPE_CHECKING:
     from catdog_core.analysis.predict import Prediction, Predictor
@@ -54,8 +54,18 @@ class ModelChoice:
     key: str
     path: Path | None = None
     model: Predictor | None = None
-    dataset_id: str = ""
+    run: RunRecord | None = None
     uploaded: UploadedModel | None = None
+
+    @property
+    def dataset_id(self) -> str:
+        """The id of the dataset it was trained with; empty where that isn't known."""
+        return self.run.dataset_id if self.run is not None else ""
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether it is the model that comes with the lab."""
+        return self.run is not None and model_registry.is_built_in(self.run)
 
     def load(self) -> Predictor:
         """Load the model. Raises ModelError."""
@@ -113,9 +123,20 @@ def _choose_known_model() -> ModelChoice | None:
                 "labels. It makes the most mistakes on hairless cats."
             )
         )
+    return choice_of_run(run)
+
+
+def built_in_choice() -> ModelChoice | None:
+    """Return the choice of the built-in model; None where it isn't installed."""
+    run = model_registry.load_default_run()
+    return None if run is None else choice_of_run(run)
+
+
+def choice_of_run(run: RunRecord) -> ModelChoice:
+    """Return the choice of a run's model, which must have one."""
     path = run.best_model
     assert path is not None
-    return ModelChoice(f"{path}:{path.stat().st_mtime_ns}", path=path, dataset_id=run.dataset_id)
+    return ModelChoice(f"{path}:{path.stat().st_mtime_ns}", path=path, run=run)
 
 
 def _upload_model() -> ModelChoice | None:
@@ -158,16 +179,16 @@ def _keep_model(uploaded_model: model_upload.UploadedModel) -> None:
 
 
 def predict_in_background(
-    choice: ModelChoice, photos: Sequence[InputPhoto]
+    choice: ModelChoice, photos: Sequence[InputPhoto], slot: str = "predict_answers"
 ) -> tuple[Predictor, list[Prediction] | None]:
     """Predict the photos, many in the background; None while it is at it.
 
-    What was predicted just before is not predicted again. Where it was stopped the answers are
-    fewer than the photos.
+    What was predicted just before in the same slot is not predicted again. Where it was stopped
+    the answers are fewer than the photos.
     """
     model = choice.load()
     rows = job_fragment.background_result(
-        "predict_answers",
+        slot,
         (choice.key, tuple(photo.key for photo in photos)),
         partial(loaders.predict_photos, model, [(photo.name, photo.data) for photo in photos]),
         len(photos),
@@ -177,10 +198,7 @@ def predict_in_background(
     return model, rows
 
 
-SAMPLE_COUNT = 12
 MOST_PASTED = 200
-UNLABELED = "unlabeled"  # after a dataset's id
-NO_PETS = "no pets"  # in place of a dataset's id, which has no spaces
 
 
 def choose_photos(dataset_id: str) -> list[InputPhoto]:
@@ -237,7 +255,7 @@ def _photos_from_folder() -> list[InputPhoto]:
         )
     if not order:
         st.info(t("This folder has no photos. Choose another one."))
-    return [InputPhoto(names[n], files[n].file_id, files[n].getvalue()) for n in order]
+    return [_input_photo(names[n], files[n].file_id, files[n].getvalue()) for n in order]
 
 
 def _photos_from_camera() -> list[InputPhoto]:
@@ -264,7 +282,7 @@ def _photos_from_clipboard() -> list[InputPhoto]:
             max_upload_size=uploads.register_upload_limit(_photo_megabytes()),
         )
     for file in _pasted_files(prompt)[: MOST_PASTED - len(pasted_photos)]:
-        pasted_photos.append(InputPhoto(file.name, uuid4().hex, file.getvalue()))
+        pasted_photos.append(_input_photo(file.name, uuid4().hex, file.getvalue()))
     if not pasted_photos:
         st.caption(t("Paste copied photos or files, several at once or one after another."))
         return []
@@ -279,6 +297,12 @@ def _photos_from_clipboard() -> list[InputPhoto]:
 
 def _pasted_files(prompt: Any) -> list[Any]:
     return list(prompt.files) if prompt else []
+
+
+def _input_photo(name: str, key: str, data: bytes) -> InputPhoto:
+    """A user's photo; a drawing of the lab is known by its comment."""
+    domain: Domain | None = "drawn" if photo_domain.is_drawn_photo(data) else None
+    return InputPhoto(name, key, data, domain=domain)
 
 
 def _photo_megabytes() -> int:
@@ -298,89 +322,5 @@ def _photos_from_files(dataset_id: str) -> list[InputPhoto]:
     if files:
         state.sample_source, state.sample_seed = "", -1
         files = sorted(files, key=lambda file: natural_key(file.name))
-        return [InputPhoto(file.name, file.file_id, file.getvalue()) for file in files]
-    dataset = dataset_of_photos(dataset_id)
-    if (
-        st.query_params.pop("try", None) and dataset is not None and not state.sample_source
-    ):  # a link that shows answers at once
-        state.sample_source, state.sample_seed = dataset.id, 0
-    with st.container(horizontal=True):
-        if dataset is not None:
-            st.button(
-                t("Try validation photos"),
-                icon=":material/shuffle:",
-                key="predict_try",
-                on_click=_try_samples,
-                args=(dataset.id,),
-            )
-        if dataset is not None and dataset.unlabeled:
-            st.button(
-                t("Try unlabeled photos"),
-                icon=":material/label_off:",
-                key="predict_unlabeled",
-                on_click=_try_samples,
-                args=(f"{dataset.id} {UNLABELED}",),
-            )
-        st.button(
-            t("Try non-pet photos"),
-            icon=":material/question_mark:",
-            key="predict_neither",
-            on_click=_try_samples,
-            args=(NO_PETS,),
-        )
-    if state.sample_source == NO_PETS:
-        return _no_pets_photos()
-    if dataset is not None and state.sample_source == dataset.id:
-        return _sample_photos(dataset, state.sample_seed)
-    if dataset is not None and state.sample_source == f"{dataset.id} {UNLABELED}":
-        return _unlabeled_photos(dataset, state.sample_seed)
-    if dataset is None:
-        st.caption(t("Drop in one or more photos to see what the model predicts."))
-    else:
-        st.caption(t("Drop in one or more photos, or try some the model wasn't trained on."))
-    return []
-
-
-def _try_samples(source: str) -> None:
-    """Ask about samples of a source, other ones at each press of the button."""
-    state = page_state().predict
-    state.sample_source = source
-    state.sample_seed += 1
-
-
-def _no_pets_photos() -> list[InputPhoto]:
-    return [
-        InputPhoto(
-            f"{t(title)}.jpg",
-            f"{NO_PETS}:{name}",
-            decode.encode_photo(ood_examples.draw_example(name)),
-        )
-        for name, title in ood_examples.TITLES.items()
-    ]
-
-
-def _sample_photos(dataset: Dataset, seed: int) -> list[InputPhoto]:
-    items = dataset.items("validation") or dataset.items()
-    chosen = random.Random(seed).sample(items, min(SAMPLE_COUNT, len(items)))
-    photos = []
-    for item in chosen:
-        key = f"{dataset.id}:{dataset.fingerprint}:{item.file}"
-        data = _read_photo(item.path)
-        photos.append(InputPhoto(item.file, key, data, dataset.classes[item.label]))
-    return photos
-
-
-def _unlabeled_photos(dataset: Dataset, seed: int) -> list[InputPhoto]:
-    paths = dataset.unlabeled
-    chosen = random.Random(seed).sample(paths, min(SAMPLE_COUNT, len(paths)))
-    return [
-        InputPhoto(path.name, f"{dataset.id}:{dataset.fingerprint}:{path}", _read_photo(path))
-        for path in sorted(chosen)
-    ]
-
-
-def _read_photo(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""  # reported as unreadable beside the others
+        return [_input_photo(file.name, file.file_id, file.getvalue()) for file in files]
+    return sample_inputs.choose_sample_photos(dataset_of_photos(dataset_id))

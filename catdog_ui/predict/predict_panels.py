@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING, Any, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from catdog_core.analysis import predictions, uncertainty
 from catdog_core.analysis.uncertainty import entropy, is_unsure, zip_by_label
 from catdog_core.augmentation import augment
-from catdog_core.base.errors import ModelError, PhotoError
+from catdog_core.base.errors import CatDogError, ModelError, PhotoError
 from catdog_core.base.files import truncate_for_display
 from catdog_core.base.jobs import Job
 from catdog_core.base.palette import class_color
 from catdog_core.config import Augmentation
+from catdog_core.data import datasets
+from catdog_core.data.datasets import Dataset
 from catdog_core.imaging import decode
 from catdog_core.imaging.decode import Photo, PhotoSize
 
@@ -28,7 +32,7 @@ from ..augment import augment_controls, augment_panels
 from ..augment.augment_panels import VariantSet
 from ..i18n import escape, say, t
 from ..learn.glossary_view import show_terms
-from ..startup import guarded_fragment
+from .predict_inputs import ModelChoice
 
 if TYPE_CHECKING:
     from catdog_core.analysis.predict import Prediction, Predictor
@@ -36,23 +40,6 @@ if TYPE_CHECKING:
 
 PhotoFiles: TypeAlias = Sequence[tuple[str, str, bytes]]
 """Name, key and file of each photo that could be read."""
-
-
-def toggle_panel(label: str, key: str, panel: Callable[..., None], *args: Any) -> None:
-    """Draw a panel that opens by a switch with this label and key, and redraws itself alone.
-
-    Args:
-        label: of the switch.
-        key: of the switch.
-        panel: called with `args` while it is open.
-        args: whatever it needs.
-    """
-    guarded_fragment(_toggled_panel)(label, key, panel, *args)
-
-
-def _toggled_panel(label: str, key: str, panel: Callable[..., None], *args: Any) -> None:
-    if st.toggle(label, key=key):
-        panel(*args)
 
 
 def choose_photo(model: Predictor, photos: PhotoFiles, key: str) -> Photo:
@@ -99,8 +86,6 @@ def ask_heat_maps(
         photos: key, file and prediction of each photo on the page.
     """
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        if not st.toggle(t("Heat map: what the model looked at"), key="predict_heat"):
-            return None
         label = st.selectbox(
             t("Class"),
             [_OWN_ANSWER, *range(len(model.classes))],
@@ -190,16 +175,20 @@ def _fitted_photo(key: str, data: bytes, size: PhotoSize) -> Photo:
     return photo
 
 
-def ask_threshold(classes: Sequence[str]) -> float:
-    """Let the user set a threshold, 0..1; at 1 / `classes`, the lowest, every answer counts."""
+def choose_threshold(choice: ModelChoice, classes: Sequence[str]) -> float:
+    """Let the user set a threshold, 0..1; at 1 / `classes`, the lowest, every answer counts.
+
+    It starts where the model's validation answers get unreliable, and says so.
+    """
     lowest = ceil(100 / len(classes))
+    suggested, source = _suggest_threshold(choice, len(classes))
     percent = st.slider(
         t("Unsure below"),
         lowest,
         100,
-        lowest,
+        max(lowest, min(100, ceil(100 * suggested))),
         format="%d%%",
-        key=f"predict_least_{len(classes)}",
+        key=f"predict_least_{len(classes)}_{choice.key}",
         width=360,
         help=t(
             "The model is unsure about a photo if its most likely class has a lower probability "
@@ -208,7 +197,51 @@ def ask_threshold(classes: Sequence[str]) -> float:
             lowest=lowest,
         ),
     )
+    st.caption(source)
     return percent / 100 if percent > lowest else 0.0
+
+
+def _suggest_threshold(choice: ModelChoice, classes: int) -> tuple[float, str]:
+    """A threshold, 0..1, and where it comes from."""
+    suggested = _validated_threshold(choice)
+    if suggested is not None:
+        return suggested, t(
+            "It starts at {percent}%. Below that, the model got fewer than {wanted} of the "
+            "validation photos right.",
+            percent=ceil(100 * suggested),
+            wanted=f"{uncertainty.WANTED_ACCURACY:.0%}",
+        )
+    suggested = uncertainty.default_threshold(classes)
+    return suggested, t(
+        "It starts at {percent}%, halfway between a guess and certainty. Evaluate the model to "
+        "start where its validation answers get unreliable.",
+        percent=ceil(100 * suggested),
+    )
+
+
+def _validated_threshold(choice: ModelChoice) -> float | None:
+    if choice.run is None:
+        return None
+    try:
+        dataset = datasets.load_dataset(choice.dataset_id)
+    except CatDogError:  # the run outlived its photos
+        return None
+    table = predictions.predictions_path(choice.run.folder, dataset.id, "validation")
+    version = gallery.file_version(table), gallery.file_version(table.with_suffix(".json"))
+    return _threshold_of_table(choice.run.folder, dataset, choice.key, dataset.fingerprint, version)
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def _threshold_of_table(
+    _run_dir: Path, _dataset: Dataset, model: str, fingerprint: str, version: tuple[int, int]
+) -> float | None:
+    table = predictions.read_predictions(_run_dir, _dataset, "validation").table
+    if table is None:
+        return None
+    right = table.probabilities.argmax(axis=1) == table.labels
+    return uncertainty.suggest_threshold(
+        zip(table.probabilities.max(axis=1).tolist(), right.tolist(), strict=True)
+    )
 
 
 def explain_threshold(
@@ -231,11 +264,19 @@ def explain_threshold(
     st.caption(
         t(
             "The {n} probabilities always add up to 100%, so the model can't answer “none of "
-            "these”. Even a car becomes one of them. Like the entropy (0 bits: sure, {most} bits: "
-            "a pure guess), the threshold finds photos between the classes. Yet a model can be "
-            "quite sure about something it never saw.",
+            "these”. Even a car becomes one of them. The threshold finds photos between the "
+            "classes. Yet a model can be quite sure about something it never saw.",
             n=len(classes),
-            most=_max_entropy(len(classes)),
+        )
+    )
+
+
+def explain_entropy(classes: int) -> None:
+    """Say how to read the entropy of predictions for so many classes."""
+    st.caption(
+        t(
+            "Entropy is 0 bits for a sure prediction, and {most} bits for a pure guess.",
+            most=f"{entropy([1 / classes] * classes):.2g}",
         )
     )
 
@@ -305,20 +346,11 @@ def _build_zip(
     return zip_by_label(labelled, classes)
 
 
-def _max_entropy(classes: int) -> str:
-    return f"{entropy([1 / classes] * classes):.2g}"
-
-
 VARIANT_COUNT = 20
 
 
 def show_votes(model: Predictor, photos: PhotoFiles) -> None:
-    """Draw the panel of the vote of 20 variants, folded until it is asked for."""
-    label = t("Let 20 variants of a photo vote")
-    toggle_panel(label, "predict_vote", _votes_panel, model, photos)
-
-
-def _votes_panel(model: Predictor, photos: PhotoFiles) -> None:
+    """Draw 20 variants of a photo, and how they vote."""
     original = choose_photo(model, photos, "predict_vote_photo")
     settings = _vote_settings()
     variants = predict_variants(model, original, settings)

@@ -1,4 +1,4 @@
-"""What the model says of the photos: cards, what could not be read, a table and its files."""
+"""What the model predicts for the photos: big answers, closer looks, and every figure."""
 
 from __future__ import annotations
 
@@ -7,37 +7,40 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape as html_escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import streamlit as st
 
 from catdog_core.analysis import class_matching
 from catdog_core.analysis.heatmap import overlay_heatmap
 from catdog_core.analysis.uncertainty import entropy, is_unsure
-from catdog_core.base.errors import ModelError
+from catdog_core.base.errors import CatDogError, ModelError
 from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import CLASS_COLORS
 from catdog_core.imaging import decode
 
-from .. import loaders, widgets
+from .. import loaders, state, widgets
 from ..i18n import escape, say, t
 from ..learn.glossary_view import show_terms
 from ..session import InputPhoto
-from . import activations_view, predict_panels
+from ..startup import guarded_fragment
+from . import activations_view, domain_view, predict_panels
+from .domain_view import OtherAnswer
 from .predict_inputs import ModelChoice
-from .predict_panels import HeatMaps
+from .predict_panels import HeatMaps, PhotoFiles
 
 if TYPE_CHECKING:
     from catdog_core.analysis.predict import Prediction, Predictor
 
-
+Answer: TypeAlias = "tuple[InputPhoto, Prediction]"
+"""A photo that could be read, and what the model predicts."""
 PER_PAGE = 24
 
 
 def show_results(
     choice: ModelChoice, model: Predictor, photos: Sequence[InputPhoto], rows: Sequence[Prediction]
 ) -> None:
-    """Draw cards, what could not be read, panels that look closer, the table and downloads.
+    """Draw the photos with their answers, or the part of the page that looks closer at them.
 
     Where the answers are fewer than the photos, the model was stopped.
     """
@@ -50,40 +53,105 @@ def show_results(
         for photo, row in zip(photos, rows, strict=False)
     ]
     good = [(p, row) for p, row in pairs if row.error is None]
-    bad = [(p, row.error) for p, row in pairs if row.error is not None]
-    if bad:
-        lines = [
-            f"- **{escape(truncate_for_display(p.name))}**: {escape(say(error))}"
-            for p, error in bad
-        ]
-        st.warning(
-            t("{n} of {total} photos couldn't be read:", n=len(bad), total=len(rows))
-            + "\n\n"
-            + "\n".join(lines[:20])
-        )
+    _show_unreadable([(p, row.error) for p, row in pairs if row.error is not None], len(rows))
     if not good:
         return
-    least = predict_panels.ask_threshold(model.classes)
-    predict_panels.explain_threshold(model.classes, least, [(p.truth, row) for p, row in good])
-    pages = -(-len(good) // PER_PAGE)
-    page = st.pagination(pages, key="predict_page") if pages > 1 else 1
-    part = good[(page - 1) * PER_PAGE : page * PER_PAGE]
-    heat = predict_panels.ask_heat_maps(model, [(p.key, p.data, row) for p, row in part])
-    cards = [_photo_card(p, row, least, heat, n) for n, (p, row) in enumerate(part)]
-    st.html(cards_html(model.classes, cards))
-    predict_panels.explain_heat_maps(heat)
+    tabs = {
+        "answers": t("Answers"),
+        "look": t("Look closer"),
+        "figures": t("Figures"),
+    }
+    part = state.choose_tab(tabs)
     readable = [(p.name, p.key, p.data) for p, _ in good]
-    predict_panels.show_votes(model, readable)
-    activations_view.show_activations(choice, model, readable)
-    rows_shown = [(truncate_for_display(p.name), p.truth, row) for p, row in good]
-    answer_table(model.classes, rows_shown, least)
-    predict_panels.explain_energy(model.units, [(p.name, row) for p, row in good])
+    if part == "look":
+        _look_closer(choice, model, good, readable)
+    elif part == "figures":
+        _show_figures(choice, model, good)
+    else:
+        _show_answers(choice, model, good, rows)
+
+
+def _show_unreadable(bad: Sequence[tuple[InputPhoto, CatDogError | None]], total: int) -> None:
+    lines = [
+        f"- **{escape(truncate_for_display(p.name))}**: {escape(say(error))}"
+        for p, error in bad[:20]
+        if error is not None
+    ]
+    if lines:
+        st.warning(
+            t("{n} of {total} photos couldn't be read:", n=len(bad), total=total)
+            + "\n\n"
+            + "\n".join(lines)
+        )
+
+
+def _show_answers(
+    choice: ModelChoice,
+    model: Predictor,
+    good: Sequence[Answer],
+    rows: Sequence[Prediction],
+) -> None:
+    """The photos with big answers, then what to do with them."""
+    beside = domain_view.ask_built_in(choice, model, good)
+    cards = st.container()
+    least = predict_panels.choose_threshold(choice, model.classes)
+    predict_panels.explain_threshold(model.classes, least, [(p.truth, row) for p, row in good])
+    with cards:
+        part = _current_page(good)
+        st.html(
+            cards_html(
+                model.classes,
+                [_photo_card(p, row, least, other=beside.get(p.key)) for p, row in part],
+            )
+        )
     with st.container(horizontal=True):
-        show_terms("probability", "entropy", "threshold")
+        show_terms("probability", "threshold")
         _download_csv(model, rows)
         predict_panels.download_sorted(
             model.classes, least, [(p.name, p.data, row) for p, row in good]
         )
+
+
+def _current_page(good: Sequence[Answer]) -> Sequence[Answer]:
+    pages = -(-len(good) // PER_PAGE)
+    page = st.pagination(pages, key="predict_page") if pages > 1 else 1
+    return good[(page - 1) * PER_PAGE : page * PER_PAGE]
+
+
+def _look_closer(
+    choice: ModelChoice, model: Predictor, good: Sequence[Answer], readable: PhotoFiles
+) -> None:
+    """One costly look at the photos at a time, made when it is opened."""
+    looks = {
+        "heat": t("Heat map"),
+        "vote": t("Vote of 20 variants"),
+        "xray": t("X-ray"),
+    }
+    look = state.choose_tab(looks, "look", label=t("Look closer"))
+    if look == "vote":
+        guarded_fragment(predict_panels.show_votes)(model, readable)
+    elif look == "xray":
+        guarded_fragment(activations_view.show_activations)(choice, model, readable)
+    else:
+        _show_heat_maps(model, good)
+
+
+def _show_heat_maps(model: Predictor, good: Sequence[Answer]) -> None:
+    part = _current_page(good)
+    heat = predict_panels.ask_heat_maps(model, [(p.key, p.data, row) for p, row in part])
+    cards = [_photo_card(p, row, 0.0, heat, n) for n, (p, row) in enumerate(part)]
+    st.html(cards_html(model.classes, cards))
+    predict_panels.explain_heat_maps(heat)
+
+
+def _show_figures(choice: ModelChoice, model: Predictor, good: Sequence[Answer]) -> None:
+    """Every number: probabilities, entropy and energy."""
+    least = predict_panels.choose_threshold(choice, model.classes)
+    rows = [(truncate_for_display(p.name), p.truth, row) for p, row in good]
+    answer_table(model.classes, rows, least)
+    predict_panels.explain_entropy(len(model.classes))
+    predict_panels.explain_energy(model.units, [(p.name, row) for p, row in good])
+    show_terms("probability", "entropy", "threshold")
 
 
 def _download_csv(model: Predictor, rows: Sequence[Prediction]) -> None:
@@ -99,7 +167,12 @@ def _download_csv(model: Predictor, rows: Sequence[Prediction]) -> None:
 
 
 def _photo_card(
-    photo: InputPhoto, row: Prediction, least: float, heat: HeatMaps | None, index: int
+    photo: InputPhoto,
+    row: Prediction,
+    least: float,
+    heat: HeatMaps | None = None,
+    index: int = 0,
+    other: OtherAnswer | None = None,
 ) -> PredictionCard:
     picture = _thumbnail(photo.key, photo.data)
     if heat is not None and index < len(heat.maps):
@@ -111,7 +184,7 @@ def _photo_card(
         probabilities=row.probabilities,
         truth=photo.truth,
         unsure=is_unsure(row.probabilities, least),
-        energy=row.energy,
+        other=other,
     )
 
 
@@ -127,8 +200,8 @@ MOST_BARS = 5
 class PredictionCard:
     """One photo and what the model says of it; `picture` is a JPEG, `truth` may be empty.
 
-    `unsure`: the model is not sure enough for its label to be shown. `energy` is None where the
-    model does not tell it.
+    `unsure`: the model is not sure enough for its label to be shown. `other` is what the built-in
+    model says of the same photo, None where nobody asked it.
     """
 
     name: str
@@ -137,7 +210,7 @@ class PredictionCard:
     probabilities: tuple[float, ...]
     truth: str = ""
     unsure: bool = False
-    energy: float | None = None
+    other: OtherAnswer | None = None
 
 
 def cards_html(classes: Sequence[str], items: Sequence[PredictionCard]) -> str:
@@ -208,9 +281,15 @@ def _energy_column(rows: Sequence[Prediction]) -> dict[str, list[float]]:
 def _card_html(classes: Sequence[str], card: PredictionCard) -> str:
     source = base64.b64encode(card.picture).decode()
     answer = t("unsure") if card.unsure else card.label
-    name, label = html_escape(card.name), html_escape(answer)
+    name = html_escape(card.name)
     alt = html_escape(t("{name}: predicted {label}", name=card.name, label=answer))
-    style = "font-style:italic;opacity:.75" if card.unsure else ""
+    title = t("This model") if card.other is not None else ""
+    answers = _answer_html(title, answer, max(card.probabilities), card.truth, card.unsure)
+    if card.other is not None:
+        theirs = card.other
+        answers += _answer_html(
+            t("Built-in model"), theirs.label, theirs.probability, card.truth, False
+        )
     ranked = sorted(range(len(classes)), key=lambda i: -card.probabilities[i])
     # Two or three classes keep their places from card to card; of many, the likeliest are shown.
     numbers = range(len(classes)) if len(classes) <= MOST_BARS else ranked[:MOST_BARS]
@@ -226,36 +305,36 @@ def _card_html(classes: Sequence[str], card: PredictionCard) -> str:
         f'<img src="data:image/jpeg;base64,{source}" alt="{alt}" style="width:100%;'
         'aspect-ratio:1;object-fit:contain;background:rgba(128,128,128,.12)">'
         '<figcaption style="padding:.6rem .75rem .75rem">'
-        '<div style="display:flex;justify-content:space-between;gap:.5rem">'
-        f'<strong style="font-size:1.05rem;overflow-wrap:anywhere;{style}">{label}</strong>'
-        f"{_verdict_html(card)}</div>"
-        f'<div title="{name}" style="font-size:.8rem;opacity:.7;white-space:nowrap;'
-        f'overflow:hidden;text-overflow:ellipsis;margin-bottom:.4rem">{name}</div>'
-        f"{bars}{_uncertainty_html(card)}</figcaption></figure>"
+        f'{answers}<div title="{name}" style="font-size:.8rem;opacity:.7;white-space:nowrap;'
+        f'overflow:hidden;text-overflow:ellipsis;margin:.3rem 0 .4rem">{name}</div>'
+        f"{'' if card.other is not None else bars}</figcaption></figure>"
     )
 
 
-def _uncertainty_html(card: PredictionCard) -> str:
-    """Entropy and energy, each whole on its line: beside each other where there is room."""
-    parts = [t("entropy {bits} bits", bits=f"{entropy(card.probabilities):.2f}")]
-    if card.energy is not None:
-        parts.append(t("energy {energy}", energy=f"{card.energy:.2f}"))
-    words = "".join(
-        f'<span style="white-space:nowrap">{html_escape(part)}</span>' for part in parts
+def _answer_html(title: str, label: str, probability: float, truth: str, unsure: bool) -> str:
+    """A model's answer in large letters, and whether it is right where the class is known."""
+    style = "font-style:italic;opacity:.75" if unsure else ""
+    head = (
+        f'<div style="font-size:.8rem;opacity:.75;margin-top:.3rem">{html_escape(title)}</div>'
+        if title
+        else ""
     )
     return (
-        '<div style="font-size:.75rem;opacity:.7;margin-top:.35rem;display:flex;flex-wrap:wrap;'
-        f'column-gap:.75rem">{words}</div>'
+        f'{head}<div style="display:flex;justify-content:space-between;gap:.5rem;'
+        'font-size:1.3rem;line-height:1.3">'
+        f'<strong style="overflow-wrap:anywhere;{style}">{html_escape(label)}</strong>'
+        f'<span style="font-variant-numeric:tabular-nums">{probability:.0%}</span></div>'
+        f"{_verdict_html(label, truth, unsure)}"
     )
 
 
-def _verdict_html(card: PredictionCard) -> str:
-    if not card.truth:
+def _verdict_html(label: str, truth: str, unsure: bool) -> str:
+    if not truth:
         return ""
-    right = card.truth == card.label and not card.unsure
-    text = t("right") if right else t("actual: {truth}", truth=card.truth)
-    mark = "✓" if right else "?" if card.unsure else "✗"
-    return f'<span style="font-size:.85rem;white-space:nowrap">{mark} {html_escape(text)}</span>'
+    right = truth == label and not unsure
+    text = t("right") if right else t("actual: {truth}", truth=truth)
+    mark = "✓" if right else "?" if unsure else "✗"
+    return f'<div style="font-size:.85rem;overflow-wrap:anywhere">{mark} {html_escape(text)}</div>'
 
 
 def _bar_html(name: str, probability: float, color: str) -> str:

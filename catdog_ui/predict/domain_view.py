@@ -1,0 +1,114 @@
+"""Say where a model is at home, and let the built-in model answer beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from catdog_core.analysis import class_matching, training_domain
+
+from ..i18n import t
+from ..session import InputPhoto, page_state
+from . import predict_inputs
+from .predict_inputs import ModelChoice
+
+if TYPE_CHECKING:
+    from catdog_core.analysis.predict import Prediction, Predictor
+
+
+@dataclass(frozen=True)
+class OtherAnswer:
+    """What the built-in model says of a photo: its class, as the chosen model calls it, 0..1."""
+
+    label: str
+    probability: float
+
+
+def ask_built_in(
+    choice: ModelChoice, model: Predictor, good: Sequence[tuple[InputPhoto, Prediction]]
+) -> Mapping[str, OtherAnswer]:
+    """Say what the model has seen, and draw the button that asks the built-in model as well.
+
+    Args:
+        choice: the model that was asked.
+        model: the same, loaded.
+        good: the photos it predicted, with the true class in its own words.
+
+    Returns:
+        The built-in model's answers by the photo's key; empty where it isn't asked.
+    """
+    photos = [photo for photo, _ in good]
+    notice = training_domain.describe_domain(choice.run, [photo.domain for photo in photos])
+    other = predict_inputs.built_in_choice()
+    can_compare = (
+        other is not None
+        and other.run is not None
+        and not choice.is_built_in
+        and _shared_names(other.run.classes, model.classes)
+    )
+    if notice or can_compare:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if notice:
+                st.warning(t(notice), icon=":material/draw:", width="stretch")
+            if can_compare:
+                _compare_button()
+    if other is None or not can_compare or not page_state().predict.asks_built_in:
+        return {}
+    built_in, rows = predict_inputs.predict_in_background(other, photos, "predict_built_in")
+    if rows is None:
+        return {}
+    names = [class_matching.find_class(name, model.classes) for name in built_in.classes]
+    answers = {
+        photo.key: _other_answer(row, names)
+        for photo, row in zip(photos, rows, strict=False)
+        if row.error is None
+    }
+    _compare_answers(good, answers)
+    return answers
+
+
+def _compare_answers(
+    good: Sequence[tuple[InputPhoto, Prediction]], answers: Mapping[str, OtherAnswer]
+) -> None:
+    """Say how often the two models agree and, where classes are known, how often each is right."""
+    both = [(photo, row, answers[photo.key]) for photo, row in good if photo.key in answers]
+    same = sum(row.label == theirs.label for _, row, theirs in both)
+    text = t("Both models agree on {same} of {n} photos.", same=same, n=len(both))
+    known = [(photo.truth, row.label, theirs.label) for photo, row, theirs in both if photo.truth]
+    if known:
+        text += " " + t(
+            "Of {n} photos with a known class, this model gets {own} right and the built-in "
+            "model {theirs}.",
+            n=len(known),
+            own=sum(truth == label for truth, label, _ in known),
+            theirs=sum(truth == label for truth, _, label in known),
+        )
+    st.caption(text)
+
+
+def _shared_names(built_in: Sequence[str], own: Sequence[str]) -> bool:
+    return {class_matching.find_class(name, own) for name in built_in} <= set(own)
+
+
+def _compare_button() -> None:
+    asked = page_state().predict.asks_built_in
+    st.button(
+        t("Hide the built-in model") if asked else t("Ask the built-in model"),
+        icon=":material/visibility_off:" if asked else ":material/compare:",
+        key="predict_built_in",
+        on_click=_toggle_built_in,
+    )
+
+
+def _toggle_built_in() -> None:
+    state = page_state().predict
+    state.asks_built_in = not state.asks_built_in
+
+
+def _other_answer(row: Prediction, names: Sequence[str]) -> OtherAnswer:
+    best = int(np.argmax(row.probabilities))
+    return OtherAnswer(names[best], row.probabilities[best])

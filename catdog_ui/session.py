@@ -39,8 +39,6 @@ AUGMENTATION_CHOICE_KEY = "train_augment"
 """Widget of the Train page: which augmentation trains: "off", "notes", "recipe" or "mine"."""
 COMPARE_VIEW_KEY = "compare_view"
 """Widget of the Compare page: "runs" or "experiments"."""
-COMPARED_RUNS_KEY = "compare_runs"
-"""Widget of the Compare page: the ids of the runs whose curves are laid over each other."""
 GROUP_KIND_KEY = "experiment_kind"
 """Widget of the Compare page: the kind of a new group of runs, as `plans.KIND_TITLES` has them."""
 

@@ -74,13 +74,14 @@ def make_run(
     *,
     status: str | None = "done",
     epochs: int = 3,
+    dataset: Any = None,
     augmentation: Augmentation | None = None,
     state: dict[str, Any] | None = None,
     **training: Any,
 ) -> Path:
     """Make a run in the workspace that ended as `status` after `epochs` epochs."""
     photos = {"train": 200, "validation": 100}
-    dataset = SimpleNamespace(
+    dataset = dataset or SimpleNamespace(
         id="cartoons",
         name="Cartoons",
         root=Path("nowhere"),
@@ -92,7 +93,7 @@ def make_run(
         counts=lambda: {split: {"cats": n // 2, "dogs": n - n // 2} for split, n in photos.items()},
     )
     settings = Training(**{"epochs": 3, **training})
-    folder = runs.create_run(dataset, settings, augmentation, name=name)  # type: ignore[arg-type]
+    folder = runs.create_run(dataset, settings, augmentation, name=name)
     for epoch in range(epochs):
         row = {"epoch": epoch, **METRIC_ROWS[epoch % 3], "learning_rate": 1e-4, "seconds": 2.5}
         files.append_json_line(folder / "metrics.jsonl", row)

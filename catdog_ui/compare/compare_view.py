@@ -13,10 +13,10 @@ from catdog_core.base.metric_rows import EpochRow
 from catdog_core.base.palette import NEUTRAL
 from catdog_core.runs import DamagedRun, Run, RunRecord
 
-from .. import captions, charts, final_evaluation_view, format_text
+from .. import captions, charts, final_evaluation_view, format_text, state
 from ..i18n import t
 from ..learn.glossary_view import show_terms
-from ..session import COMPARE_VIEW_KEY, COMPARED_RUNS_KEY
+from ..session import COMPARE_VIEW_KEY
 from ..train import run_actions
 from . import import_history, run_table
 
@@ -79,26 +79,16 @@ def render_run_comparison(runs: Sequence[RunRecord]) -> None:
 
 
 def choose_runs(runs: Sequence[RunRecord]) -> list[RunRecord]:
-    """Let the user choose runs; the choice is kept in the URL as ``runs=id,id``."""
+    """Let the user choose runs; the choice is kept in the address as ``runs=id,id``."""
     by_id = {run.id: run for run in runs}
-    requested = [key for key in st.query_params.get("runs", "").split(",") if key in by_id]
-    newest = [run.id for run in runs if run.epochs][:DEFAULT_RUNS]
-    if COMPARED_RUNS_KEY in st.session_state:  # a run deleted meanwhile is no option any more
-        remaining = [key for key in st.session_state[COMPARED_RUNS_KEY] if key in by_id]
-        st.session_state[COMPARED_RUNS_KEY] = remaining
-        start: dict[str, Any] = {}
-    else:
-        start = {"default": (requested or newest)[:MAX_RUNS]}
-    chosen = st.multiselect(
+    chosen = state.choose_several_from_address(
+        "runs",
+        {key: format_text.run_label(run) for key, run in by_id.items()},
         t("Runs to compare"),
-        list(by_id),
-        format_func=lambda key: format_text.run_label(by_id[key]),
-        max_selections=MAX_RUNS,
-        key=COMPARED_RUNS_KEY,
+        default=[run.id for run in runs if run.epochs][:DEFAULT_RUNS],
+        most=MAX_RUNS,
         placeholder=t("Choose runs"),
-        **start,
     )
-    st.query_params["runs"] = ",".join(chosen)
     return [by_id[key] for key in chosen]
 
 

@@ -16,10 +16,9 @@ from catdog_core.tuning import groups, plans, ray_session
 from catdog_core.tuning.grid import Grid, Range, searchable_fields
 from catdog_core.tuning.groups import Group, TrialStatus
 
-from .. import captions, charts, final_evaluation_view, format_text, permissions, trash_view
+from .. import captions, charts, final_evaluation_view, format_text, permissions, state, trash_view
 from ..i18n import N_, escape, t
 from ..learn.glossary_view import show_terms
-from ..session import page_state
 from ..startup import guard
 from . import group_charts, group_form, run_table
 
@@ -34,7 +33,6 @@ TRIAL_STATUS_NAMES: dict[TrialStatus, str] = {
     "failed": N_("failed"),
 }
 _COVERAGE_REMARKS = ("one_seed", "seed_limit", "seeds")
-_GROUP_KEY = "chosen_group"
 _PLOTLY_CONFIG = {"displaylogo": False, "displayModeBar": False}
 
 
@@ -53,22 +51,10 @@ def render_groups(all_groups: Sequence[Group]) -> None:
 
 
 def _choose_group(all_groups: Sequence[Group]) -> Group:
-    """Let the user choose; the choice is kept in the URL as ``group=id``."""
+    """Let the user choose; the choice is kept in the address as ``group=id``."""
     by_id = {group.id: group for group in all_groups}
-    requested = st.query_params.get("group")
-    known = page_state().known_address
-    if requested in by_id and requested != known.get("group"):
-        st.session_state[_GROUP_KEY] = requested  # a link, or a new one, leads there
-    if st.session_state.get(_GROUP_KEY) not in by_id:
-        st.session_state[_GROUP_KEY] = all_groups[0].id
-    key = st.selectbox(
-        t("Experiment"),
-        list(by_id),
-        format_func=lambda key: _group_label(by_id[key]),
-        key=_GROUP_KEY,
-        width=520,
-    )
-    known["group"] = st.query_params["group"] = key
+    names = {key: _group_label(group) for key, group in by_id.items()}
+    key = state.choose_from_address("group", names, t("Experiment"), width=520)
     return by_id[key]
 
 

@@ -20,7 +20,7 @@ from catdog_core.base.files import truncate_for_display
 
 from .. import permissions, uploads, widgets
 from ..i18n import N_, escape, t
-from ..session import COMPARED_RUNS_KEY, PendingHistory, page_state
+from ..session import PendingHistory, page_state
 from ..startup import guard
 
 _KEY = "history_file"
@@ -124,8 +124,6 @@ def _import(pending: PendingHistory, columns: ColumnNames) -> None:
     state.import_notes = history.notes
     run_ids = [key for key in st.query_params.get("runs", "").split(",") if key]
     st.query_params["runs"] = ",".join([folder.name, *run_ids][:7])
-    # Without a value of its own the widget begins anew, with the runs the address names.
-    st.session_state.pop(COMPARED_RUNS_KEY, None)
     st.rerun()
 
 

@@ -17,7 +17,7 @@ from catdog_core.runs import RunRecord
 from .. import captions, charts, format_text, state
 from ..i18n import N_, escape, t
 from ..learn.glossary_view import show_terms
-from ..session import COMPARE_VIEW_KEY, COMPARED_RUNS_KEY, page_state
+from ..session import COMPARE_VIEW_KEY, page_state
 from . import group_charts
 
 HOW_TO_READ = N_(
@@ -156,7 +156,7 @@ def show_result_table(
 
 def overlay_runs(ids: Sequence[str]) -> None:
     """Show the curves of these runs over each other, as many as can be told apart."""
-    st.session_state[COMPARED_RUNS_KEY] = list(ids)[: len(charts.RUN_SYMBOLS)]
+    st.query_params["runs"] = ",".join(list(ids)[: len(charts.RUN_SYMBOLS)])
     st.session_state[COMPARE_VIEW_KEY] = "runs"
 
 

@@ -137,9 +137,14 @@ def show_table(columns: Mapping[str, object], key: str, alt: str, **options: Any
 _SCROLL_SCRIPT = """<script>{{
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 const part = document.querySelector(".st-key-{key}");
+const scroll = (behavior) => part.scrollIntoView({{block: "start", behavior}});
 if (part) {{
   part.style.scrollMarginTop = "4.5rem";  // the bar at the top covers what is under it
-  part.scrollIntoView({{block: "start", behavior: calm ? "instant" : "smooth"}});
+  scroll(calm ? "instant" : "smooth");
+  // What is drawn above it later, such as a chart, moves it again, until somebody else does.
+  const timers = [700, 1500, 3000].map((wait) => setTimeout(scroll, wait, "instant"));
+  for (const act of ["wheel", "touchstart", "keydown", "pointerdown"])
+    window.addEventListener(act, () => timers.forEach(clearTimeout), {{once: true}});
 }}
 }}</script>"""
 

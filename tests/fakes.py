@@ -74,6 +74,7 @@ def make_run(
     *,
     status: str | None = "done",
     epochs: int = 3,
+    dataset: Any = None,
     augmentation: Augmentation | None = None,
     state: dict[str, Any] | None = None,
     dataset_name: str = "Cartoons",
@@ -82,7 +83,7 @@ def make_run(
 ) -> Path:
     """Make a run in the workspace that ended as `status` after `epochs` epochs."""
     photos = {"train": 200, "validation": 100}
-    dataset = SimpleNamespace(
+    dataset = dataset or SimpleNamespace(
         id=dataset_name.lower(),
         name=dataset_name,
         root=Path("nowhere"),
@@ -94,7 +95,7 @@ def make_run(
         counts=lambda: {split: {"cats": n // 2, "dogs": n - n // 2} for split, n in photos.items()},
     )
     settings = Training(**{"epochs": 3, **training})
-    folder = runs.create_run(dataset, settings, augmentation, name=name)  # type: ignore[arg-type]
+    folder = runs.create_run(dataset, settings, augmentation, name=name)
     for epoch in range(epochs):
         row = {"epoch": epoch, **METRIC_ROWS[epoch % 3], "learning_rate": 1e-4, "seconds": 2.5}
         files.append_json_line(folder / "metrics.jsonl", row)

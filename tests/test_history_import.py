@@ -186,7 +186,7 @@ def test_the_compare_page_takes_a_file_and_shows_the_run(workspace):
     page.number_input(key="history_photos").set_value(1000)
     next(b for b in page.button if b.label == "Import").click().run()
     assert not page.exception and "is now a run" in fakes.joined_text(page.success)
-    assert page.multiselect(key="compare_runs").value[0] == runs.list_runs()[0].id
+    assert page.multiselect(key="chosen_runs").value[0] == runs.list_runs()[0].id
     assert "Overfitting since epoch 21" in fakes.joined_text(page.caption)
 
 

@@ -154,7 +154,7 @@ def test_only_the_owner_renames_and_deletes(monkeypatch):
 
 def test_predict_takes_an_imported_model_with_its_classes(imported):
     app = fakes.open_page("6_Predict", run=imported.id)
-    assert app.selectbox("predict_run").value == imported.id
+    assert app.selectbox("chosen_run").value == imported.id
     app.file_uploader("predict_photos").set_value([("a.jpg", photo(), "image/jpeg")]).run()
     assert not app.exception
     assert list(app.dataframe[0].value["Class"]) == ["day"]
@@ -169,7 +169,7 @@ def test_a_model_uploaded_on_predict_is_imported_and_chosen(foreign):
     app.button("predict_keep").click().run()
     assert not app.exception
     (imported,) = model_registry.list_imported_models()
-    assert app.selectbox("predict_run").value == imported.id
+    assert app.selectbox("chosen_run").value == imported.id
 
 
 def test_augment_asks_an_imported_model_about_the_variants(imported, demo):
@@ -191,7 +191,7 @@ def test_export_offers_an_imported_model_in_the_formats_of_models(imported):
 def test_an_imported_model_is_renamed_and_deleted_where_runs_are(imported):
     fakes.make_run("mine")
     app = fakes.open_page("4_Compare")
-    app.selectbox("care_run").set_value(imported.id).run()
+    app.selectbox("chosen_run").set_value(imported.id).run()
     app.text_input(f"name_{imported.id}").set_value("sky")
     app.button(f"rename_{imported.id}").click().run()
     assert not app.exception and model_registry.find_model("sky") is not None

@@ -61,7 +61,7 @@ def run_with_model(model_file):
 def test_without_a_run_the_model_that_comes_with_the_lab_is_ready():
     app = page()
     assert not app.exception
-    assert app.selectbox(key="predict_run").value == "default"
+    assert app.selectbox(key="chosen_run").value == "default"
     assert "Built-in model." in fakes.joined_text(app.caption)
 
 

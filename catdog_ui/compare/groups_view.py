@@ -60,7 +60,7 @@ def _open_form() -> None:
 
 
 def _choose_group(all_groups: Sequence[Group]) -> Group:
-    """Let the user choose; the choice is kept in the URL as ``group=id``."""
+    """Let the user choose; the choice is kept in the address as ``group=id``."""
     by_id = {group.id: group for group in all_groups}
     names = {group.id: _group_label(group) for group in all_groups}
     return by_id[state.choose_from_address("group", names, t("Experiment"), width=520)]

@@ -187,8 +187,8 @@ def show_cautions(subject: EvaluationSubject, overlap: PhotoOverlap | None) -> N
 
 
 def _choose_dataset(run: RunRecord) -> Dataset | None:
-    datasets_by_id = {dataset.id: dataset for dataset in fitting_datasets(run)}
-    if not datasets_by_id:
+    fitting = fitting_datasets(run)
+    if not fitting:
         st.info(
             t(
                 "None of your datasets has the classes this model knows: {names}.",
@@ -196,27 +196,15 @@ def _choose_dataset(run: RunRecord) -> Dataset | None:
             )
         )
         return None
-    key = f"evaluate_dataset_{run.id}"
-    widgets.reset_unknown_choice(key, datasets_by_id)
-    chosen = st.selectbox(
-        t("Dataset"),
-        list(datasets_by_id),
-        format_func=lambda key: truncate_for_display(datasets_by_id[key].name),
-        key=key,
-        persist_state="session",
-    )
-    return datasets_by_id[chosen]
+    return state.choose_dataset(among=fitting, follow_run=False)
 
 
 def _choose_split(dataset: Dataset) -> str:
     counts = {split: sum(row.values()) for split, row in dataset.counts().items()}
-    if st.session_state.get(PART_KEY) not in counts:
-        start = "validation" if "validation" in counts else next(iter(counts))
-        st.session_state[PART_KEY] = start
     names = {split: f"{t(SPLITS[split])} {count:,}" for split, count in counts.items()}
-    split = widgets.choose_one(t("Split"), names, PART_KEY, persist_state="session")
-    keep_in_address(part=split)
-    return split
+    return state.choose_tab(
+        names, "part", "validation", label=t("Split"), label_visibility="visible"
+    )
 
 
 def _map_classes(run: RunRecord, dataset: Dataset) -> dict[str, str] | None:
@@ -371,20 +359,18 @@ def _remove_model(imported: ImportedModel) -> None:
         page_state().evaluate.import_error = error
 
 
-PART_KEY, TRUTH_KEY, GUESS_KEY, LIST_KEY = (
-    f"evaluate_{name}" for name in ("split", "truth", "guess", "list")
-)
+TRUTH_KEY, GUESS_KEY, LIST_KEY = (f"evaluate_{name}" for name in ("truth", "guess", "list"))
 """The keys of the page's widgets whose values `keep` writes into the address."""
 THRESHOLD_KEY = "threshold"
 """The key of the slider, and its name in the address, to which it is bound: written by hand, each
 step would be one of the browser's history, too."""
-_ADDRESS_NAMES = {"part": PART_KEY, "truth": TRUTH_KEY, "called": GUESS_KEY}
+_ADDRESS_NAMES = {"truth": TRUTH_KEY, "called": GUESS_KEY}
 
 
 def follow_address() -> None:
     """Set the page's widgets by its address, where that is not what this session put there.
 
-    Whether there are such a part and such classes is for the widgets to check.
+    Whether there are such classes is for the widgets to check.
     """
     query_params = {
         name: st.query_params[name] for name in _ADDRESS_NAMES if name in st.query_params

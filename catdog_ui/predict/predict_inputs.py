@@ -30,6 +30,7 @@ from .. import (
     loaders,
     model_upload,
     permissions,
+    state,
     uploads,
     widgets,
 )
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from catdog_core.analysis.predict import Prediction, Predictor
 
 
-_RUN_KEY = "predict_run"
 _QUICK = 32
 """Photos that are looked at while the page waits: a second at most."""
 
@@ -83,25 +83,14 @@ def choose_model() -> ModelChoice | None:
 
 
 def _choose_known_model() -> ModelChoice | None:
-    models = {model.id: model for model in model_registry.list_models()}
+    models = model_registry.list_models()
     if not models:
         widgets.show_no_model(
             t("No run has a model yet. It appears after the first finished epoch.")
         )
         return None
-    widgets.reset_unknown_choice(_RUN_KEY, models)
-    requested_id = st.query_params.get("run")
-    key = st.selectbox(
-        t("Model"),
-        list(models),
-        index=list(models).index(requested_id) if requested_id in models else 0,
-        format_func=lambda key: format_text.model_label(models[key]),
-        key=_RUN_KEY,
-        label_visibility="collapsed",
-    )
-    run = models[key]
-    if not model_registry.is_built_in(run):
-        st.query_params["run"] = key
+    run = state.choose_among_runs(models, t("Model"), label_visibility="collapsed")
+    assert run is not None
     best = format_text.best_epoch_row(run)
     if best and run.best_epoch is not None:
         st.caption(
@@ -175,7 +164,6 @@ def _keep_model(uploaded_model: model_upload.UploadedModel) -> None:
     model_upload.keep_model(uploaded_model)
     if "run" in st.query_params:
         st.session_state["predict_kind"] = "run"
-        st.session_state[_RUN_KEY] = st.query_params["run"]
 
 
 def predict_in_background(

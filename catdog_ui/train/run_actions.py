@@ -24,9 +24,6 @@ NOT_CONTINUED = N_(
 )
 
 
-_RUN_KEY = "care_run"
-
-
 def begin_from_run(run_id: str) -> None:
     """Let the form of a new training take over a run's settings, and begin with its weights."""
     train = page_state().train
@@ -36,19 +33,10 @@ def begin_from_run(run_id: str) -> None:
 def show_run_actions(available_runs: Sequence[RunRecord]) -> None:
     """Rename, note, clone or delete one run, or rename or delete one imported model."""
     trash_view.offer_undo(key_suffix="care")
-    by_id = {run.id: run for run in [*available_runs, *model_registry.list_imported_models()]}
-    if st.session_state.get(_RUN_KEY, available_runs[0].id) not in by_id:
-        st.session_state[_RUN_KEY] = available_runs[0].id  # deleted meanwhile
-    requested_id = st.query_params.get("run")
-    key = st.selectbox(
-        t("Run"),
-        list(by_id),
-        index=list(by_id).index(requested_id) if requested_id in by_id else 0,
-        format_func=lambda key: _action_label(by_id[key]),
-        key=_RUN_KEY,
-    )
-    run = by_id[key]
-    st.query_params["run"] = run.id
+    every = [*available_runs, *model_registry.list_imported_models()]
+    run = state.choose_among_runs(every, t("Run"), width="stretch")
+    if run is None:
+        return
     if run.status == "damaged" and run.problem:
         st.error(t("This run is damaged: {problem}", problem=escape(say(run.problem))))
     if isinstance(run, ImportedModel):
@@ -88,12 +76,6 @@ def show_run_actions(available_runs: Sequence[RunRecord]) -> None:
             st.dialog(title)(_confirm_deletion)(run)
         if run.is_active:
             st.caption(t("This run is training. Stop it on the Train page before you delete it."))
-
-
-def _action_label(run: RunRecord) -> str:
-    if isinstance(run, ImportedModel):
-        return format_text.model_label(run)
-    return format_text.run_label(run)
 
 
 def show_model_name_form(model: ImportedModel) -> None:

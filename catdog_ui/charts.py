@@ -74,6 +74,9 @@ class LearningCurve:
 def live_figure(metric: Metric, curve: LearningCurve) -> go.Figure:
     """Return a chart of training against validation of one run, inside its epochs too."""
     figure = empty_figure(metric, [curve])
+    # The whole plan from the first moment: the curve grows into it, and its axis never moves.
+    end = max(curve.planned, ceil(_reached_epoch(curve)), 1)
+    figure.update_xaxes(range=[0, end * 1.02], dtick=tick_step(end))
     x, y = _batch_points(metric, curve.batches)
     figure.add_scatter(
         x=x,
@@ -84,6 +87,7 @@ def live_figure(metric: Metric, curve: LearningCurve) -> go.Figure:
         opacity=0.65,
         hoverinfo="skip",
     )
+    _mark_best(figure, f"val_{metric}", curve)  # below, so that it hides no point
     for key, label, color in (
         (metric, t("Training"), TRAIN),
         (f"val_{metric}", t("Validation"), VALIDATION),
@@ -98,7 +102,6 @@ def live_figure(metric: Metric, curve: LearningCurve) -> go.Figure:
             marker={"size": _marker_size(len(x)), "color": color},
             hovertemplate="%{y:.4f}",
         )
-    _mark_best(figure, f"val_{metric}", curve)
     return _clip_markers(figure)
 
 
@@ -288,7 +291,7 @@ def _mark_best(figure: go.Figure, key: str, curve: LearningCurve) -> None:
         name=t("Best epoch"),
         marker={
             "symbol": "star",
-            "size": 15,
+            "size": 22,
             "color": BEST,
             "line": {"color": "rgba(60,60,60,0.9)", "width": 1},
         },

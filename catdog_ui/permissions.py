@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from catdog_core import runs
 from catdog_core.base import access
 from catdog_core.base.access import Action, Role, Visitor
 from catdog_core.base.errors import AccessError, CatDogError
@@ -118,12 +119,27 @@ def permission_kwargs(
         disabled: whether it is off for everybody.
         help: what the button explains to who may press it.
     """
+    refusal = find_refusal(action, owner) if action is not None else None
+    if refusal is not None:
+        return {"disabled": True, "help": escape(say(refusal))}
+    return {"disabled": disabled, "help": help}
+
+
+def find_refusal(action: Action, owner: str | None = None) -> CatDogError | None:
+    """Return why the visitor may not do something, a full quota included; None if they may.
+
+    Args:
+        action: what.
+        owner: of the run it is done to, where it is done to one.
+    """
     try:
-        if action is not None:
+        if action == "train":
+            access.check_quota(runs.list_runs)
+        else:
             access.check_permission(action, owner)
     except CatDogError as error:
-        return {"disabled": True, "help": escape(say(error))}
-    return {"disabled": disabled, "help": help}
+        return error
+    return None
 
 
 def action_button(

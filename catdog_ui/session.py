@@ -12,9 +12,9 @@ module are constants there.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 import streamlit as st
@@ -138,12 +138,47 @@ class AugmentState:
     """The id of the preset whose deletion has to be confirmed; empty for none."""
 
 
+@dataclass(frozen=True)
+class FormRequest:
+    """What the form of a new training is to be filled with when it is drawn next.
+
+    Attributes:
+        values: fields of `Training` by name; a "model" brings its whole recipe.
+        augmentation: None for none, "keep" to leave it as it is.
+        run: the id, or folder, of a run whose settings come first.
+        announce: whether the form says what was filled in.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    augmentation: Augmentation | Literal["keep"] | None = "keep"
+    run: str = ""
+    announce: bool = True
+
+
 @dataclass
 class TrainState:
     """The Train page's form, much of which other pages fill in."""
 
-    run_to_copy: str = ""
-    """The id, or folder, of the run whose settings fill the form when it is drawn next."""
+    form_request: FormRequest | None = None
+    """What another page or tab asks the form to be filled with, see `form_requests.open_form`."""
+    notice: str = ""
+    """What was filled in, translated; said above the form until it is reset or started."""
+    has_changed_folded: bool = False
+    """Whether that includes settings that are folded away, which are unfolded then."""
+    followed_visit: int = 0
+    """The `PageState.visit` at which the form followed the address last."""
+    known_address: dict[str, str] = field(default_factory=dict)
+    """The form's parameters of the address as this session last wrote or followed them."""
+    refused_link: list[SettingsError] = field(default_factory=list)
+    """What was wrong in the address, to show once."""
+    form_token: str = field(default_factory=lambda: uuid4().hex)
+    """Belongs to the form as it is; a start uses it up, so that a second click finds another."""
+    start_requested: tuple[str, str] | None = None
+    """The key of the button that was pressed and its token, until the run is there."""
+    run_to_start: str = ""
+    """The id of the run that was just created, until its process is started."""
+    announced_run: str = ""
+    """The id of the run that was just started, to say once."""
     parent_run: str = ""
     """The id of the run whose weights the next training begins with; empty for random ones."""
     filled_recipe: str = "notes"
@@ -281,6 +316,10 @@ class PageState:
     them."""
     page_title: str = ""
     """The page the session looks at."""
+    visit: int = 0
+    """Counts how often another page was opened: tells an arrival from a click on the page."""
+    led_by: set[str] = field(default_factory=set)
+    """Names of the ids that the address brought to this page anew: a link led to them."""
     address_notes: dict[str, str] = field(default_factory=dict)
     """What was wrong in the address of that page, by the parameter it is said of."""
     lesson: Lesson | None = None

@@ -6,6 +6,7 @@ takes it along, and a reload, a copied link and the browser's back button show t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -73,6 +74,12 @@ def begin_page(title: str) -> None:
     if page.page_title != title:
         page.page_title = title
         page.visited_pages.add(title)
+        page.visit += 1
+        page.led_by = {
+            name
+            for name in _MISSING
+            if st.query_params.get(name) and st.query_params[name] != page.known_address.get(name)
+        }
         page.address_notes.clear()
         if page.lesson is not None and page.lesson.is_shown:
             page.lesson = None
@@ -387,6 +394,30 @@ def choose_tab(
     if requested != value:
         st.query_params[parameter] = value
     return value
+
+
+def write_address(query: Mapping[str, str], names: Sequence[str]) -> None:
+    """Keep a form's settings in the page's address without a step in the browser's history.
+
+    `st.query_params` would add one for every move of a slider, and a query sent along with the
+    next move before the browser has followed would undo it. So such a form reads the address on
+    arrival only, and the browser itself writes it.
+
+    Args:
+        query: values by name; they may hold anything.
+        names: all names the form owns. Those without a value are removed from the address.
+    """
+    # A value that a user typed must not end the script element.
+    values = json.dumps(dict(query)).replace("<", "\\u003c")
+    st.html(
+        "<script>{const address = new URL(window.location.href);"
+        f"const query = {values};"
+        f"for (const name of {json.dumps(list(names))}) Object.hasOwn(query, name)"
+        " ? address.searchParams.set(name, query[name]) : address.searchParams.delete(name);"
+        "if (address.href !== window.location.href)"
+        ' window.history.replaceState(window.history.state, "", address);}</script>',
+        unsafe_allow_javascript=True,
+    )
 
 
 def _note_other(parameter: str, requested: str, shown: str) -> None:

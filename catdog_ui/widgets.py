@@ -104,7 +104,7 @@ def copy_link() -> None:
 def show_no_model(message: str) -> None:
     """Say that there is no model yet, with the way to train one."""
     st.info(message)
-    page_link("pages/3_Train.py", t("Train a model"), "model_training")
+    page_link("pages/3_Train.py", t("Train a model"), "model_training", tab="new")
 
 
 def choose_one(label: str, names: Mapping[str, str], key: str, **options: Any) -> str:

@@ -88,9 +88,10 @@ def history_cases(home: Path) -> Cases:
 
 
 def settings_cases(home: Path) -> Cases:
-    from catdog_core.augmentation import presets, url_params
+    from catdog_core.augmentation import presets
     from catdog_core.base import access, limits
     from catdog_core.cli import options
+    from catdog_core.config import Augmentation, url_params
 
     sys.modules.setdefault("tensorflow", MagicMock())  # what reads labels needs none of it
     from catdog_core.data import tfrecord_import
@@ -109,7 +110,7 @@ def settings_cases(home: Path) -> Cases:
         return take
 
     def link(data: bytes) -> Any:
-        return url_params.settings_from_query({"brightness_range": data.decode()})
+        return url_params.settings_from_query({"brightness_range": data.decode()}, Augmentation())
 
     def fresh(read: Callable[[], Any]) -> Callable[[Path], Any]:
         return lambda path: (limits._load_limits.cache_clear(), read())[1]

@@ -44,7 +44,7 @@ def test_training_again_as_the_model_that_comes_with_the_lab(dataset):
     app = open_evaluate_page(run="default", tab="mistakes")
     app.button("evaluate_again").click().run()
     assert not app.exception
-    assert app.selectbox("train_model").value == "transfer"
+    assert app.radio("train_model").value == "transfer"
 
 
 def test_the_run_trained_again_is_the_one_compared_with(dataset):

@@ -6,11 +6,11 @@ import threading
 
 import pytest
 
-from catdog_core.augmentation import presets, url_params
+from catdog_core.augmentation import presets
 from catdog_core.base import files, trash
 from catdog_core.base.errors import CatDogError, SettingsError
 from catdog_core.base.field_specs import describe_fields
-from catdog_core.config import PRESETS, Augmentation
+from catdog_core.config import PRESETS, Augmentation, url_params
 
 MINE = Augmentation(rotation_range=33, brightness_range=(0.7, 1.3), fill_mode="reflect")
 
@@ -216,26 +216,24 @@ def test_whatever_is_made_of_a_preset_s_file_is_read_or_refused():
 
 
 def test_a_link_tells_only_what_differs():
-    assert url_params.settings_to_query(Augmentation()) == {}
-    assert url_params.settings_to_query(MINE) == {
+    assert url_params.settings_to_query(Augmentation(), Augmentation()) == {}
+    assert url_params.settings_to_query(MINE, Augmentation()) == {
         "rotation_range": "33",
         "brightness_range": "0.7-1.3",
         "fill_mode": "reflect",
     }
-    assert url_params.settings_to_query(PRESETS["none"])["vertical_flip"] == "false"
+    assert url_params.settings_to_query(PRESETS["none"], Augmentation())["vertical_flip"] == "false"
 
 
 def test_a_link_brings_back_the_very_settings():
     for settings in any_settings():
-        assert url_params.settings_from_query(url_params.settings_to_query(settings)) == (
-            settings,
-            [],
-        )
+        query = url_params.settings_to_query(settings, Augmentation())
+        assert url_params.settings_from_query(query, Augmentation()) == (settings, [])
 
 
 def test_a_bad_value_in_a_link_is_named_and_replaced_by_the_default():
     query = {"zoom_range": "0.4", "rotation_range": "900", "fill_mode": "mirror", "lang": "ko"}
-    settings, refused = url_params.settings_from_query(query)
+    settings, refused = url_params.settings_from_query(query, Augmentation())
     assert settings == Augmentation(zoom_range=0.4)
     assert [str(error) for error in refused] == [
         "URL: rotation_range is '900'. Use a number from 0 to 180. The default, 20, applies"
@@ -247,7 +245,8 @@ def test_a_bad_value_in_a_link_is_named_and_replaced_by_the_default():
 
 @pytest.mark.parametrize("text", ["", "1.3-0.7", "0.7", "-1-2", "0.7-1.3-2", "nan-1", "0-9", "x-y"])
 def test_a_bad_pair_in_a_link_is_refused(text):
-    settings, (error,) = url_params.settings_from_query({"brightness_range": text})
+    query = {"brightness_range": text}
+    settings, (error,) = url_params.settings_from_query(query, Augmentation())
     assert settings == Augmentation()
     assert "two numbers from 0 to 3, the smaller first" in str(error)
     assert "default, 1-1," in str(error)
@@ -256,7 +255,7 @@ def test_a_bad_pair_in_a_link_is_refused(text):
 @pytest.mark.parametrize("text", ["", " ", "\x00", "1e999", "-0", "٣", "9" * 5000, "[]", "None"])
 def test_any_text_in_a_link_gives_settings_or_is_told(text):
     settings, refused = url_params.settings_from_query(
-        dict.fromkeys(Augmentation.model_fields, text)
+        dict.fromkeys(Augmentation.model_fields, text), Augmentation()
     )
     assert isinstance(settings, Augmentation)
     assert all(len(str(error)) < 250 for error in refused)

@@ -27,6 +27,10 @@ def page(**query):
     return fakes.open_page("3_Train", **query)
 
 
+def open_tab(app, name):
+    return app.segmented_control("tab_tab").set_value(name).run()
+
+
 def tiles(app):
     html = " ".join(element.value for element in app.get("html"))
     return dict(re.findall(r"<div[^>]*>([^<]+)</div><div[^>]*>([^<]+)</div>", html))
@@ -143,7 +147,8 @@ def test_a_damaged_run_does_not_hide_the_form(demo):
     app = page(run="broken", dataset=datasets.open_folder(demo).id)
     assert not app.exception
     assert "damaged" in fakes.joined_text(app.error)
-    assert app.button("train_start")
+    open_tab(app, "new")
+    assert not app.exception and app.button("train_start")
 
 
 def test_a_run_that_has_ended_is_judged_in_words():

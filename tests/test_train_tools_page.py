@@ -25,7 +25,7 @@ def started(monkeypatch):
 
 
 def test_a_built_network_changes_its_table_live_and_is_trained(app, started):
-    app.selectbox("train_model").set_value("custom").run()
+    app.radio("train_model").set_value("custom").run()
     assert "130,241 parameters" in fakes.joined_text(app.markdown)
     app.slider("network_blocks").set_value(2).run()
     app.selectbox("network_head").set_value("average").run()
@@ -37,7 +37,7 @@ def test_a_built_network_changes_its_table_live_and_is_trained(app, started):
 
 
 def test_the_builder_starts_from_the_notes_networks(app):
-    app.selectbox("train_model").set_value("custom").run()
+    app.radio("train_model").set_value("custom").run()
     app.button("network_as_notes-deep").click().run()
     assert not app.exception
     assert [app.number_input(f"network_block_{n}").value for n in range(4)] == [32, 64, 128, 128]
@@ -45,7 +45,7 @@ def test_the_builder_starts_from_the_notes_networks(app):
 
 
 def test_a_network_that_shrinks_to_nothing_is_told_and_cannot_be_started(app):
-    app.selectbox("train_model").set_value("custom").run()
+    app.radio("train_model").set_value("custom").run()
     app.slider("network_blocks").set_value(8).run()
     assert "shrink to nothing" in fakes.joined_text(app.error)
     assert "train_start" not in {button.key for button in app.button}
@@ -76,7 +76,8 @@ def test_a_measured_speed_tells_how_long_it_will_take(app):
 def test_another_run_of_the_kind_tells_how_long_it_will_take(app):
     fakes.make_run("before")
     app.run()
-    assert "at the speed of “before”" in fakes.joined_text(app.markdown)
+    (estimate,) = [m for m in app.markdown if "50 epochs: about" in m.value]
+    assert "At the speed of “before”" in estimate.help
 
 
 def test_a_run_is_gone_on_from_with_its_settings_and_weights(demo, started):

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.usefixtures("workspace")
 
 def chosen(demo):
     app = fakes.open_page("3_Train", dataset=datasets.open_folder(demo).id)
-    app.selectbox(key="train_model").select("transfer").run()
+    app.radio(key="train_model").set_value("transfer").run()
     assert not app.exception and not app.error
     return app
 

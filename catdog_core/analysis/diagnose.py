@@ -102,8 +102,8 @@ ACCURACY_COLLAPSED = N_(
     "hardly better than guessing. The steps were too large."
 )
 VAL_LOSS_RISING = N_(
-    "Overfitting since epoch {epoch}: validation loss is {rise:.2f} above its best ({best:.2f} to "
-    "{end:.2f}), but training loss fell from {train_then:.2f} to {train_now:.2f}."
+    "Overfitting since epoch {epoch}: validation loss is {rise:.2f} above its lowest ({best:.2f} "
+    "to {end:.2f}), but training loss fell from {train_then:.2f} to {train_now:.2f}."
 )
 VAL_LOSS_PLATEAU = N_(
     "Overfitting began between epochs {epoch} and {last}: training loss kept falling, to "

@@ -202,6 +202,11 @@ def current_visitor() -> Visitor:
     return _visitor_provider() or OWNER
 
 
+def is_own(owner: str) -> bool:
+    """Tell whether a run with this owner is the visitor's; all are where nobody shares the lab."""
+    return not load_access_settings().shared or owner == current_visitor().name
+
+
 def is_allowed(action: Action, owner: str | None = None) -> bool:
     """Tell whether the visitor may do something.
 

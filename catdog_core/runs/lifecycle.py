@@ -88,10 +88,7 @@ def create_run(
     access.check_quota(list_runs)
     backbones.refuse_transfer_settings(training, augmentation)
     parent_run = check_warm_start(parent, training, dataset.classes) if parent else None
-    if training.train_photos:
-        photos = dataset.subset(training.train_photos, training.seed)
-    else:
-        photos = dataset
+    photos = _choose_photos(training, dataset)
     counts = count_split_photos(photos)
     now = time.time()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
@@ -103,12 +100,7 @@ def create_run(
             "'resume {folder}'.",
             folder=folder,
         )
-    resolved = training.model_copy(
-        update={
-            "steps_per_epoch": training.steps(counts["train"]),
-            "validation_steps": training.validation_batches(counts["validation"]),
-        }
-    )
+    resolved = _resolve_steps(training, counts)
     settings = {
         "format": FORMAT,
         "created": now,
@@ -150,6 +142,62 @@ def count_split_photos(dataset: Dataset) -> dict[str, int]:
                 split=Term(split),
             )
     return counts
+
+
+def _choose_photos(training: Training, dataset: Dataset) -> Dataset:
+    """Return the dataset with the photos that train. Raises DatasetError where it has fewer."""
+    if not training.train_photos:
+        return dataset
+    return dataset.subset(training.train_photos, training.seed)
+
+
+def _resolve_steps(training: Training, counts: Mapping[str, int]) -> Training:
+    """Set the steps that follow from the data, as settings.json has them."""
+    return training.model_copy(
+        update={
+            "steps_per_epoch": training.steps(counts["train"]),
+            "validation_steps": training.validation_batches(counts["validation"]),
+        }
+    )
+
+
+def find_equal_run(
+    dataset: Dataset,
+    training: Training,
+    augmentation: Augmentation | None,
+    parent: RunRecord | None = None,
+) -> Run | None:
+    """Return the visitor's active run that is what `create_run` would make of these, or None.
+
+    Args:
+        dataset: compared by its photos.
+        training: unset steps stand for those of the data.
+        augmentation: None is the same as one that changes nothing.
+        parent: the run whose weights it begins with.
+    """
+    own_active = [run for run in list_runs() if run.is_active and access.is_own(run.owner)]
+    if not own_active:
+        return None
+    try:
+        counts = count_split_photos(_choose_photos(training, dataset))
+    except (DatasetError, RunError):
+        return None  # it cannot be started, so none is like it
+    resolved = _resolve_steps(training, counts)
+    parent_id = parent.id if parent else None
+    wanted = (dataset.fingerprint, resolved, _drop_if_off(augmentation), parent_id)
+    for run in own_active:
+        if isinstance(run, Run) and wanted == (
+            run.dataset_fingerprint,
+            run.training,
+            _drop_if_off(run.augmentation),
+            run.parent.get("id") if run.parent else None,
+        ):
+            return run
+    return None
+
+
+def _drop_if_off(augmentation: Augmentation | None) -> Augmentation | None:
+    return None if augmentation is None or augmentation.is_off else augmentation
 
 
 def start_run(run_dir: Path, *, follow: bool = False) -> None:

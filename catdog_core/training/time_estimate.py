@@ -17,6 +17,7 @@ from ..base import files
 from ..base.errors import CatDogError
 from ..config import Augmentation, Network, Training
 from ..data.datasets import Dataset
+from ..models import backbones
 from ..runs.run_folder import Run, RunRecord
 from .speed_probe import Speed
 
@@ -54,6 +55,45 @@ def estimate_seconds(training: Training, counts: Mapping[str, int], speed: Speed
     steps = training.steps(counts["train"]) * speed.step
     validation = training.validation_batches(counts["validation"]) * speed.validation
     return speed.start + training.epochs * (steps + validation)
+
+
+@dataclass(frozen=True)
+class TimeEstimate:
+    """How long a training will take on this machine.
+
+    Attributes:
+        seconds: of the whole training.
+        run: the run it follows from; None for a few timed steps.
+    """
+
+    seconds: float
+    run: Run | None
+
+
+def estimate_training(
+    training: Training,
+    augmentation: Augmentation | None,
+    dataset: Dataset,
+    runs: Sequence[RunRecord],
+) -> TimeEstimate | None:
+    """Estimate how long a training takes, from the latest similar run, else from timed steps.
+
+    None where neither is known, and for "transfer", which looks at each photo only once.
+
+    Args:
+        training: its settings.
+        augmentation: of its training photos.
+        dataset: what it trains on.
+        runs: runs of this machine, newest first.
+    """
+    if training.model == backbones.TRANSFER:
+        return None
+    counts = count_photos(training, dataset)
+    earlier = estimate_from_runs(training, augmentation, counts, runs)
+    if earlier is not None:
+        return TimeEstimate(*earlier)
+    speed = load_speed(speed_key(training, augmentation))
+    return None if speed is None else TimeEstimate(estimate_seconds(training, counts, speed), None)
 
 
 def estimate_from_runs(

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
-from catdog_core.augmentation import presets, url_params, warnings
+from catdog_core.augmentation import presets, warnings
 from catdog_core.augmentation.warnings import SettingWarning
 from catdog_core.base import files
 from catdog_core.base.errors import CatDogError, SettingsError
 from catdog_core.base.field_specs import describe_fields, parse_settings
-from catdog_core.config import PRESETS, Augmentation
+from catdog_core.config import PRESETS, Augmentation, url_params
 from catdog_core.data.datasets import Dataset
 
-from .. import format_text, forms, permissions, trash_view, uploads, widgets
+from .. import format_text, forms, permissions, state, trash_view, uploads, widgets
 from ..i18n import N_, escape, say, t
 from ..session import page_state
 
@@ -71,7 +70,7 @@ def show_controls(settings: Augmentation, dataset: Dataset | None) -> None:
             settings,
             [q for q in setting_warnings if q.setting in names],
         )
-    _write_address(settings)
+    state.write_address(url_params.settings_to_query(settings, Augmentation()), _NAMES)
 
 
 def current_settings() -> Augmentation:
@@ -160,31 +159,12 @@ def _follow_address() -> None:
         state.has_followed_address = True
         query = {name: st.query_params[name] for name in _NAMES if name in st.query_params}
         if query:
-            settings, refused = url_params.settings_from_query(query)
+            settings, refused = url_params.settings_from_query(query, Augmentation())
             fill_controls(settings)
             state.refused_link = (refused, settings)
     if state.refused_link and state.refused_link[1] == current_settings():
         for error in state.refused_link[0]:  # shown until something is moved
             st.warning(escape(say(error)), icon=":material/link_off:")
-
-
-def _write_address(settings: Augmentation) -> None:
-    """Keep the page's address up to date without a step in the browser's history.
-
-    `st.query_params` would add one for every move of a slider, and a query sent along with the
-    next move before the browser has followed would undo it. So the address is read on arrival
-    only, and written by the browser itself; the values are this page's own, numbers and names.
-    """
-    query = json.dumps(url_params.settings_to_query(settings))
-    st.html(
-        "<script>{const address = new URL(window.location.href);"
-        f"const query = {query};"
-        f"for (const name of {json.dumps(_NAMES)}) name in query"
-        " ? address.searchParams.set(name, query[name]) : address.searchParams.delete(name);"
-        "if (address.href !== window.location.href)"
-        ' window.history.replaceState(window.history.state, "", address);}</script>',
-        unsafe_allow_javascript=True,
-    )
 
 
 FillControls = Callable[[Augmentation], None]
@@ -231,7 +211,7 @@ def share_popover(settings: Augmentation, fill: FillControls) -> None:
 def _settings_link(settings: Augmentation) -> str:
     """The address of this page with the settings that differ from the defaults."""
     address = urlsplit(st.context.url or "")
-    query = urlencode(url_params.settings_to_query(settings))
+    query = urlencode(url_params.settings_to_query(settings, Augmentation()))
     return urlunsplit((address.scheme, address.netloc, address.path, query, ""))
 
 

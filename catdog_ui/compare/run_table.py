@@ -224,7 +224,7 @@ def _next_steps(
                 name=escape(shorten_middle(names[runs[0].id], 40)),
             ),
             icon=":material/model_training:",
-            query_params=state.link_query(run=runs[0].id),
+            query_params=state.link_query(run=runs[0].id, tab="runs"),
         )
     if not chosen:
         st.caption(t("Select rows in the table to open other runs."))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Literal
@@ -95,15 +95,44 @@ def get_known_findings(dataset: Dataset) -> list[Finding] | None:
     return page_state().data.findings.get(_get_dataset_state(dataset))
 
 
+_PROBLEMS = FINDING_KINDS[: FINDING_KINDS.index("imbalance") + 1]
+"""Kinds of finding that make a training worse; photos with the others are used all the same."""
+_MOST_SUMMED_UP = 3  # kinds named in a line
+
+
+def summarize_health(dataset: Dataset) -> str:
+    """Return a dataset's health in one line of Markdown, without looking at photos anew."""
+    findings = get_known_findings(dataset)
+    if findings is None and len(dataset.items()) <= AUTO_CHECK_PHOTOS and _is_scanned(dataset):
+        findings = audit.audit_dataset(dataset)
+        page_state().data.findings[_get_dataset_state(dataset)] = findings
+    if findings is None:
+        left_out = len(dataset.note.get("unusable", ()))
+        if left_out:
+            return ":material/warning: " + t("{n:,} photos can't be read.", n=left_out)
+        return t("Not checked yet.")
+    counts = Counter(finding.kind for finding in findings if finding.kind in _PROBLEMS)
+    if not counts:
+        return ":material/check_circle: " + t("The data check found no problem.")
+    kinds = [kind for kind in _PROBLEMS if kind in counts]
+    parts = [f"{t(_KIND_TITLES[kind][0])} ({counts[kind]:,})" for kind in kinds[:_MOST_SUMMED_UP]]
+    if len(kinds) > _MOST_SUMMED_UP:
+        parts.append("…")
+    return ":material/warning: " + " · ".join(parts)
+
+
+def _is_scanned(dataset: Dataset) -> bool:
+    """Return whether the photos were looked at before: a second look is quick."""
+    return (datasets.datasets_folder() / dataset.id / "looks-2.npy").is_file()
+
+
 def _check_dataset(dataset: Dataset) -> list[Finding] | None:
     """The findings; None until the check of a large dataset is asked for."""
     count = len(dataset.items())
     is_requested = (
         get_known_findings(dataset) is not None
         or count <= AUTO_CHECK_PHOTOS
-        or (
-            datasets.datasets_folder() / dataset.id / "looks-2.npy"
-        ).is_file()  # a second look is quick
+        or _is_scanned(dataset)
     )
     label = t("Check again") if is_requested else t("Check {n:,} photos", n=count)
     if st.button(label, icon=":material/health_and_safety:", key="health_check"):

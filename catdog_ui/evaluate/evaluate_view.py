@@ -28,6 +28,7 @@ from ..data import edit_actions
 from ..i18n import N_, escape, pgettext, t
 from ..learn.glossary_view import show_terms
 from ..session import page_state
+from ..train import form_requests
 from . import evaluate_cards, evaluate_charts, evaluate_map, model_picker
 from .model_picker import GUESS_KEY, LIST_KEY, THRESHOLD_KEY, TRUTH_KEY, EvaluationSubject
 
@@ -494,11 +495,8 @@ def _train_again(subject: EvaluationSubject) -> None:
             icon=":material/model_training:",
             key="evaluate_again",
         ):
-            page_state().train.run_to_copy = run_folder
             page_state().evaluate.run_to_compare = subject.run.id
-            query = state.link_query(dataset=subject.dataset.id)
-            query.pop("run", None)
-            st.switch_page("pages/3_Train.py", query_params=query)
+            form_requests.open_form(run=run_folder, dataset=subject.dataset.id)
         st.caption(
             t(
                 "The Train page opens with these settings and the photos as you left them. No "

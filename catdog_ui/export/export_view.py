@@ -393,5 +393,6 @@ def _show_imported_run(bundle: ImportedBundle) -> None:
             ("pages/3_Train.py", t("Resume"), ":material/play_arrow:"),
         ):
             if page != "pages/3_Train.py" or (run.can_resume and bundle.dataset is not None):
-                query = state.link_query(run=run.id)
+                tab = {"tab": "runs"} if page == "pages/3_Train.py" else {}
+                query = state.link_query(run=run.id, **tab)
                 st.page_link(page, label=label, icon=icon, query_params=query)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from catdog_core import runs
 from catdog_core.analysis import comparability
-from catdog_core.config import NO_AUGMENTATION, RECIPES, Augmentation, Training
+from catdog_core.config import NO_AUGMENTATION, Augmentation
 from catdog_core.data import datasets
 from catdog_core.learn import example_histories
 from catdog_core.learn.curriculum import (
@@ -24,13 +24,13 @@ from catdog_core.learn.curriculum import (
 from catdog_core.learn.glossary import TERMS
 from catdog_core.runs import model_registry
 
-from .. import forms, state, widgets
+from .. import state, widgets
 from ..augment import augment_controls
 from ..data import source_widgets
 from ..i18n import N_, t
 from ..session import Lesson, page_state
 from ..startup import guard, guarded_fragment
-from ..train import run_actions, train_form
+from ..train import form_requests, run_actions
 from . import demos_network, demos_photos, glossary_view, learner_context
 from .learner_context import LearnerContext
 
@@ -287,8 +287,13 @@ def _open_page(show: DemoLink, section: Section, learner: LearnerContext) -> Non
     if show.page == "augment" and show.augmentation is not None:
         augment_controls.fill_controls(_build_augmentation(show))
         page_state().augment.has_followed_address = True  # else its settings would replace these
-    if show.page == "train":
-        _fill_train_form(show)
+    if show.page == "train" and show.training:
+        form_requests.open_form(
+            show.training,
+            augmentation="keep" if show.augmentation is None else _build_augmentation(show),
+            dataset=learner.dataset.id if learner.dataset is not None else "",
+            announce=False,  # the lesson's note does
+        )
     query = state.link_query(**_choose_query(show))
     run = learner.run
     if run is not None and (show.needs != "model" or run.best_model is not None):
@@ -316,20 +321,6 @@ def _list_runs_to_compare(learner: LearnerContext) -> list[str]:
 
 def _build_augmentation(show: DemoLink) -> Augmentation:
     return NO_AUGMENTATION.model_copy(update=dict(show.augmentation or {}))
-
-
-def _fill_train_form(show: DemoLink) -> None:
-    """Fill the Train form: a named model brings its whole recipe, else one field is changed."""
-    if not show.training:
-        return
-    values = dict(show.training)
-    if "model" in values:
-        values = {**RECIPES[values["model"]].training.model_dump(), **values}
-        page_state().train.filled_recipe = values["model"]  # so that it is not filled in again
-        train_form.choose_augmentation(None)
-    forms.fill_form(Training, train_form.FORM_KEY, values)
-    if show.augmentation is not None:
-        train_form.choose_augmentation(_build_augmentation(show))
 
 
 DEMOS: dict[str, Callable[[LearnerContext], None]] = {

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+from uuid import uuid4
 
 import streamlit as st
 
 from catdog_core import runs
+from catdog_core.base.errors import CatDogError
 from catdog_core.config import Training
 from catdog_core.data.datasets import Dataset
 from catdog_core.models import backbones
@@ -17,17 +21,12 @@ from .. import format_text, permissions, state, trash_view, widgets
 from ..i18n import N_, escape, say, t
 from ..session import page_state
 from ..startup import guard
+from . import form_requests
 
 NOT_CONTINUED = N_(
     "You can't continue a “transfer” run. Its last layers train in seconds, so start a new run "
     "with other settings. It reuses what it saw in the photos."
 )
-
-
-def begin_from_run(run_id: str) -> None:
-    """Let the form of a new training take over a run's settings, and begin with its weights."""
-    train = page_state().train
-    train.run_to_copy = train.parent_run = run_id
 
 
 def show_run_actions(available_runs: Sequence[RunRecord]) -> None:
@@ -48,8 +47,7 @@ def show_run_actions(available_runs: Sequence[RunRecord]) -> None:
         if isinstance(run, Run) and st.button(
             t("Copy settings"), icon=":material/content_copy:", key="clone"
         ):
-            page_state().train.run_to_copy = run.id
-            st.switch_page("pages/3_Train.py", query_params=_clone_query(run))
+            form_requests.open_form(run=run.id)
         if (
             isinstance(run, Run)
             and run.best_model
@@ -61,8 +59,7 @@ def show_run_actions(available_runs: Sequence[RunRecord]) -> None:
                 help=t(NOT_CONTINUED) if run.model == backbones.TRANSFER else None,
             )
         ):
-            begin_from_run(run.id)
-            st.switch_page("pages/3_Train.py", query_params=_clone_query(run))
+            form_requests.open_form(run=run.id, with_weights=True)
         if permissions.action_button(
             t("Delete…"),
             "delete",
@@ -139,11 +136,6 @@ def _delete_run(run: RunRecord) -> None:
         st.query_params.pop("run", None)
 
 
-def _clone_query(run: RunRecord) -> dict[str, str]:
-    query_params = {k: v for k, v in st.query_params.to_dict().items() if k not in ("run", "runs")}
-    return {**query_params, "dataset": run.dataset_id} if run.dataset_id else query_params
-
-
 QUICK_TRAINING = Training(epochs=5, learning_rate=1e-3)
 """Quick enough to learn something in a minute."""
 
@@ -156,10 +148,80 @@ def quick_train_button(dataset: Dataset | None, key: str, kind: str = "secondary
         key: of the widget.
         kind: "primary" or "secondary".
     """
-    clicked = permissions.action_button(
-        t("Train now"), key, "train", icon="play_arrow", disabled=dataset is None, type=kind
+    if dataset is None:
+        permissions.action_button(
+            t("Train now"), key, "train", icon="play_arrow", disabled=True, type=kind
+        )
+        return
+    start_button(
+        t("Train now"),
+        key,
+        lambda: runs.create_run(dataset, QUICK_TRAINING, None, name=t("My first run")),
+        runs.find_equal_run(dataset, QUICK_TRAINING, None),
+        type=kind,
     )
-    if clicked and dataset is not None:
-        folder = runs.create_run(dataset, QUICK_TRAINING, None, name=t("My first run"))
-        runs.start_run(folder)
-        st.switch_page("pages/3_Train.py", query_params=state.link_query(run=folder.name))
+
+
+def start_button(
+    label: str, key: str, create: Callable[[], Path], equal: Run | None, **options: Any
+) -> None:
+    """Draw a button that creates a run, starts it and opens it, once however fast it is clicked.
+
+    A second click can reach the server before the page was drawn anew, or break off the page's
+    run while the first click is worked on. So a click only notes the token its button was drawn
+    with. The token is used up where the run is created, and what is left to do is done by
+    `open_started_run`, at the next run of the page at the latest.
+
+    Args:
+        label: its text.
+        key: of the widget.
+        create: makes the run's folder; what it raises is shown.
+        equal: a run that is active and equal to it, which the button shows instead.
+        options: others of `st.button`.
+    """
+    train = page_state().train
+    if equal is not None:
+        label = t("Already training: show it")
+        if st.button(label, key=f"{key}_show", icon=":material/visibility:", **options):
+            open_run(equal.id)
+        return
+    permissions.action_button(
+        label, key, "train", _request_start, key, train.form_token, icon="play_arrow", **options
+    )
+    if train.start_requested == (key, train.form_token):
+        try:
+            folder = create()
+        except CatDogError:
+            train.start_requested = None
+            raise
+        # Nothing here lets Streamlit break off the script, until the run is noted.
+        train.run_to_start, train.start_requested = folder.name, None
+        train.form_token = uuid4().hex
+    open_started_run()
+
+
+def _request_start(key: str, token: str) -> None:
+    page_state().train.start_requested = (key, token)
+
+
+def open_started_run() -> None:
+    """Start the run that was just created, if there is one, and open it."""
+    train = page_state().train
+    if not train.run_to_start:
+        return
+    run = runs.load_run(train.run_to_start)
+    try:
+        if not run.is_active:
+            runs.start_run(run.folder)
+    except CatDogError:
+        train.run_to_start = ""
+        raise
+    train.run_to_start, train.announced_run = "", run.id
+    train.parent_run = train.notice = ""
+    open_run(run.id)
+
+
+def open_run(run_id: str) -> NoReturn:
+    """Turn to the panel of a run on the Train page."""
+    query = state.run_query(runs.load_run(run_id), tab="runs")
+    st.switch_page("pages/3_Train.py", query_params=query)

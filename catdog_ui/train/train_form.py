@@ -1,4 +1,4 @@
-"""The form of a new training: settings in groups, a network of one's own, and the start."""
+"""The form of a new training: photos, network, how long, and the rest folded away."""
 
 from __future__ import annotations
 
@@ -6,26 +6,23 @@ import streamlit as st
 
 from catdog_core import runs
 from catdog_core.base import hardware
-from catdog_core.base.errors import CatDogError, SettingsError
+from catdog_core.base.errors import SettingsError
 from catdog_core.base.field_specs import describe_fields, parse_settings
-from catdog_core.config import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
-from catdog_core.config.network import MOST_BLOCKS, MOST_FILTERS
-from catdog_core.data import datasets, splits
+from catdog_core.config import PRESETS, RECIPES, Augmentation, Training
+from catdog_core.data import splits
 from catdog_core.data.datasets import Dataset
 from catdog_core.models import architecture, backbones
-from catdog_core.runs import Run, RunRecord
-from catdog_core.training import time_estimate
+from catdog_core.runs import RunRecord
 
 from .. import format_text, forms, permissions, state, widgets
+from ..data import audit_view
 from ..i18n import N_, escape, say, t
 from ..session import AUGMENTATION_CHOICE_KEY, page_state
-from . import train_plan
+from . import form_requests, network_builder, run_actions, train_choices, train_plan
 
-FORM_KEY = "train"
-_MODEL_KEY = forms.field_key(FORM_KEY, "model")
-_NAME_KEY = "train_name"
-MAIN_FIELDS = ["model", "epochs", "batch_size", "learning_rate"]
+FORM_KEY = form_requests.FORM_KEY
 FIELD_GROUPS: dict[str, list[str]] = {
+    N_("Basics"): ["epochs", "batch_size", "learning_rate"],
     N_("Photos and steps"): [
         "train_photos",
         "image_size",
@@ -50,49 +47,104 @@ FIELD_GROUPS: dict[str, list[str]] = {
 }
 """The settings that most trainings leave as they are, by what they are for."""
 PRETRAINED_FIELDS = ["backbone", "looks", "unfreeze", "unfreeze_epochs", "unfreeze_rate"]
+_BAR_STYLE = """<style>
+[data-testid=stBottom] > div { border-top: 1px solid rgba(128, 128, 128, .35); }
+[data-testid=stBottomBlockContainer] { padding-top: .6rem; padding-bottom: .75rem; }
+[data-testid=stLayoutWrapper]:has(> .st-key-train_name_start) { flex: 1 1 18rem; }
+.st-key-train_name_start { flex-wrap: nowrap; }
+</style>"""
 
 
 def show_form() -> None:
-    """Draw the form; starting opens the new run in the panel above.
+    """Draw the form, with the bar at the bottom of the window that starts the training.
 
     The form is filled before any of its fields is drawn, since Streamlit allows it only then. Parts
-    that need the whole settings, such as the learning-rate finder, are drawn last, into places
-    kept free for them.
+    that need the whole settings are drawn last, into places kept free for them.
     """
-    _fill_from_clone()
-    _fill_model_recipe()
-    sides = st.grid(2, min_column_width=400, gap="large")
-    left, right = sides.container(), sides.container()
-    with left:
-        dataset = state.choose_dataset()
-        if dataset is None:
-            return
-        values = forms.settings_form(Training, FORM_KEY, names=MAIN_FIELDS, columns=2)
+    st.html(train_choices.CARD_STYLE + _BAR_STYLE)  # before what it styles, which moves else
+    form_requests.fill_form()
+    _show_notice()
+    with st.container(border=True):
+        st.subheader(t("1. Photos"), anchor=False)
+        sides = st.grid(2, min_column_width=270, gap="medium")
+        with sides.container():
+            dataset = state.choose_dataset()
+            if dataset is None:
+                return
+            _show_photos_line(dataset)
+        with sides.container():
+            augmentation = _show_augmentation_field()
+    every = runs.list_runs()
+    with st.container(border=True):
+        st.subheader(t("2. Network"), anchor=False)
+        values: forms.FieldValues = {"model": train_choices.choose_network(dataset, every)}
         if values["model"] == architecture.CUSTOM:
-            values["network"] = network_fields()
+            values["network"] = network_builder.network_fields()
+        parent = _show_parent_run()
+    with st.container(border=True):
+        st.subheader(t("3. How long"), anchor=False)
+        length = st.container()
+    with st.expander(
+        t("Fine tuning"),
+        expanded=page_state().train.has_changed_folded,
+        icon=":material/tune:",
+        key="train_fine_tuning",
+    ):
         if values["model"] == backbones.TRANSFER:
+            st.markdown(f"**{t('Pretrained network')}**")
             values |= _show_pretrained_fields()
-        augmentation = _show_augmentation_field()
         finder = st.empty()
         for title, names in FIELD_GROUPS.items():
-            with st.expander(t(title), expanded=False):
-                values |= _show_field_group(names, dataset)
-                if "schedule" in names:
-                    finder = st.container()
+            st.markdown(f"**{t(title)}**")
+            values |= _show_field_group(names, dataset)
+            if "learning_rate" in names:
+                finder = st.container()
     training = parse_settings(Training, values, t("the form"))
+    with length:
+        train_choices.choose_length(training, augmentation, dataset, every)
     probe_settings = train_plan.ProbeSettings(dataset, training, augmentation)
-    with right:
-        try:
+    try:
+        with st.expander(t("Layers, loss and steps"), icon=":material/layers:"):
             train_plan.show_plan(training, dataset, augmentation)
-        except SettingsError as error:
-            st.error(escape(say(error)), icon=":material/block:")
-            return  # nothing that could be started
+    except SettingsError as error:
+        st.error(escape(say(error)), icon=":material/block:")
+        return  # nothing that could be started
     with finder:
         train_plan.show_rate_finder(probe_settings, _use_rate)
-    with left:
-        train_plan.show_duration(probe_settings)
-        parent = _show_parent_run()
-        _show_start_button(dataset, training, augmentation, parent)
+    _show_start_bar(probe_settings, parent)
+    form_requests.write_address(training)
+
+
+def _show_notice() -> None:
+    """Say what another page filled in, or what was wrong in the address."""
+    train = page_state().train
+    refused, train.refused_link = train.refused_link, []
+    for error in refused:
+        st.warning(escape(say(error)), icon=":material/link_off:")
+    if train.notice:
+        with st.container(horizontal=True, vertical_alignment="center", key="train_notice"):
+            st.info(train.notice, icon=":material/edit_note:")
+            st.button(t("Reset"), key="train_reset", on_click=form_requests.reset_form)
+
+
+def _show_photos_line(dataset: Dataset) -> None:
+    """The photos and their health in one line, with the way to more."""
+    counts = {split: len(dataset.items(split)) for split in ("train", "validation")}
+    line = t(
+        "{train:,} training photos, {validation:,} validation photos, {n:,} classes",
+        train=counts["train"],
+        validation=counts["validation"],
+        n=len(dataset.classes),
+    )
+    with st.container(horizontal=True, vertical_alignment="center", key="train_photos_line"):
+        st.markdown(f"{line} · {audit_view.summarize_health(dataset)}", width="content")
+        widgets.page_link(
+            "pages/1_Data.py",
+            t("Data check"),
+            "health_and_safety",
+            dataset=dataset.id,
+            part="health",
+        )
 
 
 def _show_pretrained_fields() -> forms.FieldValues:
@@ -200,75 +252,9 @@ def _show_precision_hint() -> None:
         )
 
 
-def _fill_model_recipe() -> None:
-    """When another model is chosen, take over what its recipe has otherwise than the last one's."""
-    model = st.session_state.get(_MODEL_KEY, "notes")
-    before = page_state().train.filled_recipe
-    page_state().train.filled_recipe = model
-    if model == before:
-        return
-    new, old = RECIPES[model], RECIPES[before]
-    values, known = new.training.model_dump(), old.training.model_dump()
-    forms.fill_form(
-        Training, FORM_KEY, {n: v for n, v in values.items() if n != "model" and v != known[n]}
-    )
-    if new.augmentation != old.augmentation:
-        choice = "off" if new.augmentation.is_off else "recipe"
-        st.session_state[AUGMENTATION_CHOICE_KEY] = choice
-    st.toast(t("Filled in the recipe of {model}.", model=model))
-
-
-def _fill_from_clone() -> None:
-    """Fill the form from the run whose settings the Compare page asked to use again."""
-    train = page_state().train
-    run_id, train.run_to_copy = train.run_to_copy, ""
-    if not run_id:
-        return
-    run = runs.load_run(run_id)
-    if not isinstance(run, Run):
-        return
-    forms.fill_form(
-        Training, FORM_KEY, _unset_default_steps(run.training, run.dataset_id).model_dump()
-    )
-    train.filled_recipe = run.training.model  # so that the recipe does not fill over it
-    if run.training.network is not None:
-        fill_network(run.training.network)
-    choose_augmentation(run.augmentation)
-    st.session_state[_NAME_KEY] = t("{name} (repeat)", name=run.name)[:80]
-    st.toast(t("Filled in the settings of “{name}”.", name=escape(run.name)))
-
-
-def choose_augmentation(settings: Augmentation | None) -> None:
-    """Set the form's augmentation before it is drawn; None for none."""
-    if settings is None or settings.is_off:
-        choice = "off"
-    elif settings == PRESETS["notes"]:
-        choice = "notes"
-    else:
-        choice = "mine"
-        page_state().train.augmentation = settings
-    st.session_state[AUGMENTATION_CHOICE_KEY] = choice
-
-
-def _unset_default_steps(training: Training, dataset_id: str) -> Training:
-    """Leave steps unset where they are what the data comes to: they follow a new batch size."""
-    try:
-        dataset = datasets.load_dataset(dataset_id)
-    except CatDogError:
-        return training  # the data is gone: the steps stay as they were
-    unset = training.model_copy(update={"steps_per_epoch": None, "validation_steps": None})
-    change: dict[str, None] = {}
-    counts = time_estimate.count_photos(training, dataset)
-    if training.steps_per_epoch == unset.steps(counts["train"]):
-        change["steps_per_epoch"] = None
-    if training.validation_steps == unset.validation_batches(counts["validation"]):
-        change["validation_steps"] = None
-    return training.model_copy(update=change)
-
-
 def _show_augmentation_field() -> Augmentation | None:
     from_augment_page = page_state().train.augmentation
-    recipe = RECIPES[st.session_state.get(_MODEL_KEY, "notes")].augmentation
+    recipe = RECIPES[st.session_state.get(form_requests.MODEL_KEY, "notes")].augmentation
     kinds = {"off": t("off"), "notes": t("course settings")}
     if not recipe.is_off:
         kinds["recipe"] = t("the model's recipe")
@@ -293,143 +279,38 @@ def _show_augmentation_field() -> Augmentation | None:
     return settings
 
 
-def _show_start_button(
-    dataset: Dataset,
-    training: Training,
-    augmentation: Augmentation | None,
-    parent: RunRecord | None,
-) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input(
-            t("Run name"),
-            key=_NAME_KEY,
-            max_chars=80,
-            placeholder=t("Example: notes, with augmentation"),
-            persist_state="session",
-        )
-        if permissions.action_button(
-            t("Start training"), "train_start", "train", icon="play_arrow", type="primary"
-        ):
-            folder = runs.create_run(dataset, training, augmentation, name=name, parent=parent)
-            runs.start_run(folder)
-            _forget_parent_run()
-            _open_run(folder.name)
-
-
-def _open_run(run_id: str) -> None:
-    st.query_params["run"] = run_id
-    st.rerun()
-
-
-_NETWORK_KEY = "network"
-_BLOCKS_KEY, _EACH_KEY, _FIRST_KEY, _GROWTH_KEY = (
-    f"{_NETWORK_KEY}_{name}" for name in ("blocks", "each", "first", "growth")
-)
-GROWTHS = (1.0, 1.25, 1.5, 2.0)
-_FIRST_FILTERS = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-
-
-def network_fields() -> Network:
-    """Draw the builder and return the network it stands at."""
-    if _BLOCKS_KEY not in st.session_state:
-        fill_network(Network())
-    with st.container(border=True, key="network_builder"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(t("**Your network**"), width="content")
-            st.space("stretch")
-            for name, preset in NETWORKS.items():
-                st.button(
-                    t("Use {name}", name=name),
-                    key=f"network_as_{name}",
-                    on_click=fill_network,
-                    args=(preset,),
-                    type="tertiary",
-                )
-        filters = _show_filter_fields()
-        values = forms.settings_form(Network, _NETWORK_KEY, columns=2)
-    return parse_settings(Network, {**values, "filters": filters}, t("the form"))
-
-
-def _block_key(number: int) -> str:
-    """The key of the field with the filters of a block, counted from 0."""
-    return f"{_NETWORK_KEY}_block_{number}"
-
-
-def fill_network(network: Network) -> None:
-    """Set the builder to a network before it is drawn."""
-    grown = _find_growth(network.filters)
-    st.session_state[_BLOCKS_KEY] = len(network.filters)
-    st.session_state[_EACH_KEY] = grown is None
-    st.session_state[_FIRST_KEY] = network.filters[0]
-    st.session_state[_GROWTH_KEY] = grown or 2.0
-    for number, count in enumerate(network.filters):
-        st.session_state[_block_key(number)] = count
-    forms.fill_form(Network, _NETWORK_KEY, network.model_dump())
-
-
-def _show_filter_fields() -> tuple[int, ...]:
-    """The filters of each block: a first number that grows, or each one by hand."""
-    cells = st.grid(2, min_column_width=150)
-    with cells:
-        blocks = st.slider(
-            t("Blocks"),
-            1,
-            MOST_BLOCKS,
-            key=_BLOCKS_KEY,
-            persist_state="session",
-            help=t("Each block is a convolution and halves the feature map's width and height."),
-        )
-    with cells:
-        each = st.toggle(t("Set filters per block"), key=_EACH_KEY, persist_state="session")
-    if each:
-        return _show_block_fields(blocks)
-    with cells:
-        options = sorted({*_FIRST_FILTERS, st.session_state[_FIRST_KEY]})
-        first = st.select_slider(
-            t("First-block filters"),
-            options,
-            key=_FIRST_KEY,
-            persist_state="session",
-            help=t("Each filter looks for one pattern across the photo."),
-        )
-    with cells:
-        growth = st.select_slider(
-            t("Filter growth"),
-            GROWTHS,
-            format_func=lambda factor: f"× {factor:g}",
-            key=_GROWTH_KEY,
-            persist_state="session",
-            help=t("The factor by which the number of filters grows from block to block."),
-        )
-    filters = Network.grown(blocks, first, growth).filters
-    for number, count in enumerate(filters):  # by hand, one goes on from here
-        st.session_state[_block_key(number)] = count
-    return filters
-
-
-def _show_block_fields(blocks: int) -> tuple[int, ...]:
-    cells = st.grid(4, min_column_width=80)
-    filters = []
-    for number in range(blocks):
-        key = _block_key(number)
-        st.session_state.setdefault(key, 128)
-        with cells:
-            filters.append(
-                st.number_input(
-                    t("Block {n}", n=number + 1),
-                    min_value=1,
-                    max_value=MOST_FILTERS,
-                    step=8,
-                    key=key,
-                    persist_state="session",
-                )
+def _show_start_bar(probe_settings: train_plan.ProbeSettings, parent: RunRecord | None) -> None:
+    """Draw what stays in view at the bottom of the window: time, name and start."""
+    dataset, training = probe_settings.dataset, probe_settings.training
+    equal = runs.find_equal_run(dataset, training, probe_settings.augmentation, parent)
+    with st.bottom, st.container(key="train_bar", gap="xsmall"):
+        if equal is None:
+            _show_refusal()
+        bar = st.container(horizontal=True, vertical_alignment="center")
+        with bar:
+            train_plan.show_duration(probe_settings)
+        with bar.container(horizontal=True, vertical_alignment="center", key="train_name_start"):
+            name = st.text_input(
+                t("Run name"),
+                key=form_requests.NAME_KEY,
+                max_chars=form_requests.MAX_NAME,
+                placeholder=t("Run name, such as: notes with augmentation"),
+                label_visibility="collapsed",
+                persist_state="session",
             )
-    return tuple(filters)
+            run_actions.start_button(
+                t("Start training"),
+                "train_start",
+                lambda: runs.create_run(
+                    dataset, training, probe_settings.augmentation, name=name, parent=parent
+                ),
+                equal,
+                type="primary",
+            )
 
 
-def _find_growth(filters: tuple[int, ...]) -> float | None:
-    """The growth that gives these filters, None where there is none."""
-    for growth in reversed(GROWTHS):
-        if Network.grown(len(filters), filters[0], growth).filters == filters:
-            return growth
-    return None
+def _show_refusal() -> None:
+    """Say why nothing can be started: a tooltip is not seen on a phone."""
+    refusal = permissions.find_refusal("train")
+    if refusal is not None:
+        st.caption(":material/block: " + escape(say(refusal)))

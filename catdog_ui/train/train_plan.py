@@ -248,35 +248,31 @@ def show_duration(probe_settings: ProbeSettings) -> None:
     """Say how long the training will take here, or draw a button that finds out."""
     if probe_settings.training.model == backbones.TRANSFER:
         st.caption(
-            t("The network looks at each photo once, which takes longest. The rest takes seconds.")
+            t("The network looks at each photo once, which takes longest. The rest takes seconds."),
+            width="content",
         )
         return
-    counts = time_estimate.count_photos(probe_settings.training, probe_settings.dataset)
-    earlier = time_estimate.estimate_from_runs(
-        probe_settings.training, probe_settings.augmentation, counts, runs.list_runs()
+    estimate = time_estimate.estimate_training(
+        probe_settings.training,
+        probe_settings.augmentation,
+        probe_settings.dataset,
+        runs.list_runs(),
     )
-    speed = time_estimate.load_speed(
-        time_estimate.speed_key(probe_settings.training, probe_settings.augmentation)
-    )
-    if earlier is not None:
-        text = t(
-            "**{epochs} epochs: about {time} on this computer**, at the speed of “{run}”.",
-            epochs=probe_settings.training.epochs,
-            time=format_text.format_duration(earlier[0]),
-            run=escape(earlier[1].name),
-        )
-    elif speed is not None:
-        seconds = time_estimate.estimate_seconds(probe_settings.training, counts, speed)
-        text = t(
-            "**{epochs} epochs: about {time} on this computer**, based on a few timed steps.",
-            epochs=probe_settings.training.epochs,
-            time=format_text.format_duration(seconds),
-        )
-    else:
+    if estimate is None:
         job_fragment.watch_job(SPEED_JOB, partial(_show_timing, probe_settings))
         return
-    with st.container(key="train_estimate"):
-        st.markdown(":material/timer: " + text)
+    text = t(
+        "**{epochs} epochs: about {time}**",
+        epochs=probe_settings.training.epochs,
+        time=format_text.format_duration(estimate.seconds),
+    )
+    source = (
+        t("At the speed of “{run}” on this computer.", run=escape(estimate.run.name))
+        if estimate.run is not None
+        else t("Based on a few steps timed on this computer.")
+    )
+    with st.container(key="train_estimate", width="content"):
+        st.markdown(":material/timer: " + text, help=source, width="content")
 
 
 def show_rate_finder(probe_settings: ProbeSettings, use: Callable[[float], None]) -> None:

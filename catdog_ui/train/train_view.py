@@ -9,13 +9,12 @@ from typing import Any
 import streamlit as st
 
 from catdog_core import runs
-from catdog_core.analysis import accuracy_gap, comparability, histories
+from catdog_core.analysis import accuracy_gap, histories
 from catdog_core.analysis.diagnose import Verdict
 from catdog_core.analysis.photo_overlap import KEPT_EPOCH_TEXT
 from catdog_core.base.errors import RunError
 from catdog_core.base.files import truncate_for_display
 from catdog_core.base.metric_rows import BatchRow
-from catdog_core.models import backbones
 from catdog_core.runs import DamagedRun, ImportedHistory, Run, RunRecord
 from catdog_core.training import tensorboard_export, time_estimate
 
@@ -27,12 +26,14 @@ from .. import (
     gallery,
     loaders,
     permissions,
+    state,
     widgets,
 )
 from ..i18n import N_, escape, say, t
 from ..learn.glossary_view import show_terms
+from ..session import page_state
 from ..startup import guard, guarded_fragment
-from . import run_actions
+from . import train_advice
 
 POLL_SECONDS = 1.0
 """Seconds between two looks at the files of a run that is active."""
@@ -40,6 +41,33 @@ MARK_COLOR = "rgba(128,128,128,0.95)"
 """Grey that is seen on white and on black."""
 RECENT_EPOCHS = 5
 """Epochs whose inner points are drawn."""
+
+
+def show_runs() -> None:
+    """Let the user choose a run and show it."""
+    if not runs.list_runs():
+        st.info(t("There's no run yet. Start one under “New training”."))
+        return
+    run = state.choose_run()
+    if run is None:
+        return
+    _announce_start(run)
+    with st.container(border=True):
+        show_run_panel(run.id)
+
+
+def _announce_start(run: RunRecord) -> None:
+    """Say once that a run was started: the page has turned from the form to the run."""
+    train = page_state().train
+    announced, train.announced_run = train.announced_run, ""
+    if announced == run.id:
+        st.toast(
+            t(
+                "“{name}” has started. You can leave this page.",
+                name=escape(truncate_for_display(run.name, 40)),
+            ),
+            icon=":material/play_arrow:",
+        )
 
 
 def show_run_panel(run_id: str) -> None:
@@ -63,18 +91,14 @@ def _show_panel(run_id: str, drawn_as: str) -> None:
     _show_status(run)
     verdict = histories.diagnose_run(run)
     _show_curves(run, verdict)
-    final_evaluation_view.show_final_evaluation(run)
     if run.epochs or verdict.kind == "diverged":
         captions.show_verdict(verdict, "verdict")
-    _show_tensorboard(run)
+    if not run.is_active:
+        train_advice.show_advice(run, verdict)
+    final_evaluation_view.show_final_evaluation(run)
     if not run.is_active and run.best_model:
-        _show_results(run)
-
-
-_CONTINUE_HELP = N_(
-    "Fills in the form below with this run's settings. The new run starts from the weights of "
-    "this run's best epoch."
-)
+        _show_downloads(run)
+    _show_tensorboard(run)
 
 
 def _show_header(run: RunRecord) -> None:
@@ -174,7 +198,8 @@ def _progress_numbers(run: RunRecord) -> list[tuple[str, str]]:
 def _show_curves(run: RunRecord, verdict: Verdict) -> None:
     curve = charts.LearningCurve(
         epochs=run.epochs,
-        planned=run.planned_epochs or 0,
+        # Early stopping leaves a part of the plan that no epoch will fill any more.
+        planned=len(run.epochs) if run.status == "done" else run.planned_epochs or 0,
         guess_accuracy=run.guess_accuracy,
         guess_loss=run.guess_loss,
         best=run.best_epoch,
@@ -226,54 +251,39 @@ def _read_recent_batches(run: RunRecord) -> list[BatchRow]:
     return [row for row in rows if row["epoch"] > newest - RECENT_EPOCHS]
 
 
-def _show_results(run: RunRecord) -> None:
-    st.caption(
-        t("The best epoch's model, in Keras's own format or the course notes' older .h5 format.")
-    )
-    with st.container(horizontal=True, vertical_alignment="center"):
-        stem = loaders.download_stem(run)
-        best = run.best_model
-        assert best is not None
-        st.download_button(
-            t("Download {file}", file=f"{stem}.keras"),
-            data=best.read_bytes,
-            file_name=f"{stem}.keras",
-            icon=":material/download:",
-            on_click="ignore",
-            key="download_keras",
+def _show_downloads(run: RunRecord) -> None:
+    """Render a folded panel with the files of the best epoch's model."""
+    best = run.best_model
+    assert best is not None
+    stem = loaders.download_stem(run)
+    with st.expander(t("Download model"), icon=":material/download:"):
+        st.caption(
+            t(
+                "The best epoch's model, in Keras's own format or the course notes' older .h5 "
+                "format."
+            )
         )
-        st.download_button(
-            t("Download {file}", file=f"{stem}.h5"),
-            data=lambda: loaders.export_h5(run.folder),
-            file_name=f"{stem}.h5",
-            icon=":material/download:",
-            on_click="ignore",
-            key="download_h5",
-            help=t(
-                "Conversion starts when you press the button. The first time takes a few seconds."
-            ),
-        )
-        is_transfer = run.model == backbones.TRANSFER
-        if st.button(
-            t("Continue training"),
-            icon=":material/fork_right:",
-            key="continue_run",
-            on_click=run_actions.begin_from_run,
-            args=(run.id,),
-            disabled=is_transfer,
-            help=t(run_actions.NOT_CONTINUED if is_transfer else _CONTINUE_HELP),
-        ):
-            st.rerun()  # the form lies outside this part of the page
-        widgets.page_link(
-            "pages/4_Compare.py",
-            t("Compare with other runs"),
-            "compare_arrows",
-            run=run.id,
-            runs=",".join(one.id for one in comparability.suggest_runs(runs.list_runs(), run)),
-        )
-        widgets.page_link(
-            "pages/6_Predict.py", t("Try on photos"), "image_search", run=run.id, **{"try": "1"}
-        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.download_button(
+                t("Download {file}", file=f"{stem}.keras"),
+                data=best.read_bytes,
+                file_name=f"{stem}.keras",
+                icon=":material/download:",
+                on_click="ignore",
+                key="download_keras",
+            )
+            st.download_button(
+                t("Download {file}", file=f"{stem}.h5"),
+                data=lambda: loaders.export_h5(run.folder),
+                file_name=f"{stem}.h5",
+                icon=":material/download:",
+                on_click="ignore",
+                key="download_h5",
+                help=t(
+                    "Conversion starts when you press the button. The first time takes a few "
+                    "seconds."
+                ),
+            )
 
 
 def _show_status(run: RunRecord) -> None:

@@ -58,7 +58,7 @@ def tell(app, code="", name=""):
 LOOKS = re.compile(
     r"FormSubmitter:visitor_form|home_predict|tour_|new_batch|photo_|new_draw|augment_reset"
     r"|use_in_training|train_rate_use|continue_run|clone|care_continue|evaluate_(again|best|half)"
-    r"|evaluate_\w+_(choose|none)|predict_|learn_|group_curves|FormSubmitter:source_folder"
+    r"|evaluate_\w+_(choose|none)|advice_|predict_|learn_|group_curves|FormSubmitter:source_folder"
 )
 """Buttons that only show something, or lead to another page."""
 
@@ -81,10 +81,11 @@ def test_the_audience_may_look_at_every_page_where_what_it_may_not_do_is_off(pat
 
 def test_a_student_finds_off_what_is_not_theirs(dataset):
     fakes.make_run("hers", status="stopped", epochs=1)
-    app = tell(page("3_Train", dataset=dataset.id), "meow", "Bob")
+    app = tell(page("3_Train", dataset=dataset.id, tab="runs"), "meow", "Bob")
     assert "View only." not in fakes.joined_text(app.caption)
     assert app.button("resume_run").disabled
     assert "belongs to the teacher" in app.button("resume_run").help
+    app.segmented_control("tab_tab").set_value("new").run()
     assert not app.button("train_start").disabled
     app = tell(page("1_Data", dataset=dataset.id, part="tfrecord"), "meow", "Bob")
     assert not app.button("shards_pack").disabled
@@ -144,14 +145,17 @@ def test_the_class_code_makes_a_student_whose_runs_have_a_name(dataset, monkeypa
     assert not app.exception and not told(app)
     assert [run.owner for run in runs.list_runs()] == ["Ada *Lovelace*"]
     app = tell(page(dataset=dataset.id), "meow", "Ada *Lovelace*")
-    app.button("home_train").click().run()
-    assert "training or waiting, and the limit is 1" in told(app)
-    assert len(runs.list_runs()) == 1
+    app.button("home_train_show").click().run()
+    assert not app.exception and len(runs.list_runs()) == 1
+    app.segmented_control("tab_tab").set_value("new").run()
+    why = "1 of your runs are training or waiting, and the limit is 1"
+    assert app.button("train_start").disabled and why in app.button("train_start").help
+    assert why in fakes.joined_text(app.caption)
 
 
 def test_a_student_stops_no_run_of_somebody_else(dataset, all_on):
     fakes.make_run("hers", status="stopped", epochs=1)
-    app = tell(page("3_Train"), "meow", "Bob")
+    app = tell(page("3_Train", tab="runs"), "meow", "Bob")
     app.button("resume_run").click().run()
     assert "belongs to the teacher" in told(app)
 

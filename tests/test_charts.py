@@ -39,11 +39,21 @@ def test_points_inside_an_epoch_lie_at_fractions_and_epochs_are_not_joined():
     assert list(inside.y) == [0.7, 0.6, None, 0.5]
 
 
-def test_the_best_epoch_is_marked_at_its_validation_value():
+def test_the_best_epoch_is_marked_at_its_validation_value_and_hides_no_point():
     figure = charts.live_figure("accuracy", LearningCurve(rows(0.5, 0.8, 0.7), planned=3, best=1))
     star = trace(figure, "Best epoch")
     assert list(star.x) == [2]
     assert list(star.y) == pytest.approx([0.75])
+    validation = trace(figure, "Validation")
+    names = [each.name for each in figure.data]
+    assert names.index("Best epoch") < names.index("Validation")  # drawn below it, and larger
+    assert star.marker.size > 2 * validation.marker.size
+
+
+@pytest.mark.parametrize("accuracies", [(), (0.5,), (0.5, 0.6)])
+def test_the_axis_of_a_live_chart_is_the_plan_from_the_first_moment(accuracies):
+    figure = charts.live_figure("loss", LearningCurve(rows(*accuracies), planned=300))
+    assert list(figure.layout.xaxis.range) == pytest.approx([0, 300 * 1.02])
 
 
 def test_a_legend_escapes_names_and_shows_colours():

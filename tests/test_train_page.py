@@ -1,18 +1,22 @@
 """The Train page: the form, and a run in each of its states."""
 
+import json
 import re
 from pathlib import Path
 
 import fakes
 import pytest
 from filelock import FileLock
+from streamlit.runtime.scriptrunner import StopException
 
 from catdog_core import runs
 from catdog_core.analysis import history_import
+from catdog_core.analysis.diagnose import Remark
 from catdog_core.base import files
-from catdog_core.config import Augmentation
+from catdog_core.config import Augmentation, Training
 from catdog_core.data import datasets
 from catdog_ui.session import PAGE_STATE_KEY, PageState, TrainState
+from catdog_ui.train import train_advice
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -65,20 +69,181 @@ def test_the_loss_that_fits_the_labels_is_told(demo, augmentation, why):
     assert "binary_crossentropy" in caption and why in caption
 
 
-def test_a_start_makes_the_run_that_was_set(demo, monkeypatch):
-    started = []
-    monkeypatch.setattr(runs, "start_run", started.append)
+def address(app):
+    """What the page's address is set to, by the server and by the browser's script."""
+    scripts = [re.search(r"const query = (.*?);for", each.value) for each in app.get("html")]
+    written = [json.loads(script[1]) for script in scripts if script]
+    query = app.query_params.items()
+    return {name: v if isinstance(v, str) else v[0] for name, v in query} | dict(*written)
+
+
+@pytest.fixture
+def started(monkeypatch):
+    folders = []
+    monkeypatch.setattr(runs, "start_run", folders.append)
+    return folders
+
+
+def test_a_start_makes_the_run_that_was_set_and_shows_it(demo, started):
     app = page(dataset=datasets.open_folder(demo).id)
     app.text_input("train_name").set_value("my run")
     app.button("train_start").click().run()
     assert not app.exception
     run = runs.load_run(started[0])
     assert (run.name, run.training.steps_per_epoch) == ("my run", 3)
-    assert app.query_params["run"] in (run.id, [run.id])
+    assert (address(app)["run"], address(app)["tab"]) == (run.id, "runs")
+    assert run.name in fakes.joined_text(app.subheader)
+    assert "has started" in fakes.joined_text(app.toast)
+    assert not app.run().toast
 
 
-def test_the_augmentation_of_its_page_is_used(demo, monkeypatch):
-    monkeypatch.setattr(runs, "start_run", lambda _folder: None)
+def test_a_second_click_and_a_broken_off_rerun_make_no_second_run(demo, monkeypatch):
+    calls = []
+
+    def start(folder):
+        calls.append(folder)
+        if len(calls) == 1:
+            raise StopException  # as Streamlit breaks off a script when the next click comes
+
+    monkeypatch.setattr(runs, "start_run", start)
+    app = page(dataset=datasets.open_folder(demo).id)
+    token = fakes.page_state(app).train.form_token
+    app.button("train_start").click().run()
+    fakes.page_state(app).train.start_requested = ("train_start", token)  # the second click
+    app.run()
+    assert not app.exception
+    (run,) = runs.list_runs()
+    assert calls == [run.folder, run.folder] and address(app)["run"] == run.id
+    open_tab(app, "new")
+    assert len(runs.list_runs()) == 1
+
+
+def test_while_an_equal_run_is_active_the_button_shows_it(demo, monkeypatch):
+    monkeypatch.setattr("catdog_core.runs.run_process.start_worker", lambda *_: None)
+    app = page(dataset=datasets.open_folder(demo).id)
+    app.button("train_start").click().run()
+    (run,) = runs.list_runs()
+    open_tab(app, "new")
+    assert app.button("train_start_show").label == "Already training: show it"
+    app.number_input("train_batch_size").set_value(8).run()
+    assert app.button("train_start").label == "Start training"
+    app.number_input("train_batch_size").set_value(20).run()
+    app.button("train_start_show").click().run()
+    assert (address(app)["run"], address(app)["tab"]) == (run.id, "runs")
+    assert len(runs.list_runs()) == 1
+
+
+def test_the_tab_follows_what_the_visit_is_for(demo):
+    dataset = datasets.open_folder(demo)
+    folder = fakes.make_run("old")
+    assert page(dataset=dataset.id).button("train_start")
+    app = page(run=folder.name)  # a link to a run that this session doesn't know
+    assert tiles(app)["Epochs"] == "3 / 3"
+    app.switch_page("pages/4_Compare.py").run()
+    app.switch_page("pages/3_Train.py").run()  # links take the run along
+    assert app.button("train_start")
+    active = fakes.make_run("new", status="running", epochs=1)
+    with FileLock(active / "lock"):
+        assert page(dataset=dataset.id).button("stop_run")
+
+
+def test_settings_and_name_survive_a_reload(demo):
+    dataset = datasets.open_folder(demo)
+    app = page(dataset=dataset.id, tab="new")
+    app.radio("train_model").set_value("custom").run()
+    app.slider("network_blocks").set_value(2)
+    app.text_input("train_name").set_value("</script>ä")
+    app.select_slider("train_learning_rate").set_value(1e-3)
+    app.segmented_control("train_augment").set_value("notes")
+    app.radio("train_length").set_value("try").run()
+    assert not app.exception
+    assert not [each for each in app.get("html") if "</script>ä" in each.value]
+    again = page(**address(app))
+    assert not again.exception
+    assert again.radio("train_model").value == "custom"
+    assert again.slider("network_blocks").value == 2
+    assert again.text_input("train_name").value == "</script>ä"
+    assert again.select_slider("train_learning_rate").value == 1e-3
+    assert again.segmented_control("train_augment").value == "notes"
+    assert again.number_input("train_epochs").value == 5
+    assert address(again) == address(app)
+
+
+def test_what_an_address_says_wrongly_is_named_and_a_link_of_this_page_fills_nothing_twice(demo):
+    app = page(
+        dataset=datasets.open_folder(demo).id,
+        tab="new",
+        epochs="0",
+        batch_size="7",
+        network="[" * 400,
+        model="custom",
+        augmentation="best",
+        parent="../x",
+    )
+    assert not app.exception
+    assert "epochs is '0'. Use a whole number from 1 to 1000" in fakes.joined_text(app.warning)
+    assert (app.number_input("train_batch_size").value, app.number_input("train_epochs").value) == (
+        7,
+        50,
+    )
+    app.number_input("train_batch_size").set_value(9).run()  # the address is followed once
+    assert app.number_input("train_batch_size").value == 9 and not app.warning
+
+
+def test_a_length_sets_the_epochs_and_a_number_of_ones_own_is_a_card_too(demo):
+    app = page(dataset=datasets.open_folder(demo).id)
+    assert app.radio("train_length").value == "usual"
+    app.radio("train_length").set_value("thorough").run()
+    assert app.number_input("train_epochs").value == 100
+    app.number_input("train_epochs").set_value(7).run()
+    assert app.radio("train_length").value == "own"
+    app.radio("train_model").set_value("compact").run()
+    assert (app.radio("train_length").value, app.number_input("train_epochs").value) == (
+        "usual",
+        100,
+    )
+
+
+def test_the_advice_of_the_verdict_fills_the_form_and_says_so(demo):
+    datasets.open_folder(demo)
+    app = page(run=fakes.make_run("short", epochs=3, batch_size=7).name)
+    assert app.button("advice_0").label == "Train 10 epochs"
+    app.button("advice_0").click().run()
+    assert not app.exception
+    assert (app.number_input("train_epochs").value, app.number_input("train_batch_size").value) == (
+        10,
+        7,
+    )
+    said = fakes.joined_text(app.info)
+    assert "settings of “short”" in said and "Set for you: Epochs 10." in said
+    app.button("train_reset").click().run()
+    assert app.number_input("train_batch_size").value == 20 and not app.info
+
+
+@pytest.mark.parametrize(
+    ("step", "label", "values"),
+    [
+        (Remark("more_epochs", "", {"n": 40}), "Train 40 epochs", {"epochs": 40}),
+        (Remark("more_epochs", ""), "Train 20 epochs", {"epochs": 20}),
+        (Remark("raise_rate", "", {"higher": 0.5}), "Train at 0.1", {"learning_rate": 0.1}),
+        (Remark("lower_rate", "", {"lower": 3e-5}), "Train at 3e-05", {"learning_rate": 3e-5}),
+        (Remark("lower_rate", ""), None, {}),
+        (Remark("stop_early", "", {"patience": 5}), None, {"early_stopping": 5}),
+        (Remark("balance", ""), None, {"class_weights": True}),
+        (Remark("transfer", ""), "Train “transfer”", {"model": "transfer"}),
+        (Remark("more_data", ""), None, {}),
+    ],
+    ids=lambda value: value.id if isinstance(value, Remark) else "",
+)
+def test_a_step_of_a_verdict_becomes_settings_within_their_range(step, label, values):
+    advice = train_advice.advise_settings(step, runs.load_run(fakes.make_run(epochs=3)))
+    assert dict(advice.values if advice else {}) == values
+    assert Training(**values)
+    if label is not None:
+        assert advice.label.format(**advice.values) == label
+
+
+def test_the_augmentation_of_its_page_is_used(demo, started):
     app = page(state=taken_over({"rotation_range": 33}), dataset=datasets.open_folder(demo).id)
     assert "Rotation ±33°" in fakes.joined_text(app.caption)
     app.button("train_start").click().run()

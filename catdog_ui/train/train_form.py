@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from catdog_core import runs
-from catdog_core.base import hardware
+from catdog_core.base import access, hardware
 from catdog_core.base.errors import SettingsError
 from catdog_core.base.field_specs import describe_fields, parse_settings
 from catdog_core.config import PRESETS, RECIPES, Augmentation, Training
@@ -310,7 +310,7 @@ def _show_start_bar(probe_settings: train_plan.ProbeSettings, parent: RunRecord 
 
 
 def _show_refusal() -> None:
-    """Say why nothing can be started: a tooltip is not seen on a phone."""
+    """Say why a full quota lets nothing be started: a tooltip is not seen on a phone."""
     refusal = permissions.find_refusal("train")
-    if refusal is not None:
+    if refusal is not None and access.is_allowed("train"):  # else the page's top says it
         st.caption(":material/block: " + escape(say(refusal)))

@@ -166,7 +166,7 @@ def _show_field_group(names: list[str], dataset: Dataset) -> forms.FieldValues:
     if "train_photos" in names:
         values["train_photos"] = _show_train_photos_field(len(dataset.items("train")))
     rest = [name for name in names if name != "train_photos"]
-    values |= forms.settings_form(Training, FORM_KEY, names=rest, columns=2, disabled=idle)
+    values |= forms.settings_form(Training, FORM_KEY, names=rest, columns=3, disabled=idle)
     if now["mixed_precision"] and "mixed_precision" in names:
         _show_precision_hint()
     if now["optimizer"] == "adamw" and not now["weight_decay"] and "optimizer" in names:

@@ -39,6 +39,7 @@ POLL_SECONDS = 1.0
 """Seconds between two looks at the files of a run that is active."""
 MARK_COLOR = "rgba(128,128,128,0.95)"
 """Grey that is seen on white and on black."""
+_SCROLL_TO_TOP = "<script>document.querySelector('[data-testid=stMain]')?.scrollTo(0, 0)</script>"
 RECENT_EPOCHS = 5
 """Epochs whose inner points are drawn."""
 
@@ -61,6 +62,8 @@ def _announce_start(run: RunRecord) -> None:
     train = page_state().train
     announced, train.announced_run = train.announced_run, ""
     if announced == run.id:
+        # Streamlit keeps the place in a page that is drawn anew, which was the form's.
+        st.html(_SCROLL_TO_TOP, unsafe_allow_javascript=True)
         st.toast(
             t(
                 "“{name}” has started. You can leave this page.",

@@ -11,7 +11,7 @@ if __name__ == "__main__":  # the script of a visitor
     startup.setup_page(N_("Home"))
 
     with startup.guard():
-        startup.show_title(t("Watch a network learn cats and dogs"))
+        startup.show_title(t("Watch a network learn cats and dogs"), with_link=False)
         st.markdown(
             t(
                 "Explore a small image classifier. Look at its photos, change them and watch it "

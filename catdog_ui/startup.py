@@ -76,15 +76,17 @@ def setup_page(title: str) -> None:
         trash_view.offer_undo(title)
 
 
-def show_title(title: str) -> None:
+def show_title(title: str, with_link: bool = True) -> None:
     """Draw a page's title, the button that copies its link, and what its address led to.
 
     Args:
         title: in the language of the page.
+        with_link: draw that button, where the page's address says what it shows.
     """
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(title, anchor=False, width="stretch")
-        widgets.copy_link()
+        if with_link:
+            widgets.copy_link()
     state.show_missing()
     lesson_note.show_lesson_note()
 

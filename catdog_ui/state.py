@@ -279,11 +279,12 @@ def choose_from_address(
         if on_change is not None:
             on_change(chosen)
 
-    requested = st.query_params.get(parameter) or page.known_address.get(parameter, "")
+    in_address = st.query_params.get(parameter, "")
+    requested = in_address or page.known_address.get(parameter, "")
     first = "" if is_optional else next(iter(names))
     value = next((one for one in (requested, default) if one in names), first)
-    if requested and requested not in names and value:
-        _note_other(parameter, requested, names[value])
+    if in_address and in_address not in names and value:
+        _note_other(parameter, in_address, names[value])
     st.session_state[key] = value or None
     st.selectbox(
         label,

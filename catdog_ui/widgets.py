@@ -142,9 +142,13 @@ if (part) {{
   part.style.scrollMarginTop = "4.5rem";  // the bar at the top covers what is under it
   scroll(calm ? "instant" : "smooth");
   // What is drawn above it later, such as a chart, moves it again, until somebody else does.
-  const timers = [700, 1500, 3000].map((wait) => setTimeout(scroll, wait, "instant"));
+  const watch = new ResizeObserver(() => scroll("instant"));
+  const page = document.querySelector("[data-testid=stMainBlockContainer]");
+  const begin = setTimeout(() => watch.observe(page), 500);
+  const end = () => {{ clearTimeout(begin); watch.disconnect(); }};
+  setTimeout(end, 8000);
   for (const act of ["wheel", "touchstart", "keydown", "pointerdown"])
-    window.addEventListener(act, () => timers.forEach(clearTimeout), {{once: true}});
+    window.addEventListener(act, end, {{once: true}});
 }}
 }}</script>"""
 

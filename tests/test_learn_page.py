@@ -1,5 +1,7 @@
 """The Learn page: its sections with and without data, its buttons, its quiz, its glossary."""
 
+import re
+
 import fakes
 import pytest
 
@@ -84,9 +86,8 @@ def test_overfitting_is_shown_by_a_history_that_overfits(own):
 
 
 def done_sections(app):
-    """What the address says is done; AppTest gives what a page has set as a text."""
-    value = app.query_params["done"]
-    return value if isinstance(value, str) else value[0]
+    """What the address says is done."""
+    return address(app)["done"]
 
 
 def test_a_section_is_done_when_its_questions_are_answered_and_an_address_keeps_it():
@@ -113,15 +114,61 @@ def test_the_end_of_the_ten_minutes_is_said_and_nothing_before():
     assert not page(done=".".join(names), section="loss").success
 
 
-@pytest.mark.long
+LINKS = [(name, n) for name, section in SECTIONS.items() for n in range(len(section.demo_links))]
+QUICK_LINKS = [("labels", 0), ("training", 0), ("overfitting", 0), ("augmentation", 0), ("loss", 0)]
+"""One to each page that shows no answers of a model."""
+
+
 @pytest.mark.parametrize(
     ("section", "number"),
-    [(name, n) for name, section in SECTIONS.items() for n in range(len(section.demo_links))],
+    [pytest.param(*link, marks=[] if link in QUICK_LINKS else pytest.mark.long) for link in LINKS],
 )
-def test_each_button_leads_to_a_page_that_opens(own, section, number):
+def test_each_button_lands_on_what_it_names_and_says_what_it_set(own, section, number):
+    link = SECTIONS[section].demo_links[number]
     app = press(own, section, number)
     assert not app.error and not fakes.joined_text(app.warning)
-    assert app.title[0].value != "Learn"
+    assert app.title[0].value == link.page.capitalize()
+    assert link.query.items() - {("try", "1")} <= address(app).items()  # "try" is used up
+    (note,) = [each.value for each in app.markdown if "/school:" in each.value]
+    assert link.look in note
+    assert ("Set for this lesson" in note) == bool(link.training or link.augmentation)
+    for name in {*link.training} - {"model", "steps_per_epoch", "validation_steps"}:
+        assert f"{link.training[name]:g}" in note
+    labels = {button.label for button in app.main.button}
+    assert named_in_bold(note) <= labels
+    (back,) = [each for each in app.main.get("page_link") if "lesson" in each.proto.label]
+    assert f"section={section}" in back.proto.query_string
+
+
+def named_in_bold(text):
+    return set(re.findall(r"\*\*(.+?)\*\*", text))
+
+
+def address(app):
+    """The address; AppTest gives what a page has set as a text."""
+    return {k: v if isinstance(v, str) else v[0] for k, v in app.query_params.items()}
+
+
+def test_the_note_of_a_lesson_stays_until_another_page(own):
+    app = press(own, "training", 0)
+    app.switch_page("pages/3_Train.py").run()  # where the button has led
+    assert "/school:" in fakes.joined_text(app.markdown)
+    app.switch_page("pages/1_Data.py").run()
+    app.switch_page("pages/3_Train.py").run()
+    assert "/school:" not in fakes.joined_text(app.markdown)
+
+
+@pytest.mark.parametrize("has_photos", [False, True], ids=["empty", "photos alone"])
+def test_buttons_that_lack_what_they_show_are_off_and_say_what_to_do(demo, has_photos):
+    query = {"dataset": datasets.open_folder(demo).id} if has_photos else {}
+    app = page(section="overfitting", **query)
+    assert app.button("learn_show_overfitting_0").disabled  # it compares runs
+    if has_photos:
+        assert app.button("learn_train_overfitting")
+    else:
+        assert "Create the demo dataset first" in fakes.joined_text(app.caption)
+    turn(app, section="training")
+    assert app.button("learn_show_training_0").disabled != has_photos
 
 
 def press(own, section, number):

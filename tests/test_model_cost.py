@@ -57,7 +57,7 @@ def test_a_wide_model_gets_fewer_photos_at_once_everywhere(set_limits, kind):
 
 
 def test_photos_reach_the_network_in_parts_that_fit(set_limits):
-    set_limits(model_batch_bytes=60 * MEGABYTE)
+    set_limits(model_batch_bytes=15 * MEGABYTE)
     seen = []
 
     class Seen(layers.Layer):
@@ -65,10 +65,10 @@ def test_photos_reach_the_network_in_parts_that_fit(set_limits):
             tf.numpy_function(lambda n: seen.append(int(n)), [tf.shape(x)[0]], [])
             return x
 
-    x = keras.Input((64, 64, 3))
+    x = keras.Input((32, 32, 3))
     wide = layers.UpSampling2D(6)(layers.Conv2D(3, 3)(Seen()(x)))
     model = described(keras.Model(x, costly_models._end(layers.Conv2D(2, 3)(wide))))
-    photos = np.zeros((20, 64, 64, 3), np.uint8)
+    photos = np.zeros((20, 32, 32, 3), np.uint8)
     rows = predict.predict_photos(model, [])
     model.predict(photos)
     gradcam.heat_maps(model, photos, 1)

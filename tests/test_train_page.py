@@ -140,11 +140,15 @@ def test_the_tab_follows_what_the_visit_is_for(demo):
     app = page(run=folder.name)  # a link to a run that this session doesn't know
     assert tiles(app)["Epochs"] == "3 / 3"
     app.switch_page("pages/4_Compare.py").run()
-    app.switch_page("pages/3_Train.py").run()  # links take the run along
+    del app.query_params["tab"]  # links take the run along, and no tab
+    app.switch_page("pages/3_Train.py").run()
     assert app.button("train_start")
     active = fakes.make_run("new", status="running", epochs=1)
     with FileLock(active / "lock"):
-        assert page(dataset=dataset.id).button("stop_run")
+        app.switch_page("pages/4_Compare.py").run()
+        del app.query_params["tab"]
+        app.switch_page("pages/3_Train.py").run()
+        assert app.button("stop_run") and address(app)["run"] == active.name
 
 
 def test_settings_and_name_survive_a_reload(demo):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
 from catdog_core import runs
 from catdog_core.base import access
 
@@ -16,18 +18,22 @@ _ICONS = {NEW: ":material/add_circle:", RUNS: ":material/show_chart:"}
 
 def choose_tab() -> str:
     """Let the user choose a tab; return `NEW` or `RUNS`."""
+    default = NEW if "tab" in st.query_params else _open_default()
     return state.choose_tab(
-        {name: f"{_ICONS[name]} {t(title)}" for name, title in _TITLES.items()},
-        default=_find_default(),
+        {name: f"{_ICONS[name]} {t(title)}" for name, title in _TITLES.items()}, default=default
     )
 
 
-def _find_default() -> str:
-    """The tab of an address without one: the form, unless a run is asked for or is active."""
+def _open_default() -> str:
+    """Return the tab of an address without one: the form, unless a run is meant or is active."""
     if page_state().train.form_request is not None:
         return NEW
     # Every link between pages carries the run: only another one than the session knew is meant.
     if "run" in page_state().led_by:
         return RUNS
-    own = (run for run in runs.list_runs() if access.is_own(run.owner))
-    return RUNS if any(run.is_active for run in own) else NEW
+    active = [run.id for run in runs.list_runs() if run.is_active and access.is_own(run.owner)]
+    if not active:
+        return NEW
+    if st.query_params.get("run") not in active:
+        st.query_params["run"] = active[0]
+    return RUNS

@@ -52,16 +52,14 @@ def show_runs() -> None:
     run = state.choose_run()
     if run is None:
         return
-    _announce_start(run)
     with st.container(border=True):
         show_run_panel(run.id)
+    _announce_start(run)  # at the end: a second click breaks the page off before, and it runs again
 
 
 def _announce_start(run: RunRecord) -> None:
     """Say once that a run was started: the page has turned from the form to the run."""
-    train = page_state().train
-    announced, train.announced_run = train.announced_run, ""
-    if announced == run.id:
+    if page_state().train.announced_run == run.id:
         # Streamlit keeps the place in a page that is drawn anew, which was the form's.
         st.html(_SCROLL_TO_TOP, unsafe_allow_javascript=True)
         st.toast(
@@ -71,6 +69,7 @@ def _announce_start(run: RunRecord) -> None:
             ),
             icon=":material/play_arrow:",
         )
+    page_state().train.announced_run = ""
 
 
 def show_run_panel(run_id: str) -> None:

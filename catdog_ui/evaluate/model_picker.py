@@ -175,9 +175,10 @@ def show_cautions(subject: EvaluationSubject, overlap: PhotoOverlap | None) -> N
         subject: the model and the photos.
         overlap: how many of them had a part in making the model; None where it is unknown.
     """
+    is_expected = subject.split == "train" and subject.dataset.id == subject.run.dataset_id
     for remark in photo_overlap.describe_overlap(overlap):
         text = t(remark.message, **remark.params)
-        if remark.id == "trained" and subject.split != "train":  # nobody would expect it there
+        if remark.id == "trained" and not is_expected:
             st.warning(text, icon=":material/warning:")
         else:
             st.caption(text)

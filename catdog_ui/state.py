@@ -16,7 +16,7 @@ from catdog_core import runs
 from catdog_core.base.files import truncate_for_display
 from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset
-from catdog_core.runs import RunRecord, model_registry
+from catdog_core.runs import RunRecord, model_registry, training_photos
 
 from . import format_text
 from .i18n import N_, escape, t
@@ -60,8 +60,8 @@ def dataset_of_run(run: RunRecord) -> Dataset | None:
 
 
 def is_run_of(run: RunRecord, dataset: Dataset) -> bool:
-    """Return whether a run was trained with this dataset, or with one of the very same photos."""
-    return run.dataset_id == dataset.id or run.dataset_fingerprint == dataset.fingerprint
+    """Return whether a run was trained with this dataset, or with most of the same photos."""
+    return training_photos.is_training_dataset(run, dataset)
 
 
 def begin_page(title: str) -> None:

@@ -123,10 +123,27 @@ def choose_one(label: str, names: Mapping[str, str], key: str, **options: Any) -
     return str(chosen)
 
 
+# Plotly selects what the pointer is over. A finger was over nothing before it taps, so that only a
+# second tap would select.
+_TAP_SCRIPT = """<script>{
+const taps = (window.catdogTaps ??= new Set());
+if (!taps.has("KEY")) {
+  taps.add("KEY");
+  document.addEventListener("touchstart", (event) => {
+    const area = event.target.closest?.(".st-key-KEY .nsewdrag");
+    const {clientX, clientY} = event.touches[0];
+    area?.dispatchEvent(new MouseEvent("mousemove", {clientX, clientY}));
+  }, {capture: true, passive: true});
+}
+}</script>"""
+
+
 def plot_figure(figure: go.Figure, key: str, alt: str, **options: Any) -> None:
     """Draw a chart without the bar of buttons; `options` are those of `st.plotly_chart`."""
     options.setdefault("config", _PLOTLY_CONFIG)
     st.plotly_chart(figure, key=key, alt=alt, **options)
+    if "on_select" in options:
+        st.html(_TAP_SCRIPT.replace("KEY", key), unsafe_allow_javascript=True)
 
 
 def show_table(columns: Mapping[str, object], key: str, alt: str, **options: Any) -> None:

@@ -106,20 +106,6 @@ def describe_overlap(overlap: PhotoOverlap | None) -> list[Remark]:
     return remarks
 
 
-def describe_domain(model: RunRecord | None, dataset: Dataset) -> Remark | None:
-    """Say when a model has only seen drawings and these are photos, or the other way around."""
-    domain = training_photos.find_domain(model) if model is not None else None
-    if domain is None or domain == dataset.domain:
-        return None
-    return Remark("domain", DRAWN_MODEL_TEXT if domain == "drawn" else DRAWN_PHOTOS_TEXT)
-
-
-DRAWN_MODEL_TEXT = N_(
-    "This model was trained on drawings, and these are photos. Don't expect it to know them."
-)
-DRAWN_PHOTOS_TEXT = N_(
-    "This model was trained on photos, and these are drawings. The results don't hold for photos."
-)
 TRAINED_TEXT = N_("The model was trained on these very photos. Expect worse results on others.")
 PARTLY_TRAINED_TEXT = N_(
     "The model was trained on {n:,} of these {total:,} photos. Its results look too good."

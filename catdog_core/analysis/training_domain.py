@@ -7,14 +7,11 @@ tell the two apart in 96 of 100 pictures only, so what counts is the record of i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from .. import runs
-from ..base.errors import N_, CatDogError
-from ..data import datasets
+from ..base.errors import N_, RunError
 from ..data.photo_domain import Domain
 from ..models.backbones import TRANSFER
-from ..runs import Run, RunRecord, model_registry
+from ..runs import Run, RunRecord, model_registry, training_photos
 
 _ONLY_DRAWINGS = N_(
     "This model has only seen drawings. On real photos, it can be very sure and still wrong."
@@ -37,20 +34,14 @@ def find_training_domain(run: RunRecord | None) -> Domain | None:
         return None
     if model_registry.is_built_in(run):
         return "photos"
-    domain = _find_domain(run.dataset_id)
+    domain = training_photos.find_domain(run)
     if domain is None or not run.parent.get("id"):
         return domain
-    parent = runs.load_run(runs.runs_folder() / Path(str(run.parent["id"])).name)
-    return domain if _find_domain(parent.dataset_id) == domain else None
-
-
-def _find_domain(dataset_id: str) -> Domain | None:
-    if dataset_id == datasets.DEMO_ID:
-        return "drawn"
     try:
-        return datasets.load_dataset(dataset_id).domain
-    except CatDogError:  # the run outlived its photos
+        parent = model_registry.load_parent_run(str(run.parent["id"]))
+    except RunError:  # deleted since
         return None
+    return domain if training_photos.find_domain(parent) == domain else None
 
 
 def describe_domain(run: RunRecord | None, photos: Sequence[Domain | None]) -> str:

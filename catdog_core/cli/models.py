@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..analysis import class_matching, embedding, metrics, photo_overlap, predictions
+from ..analysis import (
+    class_matching,
+    embedding,
+    metrics,
+    photo_overlap,
+    predictions,
+    training_domain,
+)
 from ..analysis.class_matching import ClassMatch
 from ..base import library_output, limits
 from ..base.english_plurals import format_count
@@ -103,8 +110,11 @@ def evaluate(
             mapping=pairs,
         )
     calibration = metrics.compute_calibration(result.table)
-    overlap = photo_overlap.count_overlap(model_registry.find_run_of_model(model), dataset, split)
+    run = model_registry.find_run_of_model(model)
+    overlap = photo_overlap.count_overlap(run, dataset, split)
     notes = [str(remark) for remark in photo_overlap.describe_overlap(overlap)]
+    if notice := training_domain.describe_domain(run, [dataset.domain]):
+        notes.append(notice)
     for file, error in result.unreadable:
         print(f"Left out {truncate_for_display(file, 200)}: {error}", file=sys.stderr)
     if csv:

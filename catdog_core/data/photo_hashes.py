@@ -20,22 +20,28 @@ _NO_HASH = 0
 _cache: FileCache[PhotoHashes] = FileCache(1_000_000, len)
 
 
-def hash_photos(dataset: Dataset) -> PhotoHashes:
+def hash_photos(dataset: Dataset, read_files: bool = True) -> PhotoHashes:
     """Return the hash of each photo, (N,) uint64 in the order of `dataset.photos`.
 
-    Files that are empty or cannot be read have 0, which equals nothing. The digests remembered
-    when the dataset was added are used; photos without one are read.
+    Files that are empty or cannot be read have 0, which equals nothing.
+
+    Args:
+        dataset: the photos. What was remembered of them when it was added is used.
+        read_files: read the photos of which nothing is remembered; else they have 0, too.
     """
     folder = datasets_folder() / dataset.id
 
     def make() -> PhotoHashes:
         digests = {name: row[2] for name, row in content_hashes.read_digests(folder).items()}
         missing = [file for file, _, _ in dataset.photos if file not in digests]
-        found = content_hashes.digest_files(dataset.root, missing, {}) if missing else []
+        if read_files and missing:
+            found = content_hashes.digest_files(dataset.root, missing, {})
+        else:
+            found = [content_hashes.UNREADABLE] * len(missing)
         digests.update(zip(missing, found, strict=True))
         return np.array([_to_number(digests[file]) for file, _, _ in dataset.photos], np.uint64)
 
-    key = folder, dataset.root, dataset.fingerprint
+    key = folder, dataset.root, dataset.fingerprint, read_files
     return _cache.get(key, [folder / "contents.json"], make)
 
 

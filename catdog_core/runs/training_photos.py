@@ -124,7 +124,10 @@ def is_training_dataset(run: RunRecord, dataset: Dataset) -> bool:
     if run.dataset_fingerprint and run.dataset_fingerprint == dataset.fingerprint:
         return True
     photos = parse_training_photos(run.folder)
-    return photos is not None and _count_shared(photos, dataset) >= _MIN_SHARE * len(photos)
+    if photos is None:
+        return False
+    # Lists of datasets ask this of each, and must not wait until thousands of files are read.
+    return _count_shared(photos, dataset, read_files=False) >= _MIN_SHARE * len(photos)
 
 
 def find_training_dataset(run: RunRecord) -> DatasetMatch | None:
@@ -183,15 +186,18 @@ def find_domain(run: RunRecord) -> Domain | None:
     """
     if run.dataset_domain is not None:
         return run.dataset_domain
+    if run.dataset_id == datasets.DEMO_ID:
+        return "drawn"
     with suppress(CatDogError):
         return datasets.load_dataset(run.dataset_id).domain
     match = find_training_dataset(run)
     return None if match is None else match.dataset.domain
 
 
-def _count_shared(photos: TrainingPhotos, dataset: Dataset) -> int:
-    """How many photos of a run a dataset has."""
-    return int(photo_hashes.match_hashes(photos.all, photo_hashes.hash_photos(dataset)).sum())
+def _count_shared(photos: TrainingPhotos, dataset: Dataset, read_files: bool = True) -> int:
+    """How many photos of a run a dataset has; arguments as for `photo_hashes.hash_photos`."""
+    hashes = photo_hashes.hash_photos(dataset, read_files)
+    return int(photo_hashes.match_hashes(photos.all, hashes).sum())
 
 
 def _find_dataset_then(run: RunRecord) -> Dataset | None:

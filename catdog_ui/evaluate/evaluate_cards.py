@@ -67,8 +67,10 @@ def _photo_cards(
     pages = -(-len(rows) // PER_PAGE)
     if st.session_state.get(page_key(key), 1) > pages:
         st.session_state.pop(page_key(key))  # fewer than there were
-    bar = st.container(horizontal=True, vertical_alignment="center", gap="small")
-    first = edit_actions.pager(len(rows), PER_PAGE, page_key(key))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        bar = st.container(horizontal=True, vertical_alignment="center", gap="small")
+        with st.container(width="content"):
+            first = edit_actions.pager(len(rows), PER_PAGE, page_key(key))
     here = rows[first : first + PER_PAGE]
     with bar:
         _bulk_actions(subject, table, rows, here, key)

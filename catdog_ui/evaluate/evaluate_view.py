@@ -34,7 +34,8 @@ from .model_picker import GUESS_KEY, LIST_KEY, THRESHOLD_KEY, TRUTH_KEY, Evaluat
 
 _MATRIX_KEY, _CONFUSIONS_KEY, _OTHER_KEY = "evaluate_matrix", "evaluate_mix_ups", "evaluate_other"
 _FEW_CLASSES = 6
-"""With more classes the most frequent mistakes are listed, too."""
+"""With more classes the most frequent mistakes are listed as a table, with fewer as buttons."""
+_MOST_BUTTONS = 3
 
 
 _PHOTOS_KEY = "evaluate_photos"
@@ -208,11 +209,32 @@ def _matrix_section(table: PredictionTable, result: ThresholdMetrics) -> None:
                 evaluate_charts.MATRIX_HINT, evaluate_charts.matrix_caption(result, table.classes)
             )
         )
+        if len(table.classes) <= _FEW_CLASSES:
+            _mistake_buttons(table, result)
         show_terms("confusion-matrix", "accuracy", "class")
     with sides.container():
         _class_metrics_table(table, result)
         if len(table.classes) > _FEW_CLASSES:
             _confusions_table(table, result)
+
+
+def _mistake_buttons(table: PredictionTable, result: ThresholdMetrics) -> None:
+    """The most frequent mistakes as buttons: a chart can't be reached by the keyboard."""
+    names = [escape(truncate_for_display(name, 30)) for name in table.classes]
+    with st.container(horizontal=True, gap="small"):
+        for truth, guess, count in metrics.confusions(result, _MOST_BUTTONS):
+            st.button(
+                t(
+                    "{truth} predicted as {guess}: {n:,}",
+                    truth=names[truth],
+                    guess=names[guess],
+                    n=count,
+                ),
+                key=f"evaluate_cell_{truth}_{guess}",
+                on_click=_open_cell,
+                args=(table.classes[truth], table.classes[guess]),
+                icon=":material/photo_library:",
+            )
 
 
 def _class_metrics_table(table: PredictionTable, result: ThresholdMetrics) -> None:
@@ -501,8 +523,8 @@ def _train_again(subject: EvaluationSubject) -> None:
             t(
                 "The Train page opens with these settings and the photos as you left them. No "
                 "files change, and you can undo every decision here or on the Data page. When the "
-                "new run has its first epoch, choose it above. You can compare it with this one "
-                "further down."
+                "new run has its first epoch, choose it above. Compare it with this one in the tab "
+                "Against another."
             ),
             width="stretch",
         )

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from catdog_core import runs
-from catdog_core.analysis import class_matching, photo_overlap, predictions
+from catdog_core.analysis import class_matching, photo_overlap, predictions, training_domain
 from catdog_core.analysis.photo_overlap import PhotoOverlap
 from catdog_core.analysis.predictions import PredictionTable
 from catdog_core.base.errors import CatDogError, PhotoError
@@ -175,15 +175,15 @@ def show_cautions(subject: EvaluationSubject, overlap: PhotoOverlap | None) -> N
         subject: the model and the photos.
         overlap: how many of them had a part in making the model; None where it is unknown.
     """
+    is_expected = subject.split == "train" and subject.dataset.id == subject.run.dataset_id
     for remark in photo_overlap.describe_overlap(overlap):
         text = t(remark.message, **remark.params)
-        if remark.id == "trained" and subject.split != "train":  # nobody would expect it there
+        if remark.id == "trained" and not is_expected:
             st.warning(text, icon=":material/warning:")
         else:
             st.caption(text)
-    remark = photo_overlap.describe_domain(subject.run, subject.dataset)
-    if remark is not None:
-        st.warning(t(remark.message), icon=":material/warning:")
+    if notice := training_domain.describe_domain(subject.run, [subject.dataset.domain]):
+        st.warning(t(notice), icon=":material/warning:")
 
 
 def _choose_dataset(run: RunRecord) -> Dataset | None:

@@ -1,4 +1,4 @@
-"""The Evaluate page in a real browser: photos under the pointer on the map, and the address."""
+"""The Evaluate page in a real browser: the map's photos, a tapped cell, and the address."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def answered(shown):
 
 
 def test_a_point_of_the_map_shows_its_photo_and_opens_it(shown, answered, page, expect):
-    shown.visit(page, "Evaluate", **answered)
+    shown.visit(page, "Evaluate", tab="map", **answered)
     points = page.locator(POINTS)
     expect(points).to_have_count(200)
     shown.settle(page)
@@ -73,6 +73,23 @@ def test_a_point_of_the_map_shows_its_photo_and_opens_it(shown, answered, page, 
     point.click(force=True)
     expect(page.get_by_text("Photos selected on the map: 1")).to_be_visible()
     expect(page.locator("figure").filter(has_text=name.rsplit("/", 1)[-1]).first).to_be_visible()
+
+
+def test_one_tap_on_a_cell_brings_its_photos_into_view(shown, answered, page, expect):
+    size = {"width": 390, "height": 844}
+    phone = page.context.browser.new_context(viewport=size, has_touch=True, is_mobile=True)
+    with phone:
+        tapped = phone.new_page()
+        shown.visit(tapped, "Evaluate", **answered)
+        area = tapped.locator(".st-key-evaluate_matrix .nsewdrag").first
+        area.scroll_into_view_if_needed()
+        shown.settle(tapped)
+        box = area.bounding_box()
+        tapped.touchscreen.tap(box["x"] + 0.75 * box["width"], box["y"] + 0.25 * box["height"])
+        tapped.wait_for_url("**tab=mistakes*")
+        expect(tapped).to_have_url(re.compile("truth=cats.*called=dogs"))
+        expect(tapped.get_by_text("photos of cats, the most confident first")).to_be_in_viewport()
+        expect(tapped.locator(".st-key-evaluate_photos figure").first).to_be_in_viewport()
 
 
 def test_the_threshold_lies_in_the_address_without_steps_in_the_history(

@@ -11,7 +11,11 @@ import streamlit as st
 
 from catdog_core.analysis import class_matching, training_domain
 from catdog_core.analysis.uncertainty import is_unsure
+from catdog_core.base.errors import PhotoError
+from catdog_core.base.jobs import Job
+from catdog_core.models.backbones import TRANSFER
 
+from .. import gallery, job_fragment, loaders
 from ..i18n import t
 from ..session import InputPhoto, page_state
 from . import predict_inputs
@@ -19,6 +23,9 @@ from .predict_inputs import ModelChoice
 
 if TYPE_CHECKING:
     from catdog_core.analysis.predict import Prediction, Predictor
+
+_MOST_MEASURED = 24
+"""Photos that are compared with the training photos: those of the first page."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,7 @@ def ask_built_in(
                 st.warning(t(notice), icon=":material/draw:", width="stretch")
             if can_compare:
                 _compare_button()
+    _show_unlike(choice, model, photos[:_MOST_MEASURED])
     if other is None or not can_compare or not page_state().predict.asks_built_in:
         return {}
     built_in, rows = predict_inputs.predict_in_background(other, photos, "predict_built_in")
@@ -72,6 +80,33 @@ def ask_built_in(
         for photo, row in zip(photos, rows, strict=False)
         if row.error is None
     }
+
+
+def _show_unlike(choice: ModelChoice, model: Predictor, photos: Sequence[InputPhoto]) -> None:
+    """Say how many of the photos a pretrained network finds unlike its training photos."""
+    run = choice.run
+    if run is None or run.model != TRANSFER or model.remote is not None:
+        return
+
+    def measure(job: Job) -> list[bool]:
+        fitted = [gallery.uploaded_photo(photo.key, photo.data, model.size) for photo in photos]
+        readable = [photo for photo in fitted if not isinstance(photo, PhotoError)]
+        return loaders.find_unlike_photos(run, model, readable, job)
+
+    key = choice.key, tuple(photo.key for photo in photos)
+    message = t("Comparing with the training photos…")
+    unlike = job_fragment.background_result(
+        "predict_unlike", key, measure, len(photos), _MOST_MEASURED, message
+    )
+    if unlike and any(unlike):
+        st.caption(
+            t(
+                "{n} of {total} photos are unlike its training photos, by the network's own "
+                "features. Trust those predictions less.",
+                n=sum(unlike),
+                total=len(unlike),
+            )
+        )
 
 
 def compare_answers(

@@ -85,6 +85,16 @@ def compare_scales(
     return scale_check.compare_scales(model, np.stack(photos), labels)
 
 
+def find_unlike_photos(
+    run: RunRecord, model: Predictor, photos: Sequence[Photo], job: Job
+) -> list[bool]:
+    """Return whether each fitted photo is unlike a run's training photos; empty if unknown."""
+    from catdog_core.analysis import photo_distance
+
+    training = photo_distance.load_training_features(run)
+    return [] if training is None else photo_distance.find_unlike(model, photos, training)
+
+
 def compute_heat_maps(
     model: Predictor, photos: Sequence[Photo], labels: Sequence[int], job: Job
 ) -> NDArray[np.float32]:

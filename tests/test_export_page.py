@@ -1,6 +1,7 @@
 """The Export page: cards, making in the background, what is said of a file; without TensorFlow."""
 
 import threading
+from functools import partial
 
 import fakes
 import pytest
@@ -65,11 +66,14 @@ def page(folder):
 
 def ended(app, folder, kind):
     """The page after a job has ended."""
-    key = f"export-{kind}-{folder.name}"
+    ended_job(f"export-{kind}-{folder.name}")
+    return app.run()
+
+
+def ended_job(key):
     waiting = threading.Event()
     while jobs.get_job(key).status == "running":
         waiting.wait(0.05)
-    return app.run()
 
 
 def test_an_imported_models_export_says_how_it_is_used(quick):
@@ -95,7 +99,7 @@ def test_a_run_without_a_model_says_where_it_comes_from(monkeypatch):
 def test_the_model_that_comes_with_the_lab_can_be_exported_too():
     app = fakes.open_page("7_Export")
     assert not app.exception
-    assert any(button.key == "make_export-onnx-default" for button in app.button)
+    assert app.download_button(key="download_onnx").label == "Download"
 
 
 def test_every_format_has_a_card_with_what_it_is_for(folder):
@@ -107,7 +111,7 @@ def test_every_format_has_a_card_with_what_it_is_for(folder):
 
 def test_a_file_is_made_by_a_click_and_then_offered(folder, quick):
     app = page(folder)
-    app.button(key=f"make_export-onnx-{folder.name}").click().run()
+    app.download_button(key="download_onnx").click().run()
     app = ended(app, folder, "onnx")
     assert not app.exception and not app.error
     assert "1.2 MB" in texts(app) and "by at most **2e-07**" in texts(app)
@@ -116,6 +120,28 @@ def test_a_file_is_made_by_a_click_and_then_offered(folder, quick):
     assert quick == ["onnx"]
     page(folder)  # another window makes nothing anew
     assert quick == ["onnx"]
+
+
+def test_the_click_that_makes_a_file_downloads_it(folder, quick, monkeypatch):
+    shelf = export_cache.ExportCache(folder, ("cats", "dogs"))
+    wait = partial(export_view._wait_for_file, shelf, "onnx", "a key")
+    monkeypatch.setattr(export_view, "_LONGEST_WAIT", 0.05)
+    monkeypatch.setattr(export_view, "_WAIT_STEP", 0.01)
+    with pytest.raises(CatDogError):  # nobody started it: the download alone makes nothing
+        wait(None)
+    failed = jobs.start_background_job("a key", _fail, None)
+    ended_job("a key")
+    with pytest.raises(CatDogError, match="too odd"):
+        wait(None)
+    with pytest.raises(CatDogError, match="Try again"):  # the failure of an earlier click
+        wait(failed)
+    jobs.start_background_job("a key", lambda job: shelf.make("onnx", lambda phase: None), None)
+    monkeypatch.setattr(export_view, "_LONGEST_WAIT", 60)
+    assert wait(failed) == b"onnx" and quick == ["onnx"]
+
+
+def _fail(job):
+    raise CatDogError("It is too odd.")
 
 
 def test_an_export_goes_with_its_model(folder, quick):
@@ -139,7 +165,7 @@ def test_a_stopped_export_leaves_nothing(folder, monkeypatch):
 
     monkeypatch.setattr(export.export_files, "export_in_subprocess", make)
     app = page(folder)
-    app.button(key=f"make_export-onnx-{folder.name}").click().run()
+    app.download_button(key="download_onnx").click().run()
     assert begun.wait(60)
     app.run()
     app.button(key=f"stop_export-onnx-{folder.name}").click().run()
@@ -154,10 +180,10 @@ def test_a_failed_export_says_why_and_can_be_tried_again(folder, monkeypatch):
 
     monkeypatch.setattr(export.export_files, "export_in_subprocess", make)
     app = page(folder)
-    app.button(key=f"make_export-onnx-{folder.name}").click().run()
+    app.download_button(key="download_onnx").click().run()
     app = ended(app, folder, "onnx")
     assert "could not be written as onnx" in fakes.joined_text(app.error)
-    assert any(button.key == f"make_export-onnx-{folder.name}" for button in app.button)
+    assert not app.download_button(key="download_onnx").disabled
 
 
 def test_old_exports_make_room_for_new_ones(folder, quick, monkeypatch):

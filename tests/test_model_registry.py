@@ -183,9 +183,8 @@ def test_augment_asks_an_imported_model_about_the_variants(imported, demo):
 def test_export_offers_an_imported_model_in_the_formats_of_models(imported):
     app = fakes.open_page("7_Export", run=imported.id)
     assert not app.exception
-    keys = {button.key for button in app.button if (button.key or "").startswith("make_export-")}
-    assert f"make_export-keras-{imported.id}" in keys
-    assert f"make_export-report-{imported.id}" not in keys
+    keys = {button.key for button in app.download_button}
+    assert "download_keras" in keys and "download_report" not in keys
 
 
 def test_an_imported_model_is_renamed_and_deleted_where_runs_are(imported):

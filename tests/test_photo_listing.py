@@ -1,6 +1,8 @@
 """Which files of folders and patterns are predicted, in which order, and what is named instead."""
 
 import json
+import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -160,3 +162,51 @@ def test_a_folder_becomes_one_table_and_broken_photos_do_not_lose_the_others(
     assert out.count("\n") == 12
     described = json.loads(run_cli(capsys, "predict", "default", pile, "--json")[1])
     assert len(described["predictions"]) == 13 and described["skipped"] == ["notes.txt"]
+
+
+@pytest.fixture
+def archives(pile, tmp_path):
+    """The pile as a zip, and a tar of one photo."""
+    with zipfile.ZipFile(tmp_path / "pile.zip", "w") as archive:
+        for path in sorted(pile.rglob("*")):
+            if path.is_file():
+                archive.write(path, path.relative_to(pile.parent))
+    with tarfile.open(tmp_path / "one.tar.gz", "w:gz") as archive:
+        archive.add(pile / "1.jpg", "x/1.jpg")
+    return tmp_path / "pile.zip", tmp_path / "one.tar.gz"
+
+
+def test_archives_are_listed_as_folders_are(archives, tmp_path):
+    room = tmp_path / "room"
+    room.mkdir()
+    listing = photo_listing.list_photos(archives[:1], room)
+    names = [each.name for each in listing.photos]
+    assert names == [*(f"pile/{name}" for name in NUMBERED), "pile/sub/3.PNG"]
+    assert listing.skipped == ["pile/notes.txt"]
+    assert all(each.path.read_bytes()[:2] in (b"\xff\xd8", b"\x89P") for each in listing.photos)
+    both = photo_listing.list_photos(archives, room)
+    assert len(both.photos) == 14
+    assert both.photos[-1].name == f"{archives[1]}/x/1.jpg"
+
+
+def test_an_archive_keeps_its_limits(archives, tmp_path, set_limits):
+    """Photos are unpacked nowhere else, no more of them than allowed, and nothing stays."""
+    with zipfile.ZipFile(tmp_path / "out.zip", "w") as archive:
+        archive.writestr("../up.jpg", photo())
+    (tmp_path / "text.zip").write_text("no archive")
+    room = tmp_path / "room"
+    room.mkdir()
+    for name in ("out.zip", "text.zip"):
+        with pytest.raises(CatDogError):
+            photo_listing.list_photos([tmp_path / name], room)
+    set_limits(archive_entries=5)
+    with pytest.raises(CatDogError):
+        photo_listing.list_photos(archives[:1], room)
+    assert not list(room.rglob("*.jpg"))
+
+
+def test_a_zip_of_photos_is_predicted(archives, capsys, default_model_loaded):
+    status, out, err = run_cli(capsys, "predict", "default", archives[0], "--json")
+    described = json.loads(out)
+    assert status == 0 and len(described["predictions"]) == 13
+    assert described["trained_on"] == "photos" and "drawings" not in err

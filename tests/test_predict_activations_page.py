@@ -143,6 +143,6 @@ def test_the_most_varied_map_comes_first_and_a_flat_one_last():
     order = activations_view.order_channels(values)
     assert order == [2, 1, 0]
     chart = activations_view.thumbnail_figure(values, order, 1)
-    assert list(chart.data[1].customdata) == order and len(chart.layout.images) == 3
+    assert list(chart.data[1].customdata) == order and len(chart.layout.images) == 1
     (frame,) = chart.layout.shapes
     assert frame.x0 < chart.data[1].x[1] < frame.x1

@@ -1,5 +1,6 @@
 """Transfer: a pretrained network seen by numbers, its features kept, its run an ordinary one."""
 
+import dataclasses
 import json
 import zipfile
 
@@ -8,11 +9,12 @@ import numpy as np
 import pytest
 
 from catdog_core import runs
-from catdog_core.analysis import predict
+from catdog_core.analysis import photo_distance, predict
 from catdog_core.base import files
 from catdog_core.base.errors import ModelError, SettingsError
 from catdog_core.config import PRESETS, Augmentation, Training
-from catdog_core.data import datasets
+from catdog_core.data import datasets, sample_photos
+from catdog_core.imaging import decode
 from catdog_core.models import (
     architecture,
     keras_models,
@@ -296,3 +298,29 @@ def test_features_of_another_pipeline_are_not_taken_for_those_of_this_one():
     photo = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
     assert not np.array_equal(first.change(photo, "a.jpg"), second.change(photo, "a.jpg"))
     assert features.FeaturePass(None, pipeline=1).key == features.FeaturePass().key == ""
+
+
+def test_real_photos_are_unlike_the_drawings_a_network_was_trained_on(trained):
+    folder, dataset, _ = trained
+    run = runs.load_run(folder)
+    known = photo_distance.load_training_features(run)
+    predictor = predict.load_predictor(folder)
+    drawn = [
+        decode.decode_and_fit(item.path.read_bytes(), predictor.size)
+        for item in dataset.items("validation")[:8]
+    ]
+    real = [
+        decode.decode_and_fit(sample.read(), predictor.size)
+        for sample in sample_photos.SAMPLES
+        if sample.domain == "photos"
+    ]
+    unlike = photo_distance.find_unlike(predictor, [*drawn, *real], known)
+    assert sum(unlike[:8]) <= 1 and sum(unlike[8:]) >= 2  # at 32 px a cup looks drawn
+
+
+def test_nothing_is_measured_without_stored_features(trained):
+    folder, *_ = trained
+    run = runs.load_run(folder)
+    other = dataclasses.replace(run, dataset_fingerprint="0" * 40)
+    assert photo_distance.load_training_features(other) is None
+    assert photo_distance.load_training_features(None) is None

@@ -19,13 +19,14 @@ from ..analysis import (
     training_domain,
 )
 from ..analysis.class_matching import ClassMatch
-from ..base import library_output, limits
+from ..base import files, library_output, limits
 from ..base.english_plurals import format_count
 from ..base.errors import ModelError, PhotoError, SettingsError
 from ..base.files import open_regular, truncate_for_display, write_bytes
-from ..data import photo_listing
+from ..data import photo_domain, photo_listing
 from ..data.datasets import FolderReading
-from ..data.photo_listing import PhotoListing
+from ..data.photo_domain import Domain
+from ..data.photo_listing import ListedPhoto, PhotoListing
 from ..runs import model_registry
 from . import curate, model_input, output, output_files
 from .model_input import Scale
@@ -172,7 +173,7 @@ def predict(
         list[Path],
         typer.Argument(
             metavar="PHOTO_OR_DIR",
-            help="Photos, patterns such as '*.jpg', or folders with their subfolders.",
+            help="Photos, patterns such as '*.jpg', or folders and zip or tar files of photos.",
         ),
     ],
     csv: Annotated[
@@ -183,30 +184,45 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Predict the labels of photos. They are listed in natural order: 1, 2, … 10."""
-    listing = photo_listing.list_photos(photos)
     inputs = [output_files.get_model_input(model), *photos]
-    csv = output_files.resolve_output(csv, "table", inputs, force) if csv else None
-    library_output.import_tensorflow()
-    from ..analysis import predict
+    with files.temporary_folder("predict") as folder:
+        listing = photo_listing.list_photos(photos, folder)
+        csv = output_files.resolve_output(csv, "table", inputs, force) if csv else None
+        library_output.import_tensorflow()
+        from ..analysis import predict
 
-    predictor = model_input.load_model(model, scale)
-    model_input.warn_of_assumed_scale(predictor, [photo.path for photo in listing.photos])
-    with output.progress_bar("predicting") as progress:
-        contents = ((photo.name, _read_or_explain(photo.path)) for photo in listing.photos)
-        total = len(listing.photos)
-        rows = predict.predict_photos(predictor, contents, lambda done: progress(done, total))
+        predictor = model_input.load_model(model, scale)
+        model_input.warn_of_assumed_scale(predictor, [photo.path for photo in listing.photos])
+        domains: list[Domain | None] = []
+
+        def read(photo: ListedPhoto) -> tuple[str, bytes | PhotoError]:
+            content = _read_or_explain(photo.path)
+            is_drawn = isinstance(content, bytes) and photo_domain.is_drawn_photo(content)
+            domains.append("drawn" if is_drawn else None)
+            return photo.name, content
+
+        with output.progress_bar("predicting") as progress:
+            total = len(listing.photos)
+            rows = predict.predict_photos(
+                predictor, map(read, listing.photos), lambda done: progress(done, total)
+            )
     if csv:
         write_bytes(
             csv, predict.predictions_to_csv(rows, predictor.classes, for_spreadsheet=False).encode()
         )
     _refuse_all_unreadable(rows)
     _print_left_out(listing)
+    run = model_registry.find_run_of_model(model)
+    notice = training_domain.describe_domain(run, domains)
+    if notice:
+        print(notice, file=sys.stderr)
     if as_json:
         json_rows = [_prediction_to_json(row, predictor.classes) for row in rows]
         output.print_json(
             {
                 "classes": predictor.classes,
                 **model_input.scale_to_json(predictor),
+                "trained_on": training_domain.find_training_domain(run),
                 "predictions": json_rows,
                 "skipped": [*listing.skipped, *(name for name, _ in listing.unreadable)],
             }

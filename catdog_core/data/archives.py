@@ -179,6 +179,40 @@ def unpack_archives(
         return store_entries(source, folder, progress, title, reading=reading, encoding=encoding)
 
 
+def unpack_photos(archive: Path, folder: Path) -> tuple[list[tuple[str, Path]], list[str]]:
+    """Unpack all photos of an archive, whatever their folders mean, under safe names.
+
+    Args:
+        archive: a zip or tar file.
+        folder: exists and is empty; the caller removes it.
+
+    Returns:
+        The true path within the archive and the unpacked file of each photo; the true paths of
+        files that are no photos.
+
+    Raises:
+        DatasetError: as `inspect_archives`, except that no dataset has to be inside.
+    """
+    with open_archives([(archive, archive.name)]) as source:
+        summary = archive_safety.survey_entries(source, archive_title(archive.name))
+        listed = {file.number: file for _, part in summary.tree.root.walk() for file in part.files}
+        listed |= {file.number: file for file, _, _ in summary.labelled}
+        skipped = [str(file.path) for file in listed.values() if not file.is_photo]
+        planned = {number: file for number, file in listed.items() if file.is_photo}
+        refuse_full_disk(folder, sum(file.size for file in planned.values()))
+        names, photos = SafePaths(folder), []
+        for number, entry in enumerate(source):
+            file = planned.pop(number, None)
+            if file is None:
+                continue
+            if entry.size != file.size:
+                raise _changed_error(archive.name)
+            target = folder / names.file(file.path.parts[:-1], file.path.name, number)
+            _write_entry(entry, target)
+            photos.append((str(file.path), target))
+        return photos, skipped
+
+
 def plan_entries(
     source: Iterable[ArchiveEntry],
     name: str,

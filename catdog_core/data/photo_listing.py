@@ -1,4 +1,4 @@
-"""List the photos to predict: files, patterns such as ``*.jpg``, and folders with all below."""
+"""List the photos to predict: files, patterns such as ``*.jpg``, folders and archives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..base.errors import PhotoError
 from ..base.files import truncate_for_display
 from ..base.natural_order import natural_key
 from ..imaging import decode_errors
-from . import folder_tree, layout
+from . import archives, folder_tree, layout, nested_archives
 
 MAX_PHOTOS = 200_000
 """Photos that one command or page predicts at most."""
@@ -52,12 +52,14 @@ def is_junk_path(name: str) -> bool:
     return any(map(folder_tree.is_junk, PurePosixPath(name.replace("\\", "/")).parts))
 
 
-def list_photos(arguments: Sequence[Path]) -> PhotoListing:
+def list_photos(arguments: Sequence[Path], unpack_to: Path | None = None) -> PhotoListing:
     """List the photos that arguments of a command name.
 
     Args:
         arguments: files, folders, and patterns, which some shells do not resolve. A file that is
             named is always listed; of folders and patterns, the photos by their names.
+        unpack_to: an empty folder for the photos of archives, which count as folders then; None
+            where they don't.
 
     Returns:
         Names are as given for files, and relative to the folder for a single folder. What a folder
@@ -66,7 +68,7 @@ def list_photos(arguments: Sequence[Path]) -> PhotoListing:
 
     Raises:
         PhotoError: an argument names nothing, there is no photo, or there are too many.
-        DatasetError: a folder cannot be read.
+        DatasetError: a folder cannot be read, or an archive is unsafe, damaged or too large.
     """
     listing = PhotoListing()
     listed: set[str] = set()
@@ -74,9 +76,11 @@ def list_photos(arguments: Sequence[Path]) -> PhotoListing:
         first = len(listing.photos)
         paths = [argument] if _is_there(argument) else _resolve_pattern(argument)
         for path in paths:
+            is_alone = len(arguments) == len(paths) == 1
             if path.is_dir():
-                is_alone = len(arguments) == len(paths) == 1
                 _list_folder(path, None if is_alone else path, listing, listed)
+            elif unpack_to is not None and nested_archives.is_archive_name(path.name):
+                _list_archive(path, None if is_alone else path, unpack_to, listing, listed)
             elif path is argument or is_photo_name(path.name):
                 _add_photo(ListedPhoto(str(path), path), listing, listed)
             elif not folder_tree.is_junk(path.name):
@@ -131,6 +135,18 @@ def _list_folder(
                 listing.skipped.append(name)
     listing.unreadable.extend((name_of(path), reason) for path, reason in tree.unreadable)
     listing.unreadable.extend((name_of(path), _LINK_OUT) for path in tree.links_out)
+
+
+def _list_archive(
+    archive: Path, prefix: Path | None, unpack_to: Path, listing: PhotoListing, listed: set[str]
+) -> None:
+    folder = unpack_to / str(len(list(unpack_to.iterdir())))
+    folder.mkdir()
+    photos, skipped = archives.unpack_photos(archive, folder)
+    above = "" if prefix is None else f"{prefix}/"
+    for name, path in photos:
+        _add_photo(ListedPhoto(above + name, path), listing, listed)
+    listing.skipped.extend(above + name for name in skipped)
 
 
 _LINK_OUT = "it's a link out of the folder"

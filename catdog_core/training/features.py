@@ -86,7 +86,7 @@ def compute_features(
     Returns:
         The same photos with features (N, D) float32 for images.
     """
-    known = _read_features(path)
+    known = read_features(path)
     missing = [row for row, name in enumerate(photos.files) if name not in known]
     saved = len(known)
     try:
@@ -137,7 +137,7 @@ def _forward_batch(run: Callable[[tf.Tensor], tf.Tensor], images: NDArray[np.uin
     return features
 
 
-def _read_features(path: Path) -> dict[str, Features]:
+def read_features(path: Path) -> dict[str, Features]:
     """Read stored features by photo name; empty when there is no file, or it is damaged."""
     try:
         stored = file_cache.read_arrays(path)

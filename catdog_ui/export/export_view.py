@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 
@@ -54,6 +55,10 @@ _ICONS = {
 }
 
 
+_NO_FILE = N_("The file wasn't made. Try again.")
+_LONGEST_WAIT = 170.0
+"""Seconds; the browser gives up after 180, and the file is there at the next click."""
+_WAIT_STEP = 0.2  # seconds
 POLL_SECONDS = 0.7
 """Seconds between two looks while something is being made."""
 
@@ -135,30 +140,68 @@ def _format_card(run: RunRecord, shelf: ExportCache, exporter: Exporter) -> None
     if exporter.missing:
         st.caption(f":material/info: {escape(t(exporter.install))}")
         return
+    key = _job_key(run, exporter.kind)
     result = shelf.find(exporter.kind)
-    if result is None:
-        _make_button(shelf, exporter, _job_key(run, exporter.kind))
+    _download_button(run, shelf, exporter, result, key)
+    if result is not None:
+        _describe_file(run, exporter, result)
     else:
-        _made_file(run, exporter, result)
+        _show_progress(key)
 
 
-def _made_file(run: RunRecord, exporter: Exporter, result: ExportResult) -> None:
+def _download_button(
+    run: RunRecord, shelf: ExportCache, exporter: Exporter, result: ExportResult | None, key: str
+) -> None:
+    """The button that makes the file unless it was made before, and downloads it."""
+    making = {
+        "data": partial(_wait_for_file, shelf, exporter.kind, key, jobs.get_job(key)),
+        "on_click": partial(_start_export, shelf, exporter.kind, key),
+        **permissions.permission_kwargs("run a job"),
+    }
+    made = {"data": result.path.read_bytes, "on_click": "ignore"} if result is not None else {}
+    st.download_button(
+        t("Download"),
+        file_name=_file_name(run, exporter),
+        icon=":material/download:",
+        type="primary" if exporter.kind == "keras" else "secondary",
+        key=f"download_{exporter.kind}",
+        **(made or making),
+    )
+
+
+def _wait_for_file(shelf: ExportCache, kind: str, key: str, earlier: Job | None) -> bytes:
+    """Return the file that the click's job makes; called in a thread without a session.
+
+    Args:
+        shelf: where the file is kept.
+        kind: of the export.
+        key: of the job.
+        earlier: the job of this key when the button was drawn, which had ended then or still runs.
+
+    Raises:
+        CatDogError: the job failed or was stopped; the page says why.
+    """
+    deadline = time.monotonic() + _LONGEST_WAIT
+    while time.monotonic() < deadline:
+        job = jobs.get_job(key)
+        is_new = job is not None and (job is not earlier or job.status == "running")
+        if is_new and job is not None and job.status in ("failed", "stopped"):
+            raise job.error or CatDogError(_NO_FILE)
+        if not (is_new and job is not None and job.status == "running"):
+            result = shelf.find(kind)
+            if result is not None:
+                return result.path.read_bytes()
+        time.sleep(_WAIT_STEP)
+    raise CatDogError(_NO_FILE)
+
+
+def _describe_file(run: RunRecord, exporter: Exporter, result: ExportResult) -> None:
     st.markdown(f"**{format_text.format_bytes(result.bytes)}**")
     if result.parity is not None:
         st.caption(parity_text(result.parity))
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.download_button(
-            t("Download"),
-            data=result.path.read_bytes,
-            file_name=_file_name(run, exporter),
-            icon=":material/download:",
-            type="primary",
-            on_click="ignore",
-            key=f"download_{exporter.kind}",
-        )
-        if isinstance(run, Run) or result.network is not None:
-            with st.popover(t("How to use it"), icon=":material/code:"):
-                _usage_code(run, exporter, result.network)
+    if isinstance(run, Run) or result.network is not None:
+        with st.popover(t("How to use it"), icon=":material/code:"):
+            _usage_code(run, exporter, result.network)
 
 
 def _usage_code(run: RunRecord, exporter: Exporter, network: NetworkInput | None) -> None:
@@ -209,8 +252,8 @@ def _file_name(run: RunRecord, exporter: Exporter) -> str:
     return f"{loaders.download_stem(run)}{end}{exporter.extension}"
 
 
-def _make_button(shelf: ExportCache, exporter: Exporter, key: str) -> None:
-    """The button that makes a file, or how far it is."""
+def _show_progress(key: str) -> None:
+    """How far a file is while it is made, or why it was not."""
     job = jobs.get_job(key)
     if job is not None and job.status == "running":
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -218,18 +261,9 @@ def _make_button(shelf: ExportCache, exporter: Exporter, key: str) -> None:
                 f":material/hourglass_top: {t(job.phase or _STARTING_TEXT)}", width="stretch"
             )
             job_fragment.stop_button(job, f"stop_{key}")
+        st.caption(t("The download starts when the file is ready."))
         return
     job_fragment.show_job_error(job)
-    permissions.action_button(
-        t("Create file"),
-        f"make_{key}",
-        "run a job",
-        _start_export,
-        shelf,
-        exporter.kind,
-        key,
-        icon="build",
-    )
 
 
 _STARTING_TEXT = N_("Loading TensorFlow…")

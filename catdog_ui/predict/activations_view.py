@@ -44,7 +44,8 @@ MAX_CHANNELS = 32
 _THUMBNAILS_KEY = "predict_xray_thumbnails"
 _ROW = 8  # thumbnails
 _ROW_HEIGHT = 1.25  # of a thumbnail and its number, in thumbnails
-_THUMBNAIL_HEIGHT = 100  # pixels
+_THUMBNAIL_HEIGHT = 100  # pixels on the page
+_CELL = 96  # pixels of a thumbnail's picture
 _COLOURFUL = 0.25
 """A filter has colour where its weights of red, green and blue differ by so much of their range."""
 
@@ -142,8 +143,9 @@ def order_channels(values: NDArray[np.float32]) -> list[int]:
 def _channel_maps(values: NDArray[np.float32], order: list[int], channel_key: str) -> None:
     """The channels that vary most, the first one first, each scaled by itself; one is chosen."""
     chosen = st.session_state.get(channel_key, order[0])
+    varied = [channel for channel in order if np.ptp(values[..., channel]) > 0] or order[:1]
     widgets.plot_figure(
-        thumbnail_figure(values, order, chosen),
+        thumbnail_figure(values, varied, chosen),
         key=_THUMBNAILS_KEY,
         on_select=partial(_select_channel, channel_key),
         selection_mode="points",
@@ -155,7 +157,7 @@ def _channel_maps(values: NDArray[np.float32], order: list[int], channel_key: st
             "These {shown} of {total} channels vary most over this photo, each scaled separately. "
             "Bright is a strong response. Click one for a closer look. Channels with the same "
             "value everywhere: {silent}.",
-            shown=len(order),
+            shown=len(varied),
             total=values.shape[-1],
             silent=silent,
         )
@@ -192,27 +194,27 @@ def thumbnail_figure(values: NDArray[np.float32], order: Sequence[int], chosen: 
         selected={"marker": {"opacity": 0}},
         showlegend=False,
     )
-    for channel, (x, y) in zip(order, places, strict=True):
-        chart.add_layout_image(
-            source=gallery.data_uri(decode.encode_photo(map_picture(values[..., channel]), "png")),
-            xref="x",
-            yref="y",
-            x=x - 0.46,
-            y=y - 0.46,
-            sizex=0.92,
-            sizey=0.92,
-            layer="below",
-        )
-        if channel == chosen:
-            chart.add_shape(
-                type="rect",
-                x0=x - 0.48,
-                x1=x + 0.48,
-                y0=y - 0.48,
-                y1=y + 0.48,
-                line={"color": VERMILION, "width": 4},
-            )
     rows = -(-len(order) // _ROW)
+    x, y = places[order.index(chosen)] if chosen in order else (-9, -9)
+    chart.add_shape(
+        type="rect",
+        x0=x - 0.48,
+        x1=x + 0.48,
+        y0=y - 0.48,
+        y1=y + 0.48,
+        line={"color": VERMILION, "width": 4},
+    )
+    chart.add_layout_image(
+        source=gallery.data_uri(_draw_thumbnails(values, order)),
+        xref="x",
+        yref="y",
+        x=-0.5,
+        y=-0.5,
+        sizex=_ROW,
+        sizey=rows * _ROW_HEIGHT,
+        sizing="stretch",
+        layer="below",
+    )
     hidden: dict[str, Any] = {"visible": False, "fixedrange": True}
     chart.update_xaxes(range=[-0.5, _ROW - 0.5], constrain="domain", **hidden)
     chart.update_yaxes(
@@ -226,6 +228,23 @@ def thumbnail_figure(values: NDArray[np.float32], order: Sequence[int], chosen: 
         hovermode="closest",
     )
     return chart
+
+
+def _draw_thumbnails(values: NDArray[np.float32], order: Sequence[int]) -> bytes:
+    """One PNG of the maps of channels in rows; what lies between them is transparent."""
+    rows = -(-len(order) // _ROW)
+    row_height = round(_CELL * _ROW_HEIGHT)
+    sheet = np.zeros((rows * row_height, _ROW * _CELL, 4), np.uint8)
+    inner, margin = round(_CELL * 0.92), round(_CELL * 0.04)
+    for place, channel in enumerate(order):
+        picture = cv2.resize(
+            map_picture(values[..., channel]), (inner, inner), interpolation=cv2.INTER_NEAREST
+        )
+        top, left = place // _ROW * row_height + margin, place % _ROW * _CELL + margin
+        sheet[top : top + inner, left : left + inner, :3] = picture
+        sheet[top : top + inner, left : left + inner, 3] = 255
+    encoded = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGBA2BGRA))[1]
+    return bytes(encoded.tobytes())
 
 
 def _select_channel(channel_key: str) -> None:

@@ -10,7 +10,12 @@ import numpy as np
 import streamlit as st
 
 from catdog_core.analysis import class_matching, training_domain
+from catdog_core.analysis.uncertainty import is_unsure
+from catdog_core.base.errors import PhotoError
+from catdog_core.base.jobs import Job
+from catdog_core.models.backbones import TRANSFER
 
+from .. import gallery, job_fragment, loaders
 from ..i18n import t
 from ..session import InputPhoto, page_state
 from . import predict_inputs
@@ -19,13 +24,20 @@ from .predict_inputs import ModelChoice
 if TYPE_CHECKING:
     from catdog_core.analysis.predict import Prediction, Predictor
 
+_MOST_MEASURED = 24
+"""Photos that are compared with the training photos: those of the first page."""
+
 
 @dataclass(frozen=True)
 class OtherAnswer:
-    """What the built-in model says of a photo: its class, as the chosen model calls it, 0..1."""
+    """What the built-in model says of a photo: a class by the chosen model's name, 0..1."""
 
     label: str
     probability: float
+
+    def is_unsure(self, least: float) -> bool:
+        """Return whether its probability is below a threshold, 0..1."""
+        return self.probability < least
 
 
 def ask_built_in(
@@ -56,36 +68,78 @@ def ask_built_in(
                 st.warning(t(notice), icon=":material/draw:", width="stretch")
             if can_compare:
                 _compare_button()
+    _show_unlike(choice, model, photos[:_MOST_MEASURED])
     if other is None or not can_compare or not page_state().predict.asks_built_in:
         return {}
     built_in, rows = predict_inputs.predict_in_background(other, photos, "predict_built_in")
     if rows is None:
         return {}
     names = [class_matching.find_class(name, model.classes) for name in built_in.classes]
-    answers = {
+    return {
         photo.key: _other_answer(row, names)
         for photo, row in zip(photos, rows, strict=False)
         if row.error is None
     }
-    _compare_answers(good, answers)
-    return answers
 
 
-def _compare_answers(
-    good: Sequence[tuple[InputPhoto, Prediction]], answers: Mapping[str, OtherAnswer]
+def _show_unlike(choice: ModelChoice, model: Predictor, photos: Sequence[InputPhoto]) -> None:
+    """Say how many of the photos a pretrained network finds unlike its training photos."""
+    run = choice.run
+    if run is None or run.model != TRANSFER or model.remote is not None:
+        return
+
+    def measure(job: Job) -> list[bool]:
+        fitted = [gallery.uploaded_photo(photo.key, photo.data, model.size) for photo in photos]
+        readable = [photo for photo in fitted if not isinstance(photo, PhotoError)]
+        return loaders.find_unlike_photos(run, model, readable, job)
+
+    key = choice.key, tuple(photo.key for photo in photos)
+    message = t("Comparing with the training photos…")
+    unlike = job_fragment.background_result(
+        "predict_unlike", key, measure, len(photos), _MOST_MEASURED, message
+    )
+    if unlike and any(unlike):
+        st.caption(
+            t(
+                "{n} of {total} photos are unlike its training photos, by the network's own "
+                "features. Trust those predictions less.",
+                n=sum(unlike),
+                total=len(unlike),
+            )
+        )
+
+
+def compare_answers(
+    good: Sequence[tuple[InputPhoto, Prediction]],
+    answers: Mapping[str, OtherAnswer],
+    least: float,
 ) -> None:
-    """Say how often the two models agree and, where classes are known, how often each is right."""
+    """Say how often the two models agree and, where classes are known, how often each is right.
+
+    Args:
+        good: the photos, and what the chosen model predicts.
+        answers: the built-in model's answers by the photo's key.
+        least: the probability below which an answer is unsure and so not right, 0..1.
+    """
     both = [(photo, row, answers[photo.key]) for photo, row in good if photo.key in answers]
+    if not both:
+        return
     same = sum(row.label == theirs.label for _, row, theirs in both)
-    text = t("Both models agree on {same} of {n} photos.", same=same, n=len(both))
-    known = [(photo.truth, row.label, theirs.label) for photo, row, theirs in both if photo.truth]
+    text = t("Both models predict the same class for {same} of {n} photos.", same=same, n=len(both))
+    known = [(photo.truth, row, theirs) for photo, row, theirs in both if photo.truth]
     if known:
+        own_right = sum(
+            truth == row.label and not is_unsure(row.probabilities, least)
+            for truth, row, _ in known
+        )
         text += " " + t(
             "Of {n} photos with a known class, this model gets {own} right and the built-in "
             "model {theirs}.",
             n=len(known),
-            own=sum(truth == label for truth, label, _ in known),
-            theirs=sum(truth == label for truth, _, label in known),
+            own=own_right,
+            theirs=sum(
+                truth == theirs.label and not theirs.is_unsure(least) for truth, _, theirs in known
+            ),
         )
     st.caption(text)
 

@@ -97,6 +97,7 @@ def _show_answers(
     least = predict_panels.choose_threshold(choice, model.classes)
     predict_panels.explain_threshold(model.classes, least, [(p.truth, row) for p, row in good])
     with cards:
+        domain_view.compare_answers(good, beside, least)
         part = _current_page(good)
         st.html(
             cards_html(
@@ -185,6 +186,7 @@ def _photo_card(
         truth=photo.truth,
         unsure=is_unsure(row.probabilities, least),
         other=other,
+        is_other_unsure=other is not None and other.is_unsure(least),
     )
 
 
@@ -211,6 +213,7 @@ class PredictionCard:
     truth: str = ""
     unsure: bool = False
     other: OtherAnswer | None = None
+    is_other_unsure: bool = False
 
 
 def cards_html(classes: Sequence[str], items: Sequence[PredictionCard]) -> str:
@@ -287,8 +290,9 @@ def _card_html(classes: Sequence[str], card: PredictionCard) -> str:
     answers = _answer_html(title, answer, max(card.probabilities), card.truth, card.unsure)
     if card.other is not None:
         theirs = card.other
+        label = t("unsure") if card.is_other_unsure else theirs.label
         answers += _answer_html(
-            t("Built-in model"), theirs.label, theirs.probability, card.truth, False
+            t("Built-in model"), label, theirs.probability, card.truth, card.is_other_unsure
         )
     ranked = sorted(range(len(classes)), key=lambda i: -card.probabilities[i])
     # Two or three classes keep their places from card to card; of many, the likeliest are shown.

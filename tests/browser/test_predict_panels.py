@@ -34,27 +34,50 @@ def test_a_pasted_picture_gets_an_answer(shown, page):
     page.evaluate(PASTE, [FIELD, picture])
     page.locator('[data-testid="stChatInputSubmitButton"]:enabled').wait_for()  # it is uploaded
     page.locator(FIELD).press("Enter")
-    page.get_by_text("before the sigmoid").wait_for()
     page.locator('img[alt^="image.png: predicted"]').wait_for()
 
 
 def test_a_click_into_the_map_chooses_the_unit(shown, page):
     shown.visit(page, "Predict", run="default")
     page.get_by_text("Try non-pet photos").click()
-    page.get_by_text("before the sigmoid").wait_for()
-    page.get_by_text("X-ray: look inside the network").click()
+    page.get_by_text("Look closer", exact=True).click()
+    page.get_by_text("X-ray", exact=True).click()
     page.get_by_text("Click the map or move").wait_for()
     shown.settle(page)
+    first, second = _thumbnail_numbers(page)[:2]
+    assert _chosen_channel(page) == first
+    _click_chart(page, 0, (1.5 / 8, 0.1))
+    page.wait_for_function(CHOSEN, arg=second)
+    shown.settle(page)
     before = [one.inner_text() for one in page.get_by_test_id("stSliderThumbValue").all()]
-    area = page.locator(".js-plotly-plot .nsewdrag").first
-    area.scroll_into_view_if_needed()
-    box = area.bounding_box()
-    spot = {"x": box["width"] * 0.25, "y": box["height"] * 0.75}
-    area.hover(position=spot)
-    page.locator(".hoverlayer .hovertext").wait_for()
-    area.click(position=spot)
+    _click_chart(page, 1, (0.25, 0.75))
     page.wait_for_function(MOVED, arg=before[-2:])
     shown.settle(page)
     after = [one.inner_text() for one in page.get_by_test_id("stSliderThumbValue").all()]
     row, column = (int(text) for text in after[-2:])
     assert row == pytest.approx(0.75 * 144, abs=6) and column == pytest.approx(0.25 * 144, abs=6)
+
+
+CHOSEN = """number => document.querySelector(
+    "[class*='st-key-predict_xray_channel'] [data-testid=stSelectbox]").innerText.includes(number)
+"""
+
+
+def _thumbnail_numbers(page):
+    return page.locator(".js-plotly-plot").first.locator(".textpoint text").all_inner_texts()
+
+
+def _chosen_channel(page):
+    box = page.locator("[class*='st-key-predict_xray_channel'] input").first
+    return box.input_value() or box.get_attribute("value")
+
+
+def _click_chart(page, number, place):
+    """Click into a chart, once it has noticed the pointer; the place is a share of its area."""
+    area = page.locator(".js-plotly-plot .nsewdrag").nth(number)
+    area.scroll_into_view_if_needed()
+    box = area.bounding_box()
+    spot = {"x": box["width"] * place[0], "y": box["height"] * place[1]}
+    area.hover(position=spot)
+    page.locator(".hoverlayer .hovertext").first.wait_for()
+    area.click(position=spot)

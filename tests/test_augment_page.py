@@ -107,7 +107,6 @@ def test_the_address_follows_the_sliders(bench):
     bench.slider("augment_noise_range").set_value(12.0).run()
     scripts = [e.value for e in bench.get("html") if "replaceState" in e.value]
     assert len(scripts) == 1 and '"noise_range": "12"' in scripts[0]
-    assert any("noise_range=12" in code.value for code in bench.code)
 
 
 def test_a_preset_of_ones_own_is_saved_loaded_and_deleted(bench):

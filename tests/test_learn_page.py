@@ -9,6 +9,7 @@ from catdog_core.config import PRESETS
 from catdog_core.data import datasets
 from catdog_core.learn.curriculum import CHAPTERS, EXPRESS, SECTIONS
 from catdog_core.learn.glossary import TERMS
+from catdog_core.tuning import plans
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -20,8 +21,9 @@ def page(**query):
 
 
 @pytest.fixture
-def own(demo):
+def own(demo, monkeypatch):
     """The learner's dataset and run: their query."""
+    monkeypatch.setattr(plans, "SUBSET_SIZES", (12, 24, 48))  # the dataset is small
     run = fakes.make_run("mine", learning_rate=0.003)
     return {"dataset": datasets.open_folder(demo).id, "run": run.name}
 
@@ -115,7 +117,13 @@ def test_the_end_of_the_ten_minutes_is_said_and_nothing_before():
 
 
 LINKS = [(name, n) for name, section in SECTIONS.items() for n in range(len(section.demo_links))]
-QUICK_LINKS = [("labels", 0), ("training", 0), ("overfitting", 0), ("augmentation", 0), ("loss", 0)]
+QUICK_LINKS = [
+    ("labels", 0),
+    ("training", 0),
+    ("overfitting", 0),
+    ("augmentation", 0),
+    ("little-data", 0),
+]
 """One to each page that shows no answers of a model."""
 
 
@@ -134,7 +142,7 @@ def test_each_button_lands_on_what_it_names_and_says_what_it_set(own, section, n
     assert ("Set for this lesson" in note) == bool(link.training or link.augmentation)
     for name in {*link.training} - {"model", "steps_per_epoch", "validation_steps"}:
         assert f"{link.training[name]:g}" in note
-    labels = {button.label for button in app.main.button}
+    labels = {button.label for button in app.button}
     assert named_in_bold(note) <= labels
     (back,) = [each for each in app.main.get("page_link") if "lesson" in each.proto.label]
     assert f"section={section}" in back.proto.query_string
@@ -192,12 +200,6 @@ def test_the_train_form_opens_with_the_classs_second_training(own):
     assert app.session_state["train_learning_rate"] == pytest.approx(1e-3)
     assert app.session_state["train_augment"] == "notes"
     assert PRESETS["notes"].rotation_range == 20
-
-
-def test_compare_opens_with_the_small_data_experiment(own):
-    app = press(own, "little-data", 0)
-    assert app.query_params["tab"] == ["new"]
-    assert app.query_params["kind"] == ["small-data"]
 
 
 def test_the_data_page_opens_at_the_part_a_section_speaks_of(own):

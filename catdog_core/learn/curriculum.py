@@ -643,7 +643,15 @@ _NETWORK = (
             " same."
         ),
         "dataset",
-        (DemoLink(N_("See layer shapes"), "train", training={"model": "notes"}, look=_SEE_LAYERS),),
+        (
+            DemoLink(
+                N_("See layer shapes"),
+                "train",
+                training={"model": "notes"},
+                look=_SEE_LAYERS,
+                target="layers",
+            ),
+        ),
         ("max-pooling", "feature-map"),
         (
             QuizQuestion(
@@ -670,7 +678,15 @@ _NETWORK = (
             " nothing."
         ),
         "nothing",
-        (DemoLink(N_("See the network"), "train", training={"model": "notes"}, look=_SEE_LAYERS),),
+        (
+            DemoLink(
+                N_("See the network"),
+                "train",
+                training={"model": "notes"},
+                look=_SEE_LAYERS,
+                target="layers",
+            ),
+        ),
         ("dropout", "overfitting", "regularization"),
         (
             QuizQuestion(

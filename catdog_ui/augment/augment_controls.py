@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
@@ -186,8 +185,6 @@ def share_popover(settings: Augmentation, fill: FillControls) -> None:
         _saved_presets(fill)
         trash_view.offer_undo(key_suffix="presets")
         st.divider()
-        st.caption(t("Link to these settings (same as the page address):"))
-        st.code(_settings_link(settings), language=None, wrap_lines=True)
         st.download_button(
             t("Download"),
             _preset_json(settings),
@@ -206,13 +203,6 @@ def share_popover(settings: Augmentation, fill: FillControls) -> None:
             args=(fill,),
         )
         widgets.explain_streamlit_words("files")
-
-
-def _settings_link(settings: Augmentation) -> str:
-    """The address of this page with the settings that differ from the defaults."""
-    address = urlsplit(st.context.url or "")
-    query = urlencode(url_params.settings_to_query(settings, Augmentation()))
-    return urlunsplit((address.scheme, address.netloc, address.path, query, ""))
 
 
 def _preset_json(settings: Augmentation) -> str:

@@ -17,6 +17,7 @@ from catdog_core.runs import RunRecord
 from .. import format_text, forms, permissions, state, widgets
 from ..data import audit_view
 from ..i18n import N_, escape, say, t
+from ..learn import lesson_note
 from ..session import AUGMENTATION_CHOICE_KEY, page_state
 from . import form_requests, network_builder, run_actions, train_choices, train_plan
 
@@ -104,7 +105,10 @@ def show_form() -> None:
         train_choices.choose_length(training, augmentation, dataset, every)
     probe_settings = train_plan.ProbeSettings(dataset, training, augmentation)
     try:
-        with st.expander(t("Layers, loss and steps"), icon=":material/layers:"):
+        lesson_note.show_lesson_note("layers")
+        with st.expander(
+            t("Layers, loss and steps"), lesson_note.is_about("layers"), icon=":material/layers:"
+        ):
             train_plan.show_plan(training, dataset, augmentation)
     except SettingsError as error:
         st.error(escape(say(error)), icon=":material/block:")

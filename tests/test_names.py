@@ -13,7 +13,7 @@ from catdog_core.base.errors import CatDogError
 from catdog_core.base.names import shorten_middle, shorten_names, unique_name
 from catdog_core.cli import program
 from catdog_core.data import datasets
-from catdog_core.runs import model_registry
+from catdog_core.runs import model_registry, run_names
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -54,6 +54,17 @@ def test_short_names_fit_and_keep_what_differs(names):
 
 def test_a_name_is_cut_in_the_middle():
     assert shorten_middle("abcdefghij", 7) == "abc…hij"
+
+
+def test_of_a_trials_name_what_differs_stays_and_its_experiments_is_cut_first():
+    own, title = "learning rate 0.001, batch size 40, dropout 0.5", "Which settings matter for us?"
+    folder = fakes.make_run(f"{own} · {title}")
+    runs.add_to_group(folder, {"id": "g", "kind": "sweep", "name": title})
+    run = runs.load_run(folder)
+    assert run_names.short_name(run) == run.name
+    assert run_names.short_name(run, 60) == f"{own} · Which…us?"
+    assert run_names.short_name(run, 50) == own
+    assert run_names.short_name(run, 20) == shorten_middle(own, 20)
 
 
 def history(name=""):

@@ -88,6 +88,14 @@ def test_runs_histories_and_models_share_no_name(tmp_path, monkeypatch):
     assert model.is_imported
 
 
+def test_a_restored_run_whose_name_is_taken_gets_a_number():
+    first = fakes.make_run("first")
+    entry = runs.remove_run(first)
+    second = fakes.make_run("first")
+    runs.restore_from_trash(entry)
+    assert [runs.load_run(folder).name for folder in (first, second)] == ["first (2)", "first"]
+
+
 def test_datasets_share_no_name_and_keep_theirs(tmp_path):
     folders = []
     for parent in ("one", "two"):

@@ -8,6 +8,7 @@ from catdog_core import runs
 from catdog_core.base import hardware
 from catdog_core.base.errors import CatDogError, SettingsError
 from catdog_core.base.field_specs import describe_fields, parse_settings
+from catdog_core.base.names import shorten_middle
 from catdog_core.config import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
 from catdog_core.config.network import MOST_BLOCKS, MOST_FILTERS
 from catdog_core.data import datasets, splits
@@ -234,7 +235,7 @@ def _fill_from_clone() -> None:
     if run.training.network is not None:
         fill_network(run.training.network)
     choose_augmentation(run.augmentation)
-    st.session_state[_NAME_KEY] = t("{name} (repeat)", name=run.name)[:80]
+    st.session_state[_NAME_KEY] = shorten_middle(t("{name} (repeat)", name=run.name), 80)
     st.toast(t("Filled in the settings of “{name}”.", name=escape(run.name)))
 
 

@@ -149,8 +149,8 @@ def test_the_train_form_opens_with_the_classs_second_training(own):
 
 def test_compare_opens_with_the_small_data_experiment(own):
     app = press(own, "little-data", 0)
-    assert app.query_params["tab"] == ["new"]
-    assert app.query_params["kind"] == ["small-data"]
+    assert app.query_params["tab"] == "new"
+    assert app.query_params["kind"] == "small-data"
 
 
 def test_the_data_page_opens_at_the_part_a_section_speaks_of(own):

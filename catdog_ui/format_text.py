@@ -13,8 +13,9 @@ from catdog_core.base.files import truncate_for_display
 from catdog_core.base.metric_rows import EpochRow
 from catdog_core.base.names import shorten_names
 from catdog_core.config import PRESETS, Augmentation, Network, Training
-from catdog_core.runs import ImportedHistory, Run, RunRecord, model_registry
+from catdog_core.runs import ImportedHistory, Run, RunRecord, model_registry, run_names
 from catdog_core.runs.model_registry import ImportedModel
+from catdog_core.runs.run_names import MAX_NAME
 
 from .i18n import N_, escape, t
 
@@ -203,14 +204,18 @@ def best_epoch_row(run: RunRecord) -> EpochRow | None:
     return run.best_row
 
 
-def model_name(model: RunRecord) -> str:
+def model_name(model: RunRecord, limit: int = 80) -> str:
     """Return what pages call a run or model: its name, whether imported, and in a shared lab whose.
 
     Every picker, list, chart and table has this name, so that it is the same on every page.
+
+    Args:
+        model: a run, an imported model or the built-in one.
+        limit: characters of its own name, of which a trial's keeps what differs.
     """
     if model_registry.is_built_in(model):
         return t("default (built-in model)")
-    name = model.name or model.id
+    name = run_names.short_name(model, limit)
     if model.is_imported:
         name = t("{name} (imported)", name=name)
     owner = run_owner(model)
@@ -222,14 +227,14 @@ def run_owner(run: RunRecord) -> str:
     return truncate_for_display(run.owner, 40) if access.load_access_settings().shared else ""
 
 
-def run_names(runs: Sequence[RunRecord], limit: int = 60) -> list[str]:
+def name_runs(runs: Sequence[RunRecord], limit: int = 60) -> list[str]:
     """Return the names of runs that stand beside each other, short where they stay different."""
-    return shorten_names([model_name(run) for run in runs], limit)
+    return shorten_names([model_name(run, MAX_NAME) for run in runs], limit)
 
 
 def model_label(model: RunRecord) -> str:
     """Return a model's line in a list: its name, and when it was made."""
-    name = truncate_for_display(model_name(model))
+    name = model_name(model)
     if model_registry.is_built_in(model):
         return name
     return f"{name} · {format_timestamp(model.created)}"
@@ -246,5 +251,4 @@ def describe_imported_model(model: ImportedModel) -> str:
 
 def run_label(run: RunRecord) -> str:
     """Return a run's line in a list: its name, its time and what it is doing."""
-    name = truncate_for_display(model_name(run))
-    return f"{name} · {format_timestamp(run.created)} · {format_status(run)}"
+    return f"{model_name(run)} · {format_timestamp(run.created)} · {format_status(run)}"

@@ -224,8 +224,9 @@ def _predict_step(trained: list[RunRecord]) -> None:
 
 def _name(what: Dataset | RunRecord) -> str:
     """The name of a dataset or run, for Markdown."""
-    name = what.name if isinstance(what, Dataset) else format_text.model_name(what)
-    return escape(truncate_for_display(name, 60))
+    if isinstance(what, Dataset):
+        return escape(truncate_for_display(what.name, 60))
+    return escape(format_text.model_name(what, 60))
 
 
 def _dataset_line(dataset: Dataset) -> None:

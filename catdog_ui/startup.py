@@ -179,7 +179,7 @@ def _show_active_runs() -> None:
         with st.container(border=True, gap="xsmall"):
             st.page_link(
                 "pages/3_Train.py",
-                label=escape(format_text.run_names([run], 80)[0]),
+                label=escape(format_text.model_name(run)),
                 icon=":material/play_circle:",
                 query_params=state.run_query(run, tab="runs"),
                 width="stretch",

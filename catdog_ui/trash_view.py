@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from catdog_core import runs
 from catdog_core.base import trash
 from catdog_core.base.errors import CatDogError
 from catdog_core.base.trash import TrashEntry
@@ -178,7 +179,7 @@ def _total_bytes(entries: list[TrashEntry]) -> int:
 
 def _restore_entry(key: str, key_suffix: str) -> None:
     try:
-        entry = trash.restore_from_trash(key)
+        entry = runs.restore_from_trash(key)
     except CatDogError as error:
         page_state().trash.errors[key_suffix] = error
     else:

@@ -58,7 +58,7 @@ def test_only_runs_of_the_same_photos_and_classes_are_chosen_first():
 @pytest.mark.parametrize(
     ("other", "sentence"),
     [
-        ({"dataset_name": "Demo"}, "validated on different photos (Cartoons, Demo)"),
+        ({"dataset_name": "Demo"}, "validated on different photos"),
         ({"classes": ("cats", "dogs", "foxes")}, "learned different classes"),
     ],
 )

@@ -529,8 +529,9 @@ def test_a_students_group_keeps_to_the_quota_and_leaves_nothing_behind(dataset, 
     app = form("sweep", dataset=dataset.id)
     assert app.button("experiment_start").disabled
     assert "This takes 9 runs, and you have 0 of 6." in fakes.joined_text(app.warning)
+    seven = grid.parse_grid({"settings": {"learning_rate": [n / 1000 for n in range(1, 8)]}})
     with pytest.raises(AccessError, match="You have 6 of 6 runs"):
-        sweep(dataset)
+        groups.create_group(plans.plan_sweep(dataset, seven, Training(), None))
     assert not runs.list_runs() and not started
 
 

@@ -10,7 +10,7 @@ from fakes import run_cli as run
 
 from catdog_core.analysis import predict
 from catdog_core.base import access, trash
-from catdog_core.base.errors import AccessError, ModelError
+from catdog_core.base.errors import AccessError
 from catdog_core.data import datasets
 from catdog_core.imaging import decode
 from catdog_core.runs import model_registry
@@ -54,9 +54,8 @@ def test_a_model_is_found_by_its_id_or_a_name_that_no_other_has(imported, foreig
         assert model_registry.find_model_file(model_registry.Path(key)) == imported.best_model
     assert model_registry.find_model("nothing") is None
     other = model_registry.register_imported_model(b"x", "theirs.h5", ["a", "b"], "0..1")
-    with pytest.raises(ModelError, match="2 models are named"):
-        model_registry.find_model("theirs.h5")
-    assert model_registry.find_model(other.id) == other
+    assert model_registry.find_model("theirs.h5") == imported
+    assert model_registry.find_model(other.id) == model_registry.find_model(other.name) == other
 
 
 def test_a_file_of_the_same_name_comes_before_a_model(imported, tmp_path, monkeypatch):

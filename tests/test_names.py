@@ -13,7 +13,7 @@ from catdog_core.base.errors import CatDogError
 from catdog_core.base.names import shorten_middle, shorten_names, unique_name
 from catdog_core.cli import program
 from catdog_core.data import datasets
-from catdog_core.runs import model_registry
+from catdog_core.runs import model_registry, run_names
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -56,6 +56,17 @@ def test_a_name_is_cut_in_the_middle():
     assert shorten_middle("abcdefghij", 7) == "abc…hij"
 
 
+def test_of_a_trials_name_what_differs_stays_and_its_experiments_is_cut_first():
+    own, title = "learning rate 0.001, batch size 40, dropout 0.5", "Which settings matter for us?"
+    folder = fakes.make_run(f"{own} · {title}")
+    runs.add_to_group(folder, {"id": "g", "kind": "sweep", "name": title})
+    run = runs.load_run(folder)
+    assert run_names.short_name(run) == run.name
+    assert run_names.short_name(run, 60) == f"{own} · Which…us?"
+    assert run_names.short_name(run, 50) == own
+    assert run_names.short_name(run, 20) == shorten_middle(own, 20)
+
+
 def history(name=""):
     path = Path("log.csv").absolute()
     path.write_text("epoch,loss,accuracy,val_loss,val_accuracy\n0,1,0.5,1,0.5\n")
@@ -75,6 +86,14 @@ def test_runs_histories_and_models_share_no_name(tmp_path, monkeypatch):
     assert model_registry.rename_model(model, "x") == "x"
     assert [run.is_imported for run in map(runs.load_run, made)] == [False, False, True, False]
     assert model.is_imported
+
+
+def test_a_restored_run_whose_name_is_taken_gets_a_number():
+    first = fakes.make_run("first")
+    entry = runs.remove_run(first)
+    second = fakes.make_run("first")
+    runs.restore_from_trash(entry)
+    assert [runs.load_run(folder).name for folder in (first, second)] == ["first (2)", "first"]
 
 
 def test_datasets_share_no_name_and_keep_theirs(tmp_path):

@@ -84,7 +84,9 @@ def rename(
     model: ModelKey, name: Annotated[str, typer.Argument(metavar="NAME", help="The new name.")]
 ) -> None:
     """Rename an imported model or a run."""
-    model_registry.rename_model(_find_model(model), name)
+    given = model_registry.rename_model(_find_model(model), name)
+    if given != name.strip():
+        print(f"Another one has this name, so it's now '{truncate_for_display(given)}'.")
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .. import runs
 from ..base import trash
 from ..base.files import truncate_for_display
 from . import output
@@ -35,7 +36,7 @@ def restore(
     entry: Annotated[str, typer.Argument(metavar="ID", help="An id from 'trash list'.")],
 ) -> None:
     """Restore something from the trash."""
-    restored = trash.restore_from_trash(entry)
+    restored = runs.restore_from_trash(entry)
     print(f"Restored the {restored.kind} '{truncate_for_display(restored.name)}'.")
 
 

@@ -43,6 +43,7 @@ from ..storage import shard_cache
 from . import run_process, status, training_photos
 from .run_folder import (
     FORMAT,
+    DamagedRun,
     ImportedHistory,
     ParentRun,
     Run,
@@ -312,6 +313,25 @@ def remove_run(run_dir: Path) -> str:
                 status=run.status,
             )
         return trash.move_to_trash("run", run.name or run.id, [run.folder])
+
+
+def restore_from_trash(key: str) -> trash.TrashEntry:
+    """Put an entry of the trash back; a run whose name another one has by now gets a number.
+
+    Raises:
+        CatDogError: as `trash.restore_from_trash`.
+    """
+    entry = trash.restore_from_trash(key)
+    if entry.home.resolve() == runs_folder().resolve():
+        for _, name in entry.parts:
+            folder = runs_folder() / name
+            run = load_run(folder)
+            if isinstance(run, DamagedRun):
+                continue
+            with choose_unique_name(run.name, folder) as unique:
+                if unique != run.name:
+                    write_metadata(folder, {"name": unique})
+    return entry
 
 
 def remove_unused_dataset(dataset_id: str) -> str:

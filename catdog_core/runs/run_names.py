@@ -9,13 +9,15 @@ from pathlib import Path
 
 from ..base import files, locks
 from ..base.file_cache import FileCache
-from ..base.names import unique_name
+from ..base.files import truncate_for_display
+from ..base.names import shorten_middle, unique_name
 from .run_folder import RunRecord, runs_folder
 
 MAX_NAME = 200
 """The most characters of a run's name; a trial's names all settings that differ."""
 DEFAULT_MODEL_NAME = "default"
 """What the command line and the Predict page call the built-in model."""
+_LEAST_TITLE = 8  # characters of an experiment's name that are still of use
 _cache: FileCache[str] = FileCache(limit=5000)
 
 
@@ -54,6 +56,19 @@ def own_name(run: RunRecord) -> str:
     own, dot, title = run.name.rpartition(" · ")
     is_cut = bool(dot) and run.group.get("name", "").startswith(title)  # as earlier versions did
     return own if is_cut and run.group else run.name or run.id
+
+
+def short_name(run: RunRecord, limit: int = 80) -> str:
+    """Return a run's name, safe to print, in at most `limit` characters.
+
+    Of a trial's, what differs from the others stays; the name of its experiment is cut first.
+    """
+    name, own = run.name or run.id, own_name(run)
+    title = name[len(own) + 3 :]
+    room = limit - len(own) - 3
+    if len(name) > limit and title:
+        name = f"{own} · {shorten_middle(title, room)}" if room >= _LEAST_TITLE else own
+    return truncate_for_display(shorten_middle(name, limit), limit)
 
 
 def _iterate_names(own_id: str) -> Iterator[str]:

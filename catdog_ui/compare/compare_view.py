@@ -61,7 +61,7 @@ def render_run_comparison(runs: Sequence[RunRecord]) -> None:
     chosen = choose_runs(runs)
     if chosen:
         _warn_of_differences(chosen)
-        names = format_text.run_names(chosen)
+        names = format_text.name_runs(chosen)
         show_curves(chosen, names)
         show_verdicts(chosen, names)
         show_run_table(chosen, names)
@@ -94,7 +94,7 @@ def choose_runs(runs: Sequence[RunRecord]) -> list[RunRecord]:
 
 
 def _run_option(run: RunRecord) -> str:
-    name = truncate_for_display(format_text.model_name(run), 60)
+    name = format_text.model_name(run, 60)
     dataset = truncate_for_display(run.dataset_name, 40)
     return " · ".join(part for part in (name, dataset, format_text.format_status(run)) if part)
 

@@ -230,7 +230,7 @@ def format_value(column: Column, value: Any) -> str:
 def short_run_names(runs: Sequence[RunRecord]) -> dict[str, str]:
     """Return short names of runs by their ids; without their experiment's if all are of one."""
     is_group = len({run.group.get("id", "") for run in runs}) == 1 and runs[0].group
-    names = groups.short_names(runs) if is_group else format_text.run_names(runs)
+    names = groups.short_names(runs) if is_group else format_text.name_runs(runs)
     return dict(zip((run.id for run in runs), names, strict=True))
 
 

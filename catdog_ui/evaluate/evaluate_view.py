@@ -598,4 +598,4 @@ def _choose_other(subject: EvaluationSubject) -> RunRecord | None:
 
 
 def _short_name(run: RunRecord) -> str:
-    return truncate_for_display(format_text.model_name(run), 24)
+    return format_text.model_name(run, 24)

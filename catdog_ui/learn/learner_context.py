@@ -89,7 +89,7 @@ def choose_context(ask: bool) -> LearnerContext:
 def _say_what_it_trained_on(run: RunRecord, dataset: Dataset | None) -> None:
     """Say whose photos a run's numbers count, where they aren't all of the dataset beside it."""
     names = {
-        "run": escape(truncate_for_display(format_text.model_name(run), 60)),
+        "run": escape(format_text.model_name(run, 60)),
         "dataset": escape(truncate_for_display(run.dataset_name, 60)),
     }
     if dataset is None or not state.is_run_of(run, dataset):

@@ -16,6 +16,7 @@ from catdog_core.data.datasets import Dataset
 from catdog_core.models import backbones
 from catdog_core.runs import DamagedRun, Run, RunRecord, model_registry
 from catdog_core.runs.model_registry import ImportedModel
+from catdog_core.runs.run_names import MAX_NAME
 
 from .. import format_text, permissions, state, trash_view, widgets
 from ..i18n import N_, escape, say, t
@@ -85,14 +86,21 @@ def show_model_name_form(model: ImportedModel) -> None:
             key=f"rename_{model.id}",
             **permissions.permission_kwargs("manage run", model.owner),
         ):
-            model_registry.rename_model(model, name)
-            st.toast(t("Saved."))
+            _say_saved(name, model_registry.rename_model(model, name))
             st.rerun()
+
+
+def _say_saved(wanted: str, given: str) -> None:
+    """Say that a name was saved, and which one it is where another run has the wanted one."""
+    if not wanted.strip() or given.casefold() == " ".join(wanted.split()).casefold():
+        st.toast(t("Saved."))
+    else:
+        st.toast(t("Another run has this name, so it's now “{name}”.", name=escape(given)))
 
 
 def _show_name_form(run: RunRecord) -> None:
     with st.form(f"names_{run.id}", border=False):
-        name = st.text_input(t("Name"), run.name, max_chars=80, key=f"name_{run.id}")
+        name = st.text_input(t("Name"), run.name, max_chars=MAX_NAME, key=f"name_{run.id}")
         note = st.text_area(
             t("Note"),
             run.note,
@@ -106,9 +114,9 @@ def _show_name_form(run: RunRecord) -> None:
             icon=":material/save:",
             **permissions.permission_kwargs("manage run", run.owner),
         ):
-            runs.rename_run(run.folder, name)
+            given = runs.rename_run(run.folder, name)
             runs.set_note(run.folder, note)
-            st.toast(t("Saved."))
+            _say_saved(name, given)
             st.rerun()
 
 

@@ -106,8 +106,7 @@ def _show_panel(run_id: str, drawn_as: str) -> None:
 def _show_header(run: RunRecord) -> None:
     word, color, icon = format_text.status_badge(run)
     with st.container(horizontal=True, vertical_alignment="center"):
-        name = truncate_for_display(format_text.model_name(run))
-        st.subheader(escape(name), anchor=False, width="content")
+        st.subheader(escape(format_text.model_name(run)), anchor=False, width="content")
         st.badge(word, color=color, icon=icon)  # type: ignore[arg-type]
         st.space("stretch")
         # One that hangs may be asked again: who asked it first may be gone, and no one waits.

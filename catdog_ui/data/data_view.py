@@ -13,12 +13,12 @@ from catdog_core import runs
 from catdog_core.base.errors import PhotoError
 from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import SPLIT_COLORS
-from catdog_core.data import cats_vs_dogs, datasets
+from catdog_core.data import cats_vs_dogs, datasets, unreadable
 from catdog_core.data.datasets import Dataset
 from catdog_core.data.preview import LAYOUT_MESSAGES, ignored_sentences
 from catdog_core.imaging import decode
 
-from .. import permissions, state, trash_view, widgets
+from .. import permissions, photo_counts, state, trash_view, widgets
 from ..i18n import N_, escape, pgettext, t
 from ..learn.glossary_view import show_terms
 from ..startup import guard
@@ -67,7 +67,7 @@ def show_overview(dataset: Dataset) -> None:
     """Draw counts by class and split, sizes, label numbers, and how the folder was read."""
     for message, params in dataset.note.get("warnings", []):
         st.warning(t(message, **{name: escape(value) for name, value in params.items()}))
-    counts = dataset.counts()
+    counts = unreadable.count_readable(dataset)
     with st.grid(2, min_column_width=340, gap="large"):
         with st.container():
             widgets.plot_figure(
@@ -80,6 +80,7 @@ def show_overview(dataset: Dataset) -> None:
             show_terms("dataset", "split", "class")
         with st.container():
             _show_counts_table(dataset, counts)
+            photo_counts.show_unreadable_link(dataset)
             _show_photo_sizes(dataset)
             _show_source(dataset)
 

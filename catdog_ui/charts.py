@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import plotly.graph_objects as go
 
+from catdog_core.base.files import truncate_for_display
 from catdog_core.base.metric_rows import BatchRow, EpochRow
 from catdog_core.base.palette import BEST, RUN_COLORS, TRAIN, VALIDATION
 from catdog_core.runs.final_evaluation import FinalEvaluation
@@ -65,6 +66,22 @@ class LearningCurve:
     best: int | None = None
     batches: Sequence[BatchRow] = field(default=())
     name: str = ""
+
+
+def short_name(name: str, limit: int) -> str:
+    """Return a name of a class or run for an axis: escaped, cut with "…" near its end.
+
+    Names of classes mostly differ at the start, so more is kept of it than of the end.
+
+    Args:
+        name: may hold anything.
+        limit: characters at most.
+    """
+    safe = truncate_for_display(name, 200)
+    if len(safe) > limit:
+        tail = limit // 4
+        safe = f"{safe[: limit - tail - 1]}…{safe[-tail:]}"
+    return html.escape(safe)
 
 
 def live_figure(metric: Metric, curve: LearningCurve) -> go.Figure:

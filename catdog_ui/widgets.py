@@ -26,6 +26,8 @@ _STREAMLIT_WORDS = {
     "camera": N_("“Take Photo” takes the photo. Your browser might first ask for the camera."),
 }
 
+_LONG_TEXT = 30  # letters of a cell from which a column stands at the end of its table
+
 
 def explain_streamlit_words(widget: Literal["files", "folder", "camera"]) -> None:
     """Explain the English words on an uploader or camera where the page is in another language."""
@@ -76,8 +78,18 @@ def plot_figure(figure: go.Figure, key: str, alt: str, **options: Any) -> None:
 
 
 def show_table(columns: Mapping[str, object], key: str, alt: str, **options: Any) -> None:
-    """Draw columns by their names as a table of all rows; `options` are those of `st.dataframe`."""
+    """Draw columns by their names as a table of all rows; `options` are those of `st.dataframe`.
+
+    Columns of long names stand last, so that they don't push the numbers out of view.
+    """
+    columns = dict(sorted(columns.items(), key=lambda column: _is_long(column[1])))
     st.dataframe(columns, key=key, alt=alt, hide_index=True, **{"height": "content", **options})
+
+
+def _is_long(values: object) -> bool:
+    return isinstance(values, list) and any(
+        isinstance(value, str) and len(value) > _LONG_TEXT for value in values
+    )
 
 
 def confirm_action(key: str, label: str, action: Callable[..., None], *args: Any) -> None:

@@ -80,9 +80,10 @@ def plot_figure(figure: go.Figure, key: str, alt: str, **options: Any) -> None:
 def show_table(columns: Mapping[str, object], key: str, alt: str, **options: Any) -> None:
     """Draw columns by their names as a table of all rows; `options` are those of `st.dataframe`.
 
-    Columns of long names stand last, so that they don't push the numbers out of view.
+    After the first, columns of long names stand last, so that the numbers stay in view.
     """
-    columns = dict(sorted(columns.items(), key=lambda column: _is_long(column[1])))
+    first, *others = columns.items()
+    columns = dict([first, *sorted(others, key=lambda column: _is_long(column[1]))])
     st.dataframe(columns, key=key, alt=alt, hide_index=True, **{"height": "content", **options})
 
 

@@ -68,8 +68,8 @@ class LearningCurve:
     name: str = ""
 
 
-def short_name(name: str, limit: int) -> str:
-    """Return a name of a class or run for an axis: escaped, cut with "…" near its end.
+def shorten(name: str, limit: int) -> str:
+    """Return a name cut with "…" near its end.
 
     Names of classes mostly differ at the start, so more is kept of it than of the end.
 
@@ -77,11 +77,15 @@ def short_name(name: str, limit: int) -> str:
         name: may hold anything.
         limit: characters at most.
     """
-    safe = truncate_for_display(name, 200)
-    if len(safe) > limit:
-        tail = limit // 4
-        safe = f"{safe[: limit - tail - 1]}…{safe[-tail:]}"
-    return html.escape(safe)
+    if len(name) <= limit:
+        return name
+    safe, tail = truncate_for_display(name, 400), limit // 4
+    return f"{safe[: limit - tail - 1]}…{safe[-tail:]}"
+
+
+def short_name(name: str, limit: int) -> str:
+    """Return a name for an axis: safe to show as HTML, at most `limit` characters."""
+    return html.escape(shorten(truncate_for_display(name, 400), limit))
 
 
 def live_figure(metric: Metric, curve: LearningCurve) -> go.Figure:

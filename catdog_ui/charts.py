@@ -71,6 +71,26 @@ class LearningCurve:
     dataset: str = ""
 
 
+def shorten(name: str, limit: int) -> str:
+    """Return a name cut with "…" near its end.
+
+    Names of classes mostly differ at the start, so more is kept of it than of the end.
+
+    Args:
+        name: may hold anything.
+        limit: characters at most.
+    """
+    if len(name) <= limit:
+        return name
+    safe, tail = truncate_for_display(name, 400), limit // 4
+    return f"{safe[: limit - tail - 1]}…{safe[-tail:]}"
+
+
+def short_name(name: str, limit: int) -> str:
+    """Return a name for an axis: safe to show as HTML, at most `limit` characters."""
+    return html.escape(shorten(truncate_for_display(name, 400), limit))
+
+
 def live_figure(metric: Metric, curve: LearningCurve) -> go.Figure:
     """Return a chart of training against validation of one run, inside its epochs too."""
     figure = empty_figure(metric, [curve])

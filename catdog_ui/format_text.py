@@ -71,6 +71,14 @@ def format_timestamp(unix: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix)) if unix else "–"
 
 
+def list_classes(classes: Sequence[str], most: int = 4) -> str:
+    """Return the first classes of a dataset as Markdown, and how many more there are."""
+    names = [escape(truncate_for_display(name, 40)) for name in classes[:most]]
+    if len(classes) > most:
+        names.append(t("and {n} more classes", n=len(classes) - most))
+    return ", ".join(names)
+
+
 def format_percent(value: Any) -> str:
     """Return a fraction 0..1 as a percentage with one decimal, a dash for no number."""
     if isinstance(value, (int, float)) and value == value:

@@ -11,11 +11,13 @@ from typing import Literal
 import streamlit as st
 
 from catdog_core.base.errors import PhotoError
+from catdog_core.base.files import truncate_for_display
 from catdog_core.imaging import decode
 from catdog_core.imaging.decode import Photo, PhotoSize
 
 _GAP = 8  # pixels between pictures
 MIN_WIDTH = 80
+_CAPTION_LETTERS = 36  # of a line of a caption; longer ones are cut with "…"
 
 
 def image_grid(
@@ -85,6 +87,10 @@ def _figure_html(image: bytes, caption: str, tooltip: str, alt: str, color: str)
         if color
         else ""
     )
+    lines = [truncate_for_display(line, _CAPTION_LETTERS) for line in caption.split("\n")]
+    if not tooltip and lines != caption.split("\n"):
+        tooltip = caption
+    caption = "\n".join(lines)
     below = (
         '<figcaption style="font-size:.75rem;line-height:1.35;padding:.15rem .1rem 0;opacity:.85;'
         f'white-space:pre-line;overflow-wrap:anywhere">{dot}{escape(caption)}</figcaption>'

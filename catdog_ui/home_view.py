@@ -9,12 +9,12 @@ import streamlit as st
 
 from catdog_core.base.errors import PhotoError
 from catdog_core.base.files import truncate_for_display
-from catdog_core.data import datasets
+from catdog_core.data import datasets, unreadable
 from catdog_core.data.datasets import Dataset
 from catdog_core.imaging import decode
 from catdog_core.runs import RunRecord, model_registry
 
-from . import format_text, gallery, state
+from . import format_text, gallery, photo_counts, state
 from .data import download_source, source_widgets
 from .i18n import N_, escape, t
 from .session import page_state
@@ -230,17 +230,19 @@ def _name(what: Dataset | RunRecord) -> str:
 
 
 def _dataset_line(dataset: Dataset) -> None:
-    counts = {split: sum(row.values()) for split, row in dataset.counts().items()}
+    counts = unreadable.count_readable(dataset)
+    sums = {split: sum(row.values()) for split, row in counts.items()}
     with st.container(gap=None):
         page_link("pages/1_Data.py", _name(dataset), "photo_library", dataset=dataset.id)
         st.caption(
             t(
                 "{classes}: {train:,} for training, {validation:,} for validation",
-                classes=escape(", ".join(dataset.classes[:4])),
-                train=counts.get("train", 0),
-                validation=counts.get("validation", 0),
+                classes=format_text.list_classes(dataset.classes),
+                train=sums.get("train", 0),
+                validation=sums.get("validation", 0),
             )
         )
+        photo_counts.show_unreadable_link(dataset)
 
 
 def _selected_dataset(available_datasets: list[Dataset]) -> Dataset:

@@ -27,7 +27,7 @@ from catdog_core.data.datasets import Dataset
 from catdog_core.imaging.decode import Photo
 from catdog_core.models import model_sandbox
 from catdog_core.runs import RunRecord
-from catdog_core.storage import shard_cache
+from catdog_core.storage import shard_cache, shard_index
 
 from .i18n import t
 
@@ -138,6 +138,7 @@ class PackedPhotos:
     """What a packing came to: photos, files, bytes, those left out with the reason, the folder.
 
     `verified`: the shards were there already, and their checksums were compared.
+    `repaired`: the files of these that were damaged or missing.
     """
 
     photos: int
@@ -146,6 +147,7 @@ class PackedPhotos:
     left_out: list[tuple[str, PhotoError]]
     folder: Path
     verified: bool
+    repaired: tuple[str, ...] = ()
 
 
 def pack_dataset(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
@@ -161,11 +163,12 @@ def pack_dataset(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
         if job.stopped():
             raise CatDogError("Packing was stopped. Start it again to continue from there.")
 
+    repaired: tuple[str, ...] = ()
+    if there and shard_index.has_index_of(folder, dataset, size):
+        repaired = tfrecord.pack_dataset(dataset, folder, size, progress).repaired
+    elif there:  # then all of it is packed anew
+        repaired = ("index.json",)
     packed = tfrecord.pack_to_cache(dataset, size, progress, runs.fingerprints_in_use())
-    if there:
-        tfrecord.pack_dataset(
-            dataset, folder, size, progress
-        )  # verifies, and mends what is damaged
     return PackedPhotos(
         photos=sum(packed.counts.values()),
         shards=packed.shards,
@@ -173,6 +176,7 @@ def pack_dataset(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
         left_out=list(packed.unreadable),
         folder=packed.path,
         verified=there,
+        repaired=repaired,
     )
 
 

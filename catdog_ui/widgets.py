@@ -9,7 +9,7 @@ from typing import Any, Literal
 import plotly.graph_objects as go
 import streamlit as st
 
-from . import state
+from . import charts, state
 from .i18n import N_, language, t
 
 _PLOTLY_CONFIG = {"displaylogo": False, "displayModeBar": False}
@@ -26,6 +26,8 @@ _STREAMLIT_WORDS = {
     ),
     "camera": N_("“Take Photo” takes the photo. Your browser might first ask for the camera."),
 }
+
+_LONG_TEXT = 34  # letters of a cell, at most
 
 
 def explain_streamlit_words(widget: Literal["files", "folder", "camera"]) -> None:
@@ -147,8 +149,20 @@ def plot_figure(figure: go.Figure, key: str, alt: str, **options: Any) -> None:
 
 
 def show_table(columns: Mapping[str, object], key: str, alt: str, **options: Any) -> None:
-    """Draw columns by their names as a table of all rows; `options` are those of `st.dataframe`."""
-    st.dataframe(columns, key=key, alt=alt, hide_index=True, **{"height": "content", **options})
+    """Draw columns by their names as a table of all rows; `options` are those of `st.dataframe`.
+
+    Long names are cut with "…", so that the numbers beside them stay in view.
+    """
+    shown = {
+        name: [_shorten(value) for value in values] if isinstance(values, list) else values
+        for name, values in columns.items()
+    }
+    options = {"height": "content", "placeholder": "–", **options}
+    st.dataframe(shown, key=key, alt=alt, hide_index=True, **options)
+
+
+def _shorten(value: object) -> object:
+    return charts.shorten(value, _LONG_TEXT) if isinstance(value, str) else value
 
 
 _SCROLL_SCRIPT = """<script>{{

@@ -86,6 +86,17 @@ def test_text_captions_and_links_have_the_contrast_of_wcag_aa(name):
 
 
 @pytest.mark.parametrize("name", THEMES)
+def test_the_keyboards_focus_can_be_seen_on_every_ground(name):
+    sheet = (ROOT / "assets/page.css").read_text("utf-8")
+    focus = re.search("--focus: (#[0-9a-f]{6})", sheet)[1]
+    for ground in grounds(THEMES[name]):
+        assert contrast(focus, ground) >= 3, ground
+    page = {"light": 0, "dark": 1}[name]  # what sliders pass below has the color of the page
+    covering = re.search(r"light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", sheet).groups()[page]
+    assert covering.upper() == THEMES[name]["backgroundColor"]
+
+
+@pytest.mark.parametrize("name", THEMES)
 def test_the_words_on_a_main_button_and_on_a_tag_can_be_read(name):
     theme = THEMES[name]
     tag = main_color(theme, theme["secondaryBackgroundColor"])

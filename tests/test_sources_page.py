@@ -54,7 +54,7 @@ def photo(shade):
     return decode.encode_photo(np.full((30, 40, 3), shade, np.uint8))
 
 
-@pytest.mark.parametrize("source", ["demo", "class", "archive", "photos", "folder", "tfds"])
+@pytest.mark.parametrize("source", ["demo", "class", "archive", "photos", "folder"])
 def test_every_source_opens(source):
     app = page(source)
     assert not app.error
@@ -237,11 +237,10 @@ def test_a_class_dataset_that_is_here_is_chosen_not_fetched(monkeypatch, demo):
     assert chosen(app) == dataset.id
 
 
-def test_tensorflow_datasets_that_is_not_installed_is_a_sentence(monkeypatch):
-    monkeypatch.setattr(tfds, "is_tfds_installed", lambda: False)
-    app = page("tfds")
-    assert "`tensorflow_datasets` isn't installed" in fakes.joined_text(app.caption)
-    assert "pip install tensorflow-datasets" in fakes.joined_text(app.code)
+def test_tensorflow_datasets_is_a_source_only_where_it_is_installed(monkeypatch):
+    for installed in (True, False):
+        monkeypatch.setattr(tfds, "is_tfds_installed", lambda installed=installed: installed)
+        assert ("TensorFlow Datasets" in str(page("demo").get("button_group"))) == installed
 
 
 def test_a_name_of_tensorflow_datasets_is_looked_up_then_fetched(monkeypatch, demo):

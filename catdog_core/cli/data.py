@@ -21,6 +21,7 @@ from ..data import (
     text_encoding,
     tfds,
     tfrecord_frames,
+    unreadable,
     url_import,
 )
 from ..data.cats_vs_dogs import Fetch, PhaseProgress
@@ -156,7 +157,7 @@ def _print_preview(preview: Preview) -> None:
 
 
 def _print_dataset(dataset: Dataset) -> None:
-    print(f"{format_count(len(dataset.photos), 'photos')} in {dataset.root}")
+    print(f"{unreadable.count_photos(dataset).describe()} in {dataset.root}")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..base import library_output
-from ..base.english_plurals import format_english
+from ..base.english_plurals import format_count, format_english
 from ..base.errors import DatasetError
 from ..base.files import truncate_for_display
 from ..data import dataset_plan, datasets, preview
@@ -114,6 +114,10 @@ def pack(
         ) from None
     for file, error in packed.unreadable:
         print(f"Left out {truncate_for_display(file, 200)}: {error}", file=sys.stderr)
+    if packed.repaired:
+        print(
+            f"Repaired {format_count(len(packed.repaired), 'files')}: {', '.join(packed.repaired)}"
+        )
     summary = ", ".join(f"{number} {split}" for split, number in packed.counts.items())
     print(
         f"{summary} photos of {size} px in {out}: {packed.shards} shards,"

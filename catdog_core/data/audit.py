@@ -15,7 +15,7 @@ from ..base.errors import N_, Term
 from ..base.files import truncate_for_display
 from ..base.messages import Params
 from ..imaging.photo_formats import EXTENSIONS_OF
-from . import photo_scan
+from . import photo_scan, unreadable
 from .dataset_record import Dataset, Item, datasets_folder
 from .photo_scan import PhotoInfo, UnusablePhoto
 
@@ -126,6 +126,7 @@ def audit_dataset(
         dataset.root, names + left_out, datasets_folder() / dataset.id, progress
     )
     photos = seen[: len(names)]
+    unreadable.remember_scan(dataset, names, photos)
     findings: list[Finding] = []
     for item, photo in zip(items, photos, strict=True):
         findings += _photo_findings(item.file, photo)

@@ -60,7 +60,8 @@ class PackedDataset:
     """A folder of shards, and what its index tells.
 
     `counts` is photos by split; `unreadable` names the files left out, each with its reason;
-    `shards` is how many there are, `bytes` their size on the disk. `hold` keeps a cache entry from
+    `shards` is how many there are, `bytes` their size on the disk. `repaired` names the shards that
+    were damaged or missing and are packed anew. `hold` keeps a cache entry from
     being cleared while somebody has it.
     """
 
@@ -71,6 +72,7 @@ class PackedDataset:
     unreadable: list[tuple[str, PhotoError]]
     shards: int
     bytes: int
+    repaired: tuple[str, ...] = ()
     hold: FileLock | None = field(default=None, compare=False, repr=False)
 
     @classmethod

@@ -83,9 +83,11 @@ def pack_dataset(
         CatDogError: the disk is full or not writable.
     """
     out = Path(out)
+    damaged: list[str] = []
     with _wrap_disk_errors(out), locks.hold_path_lock(out, _waiting_callback(dataset, progress)):
         if shard_index.has_index_of(out, dataset, size):
-            if not verify_shards(out):
+            damaged = verify_shards(out)
+            if not damaged:
                 return open_packed(out)
             _reopen_for_packing(out)
         elif files.exists_nonempty(out):
@@ -93,7 +95,7 @@ def pack_dataset(
                 "{folder} isn't empty. Choose a new or empty folder for the shards.",
                 folder=out,
             )
-        return _pack_shards(dataset, out, size, progress)
+        return replace(_pack_shards(dataset, out, size, progress), repaired=tuple(damaged))
 
 
 def pack_to_cache(

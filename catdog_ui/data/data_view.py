@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from html import escape as html_escape
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from catdog_core import runs
 from catdog_core.base.errors import PhotoError
-from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import SPLIT_COLORS
-from catdog_core.data import cats_vs_dogs, datasets
+from catdog_core.data import cats_vs_dogs, datasets, unreadable
 from catdog_core.data.datasets import Dataset
 from catdog_core.data.preview import LAYOUT_MESSAGES, ignored_sentences
 from catdog_core.imaging import decode
 
-from .. import permissions, state, trash_view, widgets
+from .. import charts, permissions, photo_counts, state, trash_view, widgets
 from ..i18n import N_, escape, pgettext, t
 from ..learn import lesson_note
 from ..learn.glossary_view import show_terms
@@ -46,6 +44,7 @@ _SOURCE_NAMES = {
     "url": N_("photos from a URL"),
 }
 _MAX_MEASURED = 2000
+_MOST_NAMED = 12  # classes whose names fit below a chart
 """Photos whose size is looked up at most; the head of a file is enough for it."""
 
 
@@ -76,7 +75,7 @@ def show_overview(dataset: Dataset) -> None:
     """Draw counts by class and split, sizes, label numbers, and how the folder was read."""
     for message, params in dataset.note.get("warnings", []):
         st.warning(t(message, **{name: escape(value) for name, value in params.items()}))
-    counts = dataset.counts()
+    counts = unreadable.count_readable(dataset)
     with st.grid(2, min_column_width=340, gap="large"):
         with st.container():
             widgets.plot_figure(
@@ -89,6 +88,7 @@ def show_overview(dataset: Dataset) -> None:
             show_terms("dataset", "split", "class")
         with st.container():
             _show_counts_table(dataset, counts)
+            photo_counts.show_unreadable_link(dataset)
             _show_photo_sizes(dataset)
             _show_source(dataset)
 
@@ -123,10 +123,12 @@ def _build_counts_chart(dataset: Dataset, counts: dict[str, dict[str, int]]) -> 
             y=list(row.values()),
             name=t(SPLITS[split]),
             marker_color=SPLIT_COLORS[split],
-            text=list(row.values()) if len(dataset.classes) <= 12 else None,
-            hovertemplate="%{y}",
+            text=list(row.values()) if len(dataset.classes) <= _MOST_NAMED else None,
+            customdata=[charts.short_name(name, 40) for name in dataset.classes],
+            hovertemplate="%{customdata}: %{y}",
         )
-    names = [html_escape(truncate_for_display(name, 16)) for name in dataset.classes]
+    many = len(dataset.classes) > _MOST_NAMED
+    names = [charts.short_name(name, 16) for name in dataset.classes]
     figure.update_layout(
         height=260,
         margin={"t": 40, "b": 0, "l": 0, "r": 0},
@@ -134,7 +136,10 @@ def _build_counts_chart(dataset: Dataset, counts: dict[str, dict[str, int]]) -> 
         hovermode="x unified",
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         yaxis={"title": pgettext("count", "photos"), "rangemode": "tozero"},
-        xaxis={"tickvals": list(range(len(names))), "ticktext": names},
+        # Of many classes the axis shows the label numbers, which the table beside explains.
+        xaxis={"title": t("Label")}
+        if many
+        else {"tickvals": [*range(len(names))], "ticktext": names},
     )
     return figure
 

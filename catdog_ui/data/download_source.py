@@ -64,15 +64,6 @@ def has_class_dataset() -> bool:
 def tfds_card(_kind: str) -> None:
     """Draw a form for a dataset's name in the catalogue; a second click downloads it."""
     show_heading(t("A tensorflow_datasets dataset, by name"))
-    if not tfds.is_tfds_installed():
-        st.caption(
-            t(
-                "The package `tensorflow_datasets` isn't installed. It gives you hundreds of "
-                "datasets by name. Install it, then restart the lab:"
-            )
-        )
-        st.code("pip install tensorflow-datasets", language=None)
-        return
     with st.form("source_tfds", border=False):
         name = st.text_input(
             t("Catalog name"), key="tfds_name", placeholder="cats_vs_dogs", width=360

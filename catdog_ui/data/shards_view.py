@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
@@ -17,6 +18,7 @@ from ..i18n import escape, pgettext, say, t
 from ..startup import guard
 
 _MIN_SIDE, _MAX_SIDE = 8, 1024
+_NAMED = 5  # repaired files that are named
 _LISTED = 20  # photos left out that are named
 _WRITE_CODE = """\
 import pathlib
@@ -143,11 +145,30 @@ def _show_result(packed: loaders.PackedPhotos) -> None:
             (t("Checksums"), t("verified") if packed.verified else t("just written")),
         ]
     )
+    if packed.repaired:
+        st.success(
+            t(
+                "Repaired {n} files: {names}. They were damaged or missing.",
+                n=len(packed.repaired),
+                names=_list_names(packed.repaired),
+            ),
+            icon=":material/build:",
+        )
+    elif packed.verified:
+        st.success(
+            t("All {n} files are intact. There was nothing to repair.", n=packed.shards),
+            icon=":material/check_circle:",
+        )
     if packed.left_out:
         with st.expander(t("{n} files were skipped", n=len(packed.left_out))):
             for file, error in packed.left_out[:_LISTED]:
                 st.caption(f"**{escape(truncate_for_display(file))}**: {escape(say(error))}")
     st.caption(t("Saved in {folder}", folder=f"`{packed.folder}`"))
+
+
+def _list_names(names: Sequence[str]) -> str:
+    listed = [f"`{name}`" for name in names[:_NAMED]]
+    return ", ".join([*listed, *(["…"] if len(names) > _NAMED else [])])
 
 
 def _show_code(dataset: Dataset, size: int) -> None:

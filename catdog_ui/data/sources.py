@@ -11,7 +11,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from catdog_core.base import access, limits
 from catdog_core.base.errors import CatDogError, DatasetError
-from catdog_core.data import allowed_roots, archives, datasets, imports, preview, url_import
+from catdog_core.data import allowed_roots, archives, datasets, imports, preview, tfds, url_import
 from catdog_core.data.datasets import FolderReading, LabelChoice
 from catdog_core.data.preview import Preview
 from catdog_core.imaging import photo_formats
@@ -42,9 +42,12 @@ def show_sources(first_kind: str = "secondary") -> None:
     Args:
         first_kind: of the buttons that need no file, "primary" where there is no dataset yet.
     """
+    kinds = [kind for kind in KINDS if kind != "tfds" or tfds.is_tfds_installed()]
+    if st.session_state.get("source_kind") not in kinds:
+        st.session_state.pop("source_kind", None)
     key = st.pills(
         t("Source"),
-        list(KINDS),
+        kinds,
         format_func=lambda key: f"{KINDS[key][1]} {t(KINDS[key][0])}",
         default="demo",
         required=True,

@@ -7,7 +7,6 @@ all are drawn anew with every step of the threshold. The tests let plotly check 
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from catdog_core.analysis.predictions import PredictionTable
 from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import BLUE, CLASS_COLORS, ON_DARK, ON_LIGHT, class_color
 
+from ..charts import short_name
 from ..format_text import format_percent
 from ..i18n import N_, escape, pgettext, t
 
@@ -59,7 +59,7 @@ def confusion_matrix_figure(
         is_dark: whether the page's theme is.
     """
     count = len(labels)
-    names = [html.escape(truncate_for_display(classes[label], 14)) for label in labels]
+    names = [short_name(classes[label], 14) for label in labels]
     data: list[Trace] = []
     texts: list[Trace] = []
     size = 16 if count <= 4 else 12 if count <= 10 else 9
@@ -116,7 +116,7 @@ def histogram_figure(table: PredictionTable, threshold: float) -> go.Figure:
                 "x": (edges[:-1] + edges[1:]) / 2,
                 "y": counts,
                 "marker": {"color": class_color(label)},
-                "name": html.escape(truncate_for_display(name, 30)),
+                "name": short_name(name, 30),
                 "customdata": np.stack([edges[:-1], edges[1:]], axis=1),
                 "hovertemplate": "%{customdata[0]:.0%} – %{customdata[1]:.0%}: %{y}",
             }
@@ -259,7 +259,7 @@ def _cell_color(right: bool, share: float) -> str:
 
 
 def _short_class_name(classes: Sequence[str], label: int) -> str:
-    return html.escape(truncate_for_display(classes[label], 20))
+    return short_name(classes[label], 20)
 
 
 def _curve_trace(curve: ClassCurve, classes: Sequence[str], shape: str, colors: Colors) -> Trace:

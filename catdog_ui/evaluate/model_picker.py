@@ -17,7 +17,7 @@ from catdog_core.analysis.predictions import PredictionTable
 from catdog_core.base.errors import CatDogError, PhotoError
 from catdog_core.base.files import truncate_for_display
 from catdog_core.base.jobs import Job
-from catdog_core.data import datasets
+from catdog_core.data import datasets, unreadable
 from catdog_core.data.datasets import Dataset
 from catdog_core.runs import ImportedHistory, RunRecord, model_registry, training_photos
 from catdog_core.runs.model_registry import ImportedModel
@@ -29,6 +29,7 @@ from .. import (
     loaders,
     model_upload,
     permissions,
+    photo_counts,
     state,
     trash_view,
     widgets,
@@ -200,11 +201,13 @@ def _choose_dataset(run: RunRecord) -> Dataset | None:
 
 
 def _choose_split(dataset: Dataset) -> str:
-    counts = {split: sum(row.values()) for split, row in dataset.counts().items()}
+    counts = {split: sum(row.values()) for split, row in unreadable.count_readable(dataset).items()}
     names = {split: f"{t(SPLITS[split])} {count:,}" for split, count in counts.items()}
-    return state.choose_tab(
+    split = state.choose_tab(
         names, "part", "validation", label=t("Split"), label_visibility="visible"
     )
+    photo_counts.show_unreadable_link(dataset)
+    return split
 
 
 def _map_classes(run: RunRecord, dataset: Dataset) -> dict[str, str] | None:
@@ -265,7 +268,7 @@ def _pass_panel(subject: EvaluationSubject, problem: str, job: Job | None) -> No
         return
     job_fragment.show_job_error(job)
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        n = len(subject.dataset.items(subject.split))
+        n = unreadable.count_photos(subject.dataset, subject.split).readable
         permissions.action_button(
             t("Evaluate {n:,} photos", n=n),
             f"start_{subject.key}",

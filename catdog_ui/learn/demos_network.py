@@ -10,14 +10,16 @@ import streamlit as st
 
 from catdog_core.analysis import diagnose, histories
 from catdog_core.base.errors import SettingsError
+from catdog_core.base.files import truncate_for_display
 from catdog_core.base.metric_rows import EpochRow
 from catdog_core.base.palette import TRAIN, VALIDATION
+from catdog_core.data import unreadable
 from catdog_core.imaging import decode
 from catdog_core.learn import example_histories, numpy_ops, run_facts
 from catdog_core.learn.numpy_ops import GreyImage
 from catdog_core.models import architecture
 
-from .. import captions, charts, gallery, widgets
+from .. import captions, charts, gallery, photo_counts, widgets
 from ..data.source_widgets import SPLITS
 from ..i18n import escape, say, t
 from ..session import page_state
@@ -372,13 +374,16 @@ def _write_division(name: str, photos: int, batch: int) -> str:
 def show_validation_split(who: LearnerContext) -> None:
     """The parts of the learner's dataset."""
     assert who.dataset is not None
-    counts = who.dataset.counts()
+    counts = unreadable.count_readable(who.dataset)
     total = sum(sum(row.values()) for row in counts.values())
     gallery.metric_row(
         [(t(SPLITS[split]), f"{sum(row.values()):,}") for split, row in counts.items()]
     )
+    photo_counts.show_unreadable_link(who.dataset)
     rows = [
-        f"| {escape(name[:40])} | " + " | ".join(f"{counts[s][name]:,}" for s in counts) + " |"
+        f"| {escape(truncate_for_display(name, 40))} | "
+        + " | ".join(f"{counts[s][name]:,}" for s in counts)
+        + " |"
         for name in who.dataset.classes[:8]
     ]
     names = [t("Class"), *(t(SPLITS[split]) for split in counts)]

@@ -11,6 +11,7 @@ import streamlit as st
 from catdog_core import runs
 from catdog_core.base.errors import CatDogError, SettingsError
 from catdog_core.base.field_specs import describe_fields, parse_settings
+from catdog_core.base.names import shorten_middle
 from catdog_core.config import (
     PRESETS,
     RECIPES,
@@ -133,7 +134,7 @@ def _copy_run(run_id: str) -> list[str]:
     if training.network is not None:
         network_builder.fill_network(training.network)
     choose_augmentation(run.augmentation)
-    st.session_state[NAME_KEY] = t("{name} (repeat)", name=run.name)[:MAX_NAME]
+    st.session_state[NAME_KEY] = shorten_middle(t("{name} (repeat)", name=run.name), MAX_NAME)
     return [t("These are the settings of “{name}”.", name=escape(run.name))]
 
 

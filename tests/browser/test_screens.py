@@ -26,6 +26,13 @@ OVERFLOW = """() => Math.max(...[
   document.scrollingElement, document.querySelector('[data-testid=stMain]')
 ].map(box => box.scrollWidth - box.clientWidth))"""
 """Pixels by which a page is too wide. Not the document but its main part scrolls in Streamlit."""
+VARIANTS = ".st-key-augment_variants img"
+VARIANTS_IN_VIEW = """() => [...document.querySelectorAll('.st-key-augment_variants img')].filter(
+  image => {
+    const box = image.getBoundingClientRect();
+    return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) === image;
+  }).length"""
+"""How many variants of the Augment page can be seen."""
 WIDE_BLOCK = """() => {
   const block = document.createElement('div');
   block.style.cssText = 'width: 900px; height: 20px';
@@ -52,6 +59,25 @@ def test_page_fits_its_screen_and_can_be_read(shown, pictures, name, width, them
     page.wait_for_function(f"() => ({OVERFLOW})() <= 1")  # charts follow the window by and by
     assert accessibility_checks.settled_low_contrast_texts(page) == []
     assert accessibility_checks.unnamed_elements(page) == []
+    assert accessibility_checks.silent_stops(page) == []
+    assert accessibility_checks.faint_focus(page) == []
+    if width < 640:
+        assert accessibility_checks.small_targets(page) == []
+    shown.close_pages()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_variants_stay_in_view_while_the_last_slider_moves(shown, width, height):
+    page = shown.page(width, height)
+    shown.visit(page, "Augment", **shown.choice)
+    page.locator('[data-testid="stExpander"] summary').last.click()
+    slider = page.locator("input[type=range]").last
+    before = page.locator(VARIANTS).first.get_attribute("src")
+    slider.focus()
+    for _ in range(20):
+        slider.press("ArrowRight")
+    page.wait_for_function(f"src => document.querySelector('{VARIANTS}').src !== src", arg=before)
+    assert page.evaluate(VARIANTS_IN_VIEW) >= 5
     shown.close_pages()
 
 

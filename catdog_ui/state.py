@@ -375,7 +375,8 @@ def choose_tab(
         page.address_notes.pop(parameter, None)
 
     requested = st.query_params.get(parameter)
-    value = requested if requested in names else default if default in names else next(iter(names))
+    wanted = (name for name in (requested, default, *names) if name in names)
+    value = str(next(wanted))
     if requested and requested not in names:
         page.address_notes[parameter] = t(
             "This page has no part “{name}”, so another one is shown.",

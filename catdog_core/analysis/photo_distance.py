@@ -82,7 +82,8 @@ def find_unlike(
 
 def _normalize(values: NDArray[np.float32]) -> NDArray[np.float32]:
     lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    return values / np.maximum(lengths, np.float32(1e-12))
+    normalized: NDArray[np.float32] = values / np.maximum(lengths, np.float32(1e-12))
+    return normalized
 
 
 def _nearest_distances(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from numbers import Number
+from numbers import Real
 
 MISSING = "–"
 """What stands in a sentence for a number that isn't known."""
@@ -208,7 +208,7 @@ def _find_noun_after(words: list[str], position: int) -> bool:
 
 
 def _is_one(value: object, spec: str) -> bool:
-    if isinstance(value, bool) or not isinstance(value, Number) or value != 1:
+    if isinstance(value, bool) or not isinstance(value, Real) or float(value) != 1:
         return False
     return format(value, spec.removeprefix(":")) in ("1", "+1")
 

@@ -47,15 +47,18 @@ def hash_photos(dataset: Dataset, read_files: bool = True) -> PhotoHashes:
 
 def hash_split(dataset: Dataset, split: str | None) -> PhotoHashes:
     """Return the hashes of a split's photos, or of all; as `hash_photos`."""
-    hashes = hash_photos(dataset)
+    hashes: PhotoHashes = hash_photos(dataset)
     if split is None:
         return hashes
-    return hashes[np.array([part == split for _, _, part in dataset.photos], bool)]
+    is_chosen = np.array([part == split for _, _, part in dataset.photos], bool)
+    chosen: PhotoHashes = hashes[is_chosen]
+    return chosen
 
 
 def match_hashes(hashes: PhotoHashes, known: PhotoHashes) -> NDArray[np.bool_]:
     """Return which photos are among the known ones, (N,) bool."""
-    return np.isin(hashes, known) & (hashes != _NO_HASH)
+    matches: NDArray[np.bool_] = np.isin(hashes, known) & (hashes != _NO_HASH)
+    return matches
 
 
 def _to_number(digest: str) -> int:

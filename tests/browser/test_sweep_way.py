@@ -50,7 +50,7 @@ def draw_a_box_over_all_of(page, area):
 
 def test_a_sweep_from_its_form_to_the_curves_of_its_trials(shown, page, dataset, expect):
     shown.visit(page, "Compare", dataset=dataset.id)
-    page.get_by_role("radio", name="Experiments and sweeps").click()
+    page.get_by_role("radio", name="New experiment").click()
     page.get_by_role("radio", name="Sweep", exact=True).click()
     page.locator(".st-key-experiment_epochs input").fill("2")
     page.keyboard.press("Enter")

@@ -11,7 +11,6 @@ from catdog_core.base import access, files
 from catdog_core.config import Augmentation
 from catdog_core.runs import lifecycle
 from catdog_ui import charts
-from catdog_ui.train import run_actions
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -112,7 +111,7 @@ def test_in_a_shared_lab_runs_have_the_names_of_their_owners(workspace, monkeypa
     app = page()
     assert list(app.dataframe[0].value["Run"]) == ["theirs · ada", "mine"]
     assert any("theirs · ada" in option for option in app.multiselect("chosen_runs").options)
-    assert any("theirs · ada" in option for option in app.selectbox(run_actions._RUN_KEY).options)
+    assert any("theirs · ada" in option for option in app.selectbox("chosen_run").options)
 
 
 def test_the_table_shows_only_settings_that_differ():

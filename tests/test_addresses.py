@@ -80,7 +80,7 @@ def test_a_page_shows_what_its_address_says_and_keeps_it(lab, path):
 
 @pytest.mark.parametrize("path", PAGES)
 def test_what_a_page_begins_with_is_in_its_address_too(lab, path):
-    app = fakes.open_page(path, lang="en")
+    app = fakes.open_page(path, lang="en", **({"tab": "runs"} if path == "3_Train" else {}))
     if path:
         assert {name: shown(app, name) for name in PAGES[path]}.items() <= address(app).items()
     assert not app.warning

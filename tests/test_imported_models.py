@@ -66,7 +66,7 @@ def test_a_damaged_guest_is_left_out_and_the_page_goes_on(dataset):
     bad = model_registry.register_imported_model(b"y", "bad.h5", ["cats", "dogs"], "0..1")
     (bad.folder / "guest.json").write_bytes(b"{")
     assert [imported.name for imported in model_registry.list_imported_models()] == ["good.h5"]
-    assert "good.h5" in open_evaluate_page().selectbox("chosen_run").options
+    assert "good.h5 (imported)" in open_evaluate_page().selectbox("chosen_run").options
 
 
 def test_a_deleted_guest_comes_back_with_its_answers(dataset):

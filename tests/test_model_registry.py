@@ -152,7 +152,7 @@ def test_only_the_owner_renames_and_deletes(monkeypatch):
 
 
 def test_predict_takes_an_imported_model_with_its_classes(imported):
-    app = fakes.open_page("6_Predict", run=imported.id)
+    app = fakes.open_page("6_Predict", run=imported.id, tab="figures")
     assert app.selectbox("chosen_run").value == imported.id
     app.file_uploader("predict_photos").set_value([("a.jpg", photo(), "image/jpeg")]).run()
     assert not app.exception

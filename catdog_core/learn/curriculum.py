@@ -763,7 +763,10 @@ _NETWORK = (
                 N_("Move the threshold"),
                 "evaluate",
                 {"tab": "overview"},
-                look=N_("Move the threshold and watch the confusion matrix."),
+                look=N_(
+                    "Once the photos are evaluated, move the threshold and watch the confusion"
+                    " matrix."
+                ),
                 needs="model",
             ),
             DemoLink(
@@ -820,7 +823,7 @@ _TRAINING = (
                 N_("See largest losses"),
                 "evaluate",
                 {"tab": "mistakes"},
-                look=N_("The photos with the largest loss come first."),
+                look=N_("Once the photos are evaluated, those with the largest loss come first."),
                 needs="model",
             ),
         ),

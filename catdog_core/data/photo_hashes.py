@@ -50,12 +50,12 @@ def hash_split(dataset: Dataset, split: str | None) -> PhotoHashes:
     hashes = hash_photos(dataset)
     if split is None:
         return hashes
-    return hashes[np.array([part == split for _, _, part in dataset.photos], bool)]
+    return np.asarray(hashes[np.array([part == split for _, _, part in dataset.photos], bool)])
 
 
 def match_hashes(hashes: PhotoHashes, known: PhotoHashes) -> NDArray[np.bool_]:
     """Return which photos are among the known ones, (N,) bool."""
-    return np.isin(hashes, known) & (hashes != _NO_HASH)
+    return np.asarray(np.isin(hashes, known) & (hashes != _NO_HASH))
 
 
 def _to_number(digest: str) -> int:

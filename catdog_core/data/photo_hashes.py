@@ -50,15 +50,12 @@ def hash_split(dataset: Dataset, split: str | None) -> PhotoHashes:
     hashes: PhotoHashes = hash_photos(dataset)
     if split is None:
         return hashes
-    is_chosen = np.array([part == split for _, _, part in dataset.photos], bool)
-    chosen: PhotoHashes = hashes[is_chosen]
-    return chosen
+    return np.asarray(hashes[np.array([part == split for _, _, part in dataset.photos], bool)])
 
 
 def match_hashes(hashes: PhotoHashes, known: PhotoHashes) -> NDArray[np.bool_]:
     """Return which photos are among the known ones, (N,) bool."""
-    matches: NDArray[np.bool_] = np.isin(hashes, known) & (hashes != _NO_HASH)
-    return matches
+    return np.asarray(np.isin(hashes, known) & (hashes != _NO_HASH))
 
 
 def _to_number(digest: str) -> int:

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping
 from numbers import Number
+from typing import Any
 
 MISSING = "–"
 """What stands in a sentence for a number that isn't known."""
@@ -207,7 +208,7 @@ def _find_noun_after(words: list[str], position: int) -> bool:
     return _find_noun(" " + "".join(words[position + 1 :])) is not None
 
 
-def _is_one(value: object, spec: str) -> bool:
+def _is_one(value: Any, spec: str) -> bool:
     if isinstance(value, bool) or not isinstance(value, Number) or value != 1:
         return False
     return format(value, spec.removeprefix(":")) in ("1", "+1")

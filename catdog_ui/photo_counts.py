@@ -1,4 +1,4 @@
-"""Counts of photos in words: how many there are, and how many more can't be read."""
+"""The way from a count of photos to those it leaves out."""
 
 from __future__ import annotations
 
@@ -7,12 +7,6 @@ from catdog_core.data.datasets import Dataset
 
 from .i18n import t
 from .widgets import page_link
-
-
-def format_photos(dataset: Dataset, split: str | None = None) -> str:
-    """Return the photos of a split, or all: "30 photos, 1 can't be read"."""
-    message = unreadable.count_photos(dataset, split).describe()
-    return t(message.message, **message.params)
 
 
 def show_unreadable_link(dataset: Dataset) -> None:

@@ -51,6 +51,9 @@ def test_a_damaged_shard_is_mended(demo):
     pack(app, dataset)
     assert not app.error
     assert shard.read_bytes() == good
+    assert f"Repaired 1 file: `{shard.name}`" in fakes.joined_text(app.success)
+    pack(app, dataset)
+    assert "There was nothing to repair" in fakes.joined_text(app.success)
 
 
 def test_the_cache_is_shown_and_cleared(demo):

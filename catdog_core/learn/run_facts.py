@@ -6,6 +6,7 @@ from math import exp, isfinite, nan
 from typing import Any, TypedDict
 
 from ..config import Training
+from ..data import unreadable
 from ..data.datasets import Dataset
 from ..models import architecture
 from ..runs import Run
@@ -91,10 +92,10 @@ class RunFacts(TypedDict):
 def collect_dataset_facts(dataset: Dataset) -> DatasetFacts:
     """Return the numbers of a dataset."""
     names = dataset.classes or ("",)
-    photos = len(dataset.items("train"))
+    photos = unreadable.count_photos(dataset, "train").readable
     return {
         "photos": photos,
-        "validation_photos": len(dataset.items("validation")),
+        "validation_photos": unreadable.count_photos(dataset, "validation").readable,
         "classes": len(dataset.classes),
         "first": names[0],
         "second": names[min(1, len(names) - 1)],

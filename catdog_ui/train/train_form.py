@@ -9,7 +9,7 @@ from catdog_core.base import access, hardware
 from catdog_core.base.errors import SettingsError
 from catdog_core.base.field_specs import describe_fields, parse_settings
 from catdog_core.config import PRESETS, RECIPES, Augmentation, Training
-from catdog_core.data import splits
+from catdog_core.data import splits, unreadable
 from catdog_core.data.datasets import Dataset
 from catdog_core.models import architecture, backbones
 from catdog_core.runs import RunRecord
@@ -133,13 +133,15 @@ def _show_notice() -> None:
 
 def _show_photos_line(dataset: Dataset) -> None:
     """The photos and their health in one line, with the way to more."""
-    counts = {split: len(dataset.items(split)) for split in ("train", "validation")}
+    counts = {split: unreadable.count_photos(dataset, split) for split in ("train", "validation")}
     line = t(
         "{train:,} training photos, {validation:,} validation photos, {n:,} classes",
-        train=counts["train"],
-        validation=counts["validation"],
+        train=counts["train"].readable,
+        validation=counts["validation"].readable,
         n=len(dataset.classes),
     )
+    if left_out := sum(count.unreadable for count in counts.values()):
+        line += ", " + t("{n:,} can't be read", n=left_out)
     with st.container(horizontal=True, vertical_alignment="center", key="train_photos_line"):
         st.markdown(f"{line} · {audit_view.summarize_health(dataset)}", width="content")
         widgets.page_link(

@@ -19,7 +19,7 @@ from catdog_core.data.datasets import Dataset
 from catdog_core.models import architecture, backbones
 from catdog_core.training import lr_finder, speed_probe, time_estimate
 
-from .. import captions, format_text, job_fragment, permissions, photo_counts, widgets
+from .. import captions, format_text, job_fragment, permissions, widgets
 from ..i18n import N_, escape, say, t
 from ..learn.glossary_view import show_terms
 
@@ -107,7 +107,6 @@ def _show_feature_passes(
 def _show_steps(training: Training, dataset: Dataset) -> None:
     """How many steps the settings come to, as a sum one can follow."""
     counts = time_estimate.count_photos(training, dataset)
-    photo_counts.show_unreadable_link(dataset)
     lines = [
         _describe_steps(
             t("Training"),

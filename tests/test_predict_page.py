@@ -209,7 +209,7 @@ def drawn_run(model_file):
     """A run that was trained on the demo dataset of drawn pets."""
     folder = run_with_model(model_file)
     settings = json.loads((folder / "settings.json").read_text())
-    settings["dataset"]["id"] = "demo"
+    settings["dataset"] |= {"id": "demo", "domain": "drawn"}
     (folder / "settings.json").write_text(json.dumps(settings))
     return folder
 

@@ -59,17 +59,16 @@ def test_a_click_into_the_map_chooses_the_unit(shown, page):
 
 
 CHOSEN = """number => document.querySelector(
-    "[class*='st-key-predict_xray_channel'] [data-testid=stSelectbox]").innerText.includes(number)
+    "[class*='st-key-predict_xray_channel'] input").value == number
 """
 
 
 def _thumbnail_numbers(page):
-    return page.locator(".js-plotly-plot").first.locator(".textpoint text").all_inner_texts()
+    return page.locator(".js-plotly-plot").first.locator(".textpoint text").all_text_contents()
 
 
 def _chosen_channel(page):
-    box = page.locator("[class*='st-key-predict_xray_channel'] input").first
-    return box.input_value() or box.get_attribute("value")
+    return page.locator("[class*='st-key-predict_xray_channel'] input").first.input_value()
 
 
 def _click_chart(page, number, place):

@@ -50,6 +50,9 @@ PAGES = (
 )
 
 
+TABS = {"5_Evaluate": ("overview", "mistakes", "map", "curves", "versus")}
+
+
 class Lab:
     """A copy of the workspace, and the ids in it by the names used here."""
 
@@ -451,19 +454,28 @@ def page(lab: Lab, view: str) -> dict[str, Any]:
     if "pick" in wanted:  # in the box that offers it
         boxes = [box for box in app.selectbox if lab.shown(wanted["pick"]) in box.options]
         boxes[-1].select(lab.ids[wanted["pick"]]).run()
-    options = " ".join(
-        str(option)
-        for kind in ("selectbox", "multiselect", "button_group")
-        for box in app.get(kind)
-        for option in box.options
-    )
-    frames = [element.value for kind in ("dataframe", "table") for element in app.get(kind)]
-    text = " ".join(_texts(app)) + " ".join(str(frame.to_dict()) for frame in frames)
+    is_in_tabs = any(each.key == "tab_tab" for each in app.segmented_control)
+    options, text, frames = "", "", []
+    exceptions = errors = charts = 0
+    for tab in TABS.get(name, ("",)) if is_in_tabs else ("",):  # it was one page then
+        if tab:
+            app.segmented_control("tab_tab").set_value(tab).run()
+        options += " ".join(
+            str(option)
+            for kind in ("selectbox", "multiselect", "button_group")
+            for box in app.get(kind)
+            for option in box.options
+        )
+        here = [element.value for kind in ("dataframe", "table") for element in app.get(kind)]
+        frames += here
+        text += " ".join(_texts(app)) + " ".join(str(frame.to_dict()) for frame in here)
+        exceptions, errors = exceptions + len(app.exception), max(errors, len(app.error))
+        charts += len(app.get("plotly_chart"))
     names = sorted(set(lab.names.values()))
     return {
-        "exceptions": len(app.exception),
-        "errors": len(app.error),
-        "charts": len(app.get("plotly_chart")),
+        "exceptions": exceptions,
+        "errors": errors,
+        "charts": charts,
         "tables": sorted(list(frame.shape) for frame in frames),
         "offers": [each for each in names if each in options],
         "shows": [each for each in [*names, *figures()] if each in text],

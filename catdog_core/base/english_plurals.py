@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from numbers import Number
-from typing import Any
+from numbers import Real
 
 MISSING = "–"
 """What stands in a sentence for a number that isn't known."""
@@ -208,8 +207,8 @@ def _find_noun_after(words: list[str], position: int) -> bool:
     return _find_noun(" " + "".join(words[position + 1 :])) is not None
 
 
-def _is_one(value: Any, spec: str) -> bool:
-    if isinstance(value, bool) or not isinstance(value, Number) or value != 1:
+def _is_one(value: object, spec: str) -> bool:
+    if isinstance(value, bool) or not isinstance(value, Real) or float(value) != 1:
         return False
     return format(value, spec.removeprefix(":")) in ("1", "+1")
 

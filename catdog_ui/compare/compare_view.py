@@ -11,6 +11,7 @@ from catdog_core.analysis import accuracy_gap, comparability, histories, sweep_t
 from catdog_core.analysis.photo_overlap import KEPT_EPOCH_TEXT
 from catdog_core.base.files import truncate_for_display
 from catdog_core.base.metric_rows import EpochRow
+from catdog_core.base.names import shorten_names
 from catdog_core.base.palette import NEUTRAL
 from catdog_core.runs import DamagedRun, Run, RunRecord
 
@@ -23,9 +24,9 @@ from . import import_history, run_table
 NO_BEST = N_("No run is named the best, because these runs can't be compared.")
 MAX_BANDS = 3
 """More runs' bands at once would cover each other."""
-_NAME_WIDTH = 130
-"""Pixels: on a phone the best accuracy and the dataset are seen beside the names, which stay."""
-_DATASET_WIDTH = 110
+_NAME_WIDTH, _NAME_LENGTH = 160, 20
+"""Pixels and characters: on a phone the best accuracy is seen beside the names, which stay."""
+_DATASET_WIDTH, _DATASET_LENGTH = 110, 14
 MAX_RUNS = len(charts.RUN_SYMBOLS)
 """As many runs as there are colours to tell apart."""
 
@@ -183,13 +184,13 @@ def show_run_table(chosen: Sequence[RunRecord], names: Sequence[str]) -> None:
         format_text.augmentation_label(r.augmentation) if isinstance(r, Run) else "–" for r in rows
     ]
     notes = [run.note for run in rows]
-    datasets = [run.dataset_name for run in rows]
+    datasets = shorten_names([run.dataset_name for run in rows], _DATASET_LENGTH)
     differ = not comparability.are_comparable(rows)
     gap_kind = accuracy_gap.shared_kind(rows)
     gaps = [accuracy_gap.measure_gap(run, gap_kind) for run in rows]
     st.dataframe(
         {
-            t("Run"): [name for _, name in sound],
+            t("Run"): shorten_names([name for _, name in sound], _NAME_LENGTH),
             t("Best validation accuracy"): [
                 _format_accuracy(format_text.best_epoch_row(run)) for run in rows
             ],

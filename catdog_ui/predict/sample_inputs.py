@@ -80,7 +80,7 @@ def _show_samples() -> None:
         captions=[Path(photo.name).stem for photo in photos],
         columns=4,
     )
-    st.caption(t("Drop in your own photos, or try these. The model wasn't trained on them."))
+    st.caption(t("Drop in your own photos, or try these."))
     st.caption(t(sample_photos.CREDITS))
 
 

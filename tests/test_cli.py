@@ -15,6 +15,7 @@ from fakes import run_cli as run
 from timeouts import wait_until
 
 from catdog_core import cli, runs
+from catdog_core.analysis import photo_overlap
 from catdog_core.base import files
 from catdog_core.base.field_specs import describe_fields
 from catdog_core.cli import output
@@ -224,10 +225,11 @@ def test_evaluate_says_which_photos_made_the_model(
 
 
 @pytest.mark.slow
-def test_evaluate_says_nothing_of_photos_it_knows_nothing_about(capsys, trained, demo, tmp_path):
+def test_evaluate_says_that_it_does_not_know_what_trained_a_file(capsys, trained, demo, tmp_path):
     shutil.copyfile(trained[0] / "best.keras", tmp_path / "model.keras")
     told = json.loads(run(capsys, "evaluate", tmp_path / "model.keras", demo, "--json")[1])
-    assert (told["trained_on"], told["epoch_chosen_on"], told["notes"]) == (None, None, [])
+    assert (told["trained_on"], told["epoch_chosen_on"]) == (None, None)
+    assert told["notes"] == [photo_overlap.UNKNOWN_TEXT]
     assert 0 <= told["calibration_error"] <= 1 and 0.5 <= told["confidence"] <= 1
 
 

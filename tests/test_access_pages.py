@@ -70,7 +70,8 @@ def test_the_audience_may_look_at_every_page_where_what_it_may_not_do_is_off(pat
     fakes.add_fake_model(folder)
     evaluated_runs.write_answers(folder, dataset)
     fakes.make_run("stopped", status="stopped", epochs=1)
-    app = page(path, dataset=dataset.id, run=folder.name)
+    tab = {"tab": "mistakes"} if path == "5_Evaluate" else {}
+    app = page(path, dataset=dataset.id, run=folder.name, **tab)
     assert not told(app)
     assert "View only." in fakes.joined_text(app.caption)
     buttons = [*app.main.button, *app.main.menu_button]

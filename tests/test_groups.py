@@ -176,7 +176,7 @@ def test_without_ray_a_driver_says_what_to_install(key, monkeypatch):
     "act", [groups.load_group, groups.stop_group, groups.start_group, groups.remove_group]
 )
 def test_an_unknown_group_is_told(workspace, act):
-    with pytest.raises(RunError, match="no group of runs 'x'"):
+    with pytest.raises(RunError, match="no experiment 'x'"):
         act("x")
 
 
@@ -569,9 +569,9 @@ def test_lines_are_compared_where_both_are_done(workspace):
     [
         (["sweep"], "needs a folder of photos and a grid"),
         (["sweep", "--resume", "x", "--epochs", "3"], "--resume continues a sweep"),
-        (["sweep", "--resume", "none"], "There's no group of runs 'none'"),
-        (["sweep-stop", "none"], "There's no group of runs 'none'"),
-        (["experiment", "stop", "none"], "There's no group of runs 'none'"),
+        (["sweep", "--resume", "none"], "There's no experiment 'none'"),
+        (["sweep-stop", "none"], "There's no experiment 'none'"),
+        (["experiment", "stop", "none"], "There's no experiment 'none'"),
         (["sweep", "photos", "--grid", "missing.json"], "missing.json doesn't exist"),
         (["experiment", "small-data", "{demo}", "--variants", "some"], "some"),
         (

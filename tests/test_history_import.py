@@ -153,7 +153,7 @@ def test_it_cannot_be_resumed_or_asked_about_photos_and_says_why(workspace):
 
 
 def test_numbers_out_of_range_are_refused_before_anything_is_written(workspace):
-    with pytest.raises(RunError, match="1 classes"):
+    with pytest.raises(RunError, match="1 class "):
         history_import.import_history(RECORDED, classes=1)
     assert not (workspace / "runs").exists()
 

@@ -396,5 +396,6 @@ def test_unlabeled_photos_are_offered_on_the_predict_page(
     dataset = datasets.open_folder(make(tmp_path / "set", photos, {}))
     app = fakes.open_page("6_Predict", dataset=dataset.id)
     app.button("predict_unlabeled").click().run()
+    app.segmented_control("tab_tab").set_value("figures").run()
     assert not app.exception and not app.error
     assert len(app.dataframe[0].value) == 6

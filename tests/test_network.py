@@ -188,9 +188,8 @@ def test_the_command_line_takes_a_network_from_a_file(dataset, demo, tmp_path, m
     monkeypatch.setattr("catdog_core.cli.program._train_and_report", lambda folder: None)
     path = tmp_path / "mine.json"
     path.write_text(json.dumps({"filters": [4, 4], "head": "average"}))
-    status, out, _ = fakes.run_cli(capsys, "train", demo, "--network", path)
-    assert status == 0
-    training = runs.load_run(out.split()[-1]).training
+    assert fakes.run_cli(capsys, "train", demo, "--network", path)[0] == 0
+    training = runs.list_runs()[0].training
     assert training.model == "custom" and training.network.filters == (4, 4)
     status, _, error = fakes.run_cli(capsys, "train", demo, "--network", "nowhere.json")
     assert status == 1 and "no network 'nowhere.json'" in error

@@ -306,14 +306,13 @@ def load_group(key: str) -> Group:
     ]
     if not found:
         raise RunError(
-            "There's no group of runs '{key}'. Use an id or name that 'sweeps' or 'experiment "
-            "list' shows.",
+            "There's no experiment '{key}'. Use an id or name that 'sweeps' or 'experiment list' "
+            "shows.",
             key=files.truncate_for_display(key),
         )
     if len(found) > 1:
         raise RunError(
-            "{n} groups of runs are named '{name}'. Use one of these ids: {ids}.",
-            n=len(found),
+            "Several experiments are named '{name}'. Use one of these ids: {ids}.",
             name=files.truncate_for_display(key),
             ids=", ".join(group.id for group in found[:5]),
         )

@@ -150,14 +150,14 @@ def _set_values(request: FormRequest) -> list[str]:
     forms.fill_form(Training, FORM_KEY, values)
     page_state().train.has_changed_folded = any(name in FOLDED_FIELDS for name in named)
     parts = [
-        f"{t(control.label)} {format_text.format_setting(control, named[control.name])}"
+        " ".join((t(control.label), format_text.format_setting(control, named[control.name])))
         for control in describe_fields(Training)
         if control.name in named
     ]
     if not isinstance(request.augmentation, str):
         choose_augmentation(request.augmentation)
         changes = request.augmentation or PRESETS["none"]
-        parts.append(f"{t('Augmentation')} {format_text.augmentation_label(changes)}")
+        parts.append(t("Augmentation") + " " + format_text.augmentation_label(changes))
     if not parts:
         return []
     return [t("Set for you: {settings}.", settings=", ".join(parts))]

@@ -92,7 +92,8 @@ def show_form() -> None:
         key="train_fine_tuning",
     ):
         if values["model"] == backbones.TRANSFER:
-            st.markdown(f"**{t('Pretrained network')}**")
+            title = t("Pretrained network")
+            st.markdown(f"**{title}**")
             values |= _show_pretrained_fields()
         finder = st.empty()
         for title, names in FIELD_GROUPS.items():

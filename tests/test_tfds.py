@@ -151,7 +151,7 @@ def test_what_is_not_photos_with_one_label_is_refused(package, features):
 def test_too_few_and_too_many_classes_are_refused_before_anything_is_fetched(package, classes):
     features = {**FEATURES, "label": ClassLabel(*map(str, range(classes)))}
     package["odd"] = Builder({"train": rows(4)}, features)
-    with pytest.raises(DatasetError, match=f"in {classes} classes"):
+    with pytest.raises(DatasetError, match=f"in {classes} class"):
         tfds.inspect_tfds_dataset("odd")
 
 

@@ -157,7 +157,9 @@ def _print_preview(preview: Preview) -> None:
 
 
 def _print_dataset(dataset: Dataset) -> None:
-    print(f"{unreadable.count_photos(dataset).describe()} in {dataset.root}")
+    count = unreadable.count_photos(dataset)
+    left_out = f", {count.unreadable:,} can't be read" if count.unreadable else ""
+    print(f"{format_count(count.readable, 'photos')} in {dataset.root}{left_out}")
 
 
 @contextmanager

@@ -63,10 +63,10 @@ def _describe_settings(link: DemoLink) -> str:
     for control in describe_fields(Training):
         if control.name in shown:
             value = format_text.format_setting(control, shown[control.name])
-            parts.append(f"{t(control.label)} {value}")
+            parts.append(t(control.label) + f" {value}")
     if link.augmentation is not None:
         settings = NO_AUGMENTATION.model_copy(update=dict(link.augmentation))
-        parts.append(f"{t('Augmentation')} {format_text.augmentation_label(settings)}")
+        parts.append(t("Augmentation") + " " + format_text.augmentation_label(settings))
     elif "model" in link.training:
-        parts.append(f"{t('Augmentation')} {t('off')}")
+        parts.append(t("Augmentation") + " " + t("off"))
     return t("Set for this lesson: {settings}.", settings=", ".join(parts)) if parts else ""

@@ -50,7 +50,11 @@ PAGES = (
 )
 
 
-TABS = {"5_Evaluate": ("overview", "mistakes", "map", "curves", "versus")}
+TABS = {
+    "3_Train": ("runs", "new"),
+    "4_Compare": ("experiments", "runs", "new"),
+    "5_Evaluate": ("overview", "mistakes", "map", "curves", "versus"),
+}
 
 
 class Lab:
@@ -275,6 +279,10 @@ def verdict(lab: Lab, name: str) -> dict[str, Any]:
     """What a training is called, with the numbers behind it."""
     told = said("diagnose", lab.run(name))
     ids = {key: [each["id"] for each in told[key]] for key in ("remarks", "steps")}
+    numbers = told["numbers"]
+    if "lowest_loss" in numbers:  # what was called best is that of smoothed curves
+        numbers["best_loss"] = numbers.pop("lowest_loss")
+        numbers["best_epoch"] = numbers.pop("lowest_loss_epoch")
     return {key: told[key] for key in ("kind", "since_epoch", "numbers")} | ids
 
 

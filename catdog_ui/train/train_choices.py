@@ -33,28 +33,6 @@ _NETWORK_SENTENCES: dict[str, str] = {
     "transfer": N_("A pretrained network. Only its last layer trains, in seconds."),
     "custom": N_("Your own network, built from blocks."),
 }
-CARD_STYLE = """<style>
-.st-key-train_model [data-testid=stRadioGroup], .st-key-train_length [data-testid=stRadioGroup] {
-  display: grid; gap: .6rem; width: 100%;
-  grid-template-columns: repeat(auto-fit, minmax(min(100%, 10.5rem), 1fr));
-}
-.st-key-train_model [data-testid=stRadioGroup] > div,
-.st-key-train_length [data-testid=stRadioGroup] > div {
-  position: relative; box-sizing: border-box; height: 100%; margin: 0; padding: .6rem .75rem;
-  border: 1px solid rgba(128, 128, 128, .35); border-radius: .6rem;
-}
-.st-key-train_model [data-testid=stRadioGroup] > [data-selected],
-.st-key-train_length [data-testid=stRadioGroup] > [data-selected] {
-  border-color: currentColor; box-shadow: 0 0 0 1px currentColor;
-}
-.st-key-train_model [data-testid=stRadioOption]::after,
-.st-key-train_length [data-testid=stRadioOption]::after {
-  content: ""; position: absolute; inset: 0; cursor: pointer;
-}
-.st-key-train_model [data-testid=stRadioOption] p,
-.st-key-train_length [data-testid=stRadioOption] p { font-weight: 600; }
-</style>"""
-"""Radio buttons as cards: a card is pressed anywhere, and the keyboard knows it as one group."""
 
 
 def lengths(model: str) -> dict[str, int]:

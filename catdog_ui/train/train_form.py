@@ -48,12 +48,6 @@ FIELD_GROUPS: dict[str, list[str]] = {
 }
 """The settings that most trainings leave as they are, by what they are for."""
 PRETRAINED_FIELDS = ["backbone", "looks", "unfreeze", "unfreeze_epochs", "unfreeze_rate"]
-_BAR_STYLE = """<style>
-[data-testid=stBottom] > div { border-top: 1px solid rgba(128, 128, 128, .35); }
-[data-testid=stBottomBlockContainer] { padding-top: .6rem; padding-bottom: .75rem; }
-[data-testid=stLayoutWrapper]:has(> .st-key-train_name_start) { flex: 1 1 18rem; }
-.st-key-train_name_start { flex-wrap: nowrap; }
-</style>"""
 
 
 def show_form() -> None:
@@ -62,7 +56,6 @@ def show_form() -> None:
     The form is filled before any of its fields is drawn, since Streamlit allows it only then. Parts
     that need the whole settings are drawn last, into places kept free for them.
     """
-    st.html(train_choices.CARD_STYLE + _BAR_STYLE)  # before what it styles, which moves else
     form_requests.fill_form()
     _show_notice()
     with st.container(border=True):

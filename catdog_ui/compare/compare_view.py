@@ -18,7 +18,7 @@ from catdog_core.runs import DamagedRun, Run, RunRecord
 from .. import captions, charts, final_evaluation_view, format_text, state
 from ..i18n import N_, escape, t
 from ..learn.glossary_view import show_terms
-from ..train import run_actions
+from ..train import run_actions, train_advice
 from . import import_history, run_table
 
 NO_BEST = N_("No run is named the best, because these runs can't be compared.")
@@ -168,8 +168,7 @@ def show_verdicts(chosen: Sequence[RunRecord], names: Sequence[str]) -> None:
                 name = charts.legend_html([(run_name, charts.run_color(number), "line")])
                 st.html(name, width="content")
                 st.badge(captions.verdict_word(verdict), color=color, icon=icon)  # type: ignore[arg-type]
-                with st.popover(t("What to try next"), type="tertiary"):
-                    captions.verdict_details(verdict)
+                train_advice.show_next_steps(run, verdict)
             st.caption(captions.verdict_sentence(verdict))
 
 

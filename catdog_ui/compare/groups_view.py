@@ -20,6 +20,7 @@ from .. import captions, charts, final_evaluation_view, format_text, permissions
 from ..i18n import N_, escape, t
 from ..learn.glossary_view import show_terms
 from ..startup import guard
+from ..train import train_advice
 from . import group_charts, group_form, run_table
 
 POLL_SECONDS = 2.0
@@ -274,11 +275,13 @@ def _paired_results(group: Group) -> None:
     titles = (t("Not augmented"), t("Augmented"))
     pair = list(zip(_choose_pair(group), titles, strict=True))
     judged = [histories.diagnose_run(run) for run, _ in pair]
-    for (_, title), verdict in zip(pair, judged, strict=True):
-        with st.container(horizontal=True, vertical_alignment="top", gap="small"):
-            _, color, icon = captions.VERDICTS[verdict.kind]
-            st.badge(f"{title}: {captions.verdict_word(verdict)}", color=color, icon=icon)  # type: ignore[arg-type]
-            st.caption(captions.verdict_sentence(verdict), width="stretch")
+    for (run, title), verdict in zip(pair, judged, strict=True):
+        with st.container(gap="xxsmall"):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                _, color, icon = captions.VERDICTS[verdict.kind]
+                st.badge(f"{title}: {captions.verdict_word(verdict)}", color=color, icon=icon)  # type: ignore[arg-type]
+                train_advice.show_next_steps(run, verdict)
+            st.caption(captions.verdict_sentence(verdict))
     if not any(run.epochs for run in group.runs):
         return
     lines = ((t("Training"), TRAIN, "line"), (t("Validation"), VALIDATION, "line"))

@@ -15,7 +15,7 @@ from catdog_core.config import PRESETS, Augmentation
 from catdog_core.models import backbones
 from catdog_core.runs import Run, RunRecord
 
-from .. import widgets
+from .. import captions, widgets
 from ..i18n import N_, t
 from . import form_requests, run_actions
 
@@ -90,7 +90,11 @@ def show_advice(run: RunRecord, verdict: Verdict) -> None:
     """
     with st.container(horizontal=True, vertical_alignment="center", key="train_advice"):
         if isinstance(run, Run):
-            _show_advice_buttons(run, verdict)
+            # Where it can go on, going on is the page's first button.
+            _show_advice_buttons(
+                run, verdict, "advice", "secondary" if run.can_resume else "primary"
+            )
+            _show_continue_button(run)
         if run.best_model is None:
             return
         widgets.page_link(
@@ -116,21 +120,41 @@ def show_advice(run: RunRecord, verdict: Verdict) -> None:
         )
 
 
-def _show_advice_buttons(run: Run, verdict: Verdict) -> None:
+def show_next_steps(run: RunRecord, verdict: Verdict) -> None:
+    """Draw a button that opens what to try next, with the advice as buttons where it has ended.
+
+    Args:
+        run: one of several on a page.
+        verdict: on this run.
+    """
+    if not verdict.steps and not verdict.remarks:
+        return
+    with st.popover(t("What to try next"), type="tertiary"):
+        captions.verdict_details(verdict)
+        if isinstance(run, Run) and not run.is_active:
+            with st.container(horizontal=True):
+                _show_advice_buttons(run, verdict, f"advice_{run.id}")
+
+
+def _show_advice_buttons(
+    run: Run, verdict: Verdict, key: str, first_type: Literal["primary", "secondary"] = "secondary"
+) -> None:
     advised = [advice for step in verdict.steps if (advice := advise_settings(step, run))]
     for number, advice in enumerate(advised[:_MOST_BUTTONS]):
         if st.button(
             t(advice.label, **advice.values),
-            key=f"advice_{number}",
+            key=f"{key}_{number}",
             icon=f":material/{advice.icon}:",
-            # Where it can go on, going on is the page's first button.
-            type="secondary" if number or run.can_resume else "primary",
+            type="secondary" if number else first_type,
         ):
             form_requests.open_form(
                 advice.values,
                 augmentation=advice.augmentation,
                 run=run.id,
             )
+
+
+def _show_continue_button(run: Run) -> None:
     if run.best_model is None:
         return
     is_transfer = run.model == backbones.TRANSFER

@@ -210,6 +210,8 @@ class CompareState:
 
     filled_recipe: str = ""
     """The model whose learning rate was filled into the form of a new group last."""
+    followed_visit: int = 0
+    """The visit whose address has filled that form, see `PageState.visit`."""
     imported_history: str = ""
     """The name of the history that was just imported, to say once."""
     import_notes: list[Message] = field(default_factory=list)

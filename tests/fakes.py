@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
+import re
 import time
 import zipfile
 from collections.abc import Iterable
@@ -131,3 +133,11 @@ def failed_clearly(result: tuple[int, Any, str]) -> bool:
         assert "Internal error" not in err, err
         assert len([line for line in last if line.startswith("Error: ")]) == 1
     return status == 1
+
+
+def page_address(app):
+    """Return what the address of an `AppTest` is set to, by the server and the browser's script."""
+    scripts = [re.search(r"const query = (.*?);for", each.value) for each in app.get("html")]
+    written = [json.loads(script[1]) for script in scripts if script]
+    query = {name: v if isinstance(v, str) else v[0] for name, v in app.query_params.items()}
+    return query | dict(*written)

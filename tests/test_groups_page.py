@@ -296,6 +296,17 @@ def test_twins_are_judged():
     assert list(app.dataframe[0].value["Verdict"]) == ["overfitting", "healthy"]
 
 
+@pytest.mark.parametrize("view", ["group", "runs"])
+def test_the_advice_of_a_verdict_fills_the_train_form_from_compare(view):
+    twins()
+    plain = next(run for run in runs.list_runs() if run.name == "plain")
+    app = page(**{view: "twin" if view == "group" else plain.id})
+    app.button(f"advice_{plain.id}_0").click().run()
+    assert not app.exception
+    said = fakes.joined_text(app.info)
+    assert "These are the settings of “plain”." in said and "Set for you: Augmentation" in said
+
+
 @pytest.mark.parametrize("kind", ["twin", "small-data"])
 def test_a_paused_group_goes_on_by_its_button(started, kind):
     first = member(kind, "first")
@@ -620,3 +631,39 @@ def test_names_of_many_settings_have_a_number_and_keep_what_differs(dataset):
     assert all(run.name.startswith(f"#{n:02} ") for n, run in enumerate(members, 1))
     short = groups.short_names(members)
     assert len(set(short)) == len(members) and max(map(len, short)) <= 60
+
+
+def test_the_form_of_an_experiment_survives_a_reload(dataset):
+    app = form("small-data", dataset=dataset.id)
+    app.segmented_control("experiment_seeds").set_value(3)
+    app.segmented_control("experiment_budget").set_value("epochs")
+    app.pills("experiment_sizes").set_value([12, 24])
+    app.pills("experiment_variants").set_value([True])
+    app.text_input("experiment_name").set_value("more</script>")
+    app.number_input("experiment_epochs").set_value(4).run()
+    again = page(**fakes.page_address(app))
+    assert again.segmented_control("experiment_seeds").value == 3
+    assert again.segmented_control("experiment_budget").value == "epochs"
+    assert again.pills("experiment_sizes").value == [12, 24]
+    assert again.pills("experiment_variants").value == [True]
+    assert again.text_input("experiment_name").value == "more</script>"
+    assert again.number_input("experiment_epochs").value == 4
+    again.segmented_control("tab_kind").set_value("twin").run()
+    again.selectbox("experiment_model").set_value("compact").run()
+    again.number_input(f"experiment_photos_{dataset.id}_48").set_value(20).run()
+    query = fakes.page_address(again)
+    third = page(**query)
+    assert not (app.exception or again.exception or third.exception)
+    assert third.selectbox("experiment_model").value == "compact"
+    rate = again.select_slider("experiment_learning_rate").value
+    assert third.select_slider("experiment_learning_rate").value == rate
+    assert third.number_input(f"experiment_photos_{dataset.id}_48").value == 20
+    assert fakes.page_address(third) == query
+
+
+def test_what_an_address_says_wrongly_of_an_experiment_is_named_or_left_out(dataset):
+    wrong = {"photos": "9" * 5000, "sizes": "1,x", "seeds": "2", "model": "?", "epochs": "0"}
+    app = form("twin", dataset=dataset.id, **wrong)
+    assert not app.exception and app.number_input("experiment_epochs").value == 15
+    assert "epochs is" in fakes.joined_text(app.warning)
+    assert app.segmented_control("experiment_seeds").value == 1

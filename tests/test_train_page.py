@@ -1,6 +1,5 @@
 """The Train page: the form, and a run in each of its states."""
 
-import json
 import re
 from pathlib import Path
 
@@ -69,14 +68,6 @@ def test_the_loss_that_fits_the_labels_is_told(demo, augmentation, why):
     assert "binary_crossentropy" in caption and why in caption
 
 
-def address(app):
-    """What the page's address is set to, by the server and by the browser's script."""
-    scripts = [re.search(r"const query = (.*?);for", each.value) for each in app.get("html")]
-    written = [json.loads(script[1]) for script in scripts if script]
-    query = app.query_params.items()
-    return {name: v if isinstance(v, str) else v[0] for name, v in query} | dict(*written)
-
-
 @pytest.fixture
 def started(monkeypatch):
     folders = []
@@ -91,7 +82,7 @@ def test_a_start_makes_the_run_that_was_set_and_shows_it(demo, started):
     assert not app.exception
     run = runs.load_run(started[0])
     assert (run.name, run.training.steps_per_epoch) == ("my run", 3)
-    assert (address(app)["run"], address(app)["tab"]) == (run.id, "runs")
+    assert (fakes.page_address(app)["run"], fakes.page_address(app)["tab"]) == (run.id, "runs")
     assert run.name in fakes.joined_text(app.subheader)
     assert "has started" in fakes.joined_text(app.toast)
     assert not app.run().toast
@@ -113,7 +104,7 @@ def test_a_second_click_and_a_broken_off_rerun_make_no_second_run(demo, monkeypa
     app.run()
     assert not app.exception
     (run,) = runs.list_runs()
-    assert calls == [run.folder, run.folder] and address(app)["run"] == run.id
+    assert calls == [run.folder, run.folder] and fakes.page_address(app)["run"] == run.id
     open_tab(app, "new")
     assert len(runs.list_runs()) == 1
 
@@ -129,7 +120,7 @@ def test_while_an_equal_run_is_active_the_button_shows_it(demo, monkeypatch):
     assert app.button("train_start").label == "Start training"
     app.number_input("train_batch_size").set_value(20).run()
     app.button("train_start_show").click().run()
-    assert (address(app)["run"], address(app)["tab"]) == (run.id, "runs")
+    assert (fakes.page_address(app)["run"], fakes.page_address(app)["tab"]) == (run.id, "runs")
     assert len(runs.list_runs()) == 1
 
 
@@ -148,7 +139,7 @@ def test_the_tab_follows_what_the_visit_is_for(demo):
         app.switch_page("pages/4_Compare.py").run()
         del app.query_params["tab"]
         app.switch_page("pages/3_Train.py").run()
-        assert app.button("stop_run") and address(app)["run"] == active.name
+        assert app.button("stop_run") and fakes.page_address(app)["run"] == active.name
 
 
 def test_settings_and_name_survive_a_reload(demo):
@@ -162,7 +153,7 @@ def test_settings_and_name_survive_a_reload(demo):
     app.radio("train_length").set_value("try").run()
     assert not app.exception
     assert not [each for each in app.get("html") if "</script>ä" in each.value]
-    again = page(**address(app))
+    again = page(**fakes.page_address(app))
     assert not again.exception
     assert again.radio("train_model").value == "custom"
     assert again.slider("network_blocks").value == 2
@@ -170,7 +161,7 @@ def test_settings_and_name_survive_a_reload(demo):
     assert again.select_slider("train_learning_rate").value == 1e-3
     assert again.segmented_control("train_augment").value == "notes"
     assert again.number_input("train_epochs").value == 5
-    assert address(again) == address(app)
+    assert fakes.page_address(again) == fakes.page_address(app)
 
 
 def test_what_an_address_says_wrongly_is_named_and_a_link_of_this_page_fills_nothing_twice(demo):

@@ -12,10 +12,18 @@ import streamlit as st
 from catdog_core import runs
 from catdog_core.analysis import seed_spread
 from catdog_core.base import access
-from catdog_core.base.errors import CatDogError
+from catdog_core.base.errors import CatDogError, SettingsError
 from catdog_core.base.field_specs import parse_settings
 from catdog_core.base.names import shorten_names
-from catdog_core.config import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
+from catdog_core.config import (
+    NETWORKS,
+    PRESETS,
+    RECIPES,
+    Augmentation,
+    Network,
+    Training,
+    url_params,
+)
 from catdog_core.data.datasets import Dataset
 from catdog_core.tuning import grid as grids
 from catdog_core.tuning import groups, plans, ray_session
@@ -56,6 +64,11 @@ _LOCATIONS: dict[str, str] = {
     "turn": N_("One after another"),
 }
 _AUTO = "auto"
+_ADDRESS_NAMES = (
+    *_SHARED_SETTINGS,
+    *("photos", "sizes", "variants", "models", "budget", "seeds", "name"),
+)
+"""What the page's address says of the form. The values of a sweep's grid would be too long."""
 
 
 def render_group_form() -> None:
@@ -66,7 +79,10 @@ def render_group_form() -> None:
     dataset = state.choose_dataset()
     if dataset is None:
         return
+    for error in _follow_address(dataset):
+        st.warning(escape(say(error)), icon=":material/link_off:")
     plan = _PLANNERS[kind](dataset)
+    _write_address(dataset)
     if plan is None:
         return
     cluster = _choose_cluster(kind)
@@ -78,6 +94,88 @@ def render_group_form() -> None:
     rest = len(plan.runs) - _MAX_NAMED
     st.caption(" · ".join([*names, *([t("and {n} more", n=rest)] if rest > 0 else [])]))
     _start_button(plan, cluster)
+
+
+def _form_choices(dataset: Dataset) -> dict[str, tuple[dict[str, Any], Any]]:
+    """What can be chosen beside the settings: values by their text in the address, the default."""
+    sizes = {str(size): size for size in plans.available_sizes(dataset)}
+    return {
+        "sizes": (sizes, list(sizes.values())),
+        "variants": ({"plain": False, "augmented": True}, [False, True]),
+        "models": ({name: name for name in RECIPES if name != "custom"}, ["notes"]),
+        "budget": ({"steps": "steps", "epochs": "epochs"}, "steps"),
+        "seeds": ({str(count): count for count in plans.SEED_COUNTS}, 1),
+    }
+
+
+def _follow_address(dataset: Dataset) -> list[SettingsError]:
+    """Fill the form before it is drawn: on arrival from the address, else with what it lacks.
+
+    Returns:
+        One error for each value of the address that was refused.
+    """
+    compare, query, refused = page_state().compare, dict[str, str](), list[SettingsError]()
+    if compare.followed_visit != page_state().visit:
+        compare.followed_visit = page_state().visit
+        query = {name: st.query_params[name] for name in _ADDRESS_NAMES if name in st.query_params}
+    if query:
+        training, refused = url_params.settings_from_query(query, _base(query.get("model", "")))
+        shown = {name: getattr(training, name) for name in _SHARED_SETTINGS}
+        forms.fill_form(Training, KEY, shown)
+        compare.filled_recipe = training.model
+        st.session_state[f"{KEY}_name"] = query.get("name", "")[:_NAME_LENGTH]
+        count = query.get("photos", "")
+        least, there = len(dataset.classes), len(dataset.items("train"))
+        if count.isascii() and count.isdigit() and least <= int(count[:9]) <= there:
+            st.session_state[_photos_key(dataset)] = int(count[:9])
+    for name, (values, default) in _form_choices(dataset).items():
+        key = f"{KEY}_{name}"
+        if name in query:
+            chosen = [values[text] for text in query[name].split(",") if text in values]
+            st.session_state[key] = chosen if isinstance(default, list) else (*chosen, default)[0]
+        elif query or key not in st.session_state:
+            st.session_state[key] = default
+        elif isinstance(default, list):  # another dataset has other sizes
+            known = [value for value in st.session_state[key] if value in values.values()]
+            st.session_state[key] = known
+    return refused
+
+
+def _write_address(dataset: Dataset) -> None:
+    """Keep the form in the page's address, so that a reload and a copied link bring it back."""
+    drawn = {
+        name: value
+        for name, value in forms.form_values(Training, KEY).items()
+        if name in _SHARED_SETTINGS and forms.field_key(KEY, name) in st.session_state
+    }
+    base = _base(str(drawn.get("model", "")))
+    query = url_params.settings_to_query(
+        parse_settings(Training, {**base.model_dump(), **drawn}, t("the form")), base
+    )
+    if base.model != "notes":
+        query["model"] = base.model
+    for name, (values, default) in _form_choices(dataset).items():
+        chosen = st.session_state[f"{KEY}_{name}"]
+        if chosen != default:
+            several = chosen if isinstance(default, list) else [chosen]
+            query[name] = ",".join(text for text, value in values.items() if value in several)
+    there = len(dataset.items("train"))
+    if (count := st.session_state.get(_photos_key(dataset), there)) != there:
+        query["photos"] = str(count)
+    if name := str(st.session_state.get(f"{KEY}_name", "")).strip():
+        query["name"] = name
+    state.write_address(query, _ADDRESS_NAMES)
+
+
+def _base(model: str) -> Training:
+    """The settings of an address that names the network alone, or nothing."""
+    recipe = RECIPES[model if model in RECIPES else "notes"].training
+    return recipe.model_copy(update={"epochs": _DEFAULT_EPOCHS})
+
+
+def _photos_key(dataset: Dataset) -> str:
+    """The key of the number of photos, of which the most differs from dataset to dataset."""
+    return f"{KEY}_photos_{dataset.id}_{len(dataset.items('train'))}"
 
 
 def show_missing_ray() -> None:
@@ -182,24 +280,24 @@ def _plan_small_data(dataset: Dataset) -> GroupPlan | None:
             t("Training photos"),
             there,
             selection_mode="multi",
-            default=there,
             format_func=lambda size: f"{size:,}",
             key=f"{KEY}_sizes",
+            persist_state="session",
         )
         variants = st.pills(
             t("Variants"),
             [False, True],
             selection_mode="multi",
-            default=[False, True],
             format_func=lambda is_on: t("augmented") if is_on else t("not augmented"),
             key=f"{KEY}_variants",
+            persist_state="session",
         )
         models = st.pills(
             t("Networks"),
             [model for model in RECIPES if model != "custom"],
             selection_mode="multi",
-            default=["notes"],
             key=f"{KEY}_models",
+            persist_state="session",
             help=t(
                 "Each network uses its own recipe. transfer starts from a network already trained "
                 "on photos."
@@ -209,10 +307,10 @@ def _plan_small_data(dataset: Dataset) -> GroupPlan | None:
         budget = st.segmented_control(
             t("Keep equal across sizes"),
             kinds,
-            default="steps",
             required=True,
             format_func=lambda key: t("weight updates") if key == "steps" else t("epochs"),
             key=f"{KEY}_budget",
+            persist_state="session",
             help=t(
                 "With equal weight updates, runs differ only in their photos. With equal epochs, "
                 "small runs finish sooner, and learn less for that reason too."
@@ -234,7 +332,6 @@ def _choose_seed_count() -> int:
     count = st.segmented_control(
         t("Number of seeds"),
         plans.SEED_COUNTS,
-        default=1,
         required=True,
         key=f"{KEY}_seeds",
         persist_state="session",
@@ -299,14 +396,14 @@ def _choose_photos(training: Training, dataset: Dataset, disabled: bool = False)
     there, least = len(dataset.items("train")), len(dataset.classes)
     if there <= least:
         return training
+    key = _photos_key(dataset)
+    st.session_state.setdefault(key, there)
     count = st.number_input(
         t("Training photos"),
         min_value=least,
         max_value=there,
-        value=there,
         step=max(1, there // 10),
-        # The most differs from dataset to dataset.
-        key=f"{KEY}_photos_{dataset.id}_{there}",
+        key=key,
         persist_state="session",
         disabled=disabled,
         width=220,
@@ -430,7 +527,8 @@ def _start_button(plan: GroupPlan, cluster: Cluster | None) -> None:
                 groups.start_driver(key)
             else:
                 groups.start_group(key)
-            st.query_params.from_dict({**st.query_params, "tab": "experiments", "group": key})
+            kept = {n: v for n, v in st.query_params.items() if n not in _ADDRESS_NAMES}
+            st.query_params.from_dict({**kept, "tab": "experiments", "group": key})
             st.rerun()
 
 

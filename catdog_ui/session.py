@@ -259,10 +259,8 @@ class PredictState:
 
     pasted_photos: list[InputPhoto] = field(default_factory=list)
     """Photos from the clipboard."""
-    sample_source: str = ""
-    """Where the photos to try come from: a dataset's id, a name of `sample_inputs`, or empty."""
-    sample_seed: int = -1
-    """Seed of the photos drawn from there."""
+    samples: str = ""
+    """Where the photos to try come from, as the address says it; empty for nowhere."""
     asks_built_in: bool = False
     """Whether the built-in model's answers stand beside those of the chosen model."""
 

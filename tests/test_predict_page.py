@@ -11,7 +11,7 @@ import pytest
 from catdog_core import runs
 from catdog_core.analysis import training_domain
 from catdog_core.base import jobs
-from catdog_core.data import photo_domain, sample_photos
+from catdog_core.data import datasets, photo_domain, sample_photos
 from catdog_core.imaging import decode
 from catdog_core.runs import model_registry
 from catdog_ui.predict import predict_results
@@ -229,6 +229,30 @@ def test_a_model_of_drawings_says_so_and_the_built_in_one_answers_beside_it(
     assert "and the built-in model 2." in fakes.joined_text(app.caption)
     app.button("predict_built_in").click().run()
     assert "Built-in model" not in fakes.joined_text(app.get("html"))
+
+
+def test_samples_and_both_models_survive_a_reload(model_file, demo, default_model_loaded):
+    dataset = datasets.open_folder(demo)
+    app = page(run=drawn_run(model_file).name, dataset=dataset.id)
+    app.query_params["tab"] = "answers"
+    for _ in range(2):
+        app.button("predict_try").click().run()
+    app.button("predict_built_in").click().run()
+    cards = fakes.joined_text(app.main.get("html"))
+    assert cards.count("Built-in model") == 12
+    again = fakes.open_page("6_Predict", **fakes.page_address(app))
+    assert not again.exception and fakes.joined_text(again.main.get("html")) == cards
+    again.button("predict_built_in").click().run()
+    assert "built_in" not in again.query_params
+    again.button("predict_neither").click().run()
+    assert fakes.page_address(again)["try"] == "no-pets"
+
+
+@pytest.mark.parametrize("source", ["unlabeled", "validation", "?.3", "samples.x"])
+def test_samples_that_an_address_cannot_have_are_left_out(model_file, source):
+    app = page(run=run_with_model(model_file).name, **{"try": source})
+    assert not app.exception
+    assert ("try" in app.query_params) is source.startswith("samples")
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _MOST_MEASURED = 24
 """Photos that are compared with the training photos: those of the first page."""
 
+_ADDRESS_NAME = "built_in"
+
 
 @dataclass(frozen=True)
 class OtherAnswer:
@@ -69,7 +71,7 @@ def ask_built_in(
             if can_compare:
                 _compare_button()
     _show_unlike(choice, model, photos[:_MOST_MEASURED])
-    if other is None or not can_compare or not page_state().predict.asks_built_in:
+    if other is None or not can_compare or not _is_built_in_asked():
         return {}
     built_in, rows = predict_inputs.predict_in_background(other, photos, "predict_built_in")
     if rows is None:
@@ -124,8 +126,13 @@ def compare_answers(
     both = [(photo, row, answers[photo.key]) for photo, row in good if photo.key in answers]
     if not both:
         return
-    same = sum(row.label == theirs.label for _, row, theirs in both)
-    text = t("Both models predict the same class for {same} of {n} photos.", same=same, n=len(both))
+    same = sum(  # as the cards say it
+        theirs.is_unsure(least)
+        if is_unsure(row.probabilities, least)
+        else row.label == theirs.label and not theirs.is_unsure(least)
+        for _, row, theirs in both
+    )
+    text = t("Both models give the same answer for {same} of {n} photos.", same=same, n=len(both))
     known = [(photo.truth, row, theirs) for photo, row, theirs in both if photo.truth]
     if known:
         own_right = sum(
@@ -149,7 +156,7 @@ def _shared_names(built_in: Sequence[str], own: Sequence[str]) -> bool:
 
 
 def _compare_button() -> None:
-    asked = page_state().predict.asks_built_in
+    asked = _is_built_in_asked()
     st.button(
         t("Hide the built-in model") if asked else t("Ask the built-in model"),
         icon=":material/visibility_off:" if asked else ":material/compare:",
@@ -158,9 +165,20 @@ def _compare_button() -> None:
     )
 
 
+def _is_built_in_asked() -> bool:
+    """Return whether both models answer: by the address, else by what the session did last."""
+    state = page_state().predict
+    if st.query_params.get(_ADDRESS_NAME) == "1":
+        state.asks_built_in = True
+    elif state.asks_built_in:
+        st.query_params[_ADDRESS_NAME] = "1"
+    return state.asks_built_in
+
+
 def _toggle_built_in() -> None:
     state = page_state().predict
     state.asks_built_in = not state.asks_built_in
+    st.query_params.pop(_ADDRESS_NAME, None)
 
 
 def _other_answer(row: Prediction, names: Sequence[str]) -> OtherAnswer:

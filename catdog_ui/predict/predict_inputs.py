@@ -298,7 +298,6 @@ def _photo_megabytes() -> int:
 
 
 def _photos_from_files(dataset_id: str) -> list[InputPhoto]:
-    state = page_state().predict
     files = st.file_uploader(
         t("Photos: JPEG, PNG, WebP, BMP, GIF, TIFF, or AVIF"),
         accept_multiple_files=True,
@@ -308,7 +307,7 @@ def _photos_from_files(dataset_id: str) -> list[InputPhoto]:
     )
     widgets.explain_streamlit_words("files")
     if files:
-        state.sample_source, state.sample_seed = "", -1
+        sample_inputs.forget_samples()
         files = sorted(files, key=lambda file: natural_key(file.name))
         return [_input_photo(file.name, file.file_id, file.getvalue()) for file in files]
     return sample_inputs.choose_sample_photos(dataset_of_photos(dataset_id))

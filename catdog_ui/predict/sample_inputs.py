@@ -17,41 +17,74 @@ from ..i18n import t
 from ..session import InputPhoto, page_state
 
 SAMPLE_COUNT = 12
-UNLABELED = "unlabeled"  # after a dataset's id
-NO_PETS = "no pets"  # in place of a dataset's id, which has no spaces
-LAB_SAMPLES = "lab samples"
+LAB_SAMPLES, VALIDATION, UNLABELED, NO_PETS = "samples", "validation", "unlabeled", "no-pets"
+"""Where photos to try come from, as ``?try=`` in the address names it."""
+_LINKED = "1"  # the photos that fit a model: a link's, which doesn't know the datasets
 
 
 def choose_sample_photos(dataset: Dataset | None) -> list[InputPhoto]:
-    """Draw the buttons that try photos, and return the photos of the one pressed last."""
-    state = page_state().predict
-    if st.query_params.pop("try", None) and not state.sample_source:  # a link that shows answers
-        state.sample_source, state.sample_seed = (dataset.id if dataset else LAB_SAMPLES), 0
+    """Draw the buttons that try photos, and return the photos of the one pressed last.
+
+    It is kept in the address, with the number of the draw: a reload shows the same answers.
+    """
+    source, seed = _follow_address(dataset)
     with st.container(horizontal=True):
         _source_button(
             t("Try sample photos"),
             "predict_samples",
             "pets",
             LAB_SAMPLES,
-            type="secondary" if state.sample_source else "primary",
+            type="secondary" if source else "primary",
         )
         if dataset is not None:
-            _source_button(t("Try validation photos"), "predict_try", "shuffle", dataset.id)
+            _source_button(t("Try validation photos"), "predict_try", "shuffle", VALIDATION)
         if dataset is not None and dataset.unlabeled:
-            source = f"{dataset.id} {UNLABELED}"
-            _source_button(t("Try unlabeled photos"), "predict_unlabeled", "label_off", source)
+            label = t("Try unlabeled photos")
+            _source_button(label, "predict_unlabeled", "label_off", UNLABELED)
         _source_button(t("Try non-pet photos"), "predict_neither", "question_mark", NO_PETS)
-    if state.sample_source == LAB_SAMPLES:
+    if source == LAB_SAMPLES:
         st.caption(t(sample_photos.CREDITS))
         return _lab_samples()
-    if state.sample_source == NO_PETS:
+    if source == NO_PETS:
         return _no_pets_photos()
-    if dataset is not None and state.sample_source == dataset.id:
-        return _validation_photos(dataset, state.sample_seed)
-    if dataset is not None and state.sample_source == f"{dataset.id} {UNLABELED}":
-        return _unlabeled_photos(dataset, state.sample_seed)
+    if dataset is not None and source == VALIDATION:
+        return _validation_photos(dataset, seed)
+    if dataset is not None and source == UNLABELED:
+        return _unlabeled_photos(dataset, seed)
     _show_samples()
     return []
+
+
+def forget_samples() -> None:
+    """Try no samples any more, since there are photos of the user's own."""
+    page_state().predict.samples = ""
+    st.query_params.pop("try", None)
+
+
+def _follow_address(dataset: Dataset | None) -> tuple[str, int]:
+    """Return where the photos to try come from, empty for nowhere, and the number of the draw."""
+    state = page_state().predict
+    requested = st.query_params.get("try", "")
+    if requested == _LINKED:
+        default = LAB_SAMPLES if dataset is None else VALIDATION
+        requested = state.samples or default
+    source, _, draw = (requested or state.samples).partition(".")
+    known = {LAB_SAMPLES, NO_PETS}
+    if dataset is not None:
+        known |= {VALIDATION, UNLABELED} if dataset.unlabeled else {VALIDATION}
+    if source not in known:
+        forget_samples()
+        return "", 0
+    seed = int(draw) if draw.isascii() and draw.isdigit() and len(draw) < 7 else 0
+    _keep(source, seed)
+    return source, seed
+
+
+def _keep(source: str, seed: int) -> None:
+    samples = f"{source}.{seed}" if seed else source
+    page_state().predict.samples = samples
+    if st.query_params.get("try") != samples:
+        st.query_params["try"] = samples
 
 
 def _source_button(label: str, key: str, icon: str, source: str, **options: str) -> None:
@@ -67,9 +100,8 @@ def _source_button(label: str, key: str, icon: str, source: str, **options: str)
 
 def _try_samples(source: str) -> None:
     """Ask about samples of a source, other ones at each press of the button."""
-    state = page_state().predict
-    state.sample_source = source
-    state.sample_seed += 1
+    before, _, draw = page_state().predict.samples.partition(".")
+    _keep(source, int(draw or 0) + 1 if before == source else 0)
 
 
 def _show_samples() -> None:

@@ -781,6 +781,8 @@ def add_remarks(verdict: Verdict, facts: RunContext) -> Verdict:
 
 
 def _remarks(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
+    if facts.is_training:
+        yield Remark("wait", STILL_TRAINING)
     numbers = verdict.numbers
     is_judged = verdict.kind != "diverged" and numbers.get("epochs", 0) >= MIN_EPOCHS
     if is_judged and "lowest_loss" in numbers:
@@ -829,8 +831,6 @@ def _explain_better_validation(verdict: Verdict, facts: RunContext) -> Iterator[
 
 
 def _next_steps(verdict: Verdict, facts: RunContext) -> Iterator[Remark]:
-    if facts.is_training:
-        yield Remark("wait", STILL_TRAINING)
     match verdict.kind:
         case "overfitting" if verdict.message == NOISE_MEMORIZED:
             yield Remark("check_labels", CHECK_LABELS)

@@ -185,7 +185,8 @@ def _show_active_runs() -> None:
                 width="stretch",
             )
             if run.status == "queued":
-                st.caption(t("Waiting in the queue"))
+                waits = bool(run.runs_ahead)
+                st.caption(t("Waiting in the queue") if waits else t("Starting…"))
             else:
                 done = len(run.epochs)
                 st.progress(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import fakes
 import pytest
+from filelock import FileLock
 
 from catdog_core import runs
 from catdog_core.analysis import history_import, sweep_table
@@ -294,6 +295,18 @@ def test_twins_are_judged():
     app = page(group="twin")
     assert "Overfitting since epoch 21" in fakes.joined_text(app.caption)
     assert list(app.dataframe[0].value["Verdict"]) == ["overfitting", "healthy"]
+
+
+def test_a_pair_that_has_just_begun_is_not_judged():
+    running = fakes.make_run("plain", epochs=0, status="running")
+    runs.add_to_group(running, {"id": "twin", "kind": "twin", "name": "does it help?"})
+    member("twin", "augmented", augmentation=PRESETS["notes"])
+    with FileLock(running / "lock"):
+        app = page(group="twin")
+    assert not app.exception
+    assert "once both runs have 5 epochs" in fakes.joined_text(app.info)
+    assert "Train longer" not in fakes.joined_text(app.markdown)
+    assert "to judge" not in fakes.joined_text(app.caption)
 
 
 @pytest.mark.parametrize("view", ["group", "runs"])

@@ -8,7 +8,13 @@ from typing import Any
 import streamlit as st
 
 from catdog_core import runs
-from catdog_core.analysis import accuracy_gap, group_comparison, histories, sweep_table
+from catdog_core.analysis import (
+    accuracy_gap,
+    diagnose,
+    group_comparison,
+    histories,
+    sweep_table,
+)
 from catdog_core.analysis.diagnose import Remark
 from catdog_core.base.palette import TRAIN, VALIDATION
 from catdog_core.runs import Run
@@ -268,6 +274,10 @@ def _table_columns(group: Group) -> run_table.ExtraColumns:
 
 def _paired_results(group: Group) -> None:
     remarks = group_comparison.compare_paired_runs(group.runs)
+    if group.is_active and any(remark.id == "wait" for remark in remarks):
+        text = t("The comparison appears once both runs have {n} epochs.", n=diagnose.MIN_EPOCHS)
+        st.info(text, icon=":material/hourglass_empty:")
+        remarks = [remark for remark in remarks if remark.id != "wait"]
     for remark in remarks:
         if remark.id not in _COVERAGE_REMARKS:
             st.markdown(t(remark.message, **remark.params))
@@ -276,6 +286,8 @@ def _paired_results(group: Group) -> None:
     pair = list(zip(_choose_pair(group), titles, strict=True))
     judged = [histories.diagnose_run(run) for run, _ in pair]
     for (run, title), verdict in zip(pair, judged, strict=True):
+        if not run.epochs:
+            continue
         with st.container(gap="xxsmall"):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 _, color, icon = captions.VERDICTS[verdict.kind]

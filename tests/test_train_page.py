@@ -238,6 +238,13 @@ def test_a_step_of_a_verdict_becomes_settings_within_their_range(step, label, va
         assert advice.label.format(**advice.values) == label
 
 
+def test_the_line_of_photos_counts_those_that_the_form_takes(demo):
+    app = page(dataset=datasets.open_folder(demo).id, tab="new", train_photos="20")
+    assert "20 of 48 training photos" in fakes.joined_text(app.markdown)
+    app.selectbox("train_train_photos").set_value(0).run()
+    assert not app.exception and "20 of 48" not in fakes.joined_text(app.markdown)
+
+
 def test_the_augmentation_of_its_page_is_used(demo, started):
     app = page(state=taken_over({"rotation_range": 33}), dataset=datasets.open_folder(demo).id)
     assert "Rotation ±33°" in fakes.joined_text(app.caption)

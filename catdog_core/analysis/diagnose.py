@@ -144,8 +144,8 @@ EASY_VALIDATION = N_(
     "neither dropout nor augmentation explains it."
 )
 NO_LEARNING = N_(
-    "Underfitting: after {n} epochs, the network has learned almost nothing. Training accuracy is "
-    "{train:.1%}, and guessing gives {guess:.0%}."
+    "Underfitting: after {n} epochs, the network has learned almost nothing. Training accuracy in "
+    "its last {last} epochs is about {train:.1%}, and guessing gives {guess:.0%}."
 )
 NETWORK_DEAD = N_(
     "Underfitting: the network learns nothing. Its loss stays at {loss:.2f}, no better than "
@@ -1203,7 +1203,10 @@ def _no_learning(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
             n=curves.constant_answers,
             guess=guess,
         )
-    return curves.verdict("underfitting", NO_LEARNING, n=curves.count, train=train, guess=guess)
+    last = min(curves.window, curves.count)
+    return curves.verdict(
+        "underfitting", NO_LEARNING, n=curves.count, last=last, train=train, guess=guess
+    )
 
 
 def _wrong_labels(curves: HistoryCurves, facts: RunContext) -> Verdict | None:

@@ -95,6 +95,7 @@ def show_form() -> None:
             if "learning_rate" in names:
                 finder = st.container()
     training = parse_settings(Training, values, t("the form"))
+    form_requests.write_address(training)  # before what takes long: a reload might come first
     with length:
         train_choices.choose_length(training, augmentation, dataset, every)
     probe_settings = train_plan.ProbeSettings(dataset, training, augmentation)
@@ -110,7 +111,6 @@ def show_form() -> None:
     with finder:
         train_plan.show_rate_finder(probe_settings, _use_rate)
     _show_start_bar(probe_settings, parent)
-    form_requests.write_address(training)
 
 
 def _show_notice() -> None:
@@ -128,12 +128,24 @@ def _show_notice() -> None:
 def _show_photos_line(dataset: Dataset) -> None:
     """The photos and their health in one line, with the way to more."""
     counts = {split: unreadable.count_photos(dataset, split) for split in ("train", "validation")}
-    line = t(
-        "{train:,} training photos, {validation:,} validation photos, {n:,} classes",
-        train=counts["train"].readable,
-        validation=counts["validation"].readable,
-        n=len(dataset.classes),
-    )
+    numbers = {
+        "train": counts["train"].readable,
+        "validation": counts["validation"].readable,
+        "n": len(dataset.classes),
+    }
+    # Set further down, where it is folded away.
+    chosen = st.session_state.get(forms.field_key(FORM_KEY, "train_photos"))
+    if chosen and chosen < len(dataset.items("train")):
+        line = t(
+            "{chosen:,} of {train:,} training photos, {validation:,} validation photos, {n:,} "
+            "classes",
+            chosen=chosen,
+            **numbers,
+        )
+    else:
+        line = t(
+            "{train:,} training photos, {validation:,} validation photos, {n:,} classes", **numbers
+        )
     if left_out := sum(count.unreadable for count in counts.values()):
         line += ", " + t("{n:,} can't be read", n=left_out)
     with st.container(horizontal=True, vertical_alignment="center", key="train_photos_line"):

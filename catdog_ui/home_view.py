@@ -364,11 +364,12 @@ def show_tour(first_visit: bool, done: tuple[bool, ...]) -> None:
     """
     page = page_state()
     if page.tour_step is None:
-        page.tour_step = 0 if first_visit else _TOUR_CLOSED
+        page.tour_step = _requested_step(0 if first_visit else _TOUR_CLOSED)
     elif page.tour_step != _TOUR_CLOSED and sum(done) > page.tour_done:
         page.tour_step = done.index(False) if False in done else len(done) - 1
     page.tour_done = sum(done)
     step = page.tour_step
+    _write_step(step)
     if step == _TOUR_CLOSED:
         return
     title, text, path, name = _TOUR_STEPS[step]
@@ -407,3 +408,17 @@ def show_tour(first_visit: bool, done: tuple[bool, ...]) -> None:
 
 def _go_to_step(step: int) -> None:
     page_state().tour_step = step
+    _write_step(step)
+
+
+def _requested_step(default: int) -> int:
+    """The step of the address, which a reload in the middle of the tour brings back."""
+    steps = {str(number + 1): number for number in range(len(_TOUR_STEPS))}
+    return steps.get(st.query_params.get("tour", ""), default)
+
+
+def _write_step(step: int) -> None:
+    if step == _TOUR_CLOSED:
+        st.query_params.pop("tour", None)
+    elif st.query_params.get("tour") != str(step + 1):
+        st.query_params["tour"] = str(step + 1)

@@ -23,7 +23,7 @@ from .i18n import N_, escape, t
 from .session import page_state
 
 _WIDTH = 420  # pixels; narrower where the page is
-CARRIED_PARAMS = ("lang", "dataset", "run", "runs", "done")
+CARRIED_PARAMS = ("lang", "dataset", "run", "runs", "done", "tour")
 """Query parameters every link between pages takes along."""
 _MISSING = {
     "dataset": N_(

@@ -57,6 +57,17 @@ def test_what_was_done_elsewhere_moves_the_tour_on(demo):
     assert "4 of 4" in fakes.joined_text(app.markdown)
 
 
+def test_a_reload_in_the_middle_of_the_tour_keeps_its_step(demo):
+    app = fakes.open_page(lang="en")
+    datasets.open_folder(demo)
+    app.run()
+    again = fakes.open_page(**fakes.page_address(app))
+    assert is_open(again) and "2 of 4" in fakes.joined_text(again.markdown)
+    again.button("tour_close").click().run()
+    assert "tour" not in again.query_params and not is_open(again)
+    assert not is_open(fakes.open_page(lang="en", tour="9"))
+
+
 def test_the_tour_names_buttons_and_pages_as_they_are(demo):
     app = fakes.open_page(lang="en")
     labels = {button.label for button in app.main.button}

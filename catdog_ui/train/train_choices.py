@@ -115,7 +115,10 @@ def _describe_network(model: str, dataset: Dataset, every: Sequence[RunRecord]) 
         lines.append(t("**{accuracy:.1%}** is the best here so far", accuracy=max(own)))
     elif recipe.course_accuracy is not None:
         lines.append(t("**{accuracy:.0%}** on the course photos", accuracy=recipe.course_accuracy))
-    estimate = time_estimate.estimate_training(recipe.training, recipe.augmentation, dataset, every)
+    # As many photos as are chosen further down, so that both times are of the same training.
+    photos = st.session_state.get(forms.field_key(form_requests.FORM_KEY, "train_photos")) or None
+    planned = recipe.training.model_copy(update={"train_photos": photos})
+    estimate = time_estimate.estimate_training(planned, recipe.augmentation, dataset, every)
     if estimate is not None:
         lines.append(
             ":material/timer: "

@@ -81,9 +81,7 @@ def render_visitor_panel() -> None:
             st.button(t("Sign out"), key="visitor_logout", on_click=st.logout)
         if signed_in_email():
             return
-        if (
-            not refused and "is_logged_in" in st.user
-        ):  # only where an identity provider is configured
+        if not refused and _has_sign_in():
             st.button(t("Sign in"), type="primary", key="visitor_login", on_click=st.login)
         with st.form("visitor_form", border=False):
             st.text_input(
@@ -91,6 +89,11 @@ def render_visitor_panel() -> None:
             )
             st.text_input(t("Code"), key=_CODE_KEY, type="password", max_chars=100)
             st.form_submit_button(t("Submit code"), on_click=_submit_identity, width="stretch")
+
+
+def _has_sign_in() -> bool:
+    """Whether an identity provider is configured."""
+    return "is_logged_in" in st.user
 
 
 def render_role_notice() -> None:
@@ -103,6 +106,8 @@ def render_role_notice() -> None:
     ):
         st.caption(
             t("View only. To train or edit, enter the student code in the sidebar or sign in.")
+            if _has_sign_in()
+            else t("View only. To train or edit, enter the student code in the sidebar.")
         )
 
 
@@ -187,7 +192,8 @@ def _submit_identity() -> None:
     name = truncate_for_display(" ".join(normalized_name.replace("@", " ").split()))[
         :_LONGEST_NAME
     ].strip()
-    code = st.session_state.pop(_CODE_KEY, "")  # so that the field is empty again
+    code = st.session_state[_CODE_KEY]
+    st.session_state[_CODE_KEY] = ""  # so that nobody reads it in the field
     visitor = page_state().visitor
     if name:
         visitor.name = name

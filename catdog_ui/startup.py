@@ -15,8 +15,9 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import RerunException, StopException
 
 from catdog_core import runs
-from catdog_core.base import stale_files
+from catdog_core.base import access, stale_files
 from catdog_core.base.errors import CatDogError
+from catdog_core.training import time_estimate
 
 from . import format_text, loaders, permissions, state, trash_view, uploads, widgets
 from .i18n import LANGUAGES, N_, choose_language, escape, language, say, t
@@ -174,13 +175,16 @@ def _watch_active_runs() -> None:
 def _show_active_runs() -> None:
     runs.reap_children()
     active = [run for run in runs.list_runs() if run.is_active]
-    for run in active[:3]:
+    active.sort(key=time_estimate.queue_order)
+    # What trains now comes first, then one's own: the rest of a long queue is only counted.
+    shown = sorted(active, key=lambda run: (run.status == "queued", not access.is_own(run.owner)))
+    for run in shown[:3]:
         epochs = run.planned_epochs or 0
         with st.container(border=True, gap="xsmall"):
             st.page_link(
                 "pages/3_Train.py",
                 label=escape(format_text.model_name(run)),
-                icon=":material/play_circle:",
+                icon=format_text.status_badge(run)[2],
                 query_params=state.run_query(run, tab="runs"),
                 width="stretch",
             )

@@ -71,7 +71,9 @@ def begin_page(title: str) -> None:
         title: the page's name; another one than before forgets the notes.
     """
     page = page_state()
-    if page.page_title != title:
+    if page.page_title == title:
+        _follow_link(page.known_address)
+    else:
         page.page_title = title
         page.visited_pages.add(title)
         page.visit += 1
@@ -99,6 +101,19 @@ def begin_page(title: str) -> None:
             st.query_params[name] = page.known_address[name] = ",".join(known)
         else:
             st.query_params.pop(name, None)
+
+
+def _follow_link(known: Mapping[str, str]) -> None:
+    """Send the query back to the browser where a link of this page has changed it.
+
+    Streamlit draws a page anew for a link to itself, but leaves the browser's address as it was,
+    and the next click would send that one.
+
+    Args:
+        known: what the pickers of the page had written, by name.
+    """
+    if any(st.query_params.get(name, value) != value for name, value in known.items()):
+        st.query_params.update({})
 
 
 def show_missing() -> None:
@@ -371,7 +386,7 @@ def choose_tab(
     page, key = page_state(), f"tab_{parameter}"
 
     def write_address() -> None:
-        st.query_params[parameter] = st.session_state[key]
+        st.query_params[parameter] = page.known_address[parameter] = st.session_state[key]
         page.address_notes.pop(parameter, None)
 
     requested = st.query_params.get(parameter)
@@ -395,6 +410,7 @@ def choose_tab(
     _show_note(parameter)
     if requested != value:
         st.query_params[parameter] = value
+    page.known_address[parameter] = value
     return value
 
 

@@ -74,6 +74,7 @@ def test_the_audience_may_look_at_every_page_where_what_it_may_not_do_is_off(pat
     app = page(path, dataset=dataset.id, run=folder.name, **tab)
     assert not told(app)
     assert "View only." in fakes.joined_text(app.caption)
+    assert "sign in" not in fakes.joined_text(app.caption)  # nobody can here
     buttons = [*app.main.button, *app.main.menu_button]
     assert [b.key for b in buttons if not b.disabled and not LOOKS.match(b.key)] == []
     off = [b for b in buttons if b.disabled and not LOOKS.match(b.key)]
@@ -214,6 +215,11 @@ def test_nobody_takes_the_name_of_who_signed_in():
     for name in ("kim@school.org", "kim\uff20school.org"):
         app = tell(page(), name=name)
         assert fakes.page_state(app).visitor.name == "kim school.org"
+
+
+def test_a_submitted_code_does_not_stay_in_its_field():
+    field = tell(page(), "meow").text_input("visitor_code")
+    assert field.proto.set_value and field.proto.value == ""
 
 
 def test_a_name_is_no_markdown_in_the_sidebar():

@@ -55,6 +55,16 @@ def test_for_a_class_it_answers_to_its_own_address_and_tells_two_codes(started, 
     assert not any(code in environment[access.OVERRIDES] for code in codes)
 
 
+def test_it_prints_what_the_documentation_shows(started, capsys):
+    page = (server.PROJECT / "docs/classroom.md").read_text("utf-8")
+    shown = [line.strip() for line in page.splitlines() if line.startswith("    ")][:3]
+    codes = [line.split()[-1] for line in shown[1:]]
+    _, out, _ = fakes.run_cli(
+        capsys, "serve", "--lan", "--code", codes[0], "--teacher-code", codes[1]
+    )
+    assert out.splitlines()[:3] == shown
+
+
 def test_the_codes_it_tells_are_those_that_count(started, capsys, monkeypatch):
     fakes.run_cli(capsys, "serve", "--lan", "--code", "meow", "--teacher-code", "woof")
     monkeypatch.setenv(access.OVERRIDES, started[0][1][access.OVERRIDES])

@@ -1,11 +1,15 @@
 """What a page shows is in its address: opened with one, changed by a choice, and wrong."""
 
+from dataclasses import replace
 from urllib.parse import parse_qs
 
 import fakes
 import pytest
+from streamlit.runtime.state.query_params_proxy import QueryParamsProxy
 
 from catdog_core import runs
+from catdog_core.base import access
+from catdog_core.base.access import Visitor
 from catdog_core.data import datasets
 
 PAGES = {
@@ -168,6 +172,34 @@ def test_the_link_can_be_copied_on_every_page(lab, path):
     (button,) = [one.value for one in app.get("html") if "Copy link" in one.value]
     assert "window.location.href" in button  # the browser's own address, whatever wrote it
     assert "execCommand" in button  # without https there is no clipboard
+
+
+def test_the_browser_follows_a_link_of_a_page_to_itself(lab, monkeypatch):
+    sent = []
+    monkeypatch.setattr(QueryParamsProxy, "update", lambda query, _: sent.append(query.to_dict()))
+    app = fakes.open_page("3_Train", lang="en", tab="runs", **lab["older"])
+    app.run()
+    assert sent == []  # nothing is sent back that the browser has
+    for name, value in {**lab["newer"], "tab": "new"}.items():
+        app.query_params[name] = value
+    app.run()
+    assert len(sent) == 1 and lab["newer"].items() <= sent[0].items()
+    assert app.segmented_control("tab_tab").value == "new"
+
+
+def test_the_sidebar_begins_with_what_trains_and_the_visitors_own_run(workspace, monkeypatch):
+    queue = []
+    for number, owner in enumerate(("Ada", "Ada", "Ada", "Bob", "Ada")):
+        run = runs.load_run(fakes.make_run(f"run {number}", epochs=0))
+        status = "queued" if number else "running"
+        state = {"status": status, "queued": float(number)}
+        queue.append(replace(run, owner=owner, status=status, state=state))
+    (workspace / access.FILE).write_text('{"format": 1, "shared": true}')
+    monkeypatch.setattr(runs, "list_runs", lambda: queue[::-1])  # the newest first
+    monkeypatch.setattr(access, "_visitor_provider", lambda: Visitor("Bob", "student"))
+    app = fakes.open_page("2_Augment", lang="en")
+    labels = [link.proto.label for link in app.sidebar.get("page_link")][-3:]
+    assert labels == ["run 0 · Ada", "run 3 · Bob", "run 1 · Ada"]
 
 
 def test_a_run_in_the_sidebar_leads_to_it_and_its_dataset(lab, monkeypatch):

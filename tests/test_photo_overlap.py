@@ -32,6 +32,16 @@ def test_each_split_of_its_own_dataset_counts(dataset, split, trained, chosen):
     assert overlap.total == trained + chosen and not overlap.is_unseen
 
 
+def test_photos_that_cannot_be_read_count_nowhere(dataset, demo, tmp_path):
+    run = runs.load_run(make_dataset_run(dataset))
+    folder = shutil.copytree(demo, tmp_path / "copy")
+    broken = next((folder / "validation").rglob("*.jpg"))
+    broken.write_bytes(broken.read_bytes()[:400])
+    copy = datasets.open_folder(folder)
+    readable = VALIDATION - 1
+    assert count_overlap(run, copy, "validation") == PhotoOverlap(readable, 0, readable)
+
+
 def test_with_one_epoch_none_was_chosen(dataset):
     folder = make_dataset_run(dataset)
     rows = (folder / "metrics.jsonl").read_text().splitlines()

@@ -65,6 +65,7 @@ def test_a_folder_is_understood_then_added(demo):
     app.text_input("source_path").set_value(str(demo))
     press(app, "Preview")
     assert "| cats | 24 | 12 |" in fakes.joined_text(app.markdown)
+    assert any(".st-key-source_preview" in html.value for html in app.get("html"))  # in view
     assert datasets.list_datasets() == []
     app.button("source_open").click().run()
     assert not app.exception

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..base.errors import N_, RunError
-from ..data import photo_hashes
+from ..data import photo_hashes, unreadable
 from ..data.datasets import Dataset
 from ..runs import Run, RunRecord, model_registry, training_photos
 from .diagnose import Remark
@@ -66,7 +66,10 @@ def count_overlap(
     """
     if not isinstance(model, Run):
         return None
-    evaluated = photo_hashes.hash_split(dataset, split)
+    # A photo that can't be read isn't evaluated, so it counts nowhere.
+    left_out = unreadable.list_unreadable(dataset)
+    is_readable = np.array([item.file not in left_out for item in dataset.items(split)], bool)
+    evaluated = photo_hashes.hash_split(dataset, split)[is_readable]
     trained, chosen = np.zeros((2, len(evaluated)), bool)
     line, is_complete = _with_parents(model)
     records = [training_photos.read_training_photos(run) for run in line]

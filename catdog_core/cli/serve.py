@@ -79,9 +79,9 @@ def serve(
         {"shared": True, **{role: access.hash_code(each) for role, each in codes.items()}}
     )
     check_port_free(host, port, typed=address is not None)
-    print(f"CatDog Lab for a class: http://{f'[{host}]' if ':' in host else host}:{port}")
-    print(f"Class code, to train:               {codes['student_code']}")
-    print(f"Teacher's code, to do everything:   {codes['teacher_code']}")
+    print(f"CatDog Lab on this network: http://{f'[{host}]' if ':' in host else host}:{port}")
+    print(f"Student code, to train:             {codes['student_code']}")
+    print(f"Teacher code, to do everything:     {codes['teacher_code']}")
     print("Without a code, visitors can look, move sliders and predict.")
     print(
         "Everyone on this network can open the page, and nothing is encrypted (docs/classroom.md)."

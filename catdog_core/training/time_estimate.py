@@ -181,16 +181,16 @@ def queue_position(run: RunRecord, every: Sequence[RunRecord]) -> QueuePosition:
         run: the queued run.
         every: all runs of the workspace; finished ones serve to estimate times.
     """
-    own_order = _queue_order(run)
+    own_order = queue_order(run)
     ahead = [other for other in every if other.is_active and other.id != run.id]
-    ahead = sorted((other for other in ahead if _queue_order(other) < own_order), key=_queue_order)
+    ahead = sorted((other for other in ahead if queue_order(other) < own_order), key=queue_order)
     times = [_remaining_seconds(other, every) for other in ahead]
     known = [seconds for seconds in times if seconds is not None]
     return QueuePosition(tuple(ahead), sum(known) if len(known) == len(times) else None)
 
 
-def _queue_order(run: RunRecord) -> tuple[bool, float, str]:
-    """Sort key of the queue: the training run first, then by time of joining."""
+def queue_order(run: RunRecord) -> tuple[bool, float, str]:
+    """Return the sort key of the queue: the training run first, then by time of joining."""
     queued = run.state.get("queued")
     since = float(queued) if isinstance(queued, (int, float)) else run.created
     return run.state.get("status") != "running", since, run.id

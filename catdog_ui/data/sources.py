@@ -124,8 +124,11 @@ def _folder_card(_kind: str) -> None:
     if inspected is None:
         return
     folder, reading, inside = inspected
-    show_preview(inside)
-    is_confirmed = confirm_classes(inside, f"source_confirm_{folder}")
+    with st.container(key="source_preview"):
+        show_preview(inside)
+        is_confirmed = confirm_classes(inside, f"source_confirm_{folder}")
+    if submitted:
+        widgets.scroll_into_view("source_preview")
     if permissions.action_button(
         t("Add folder"),
         "source_open",

@@ -13,14 +13,17 @@ from ..session import page_state
 
 NEW, RUNS = "new", "runs"
 _TITLES = {NEW: N_("New training"), RUNS: N_("My runs")}
+_TITLES_SHARED = _TITLES | {RUNS: N_("Runs")}
+"""In a shared lab everybody's runs are there."""
 _ICONS = {NEW: ":material/add_circle:", RUNS: ":material/show_chart:"}
 
 
 def choose_tab() -> str:
     """Let the user choose a tab; return `NEW` or `RUNS`."""
     default = NEW if "tab" in st.query_params else _open_default()
+    titles = _TITLES_SHARED if access.load_access_settings().shared else _TITLES
     return state.choose_tab(
-        {name: f"{_ICONS[name]} {t(title)}" for name, title in _TITLES.items()}, default=default
+        {name: f"{_ICONS[name]} {t(title)}" for name, title in titles.items()}, default=default
     )
 
 

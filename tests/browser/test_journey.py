@@ -114,6 +114,10 @@ def test_settings_travel_in_the_address_without_steps_in_the_history(lab, page, 
 def test_a_training_stops_resumes_and_outlives_a_reload(lab, page, expect):
     start(lab, page, "interrupted", epochs=40, steps=100)
     page.wait_for_function(POINTS_ON_BOTH)
+    page.get_by_text("New training").click()
+    page.wait_for_url("**tab=new*")
+    page.locator("[data-testid=stSidebar] a", has_text="interrupted").click()
+    page.wait_for_url("**tab=runs*")  # a link of a page to itself, too
     page.reload()
     page.wait_for_function(POINTS_ON_BOTH)
     expect(page.locator(NEWS)).to_contain_text("interrupted")

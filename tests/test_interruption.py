@@ -74,7 +74,7 @@ MOMENTS = {
         ["evaluate", "default", "{pets}"],
         "catdog_core.base.library_output:import_tensorflow:after",
     ),
-    "map": (["plot", "nothing", "{out}"], "catdog_core.runs:load_run:before"),
+    "map": (["plot", "nothing", "{out}"], "catdog_core.runs.model_registry:find_run:before"),
     "lists": (["runs"], "catdog_core.runs:list_runs:before"),
 }
 QUICK = {("zip", "SIGHUP"), ("lists", "SIGTERM"), ("drawn", "SIGINT")}

@@ -24,7 +24,7 @@ from . import import_history, run_table
 NO_BEST = N_("No run is named the best, because these runs can't be compared.")
 MAX_BANDS = 3
 """More runs' bands at once would cover each other."""
-_NAME_WIDTH, _NAME_LENGTH = 160, 20
+_NAME_WIDTH, _NAME_LENGTH = 200, 26
 """Pixels and characters: on a phone the best accuracy is seen beside the names, which stay."""
 _DATASET_WIDTH, _DATASET_LENGTH = 110, 14
 MAX_RUNS = len(charts.RUN_SYMBOLS)

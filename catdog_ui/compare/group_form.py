@@ -324,7 +324,7 @@ def _plan_small_data(dataset: Dataset) -> GroupPlan | None:
     changed = _shared_augmentation() if True in variants else None
     augmentations = [changed if is_on else None for is_on in sorted(variants)]
     seeds = _choose_seed_count()
-    return plans.plan_small_data(dataset, trainings, chosen, augmentations, budget, seeds)
+    return plans.plan_small_data(dataset, trainings, chosen, augmentations, budget or "steps", seeds)
 
 
 def _choose_seed_count() -> int:
@@ -343,7 +343,7 @@ def _choose_seed_count() -> int:
     if count == 1:
         limit = seed_spread.describe_seed_limit()
         st.caption(t(limit.message, **limit.params))
-    return int(count)
+    return int(count or 1)
 
 
 _PLANNERS: dict[str, Callable[[Dataset], GroupPlan | None]] = {

@@ -324,7 +324,9 @@ def _plan_small_data(dataset: Dataset) -> GroupPlan | None:
     changed = _shared_augmentation() if True in variants else None
     augmentations = [changed if is_on else None for is_on in sorted(variants)]
     seeds = _choose_seed_count()
-    return plans.plan_small_data(dataset, trainings, chosen, augmentations, budget or "steps", seeds)
+    return plans.plan_small_data(
+        dataset, trainings, chosen, augmentations, budget or "steps", seeds
+    )
 
 
 def _choose_seed_count() -> int:

@@ -7,8 +7,14 @@ import shutil
 import fakes
 import pytest
 
+from catdog_core import runs
+from catdog_core.analysis import histories
+from catdog_core.base import report_language
+from catdog_core.config import Training
 from catdog_core.data import audit, datasets, unreadable
 from catdog_core.data.datasets import PhotoEdit
+from catdog_core.export import report_text
+from catdog_core.runs import training_photos
 
 
 @pytest.fixture
@@ -55,3 +61,13 @@ def test_the_command_line_names_it(dataset, tmp_path, capsys):
     archive = shutil.make_archive(str(tmp_path / "packed"), "zip", dataset.root)
     code, out, _ = fakes.run_cli(capsys, "import", archive)
     assert code == 0 and "30 photos in " in out and ", 1 can't be read" in out
+
+
+def test_a_report_names_it(dataset):
+    run = runs.load_run(runs.create_run(dataset, Training(epochs=1), None))
+    match = training_photos.find_training_dataset(run)
+    facts = report_text.ReportData(run, histories.diagnose_run(run), match=match)
+    rows = report_text.list_dataset_properties(facts, report_language.get_translator("en"))
+    shown = {label: value for label, value, _ in rows}
+    assert shown["Training photos"] == "19 photos, 1 can't be read"
+    assert shown["Validation photos"] == "11"

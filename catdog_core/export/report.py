@@ -447,7 +447,7 @@ def _render_mistake(mistake: Mistake, classes: Sequence[str], say: Translator) -
 
 def _render_settings(facts: ReportData, say: Translator) -> str:
     run = facts.run
-    parts = [(say("Photos"), report_text.list_dataset_properties(run, say))]
+    parts = [(say("Photos"), report_text.list_dataset_properties(facts, say))]
     if not isinstance(run, Run):
         note = _render_paragraph(
             say(N_("This is an imported history, so its training settings are unknown."))

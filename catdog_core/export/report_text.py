@@ -24,6 +24,7 @@ from ..base.files import truncate_for_display
 from ..base.report_language import Translator
 from ..config import RECIPES, Augmentation, Training
 from ..data.datasets import Dataset
+from ..data.unreadable import count_photos
 from ..imaging import decode
 from ..imaging.decode import Photo
 from ..models import architecture, backbones
@@ -388,16 +389,28 @@ def list_augmentation(run: Run, say: Translator) -> list[tuple[str, str, bool]]:
     ]
 
 
-def list_dataset_properties(run: RunRecord, say: Translator) -> list[tuple[str, str, bool]]:
+def list_dataset_properties(facts: ReportData, say: Translator) -> list[tuple[str, str, bool]]:
     """Return the photos of a run: label, value, False."""
+    run = facts.run
     rows = [
         (say("Dataset"), format_name(run.dataset_name)),
         (say("Classes"), ", ".join(map(format_name, run.classes))),
-        (say("Training photos"), f"{run.train_photos:,}" if run.train_photos else ""),
-        (say("Validation photos"), f"{run.validation_photos:,}" if run.validation_photos else ""),
+        (say("Training photos"), _count_photos(run.train_photos, "train", facts, say)),
+        (say("Validation photos"), _count_photos(run.validation_photos, SPLIT, facts, say)),
         (say("Fingerprint"), run.dataset_fingerprint[:16]),
     ]
     return [(label, value, False) for label, value in rows if value]
+
+
+def _count_photos(count: int | None, split: str, facts: ReportData, say: Translator) -> str:
+    """Count a run's photos of a split, without those that can't be read where they are here."""
+    if not count:
+        return ""
+    match = facts.match
+    left_out = count_photos(match.dataset, split).unreadable if match else 0
+    if not left_out:
+        return f"{count:,}"
+    return say("{n:,} photos, {left_out:,} can't be read", n=count - left_out, left_out=left_out)
 
 
 def _has_effect(field: str, training: Training) -> bool:

@@ -60,7 +60,7 @@ _COPY_LINK = """
   }
   #copy-link button:hover { border-color: currentColor; }
   #copy-link button:focus-visible { outline: 3px solid currentColor; outline-offset: 2px; }
-  @media (pointer: coarse) { #copy-link button { min-height: 44px; } }
+  @media (pointer: coarse), (max-width: 640px) { #copy-link button { min-height: 44px; } }
 </style>
 <div id="copy-link"><button type="button" aria-live="polite">%(label)s</button></div>
 <script>{

@@ -191,7 +191,8 @@ def silent_stops(page: Any) -> list[str]:
     for node in session.send("Accessibility.getFullAXTree")["nodes"]:
         states = {each["name"]: each["value"].get("value") for each in node.get("properties", [])}
         role, name = (node.get(key, {}).get("value", "") for key in ("role", "name"))
-        if node["ignored"] or not states.get("focusable") or role == "RootWebArea":
+        # A cell is reached by arrows and read with its row and column, also an empty one.
+        if node["ignored"] or not states.get("focusable") or role in ("RootWebArea", "gridcell"):
             continue
         if not name.strip() or role in ("generic", "none"):
             described = session.send(

@@ -242,7 +242,7 @@ def test_an_experiment_trains_on_a_cluster_that_runs_already(dataset, demo, clus
     status, out, err = fakes.run_cli(
         capsys, "experiment", "twin", demo, *flags, "--name", "two", "--address", cluster
     )
-    assert (status, err) == (0, "")
+    assert status == 0 and err.startswith("Warning: ")  # too few epochs to compare
     assert "plain: done after 2 epochs" in out
     assert "augmented: done after 2 epochs" in out
     host, _, port = cluster.rpartition(":")

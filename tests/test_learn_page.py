@@ -134,7 +134,8 @@ QUICK_LINKS = [
 def test_each_button_lands_on_what_it_names_and_says_what_it_set(own, section, number):
     link = SECTIONS[section].demo_links[number]
     app = press(own, section, number)
-    assert not app.error and not fakes.joined_text(app.warning)
+    # Drawings are given to a model of photos by some, which Predict rightly warns of.
+    assert not app.error and not [w for w in app.warning if w.icon != ":material/draw:"]
     assert app.title[0].value == link.page.capitalize()
     assert link.query.items() - {("try", "1")} <= address(app).items()  # "try" is used up
     (note,) = [each.value for each in app.markdown if "/school:" in each.value]

@@ -105,6 +105,15 @@ _START = N_("Select **Start training** and watch the curves.")
 _SEE_LAYERS = N_("The table lists each layer with the shape of its output.")
 
 
+_PREDICT_PHOTOS = DemoLink(
+    N_("Predict photos"),
+    "predict",
+    {"try": "1"},
+    look=N_("Each answer is a class with its probability."),
+    needs="model",
+)
+
+
 def _is_measured(*names: str) -> Callable[[Mapping[str, Any]], bool]:
     """Return a test for these numbers to be finite; a diverged run lacks some."""
     return lambda facts: all(facts[name] - facts[name] == 0 for name in names)
@@ -769,13 +778,7 @@ _NETWORK = (
                 ),
                 needs="model",
             ),
-            DemoLink(
-                N_("Predict photos"),
-                "predict",
-                {"try": "1"},
-                look=N_("Each answer is a class with its probability."),
-                needs="model",
-            ),
+            _PREDICT_PHOTOS,
         ),
         ("sigmoid", "softmax", "threshold", "probability"),
         (
@@ -1167,13 +1170,7 @@ _TRAINING = (
                 look=N_("Each format is a file for another program."),
                 needs="model",
             ),
-            DemoLink(
-                N_("Predict photos"),
-                "predict",
-                {"try": "1"},
-                look=N_("Each answer is a class with its probability."),
-                needs="model",
-            ),
+            _PREDICT_PHOTOS,
         ),
         ("h5", "keras-file", "parameter"),
         (

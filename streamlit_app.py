@@ -36,4 +36,9 @@ else:  # `streamlit run` imports its server from here
     from catdog_ui import server
 
     server.check_startup_config()
-    app = st.App(__file__, middleware=server.build_middleware(), lifespan=server.lifespan)
+    app = st.App(
+        __file__,
+        routes=server.build_routes(),
+        middleware=server.build_middleware(),
+        lifespan=server.lifespan,
+    )

@@ -25,12 +25,14 @@ import streamlit as st
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from catdog_core.base import files
 from catdog_core.base.errors import CatDogError
 from catdog_core.base.files import truncate_for_display
 from catdog_core.data import allowed_roots
+from catdog_core.server import api
 
 from . import uploads
 
@@ -185,6 +187,11 @@ def check_startup_config() -> None:
         allowed_roots.resolve_roots_variable()
     except CatDogError as error:
         sys.exit(f"Error: {error}")
+
+
+def build_routes() -> list[Route]:
+    """Return what the server answers besides the pages."""
+    return api.build_routes()
 
 
 def build_middleware() -> list[Middleware]:

@@ -1,5 +1,6 @@
 """Roles, quotas and folders of a lab that several people share, and the one guard before acts."""
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -343,3 +344,15 @@ def test_links_that_lead_out_of_the_roots_are_named_with_the_setting(shared, tmp
     assert "secret" not in str(error.value)
     shared(STUDENT, roots=[str(photos), str(other)])
     assert allowed_roots.confine_path(photos) == photos
+
+
+def test_within_act_as_the_work_is_for_that_visitor_in_its_threads_too():
+    ann = access.Visitor("Ann", "student")
+
+    async def ask_in_a_thread():
+        return await asyncio.to_thread(access.current_visitor)
+
+    with access.act_as(ann):
+        assert access.current_visitor() == ann
+        assert asyncio.run(ask_in_a_thread()) == ann
+    assert access.current_visitor() == access.OWNER

@@ -26,10 +26,11 @@ LAYERS = (
     "tuning",
     "export",
     "learn",
+    "server",
     "cli",
 )
 """The packages of the core: each imports only from those before it, and from itself."""
-ENTRY_PACKAGES = ("cli", "catdog_ui")
+ENTRY_PACKAGES = ("cli", "server", "catdog_ui")
 """Where own modules may be imported inside functions, so that a start loads nothing heavy.
 Elsewhere only a module that runs as a process of its own may, or a line that says why: `# lazy: …`.
 """

@@ -22,7 +22,9 @@ import re
 import secrets
 import time
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -133,6 +135,7 @@ class Access(Settings):
 
 
 _cache: FileCache[Access] = FileCache(4)
+_acting_visitor: ContextVar[Visitor | None] = ContextVar("acting visitor", default=None)
 _visitor_provider: Callable[[], Visitor | None] = lambda: None  # noqa: E731 - replaced by pages
 
 
@@ -191,6 +194,20 @@ def _read_overrides(text: str) -> dict[str, Any]:
     return value
 
 
+@contextmanager
+def act_as(visitor: Visitor | None) -> Iterator[None]:
+    """Work for a visitor within the block: in a request that no page's session makes.
+
+    Threads that the block starts with `contextvars.copy_context` or `asyncio.to_thread` work for
+    the same visitor. None changes nothing.
+    """
+    token = _acting_visitor.set(visitor)
+    try:
+        yield
+    finally:
+        _acting_visitor.reset(token)
+
+
 def set_visitor_provider(who: Callable[[], Visitor | None]) -> None:
     """Let a function tell who the present thread works for; None means the owner."""
     global _visitor_provider
@@ -199,7 +216,7 @@ def set_visitor_provider(who: Callable[[], Visitor | None]) -> None:
 
 def current_visitor() -> Visitor:
     """Return who the present thread works for."""
-    return _visitor_provider() or OWNER
+    return _acting_visitor.get() or _visitor_provider() or OWNER
 
 
 def is_own(owner: str) -> bool:

@@ -6,10 +6,11 @@ import threading
 import time
 import unicodedata
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
+from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from catdog_core import runs
@@ -17,9 +18,10 @@ from catdog_core.base import access
 from catdog_core.base.access import Action, Role, Visitor
 from catdog_core.base.errors import AccessError, CatDogError
 from catdog_core.base.files import truncate_for_display
+from catdog_core.server import tickets
 
 from .i18n import N_, escape, say, t
-from .session import page_state
+from .session import VisitorState, page_state
 
 ROLES: dict[Role, str] = {
     "teacher": N_("Teacher: can do everything."),
@@ -38,23 +40,50 @@ def current_visitor() -> Visitor | None:
     context = get_script_run_ctx(suppress_warning=True)
     if context is None or not access.load_access_settings().shared:
         return None
-    if email := signed_in_email():
+    return _identify_visitor(context.session_id, page_state().visitor, st.user)
+
+
+def _identify_visitor(session_id: str, visitor: VisitorState, claims: Mapping[str, Any]) -> Visitor:
+    """Who a session of a shared lab belongs to, by what the provider says or the code entered."""
+    if email := _verified_email(claims):
         return Visitor(email, access.role_by_email(email))
-    name = page_state().visitor.name or f"visitor {context.session_id[:4]}"
-    return Visitor(name, _role_of_code() or access.load_access_settings().everyone)
+    name = visitor.name or f"visitor {session_id[:4]}"
+    return Visitor(name, _role_of_code(visitor) or access.load_access_settings().everyone)
 
 
-def _role_of_code() -> Role | None:
-    """The role this session's code gave it, as long as it still is the code of that role."""
-    visitor = page_state().visitor
+def issue_ticket() -> str:
+    """Return the ticket by which the page's script uses routes for this session, see `tickets`."""
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is None:
+        return ""
+    page, session_id = page_state(), context.session_id
+    visitor, claims = page.visitor, dict(st.user)
+
+    def who() -> Visitor | None:
+        if not runtime.exists() or not runtime.get_instance().is_active_session(session_id):
+            return None
+        if not access.load_access_settings().shared:
+            return access.OWNER
+        return _identify_visitor(session_id, visitor, claims)
+
+    page.ticket = tickets.issue(who, known=page.ticket)
+    return page.ticket
+
+
+def _role_of_code(visitor: VisitorState) -> Role | None:
+    """The role a session's code gave it, as long as it still is the code of that role."""
     code_hash = access.get_code_hash(visitor.role) if visitor.role else ""
     return visitor.role if code_hash and visitor.role_code_hash == code_hash else None
 
 
 def signed_in_email() -> str:
     """Return the e-mail address that signed in, empty where none did or it has no role."""
+    return _verified_email(st.user)
+
+
+def _verified_email(claims: Mapping[str, Any]) -> str:
     try:
-        return access.verified_address(st.user)
+        return access.verified_address(claims)
     except AccessError:
         return ""
 

@@ -309,6 +309,8 @@ class PageState:
 
     session_id: str = field(default_factory=lambda: uuid4().hex)
     """Tells the background jobs of this session from those of others."""
+    ticket: str = ""
+    """What the page's scripts use routes with, see `permissions.issue_ticket`; empty at first."""
     language: str = ""
     """The code of the session's language; empty before the first page."""
     known_address: dict[str, str] = field(default_factory=dict)

@@ -1,14 +1,11 @@
 """The only imports of TensorFlow by the pages: it loads when a model is needed.
 
-Models are kept by path and time of change, or by content, so that every session shares them.
+`loaded_models` keeps the models, so that every session and the API share them.
 """
 
 from __future__ import annotations
 
-import gc
-import hashlib
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +17,14 @@ from numpy.typing import NDArray
 from streamlit import runtime
 
 from catdog_core import runs
-from catdog_core.base import access, files
+from catdog_core.base import files
 from catdog_core.base.errors import CatDogError, PhotoError
 from catdog_core.base.jobs import Job
 from catdog_core.data.datasets import Dataset
 from catdog_core.imaging.decode import Photo
 from catdog_core.models import model_sandbox
 from catdog_core.runs import RunRecord
+from catdog_core.server import loaded_models
 from catdog_core.storage import shard_cache, shard_index
 
 from .i18n import t
@@ -47,7 +45,7 @@ def load_predictor(path: Path) -> Predictor:
         ModelError: the file is no usable model.
     """
     with st.spinner(t("Loading the model. The first time takes a few seconds…")):
-        return _load_model(path)
+        return loaded_models.load_model(path)
 
 
 def load_uploaded_model(data: bytes, name: str) -> Predictor:
@@ -60,7 +58,7 @@ def load_uploaded_model(data: bytes, name: str) -> Predictor:
     if model_sandbox.is_check_running():
         words = t("Checking another model. This one is next…")
     with st.spinner(words):
-        return _load_from_bytes(hashlib.sha256(data).hexdigest(), data, name)
+        return loaded_models.load_model_bytes(data, name)
 
 
 def predict_photos(
@@ -126,7 +124,7 @@ def predictions_csv(rows: Sequence[Prediction], classes: Sequence[str]) -> str:
 
 def export_h5(run_dir: Path) -> bytes:
     """Return the best model of a run in the format of the class notes."""
-    wait_for_preload()
+    loaded_models.wait_for_preload()
     from catdog_core import export
 
     with files.temporary_folder("export") as folder:
@@ -152,7 +150,7 @@ class PackedPhotos:
 
 def pack_dataset(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
     """Keep a dataset as shards in the cache, or verify those there; tells the job its progress."""
-    wait_for_preload()
+    loaded_models.wait_for_preload()
     from catdog_core.storage import tfrecord
 
     folder = shard_cache.packed_folder(dataset.fingerprint, size)
@@ -182,10 +180,10 @@ def pack_dataset(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
 
 def run_loading_benchmark(dataset: Dataset, job: Job) -> list[ReaderResult]:
     """Run the loading benchmark; its progress is the job's result until it ends."""
-    wait_for_preload()
+    loaded_models.wait_for_preload()
     from catdog_core.training import loading_benchmark
 
-    freeze_gc()
+    loaded_models.freeze_gc()
 
     def progress(standing: BenchmarkProgress) -> None:
         job.result = standing
@@ -206,18 +204,22 @@ def evaluate_run(
 
     `mapping` holds classes of the dataset by the model's names, where these don't match.
     """
-    wait_for_preload()
+    loaded_models.wait_for_preload()
     from catdog_core.analysis import evaluate
 
-    evaluate.evaluate_and_cache(run_dir, _load_model, dataset, split, _pass_progress(job), mapping)
+    evaluate.evaluate_and_cache(
+        run_dir, loaded_models.load_model, dataset, split, _pass_progress(job), mapping
+    )
 
 
 def compute_run_embeddings(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
     """Find out how a run's model sees a split and keep it; tells the job its progress."""
-    wait_for_preload()
+    loaded_models.wait_for_preload()
     from catdog_core.analysis import evaluate
 
-    evaluate.compute_embeddings(run_dir, _load_model, dataset, split, _pass_progress(job))
+    evaluate.compute_embeddings(
+        run_dir, loaded_models.load_model, dataset, split, _pass_progress(job)
+    )
 
 
 def _pass_progress(job: Job) -> Callable[[int, int], None]:
@@ -231,71 +233,19 @@ def _pass_progress(job: Job) -> Callable[[int, int], None]:
     return progress
 
 
-def _load_model(path: Path) -> Predictor:
-    model = _load_from_file(str(path), path.stat().st_mtime_ns)
-    from catdog_core.analysis import predict
-
-    return predict.apply_import_settings(model, path)
-
-
 def download_stem(run: RunRecord) -> str:
     """Return the name a run's files are downloaded by, without extension."""
     return files.slugify(run.name or run.id)
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _load_from_file(path: str, changed: int) -> Predictor:
-    wait_for_preload()
-    model = _open_model(Path(path))
-    freeze_gc()
-    return model
-
-
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _load_from_bytes(digest: str, _data: bytes, _name: str) -> Predictor:
-    wait_for_preload()
-    with files.temporary_folder("upload") as folder:
-        path = folder / f"{files.slugify(Path(_name).stem)}.{files.slugify(Path(_name).suffix)}"
-        path.write_bytes(_data)
-        model = _open_model(path)
-    freeze_gc()
-    return model
-
-
-def _open_model(path: Path) -> Predictor:
-    """A model here, or, of one from elsewhere on a shared lab, in a process of its own."""
-    from catdog_core.analysis import isolated_models, predict
-
-    if access.load_access_settings().shared and not model_sandbox.is_own_model(path):
-        return isolated_models.load_isolated(path)
-    return predict.load_predictor(path)
-
-
-def freeze_gc() -> None:
-    """Leave what has been imported and loaded out of every later garbage collection.
-
-    Streamlit collects after every run of a script or fragment with the interpreter held: 50 ms
-    just before the last pictures are sent, over 100 ms once TensorFlow is loaded.
-    """
-    gc.collect()
-    gc.freeze()
-
-
 _PRELOAD_DELAY = 0.5
 """Seconds for the page whose script has just ended to reach the browser."""
-_preload_lock = threading.Lock()
-_preload_thread: threading.Thread | None = None
 
 
 def begin_preload() -> None:
     """Begin to load, once in the life of a server; called at the end of a page's script."""
-    global _preload_thread
-    if not preload_wanted():
-        return
-    with _preload_lock:
-        if _preload_thread is None:
-            _preload_thread = threading.Thread(target=_preload, name="warm-up", daemon=True)
-            _preload_thread.start()
+    if preload_wanted():
+        loaded_models.begin_preload(_PRELOAD_DELAY)
 
 
 def preload_wanted() -> bool:
@@ -303,19 +253,3 @@ def preload_wanted() -> bool:
     if os.environ.get("CATDOG_WARM_UP") == "0" or not runtime.exists():
         return False
     return type(runtime.get_instance()) is runtime.Runtime
-
-
-def wait_for_preload() -> None:
-    """Let the loading end first: two threads had better not import TensorFlow at once."""
-    thread = _preload_thread
-    if thread is not None and thread is not threading.current_thread():
-        thread.join()
-
-
-def _preload() -> None:
-    threading.Event().wait(_PRELOAD_DELAY)
-    # This module imports Keras before TensorFlow, as nearly everything here does: two threads that
-    # import the same one take turns, else each would wait for what the other has begun.
-    from catdog_core.analysis import gradcam  # noqa: F401
-
-    freeze_gc()

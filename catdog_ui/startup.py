@@ -17,9 +17,10 @@ from streamlit.runtime.scriptrunner import RerunException, StopException
 from catdog_core import runs
 from catdog_core.base import access, stale_files
 from catdog_core.base.errors import CatDogError
+from catdog_core.server import loaded_models
 from catdog_core.training import time_estimate
 
-from . import format_text, loaders, permissions, state, trash_view, uploads, widgets
+from . import format_text, permissions, state, trash_view, uploads, widgets
 from .i18n import LANGUAGES, N_, choose_language, escape, language, say, t
 from .learn import lesson_note
 
@@ -105,7 +106,7 @@ def _add_page_styles() -> None:
 
 @st.cache_resource(show_spinner=False)
 def _freeze_gc_once(title: str) -> None:
-    loaders.freeze_gc()  # once for each title, since each page imports more
+    loaded_models.freeze_gc()  # once for each title, since each page imports more
 
 
 @contextmanager

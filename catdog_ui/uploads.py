@@ -217,7 +217,7 @@ def close_stale_sessions(now: float) -> int:
             if known is not None:
                 server.close_session(session_id)
                 # Its widgets hold the files, too. No garbage collection may free these: the first
-                # visitors' are among what `loaders.freeze_gc` leaves out of every later one.
+                # visitors' are among what `loaded_models.freeze_gc` leaves out of every later one.
                 known.session_state.clear()
                 closed += 1
             files.remove_session_files(session_id)  # of one that is forgotten already, too

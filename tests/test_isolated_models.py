@@ -22,7 +22,7 @@ from catdog_core.analysis.embedding_recorder import EmbeddingRecorder
 from catdog_core.base import files
 from catdog_core.base.errors import ModelError
 from catdog_core.models import model_sandbox
-from catdog_ui import loaders
+from catdog_core.server import loaded_models
 
 
 @pytest.fixture(scope="module")
@@ -89,12 +89,15 @@ def test_pages_of_a_shared_lab_ask_models_from_elsewhere_apart(file, workspace, 
     own = workspace / "runs" / "first" / "best.keras"
     own.parent.mkdir(parents=True)
     shutil.copy(file, own)
-    assert loaders._open_model(file) == "here"
+    monkeypatch.setattr(loaded_models, "freeze_gc", lambda: None)
+    assert loaded_models.load_model(file) == "here"
     monkeypatch.setenv("CATDOG_ACCESS", json.dumps({"shared": True}))
-    assert loaders._open_model(file) == "apart" and loaders._open_model(own) == "here"
+    assert loaded_models.load_model(file) == "apart" and loaded_models.load_model(own) == "here"
     assert isolated_paths == [file]
     files.write_json(own.parent / "about.json", {"format": 1, "imported": True})
-    assert loaders._open_model(own) == "apart"  # it came in as a bundle
+    loaded_models.forget_models()
+    assert loaded_models.load_model(own) == "apart"  # it came in as a bundle
+    loaded_models.forget_models()
 
 
 _LINES = (

@@ -107,11 +107,11 @@ def test_photos_of_the_validation_set_can_be_tried(model_file, demo):
 
 def test_two_sessions_share_one_model(model_file, monkeypatch):
     from catdog_core.analysis import predict
-    from catdog_ui import loaders
+    from catdog_core.server import loaded_models
 
     loads, plain = [], predict.load_predictor
     monkeypatch.setattr(predict, "load_predictor", lambda path: loads.append(path) or plain(path))
-    loaders._load_from_file.clear()
+    loaded_models.forget_models()
     folder = run_with_model(model_file)
     for _ in range(2):
         app = page(run=folder.name)

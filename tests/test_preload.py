@@ -12,6 +12,7 @@ from timeouts import load_factor
 
 from benchmarks import server
 from benchmarks.websocket_client import visitor
+from catdog_core.server import loaded_models
 from catdog_ui import loaders
 
 
@@ -22,34 +23,34 @@ def real_server(monkeypatch):
     monkeypatch.delenv("CATDOG_WARM_UP", raising=False)
     monkeypatch.setattr(runtime, "exists", lambda: True)
     monkeypatch.setattr(runtime, "get_instance", lambda: object.__new__(runtime.Runtime))
-    monkeypatch.setattr(loaders, "_preload_thread", None)
-    monkeypatch.setattr(loaders, "_preload", lambda: loaded.append(1))
+    monkeypatch.setattr(loaded_models, "_preload_thread", None)
+    monkeypatch.setattr(loaded_models, "_preload", lambda delay: loaded.append(1))
     return loaded
 
 
 def test_a_server_loads_it_once(real_server):
     for _ in range(3):
         loaders.begin_preload()
-    loaders.wait_for_preload()
+    loaded_models.wait_for_preload()
     assert real_server == [1]
 
 
 def test_it_can_be_switched_off(real_server, monkeypatch):
     monkeypatch.setenv("CATDOG_WARM_UP", "0")
     loaders.begin_preload()
-    assert real_server == [] and loaders._preload_thread is None
+    assert real_server == [] and loaded_models._preload_thread is None
 
 
 def test_pages_in_tests_never_load_it(workspace, monkeypatch):
-    monkeypatch.setattr(loaders, "_preload", lambda: pytest.fail("loaded"))
-    monkeypatch.setattr(loaders, "_preload_thread", None)
+    monkeypatch.setattr(loaded_models, "_preload", lambda delay: pytest.fail("loaded"))
+    monkeypatch.setattr(loaded_models, "_preload_thread", None)
     app = fakes.open_page()
-    assert not app.exception and loaders._preload_thread is None
+    assert not app.exception and loaded_models._preload_thread is None
 
 
 def test_nobody_waits_where_nothing_is_loaded(monkeypatch):
-    monkeypatch.setattr(loaders, "_preload_thread", None)
-    loaders.wait_for_preload()
+    monkeypatch.setattr(loaded_models, "_preload_thread", None)
+    loaded_models.wait_for_preload()
 
 
 @pytest.mark.long

@@ -67,6 +67,11 @@ class FileCache(Generic[T]):
                 self._cached.popitem(last=False)
         return value
 
+    def clear(self) -> None:
+        """Forget every value."""
+        with self._guard:
+            self._cached.clear()
+
     def _weight(self) -> int:
         return sum(self._weigh(value) for _, value in self._cached.values())
 

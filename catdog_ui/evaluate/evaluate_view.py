@@ -22,8 +22,9 @@ from catdog_core.analysis.predictions import PredictionTable
 from catdog_core.base.files import slugify, truncate_for_display
 from catdog_core.export import report_text
 from catdog_core.runs import Run, RunRecord
+from catdog_core.server import loaded_models
 
-from .. import captions, charts, format_text, gallery, loaders, state, widgets
+from .. import captions, charts, format_text, gallery, state, widgets
 from ..data import edit_actions
 from ..i18n import N_, escape, pgettext, t
 from ..learn.glossary_view import show_terms
@@ -92,7 +93,7 @@ def show_evaluation(subject: EvaluationSubject) -> None:
 @cache
 def _freeze_gc_once() -> None:
     """Once scikit-learn is there: it would make each step of the threshold wait longer."""
-    loaders.freeze_gc()
+    loaded_models.freeze_gc()
 
 
 def _render_results(subject: EvaluationSubject, results: Results) -> None:

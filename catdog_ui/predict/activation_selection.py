@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from catdog_core.analysis.heatmap import apply_colormap
 from catdog_core.base.jobs import Job
 from catdog_core.imaging.decode import Photo
+from catdog_core.server import loaded_models
 
-from .. import loaders
 from ..i18n import t
 from .predict_inputs import ModelChoice
 from .predict_panels import PhotoFiles
@@ -144,5 +144,5 @@ def _load_at_epoch(path: str, weights: str, changed: tuple[int, int]) -> Predict
     from catdog_core.analysis import predict
 
     model = predict.load_predictor_at_epoch(Path(path), Path(weights))
-    loaders.freeze_gc()
+    loaded_models.freeze_gc()
     return model

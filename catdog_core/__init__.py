@@ -2,7 +2,7 @@
 
 import os
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Read by TensorFlow when it first looks at a graphics card. By default the first process takes all
 # of its memory, and a server that has a model loaded would leave none to the training.

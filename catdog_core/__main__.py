@@ -38,5 +38,10 @@ def run() -> int:
         return main()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the command line as a program: `python -m catdog_core`, or `catdog` once installed."""
     sys.exit(interruption.run_guarded(run))
+
+
+if __name__ == "__main__":
+    main()

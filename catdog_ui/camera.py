@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from catdog_core.base.files import ASSETS
 from catdog_core.server import tickets
 
 from . import permissions
 from .i18n import t
-from .startup import ASSETS
 
 if TYPE_CHECKING:
     from streamlit.components.v2.types import ComponentRenderer

@@ -7,12 +7,12 @@ ever cached: `t` looks a sentence up each time it is shown.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import streamlit as st
 
 from catdog_core.base import report_language
 from catdog_core.base.errors import N_, CatDogError
+from catdog_core.base.files import ASSETS
 
 from .session import page_state
 
@@ -20,7 +20,7 @@ __all__ = ["LANGUAGES", "N_", "choose_language", "escape", "language", "pgettext
 
 LANGUAGES = {"en": "English", "ko": "한국어"}
 """Languages by code, each named in itself. The first is the fallback."""
-LOCALE = Path(__file__).resolve().parent.parent / "assets" / "locale"
+LOCALE = ASSETS / "locale"
 # Signs that mean something anywhere, those that do at the start of a line, and bare addresses.
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#|~$:&@]|^[-+]|(?<=www)\.)")
 _NUMBERED = re.compile(r"^(\d+)([.)])")

@@ -6,7 +6,6 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 # Plotly takes pandas from `sys.modules`, even one that another thread has half imported, such as
 # the thread that loads TensorFlow. Here it is complete before any page draws.
@@ -17,6 +16,7 @@ from streamlit.runtime.scriptrunner import RerunException, StopException
 from catdog_core import runs
 from catdog_core.base import access, stale_files
 from catdog_core.base.errors import CatDogError
+from catdog_core.base.files import ASSETS
 from catdog_core.server import loaded_models
 from catdog_core.training import time_estimate
 
@@ -27,7 +27,6 @@ from .learn import lesson_note
 log = logging.getLogger("catdog")
 
 APP_NAME = "CatDog Lab"
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
 PAGES = (
     ("streamlit_app.py", N_("Home"), ":material/home:"),
     ("pages/1_Data.py", N_("Data"), ":material/photo_library:"),

@@ -25,11 +25,11 @@ from pydantic import BaseModel
 
 from catdog_core import config
 from catdog_core.base import errors, field_specs
+from catdog_core.base.files import PROJECT
 from catdog_core.base.report_language import CONTEXT_SEPARATOR
 
 from .i18n import LANGUAGES, LOCALE
 
-PROJECT = LOCALE.parent.parent
 DOMAIN = "catdog"
 _HEADER = "# The words of the CatDog Lab. Written by `python -m catdog_ui.translations_tool`."
 _DATE = datetime(2026, 1, 1, tzinfo=UTC)  # the format wants one; a true one would always change

@@ -26,8 +26,12 @@ from .bounded_readers import open_regular as open_regular
 from .bounded_readers import read_regular as read_regular
 from .errors import CatDogError, SettingsError
 
-PROJECT = Path(__file__).resolve().parents[2]
-DEFAULT_MODEL = PROJECT / "assets" / "models" / "default"
+_CHECKOUT = Path(__file__).resolve().parents[2]
+_IS_CHECKOUT = (_CHECKOUT / "streamlit_app.py").is_file()
+PROJECT = _CHECKOUT if _IS_CHECKOUT else Path(__file__).resolve().parents[1] / "project"
+"""The folder of the pages and of `assets`: the checkout, or within the installed package."""
+ASSETS = PROJECT / "assets"
+DEFAULT_MODEL = ASSETS / "models" / "default"
 """The finished run that comes with the lab."""
 WORKSPACE = "CATDOG_WORKSPACE"
 """The environment variable that names the workspace."""
@@ -45,9 +49,14 @@ def workspace_folder() -> Path:
     """
     named = os.environ.get(WORKSPACE)
     if named is None:
-        return PROJECT / "workspace"
+        return _default_workspace()
     folder = Path(named)
     return folder if folder.is_absolute() else resolve_workspace()
+
+
+def _default_workspace() -> Path:
+    """A folder of the checkout; an installed package may not be written to, so one at home then."""
+    return PROJECT / "workspace" if _IS_CHECKOUT else Path.home() / "catdog_workspace"
 
 
 def runs_folder() -> Path:
@@ -72,7 +81,7 @@ def resolve_workspace() -> Path:
     """
     named = os.environ.get(WORKSPACE)
     if named is None:
-        return PROJECT / "workspace"
+        return _default_workspace()
     if not named.strip():
         raise SettingsError("CATDOG_WORKSPACE is empty. Set it to a folder, or unset it.")
     try:

@@ -58,5 +58,5 @@ def get_translator(code: str) -> Translator:
 
 @cache
 def _load_catalogue(code: str) -> gettext.NullTranslations:
-    folder = files.PROJECT / "assets" / "locale"
+    folder = files.ASSETS / "locale"
     return gettext.translation("catdog", folder, languages=[code or "en"], fallback=True)

@@ -1,6 +1,7 @@
 """The command line: a module for each group of commands; ``python -m catdog_core COMMAND``."""
 
-from .program import PROGRAM, app, main
+from .options import PROGRAM
+from .program import app, main
 
 __all__ = [
     "PROGRAM",

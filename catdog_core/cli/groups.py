@@ -28,7 +28,7 @@ from ..tuning import groups, plans, ray_session
 from ..tuning.groups import Cluster, Group
 from ..tuning.plans import GroupPlan
 from . import curate, options, output
-from .options import AsJson, AugmentationName, Folder, NetworkFile
+from .options import PROGRAM, AsJson, AugmentationName, Folder, NetworkFile
 
 app = typer.Typer(
     help="Train runs that differ in one thing, and compare them.",
@@ -274,7 +274,7 @@ def _run_group(key: str, address: str | None) -> None:
         for run in groups.clear_stop_requests(groups.load_group(key)):
             print(f"{run.name}: {run.folder}", flush=True)
             if output.train_with_progress(run.folder).can_resume:
-                print(f"Stopped. Resume with: python -m catdog_core experiment resume {key}")
+                print(f"Stopped. Resume with: {PROGRAM} experiment resume {key}")
                 return
     for line in _describe_results(groups.load_group(key)):
         print(line)
@@ -417,7 +417,7 @@ def _print_group_result(group: Group, as_json: bool) -> None:
         print(f"{KEPT_EPOCH_TEXT} {BEST_RUN_TEXT}")
     print(f"{group.core_seconds:,.0f} core-seconds")
     if group.left:
-        print(f"Stopped. Resume with: python -m catdog_core sweep --resume {group.id}")
+        print(f"Stopped. Resume with: {PROGRAM} sweep --resume {group.id}")
 
 
 def _group_to_json(group: Group) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -21,6 +22,9 @@ from ..models import architecture
 from ..runs.run_folder import Run, RunRecord
 from . import removed_commands
 
+_MODULE, _SCRIPT = "python -m catdog_core", "catdog"
+PROGRAM = _SCRIPT if Path(sys.argv[0]).stem == _SCRIPT else _MODULE
+"""What the reader typed to get here, for the commands that messages name."""
 S = TypeVar("S", bound=BaseModel)
 
 

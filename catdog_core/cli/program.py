@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.exceptions import TyperException
 
-from .. import runs
+from .. import __version__, runs
 from ..analysis.photo_overlap import KEPT_EPOCH_TEXT
 from ..base import files, interruption, report_language
 from ..base.english_plurals import format_count
@@ -51,9 +51,7 @@ from . import (
 from . import (
     groups as cli_groups,
 )
-from .options import AugmentationName, Folder, NetworkFile, Order
-
-PROGRAM = "python -m catdog_core"
+from .options import PROGRAM, AugmentationName, Folder, NetworkFile, Order
 
 app = typer.Typer(
     help="Create, check and augment datasets. Train, evaluate, predict and export.",
@@ -61,6 +59,23 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"CatDog Lab {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _set_program_options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", is_eager=True, callback=_print_version),
+    ] = False,
+) -> None:
+    pass
+
 
 _INTERRUPTED = 130
 """What Typer returns for a KeyboardInterrupt."""

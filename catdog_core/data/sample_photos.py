@@ -20,7 +20,7 @@ CREDITS = N_(
     "Photos: cat by Stéfan van der Walt (CC0), coffee by Rachel Michetti (CC0), raccoon from "
     "public-domain-image.com. The dog is drawn because no free photo of one comes with the lab."
 )
-_FOLDER = files.PROJECT / "assets" / "samples"
+_FOLDER = files.ASSETS / "samples"
 _DRAWING_SEED = (5, 0, 27)
 _DRAWING_SIZE = 320  # pixels
 

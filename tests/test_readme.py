@@ -17,6 +17,7 @@ OPTIONS = (
     "requirements-url.txt",
     "requirements-classroom.txt",
     "requirements-heic.txt",
+    "requirements-onnx.txt",
 )
 
 

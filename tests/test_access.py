@@ -106,6 +106,15 @@ def test_a_code_gives_its_role_and_a_wrong_one_none(shared):
     assert access.role_by_code("") is None
 
 
+def test_the_audience_is_told_to_sign_in_only_where_somebody_can(shared):
+    shared(AUDIENCE, student_code=access.hash_code("meow"))
+    with pytest.raises(AccessError, match="enter the student code\\.$"):
+        access.check_permission("train")
+    shared(AUDIENCE, students=["*@school.org"])
+    with pytest.raises(AccessError, match="or sign in"):
+        access.check_permission("train")
+
+
 def test_no_code_is_kept_as_it_is_and_none_opens_a_lab_without_codes(shared):
     assert "meow" not in access.hash_code("meow")
     assert access.hash_code("meow") != access.hash_code("meow")

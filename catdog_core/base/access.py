@@ -249,9 +249,15 @@ def check_permission(action: Action, owner: str | None = None) -> None:
     if is_allowed(action, owner):
         return
     if current_visitor().role == "audience":
+        settings = load_access_settings()
+        if settings.teachers or settings.students:
+            raise AccessError(
+                "View only: you can look, move sliders and use models, but not start, change or "
+                "delete anything. To do more, enter the student code or sign in."
+            )
         raise AccessError(
             "View only: you can look, move sliders and use models, but not start, change or "
-            "delete anything. To do more, enter the student code or sign in."
+            "delete anything. To do more, enter the student code."
         )
     if owner == "":
         raise AccessError(

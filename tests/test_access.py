@@ -108,7 +108,7 @@ def test_a_code_gives_its_role_and_a_wrong_one_none(shared):
 
 def test_the_audience_is_told_to_sign_in_only_where_somebody_can(shared):
     shared(AUDIENCE, student_code=access.hash_code("meow"))
-    with pytest.raises(AccessError, match="enter the student code\\.$"):
+    with pytest.raises(AccessError, match=r"enter the student code\.$"):
         access.check_permission("train")
     shared(AUDIENCE, students=["*@school.org"])
     with pytest.raises(AccessError, match="or sign in"):

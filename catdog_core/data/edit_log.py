@@ -32,7 +32,7 @@ def edit_photos(dataset_id: str, chosen: Sequence[PhotoEdit]) -> Dataset:
         dataset = dataset_record.apply_edits(content, (*edits.active_edits(events), edit))
         after = edits.renumber_labels(dataset.photos, dataset.classes, content.classes)
         edits.refuse_unusable_edits(chosen, list(content.photos), after, content.classes)
-        return _append_edit(folder, content, events, edit)
+        return append_edit(folder, content, events, edit)
 
 
 def order_classes(dataset_id: str, names: Sequence[str]) -> Dataset:
@@ -53,7 +53,7 @@ def order_classes(dataset_id: str, names: Sequence[str]) -> Dataset:
     with dataset_record.lock_dataset_folder(dataset_id) as folder:
         content, events = dataset_record.read_dataset_record(folder)
         edits.refuse_class_order(names, content.classes)
-        return _append_edit(
+        return append_edit(
             folder, content, events, DatasetEdit(time.time(), "", order=tuple(names))
         )
 
@@ -96,7 +96,7 @@ def resplit(
             refuse_second_test(content.photos)
         edits.refuse_division(content.photos, now.photos, now.classes, values)
         edit = DatasetEdit(time.time(), "", division=values)
-        return _append_edit(folder, content, events, edit)
+        return append_edit(folder, content, events, edit)
 
 
 def undo_last_edit(dataset_id: str) -> Dataset:
@@ -152,10 +152,14 @@ def refuse_second_test(photos: Sequence[tuple[str, int, str]]) -> None:
         )
 
 
-def _append_edit(
+def append_edit(
     folder: Path, content: Dataset, events: Sequence[EditEvent], edit: DatasetEdit
 ) -> Dataset:
-    """Add a change to a record; the dataset after it."""
+    """Add a change to the record in a locked folder; return the dataset after it.
+
+    Raises:
+        AccessError: the visitor may not change data.
+    """
     access.check_permission("change data")
     before = edits.active_edits(events)
     fingerprint = dataset_record.apply_edits(content, (*before, edit)).fingerprint

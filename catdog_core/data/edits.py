@@ -9,7 +9,8 @@ and with it what a run of last week was trained on. An event is one of
     {"at", "fingerprint", "order": [class, …]}
     {"at", "fingerprint", "undo": true}
 
-where `at` is the time, seconds since 1970, and `fingerprint` that of the dataset afterwards.
+where `at` is the time, seconds since 1970, and `fingerprint` that of the dataset afterwards. The
+first may have "ids", one for each choice: of the `decisions.Decision` it comes from.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class EditEvent(TypedDict):
     at: float
     fingerprint: str
     choices: NotRequired[Sequence[tuple[str, str, str]]]
+    ids: NotRequired[Sequence[str]]
     division: NotRequired[StoredDivision]
     order: NotRequired[Sequence[str]]
     undo: NotRequired[Literal[True]]
@@ -79,7 +81,8 @@ class DatasetEdit:
     """What was decided at once, and is undone at once: one of the last three.
 
     `at` is the time, seconds since 1970, `fingerprint` that of the dataset afterwards,
-    `order` the class names in the order of their numbers.
+    `order` the class names in the order of their numbers. `ids` holds the decision that each
+    choice comes from, where it came from one.
     """
 
     at: float
@@ -87,6 +90,7 @@ class DatasetEdit:
     choices: tuple[PhotoEdit, ...] = ()
     division: Division | None = None
     order: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
 
     def to_event(self) -> EditEvent:
         """Return the event that stands for this edit in the dataset's record."""
@@ -103,6 +107,8 @@ class DatasetEdit:
             event["order"] = self.order
         else:
             event["choices"] = [(c.file, c.action, c.to) for c in self.choices]
+            if self.ids:
+                event["ids"] = self.ids
         return event
 
 
@@ -147,6 +153,7 @@ def active_edits(events: Iterable[EditEvent]) -> tuple[DatasetEdit, ...]:
                 tuple(PhotoEdit(*map(str, choice)) for choice in event.get("choices", ())),
                 _parse_division(division) if division else None,
                 tuple(map(str, event.get("order", ()))),
+                tuple(map(str, event.get("ids", ()))),
             )
         )
     return tuple(changes)

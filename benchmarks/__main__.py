@@ -51,6 +51,7 @@ BENCHMARKS = {
     "page": Benchmark("pages:page", "a moved slider until 20 pictures are sent", False),
     "threshold": Benchmark("pages:threshold", "a moved threshold on the Evaluate page", False),
     "browser": Benchmark("pages:browser", "a moved slider until Chromium has painted", False),
+    "review": Benchmark("review:review", "a key in the review until the next photo", False),
     "load": Benchmark(
         "load:load", "20 sessions at once; python -m benchmarks.load has options", False
     ),

@@ -32,7 +32,7 @@ from catdog_core.base import files
 from catdog_core.base.errors import CatDogError
 from catdog_core.base.files import truncate_for_display
 from catdog_core.data import allowed_roots
-from catdog_core.server import api
+from catdog_core.server import api, review
 
 from . import uploads
 
@@ -191,7 +191,7 @@ def check_startup_config() -> None:
 
 def build_routes() -> list[Route]:
     """Return what the server answers besides the pages."""
-    return api.build_routes()
+    return [*api.build_routes(), *review.build_routes()]
 
 
 def build_middleware() -> list[Middleware]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from catdog_core.analysis.history_columns import ColumnNames
     from catdog_core.analysis.history_formats import HistoryFile
+    from catdog_core.analysis.review_queue import ReviewQueue
     from catdog_core.base.access import Role
     from catdog_core.base.errors import CatDogError, SettingsError
     from catdog_core.base.messages import Message
@@ -109,6 +110,8 @@ class DataState:
     """The folder that was looked into, how it was read, and what is in it."""
     inspected_archives: tuple[tuple[str, ...], Inspections] | None = None
     """The ids of the uploaded archives, and what is in them or why they are refused."""
+    review: tuple[Hashable, ReviewQueue] | None = None
+    """What is reviewed, and its photos as they were when the review began."""
     imported_url: str = ""
     """The URL this session imports, which may need an answer before it can be."""
     photos_by_class: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)

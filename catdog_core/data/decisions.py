@@ -23,7 +23,7 @@ from .edits import DatasetEdit, EditOutcome, PhotoEdit
 MAX_BATCH = 100
 """Decisions sent at once at most."""
 ACTIONS = ("keep", "relabel", "exclude", "undo")
-CONFIRMED = "label_error"
+CONFIRMED = "wrong_label"
 """The kind of finding that a kept photo is no longer suspected of: a person has seen its label."""
 _ID = re.compile(r"[0-9A-Za-z-]{8,40}")
 _UNDO = "~"  # before the id of a decision: the id of what takes it back

@@ -26,6 +26,7 @@ from . import (
     batch_view,
     edit_actions,
     loading_benchmark_view,
+    review_view,
     shards_view,
     sources,
     split_view,
@@ -249,6 +250,11 @@ PARTS: dict[str, tuple[str, str, tuple[Callable[[Dataset], None], ...]]] = {
         N_("Data check"),
         ":material/health_and_safety:",
         (edit_actions.show_last_edit, audit_view.show_health, edit_actions.show_edits),
+    ),
+    "review": (
+        N_("Review"),
+        ":material/keyboard:",
+        (review_view.show_review, edit_actions.show_edits),
     ),
     "split": (
         N_("Split & labels"),

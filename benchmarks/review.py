@@ -28,7 +28,8 @@ _WATCH = """() => {
   window.took = new Promise(done => {
     let pressed;
     const before = stage.dataset.file;
-    addEventListener('keydown', event => { pressed = event.timeStamp; }, {capture: true, once: true});
+    const press = event => { pressed = event.timeStamp; };
+    addEventListener('keydown', press, {capture: true, once: true});
     const look = async () => {
       const image = stage.querySelector('img');
       if (!image || stage.dataset.file === before || !stage.dataset.file) return;

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 import streamlit as st
 
 from catdog_core.analysis.review_queue import ReviewPhoto
+from catdog_core.base.files import ASSETS
 from catdog_core.base.palette import class_color
 from catdog_core.server import review
 
 from . import camera, permissions
 from .i18n import language, say, t
-from .startup import ASSETS
 
 _component = st.components.v2.component(
     "catdog_review", js=(ASSETS / "review.js").read_text("utf-8"), isolate_styles=False

@@ -51,6 +51,19 @@ def test_each_class_is_seen_where_its_colour_is(units):
     assert red.max() == blue.max() == 1 and red.dtype == np.float32
 
 
+@pytest.mark.parametrize("units", [1, 2])
+def test_one_pass_gives_the_prediction_and_the_map_of_the_likeliest_class(units):
+    model = predictor(red_and_blue(units))
+    photos = np.stack([photo_of_two_patches(), photo_of_two_patches()])
+    photos[1, 6:26, 6:26, 0] = 255  # more red than blue
+    photos[0, :, :, 0] //= 2
+    probabilities, maps = gradcam.predict_with_maps(model, photos)
+    assert np.allclose(probabilities, model.predict(photos))
+    labels = probabilities.argmax(axis=1)
+    assert labels.tolist() == [1, 0]
+    assert np.allclose(maps, gradcam.heat_maps(model, photos, labels))  # as large as the photo here
+
+
 def test_a_saturated_probability_has_a_map_all_the_same():
     model = predictor(red_and_blue())
     photo = photo_of_two_patches()

@@ -59,6 +59,10 @@ def test_a_process_apart_answers_as_this_one_does(file, photos, ended):
     assert np.allclose(
         gradcam.heat_maps(apart, photos, labels), gradcam.heat_maps(own, photos, labels)
     )
+    for got, expected in zip(
+        *(gradcam.predict_with_maps(model, photos) for model in (apart, own)), strict=True
+    ):
+        assert np.allclose(got, expected)
     map_layers = activations.list_map_layers(apart)
     assert map_layers == activations.list_map_layers(own) and len(map_layers) == 4
     layer_index = map_layers[2].index

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import keras
 import numpy as np
@@ -32,7 +33,7 @@ from numpy.typing import NDArray
 from ..base.errors import ModelError
 from ..models import memory
 from ..models.memory import BatchedGraph
-from . import model_graph
+from . import model_graph, model_outputs
 from .predict import Predictor
 
 
@@ -59,16 +60,64 @@ def heat_maps(
         return np.asarray(predictor.remote.call("heat_maps", values=values, labels=wanted))
     maps = _compile_gradcam(predictor.model, predictor.input_shape)
     parts = [
-        maps.run(predictor.scale_photos(photos[rows]), wanted[rows]).numpy()
+        maps.run(predictor.scale_photos(photos[rows]), wanted[rows])[2].numpy()
         for rows in maps.slices(len(photos))
     ]
     empty = np.empty((0, *predictor.size), np.float32)
     return np.concatenate(parts) if parts else empty
 
 
+def predict_with_maps(
+    predictor: Predictor, photos: NDArray[np.uint8]
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Return probabilities, and the map of each photo's most likely class, in one pass.
+
+    The forward pass, which a prediction and a map both need, is made once.
+
+    Args:
+        predictor: the model.
+        photos: fitted photos, (B, H, W, 3) uint8; at most `predictor.batch`, and as many as
+            memory allows.
+
+    Returns:
+        Probabilities (B, classes); and maps (B, h, w), 0..1, of the last feature map's size.
+
+    Raises:
+        ModelError: the network has no feature map, or its outputs are no probabilities.
+    """
+    values = predictor.scale_photos(photos)
+    if predictor.remote is not None:
+        outputs, maps = predictor.remote.call("predict_with_maps", values=values)
+    else:
+        outputs, maps = run_with_maps(predictor, values)
+    return predictor.read_outputs(outputs), np.asarray(maps)
+
+
+def run_with_maps(predictor: Predictor, values: NDArray[np.float32]) -> tuple[Any, Any]:
+    """Return outputs (B, units) and small maps of the likeliest classes, as `predict_with_maps`.
+
+    Args:
+        predictor: a model of this process.
+        values: its input, (B, H, W, C).
+    """
+    graph = _compile_gradcam(predictor.model, predictor.input_shape)
+    labels = np.full(len(values), _PREDICTED, np.int32)
+    parts = [graph.run(values[rows], labels[rows]) for rows in graph.slices(len(values))]
+    outputs, maps, _ = zip(*parts, strict=True)
+    return np.concatenate(outputs), np.concatenate(maps)
+
+
+_PREDICTED = -1
+"""Instead of a label: the class that the network finds likeliest."""
+
+
 @lru_cache(maxsize=8)
 def _compile_gradcam(model: keras.Model, input_shape: tuple[int, int, int]) -> BatchedGraph:
-    """Compile values (B, H, W, C) float32 and labels (B,) int32 to maps (B, H, W), as one graph."""
+    """Compile values (B, H, W, C) float32 and labels (B,) int32 to one graph.
+
+    It gives outputs (B, units), maps as small as the feature map, (B, h, w), and maps of the
+    photos' size, (B, H, W).
+    """
 
     size = input_shape[:2]
     graph = model_graph.build_model_graph(model, size)
@@ -79,12 +128,15 @@ def _compile_gradcam(model: keras.Model, input_shape: tuple[int, int, int]) -> B
         )
     last = graph.output_node
     part = graph.submodel([graph.last_feature_map, last.input_indices[0], graph.output_indices[0]])
+    kind = model_outputs.find_output_kind(graph, "")
 
-    def maps(batch: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    def maps(batch: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(batch)
             features, before, result = part(batch, training=False)
             scores = model_graph.compute_logits(last.layer, before, result)
+            outputs = model_outputs.convert_outputs(kind, result)
+            labels = tf.where(labels == _PREDICTED, _likeliest(outputs), labels)
             score = _class_scores(result if scores is None else scores, labels)
         activations = tf.cast(features, tf.float32)  # (B, h, w, K)
         gradient = tf.cast(tape.gradient(score, features), tf.float32)
@@ -92,10 +144,23 @@ def _compile_gradcam(model: keras.Model, input_shape: tuple[int, int, int]) -> B
         # those of all photos.
         weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)  # a_k: (B, 1, 1, K)
         heat = tf.nn.relu(tf.reduce_sum(weights * activations, axis=-1, keepdims=True))
-        heat = tf.image.resize(heat, size)[..., 0]
-        return tf.math.divide_no_nan(heat, tf.reduce_max(heat, axis=(1, 2), keepdims=True))
+        large = tf.image.resize(heat, size)
+        return outputs, _scale_by_maximum(heat), _scale_by_maximum(large)
 
     return memory.compile_batched(maps, input_shape, extra_dtypes=[tf.int32])
+
+
+def _scale_by_maximum(heat: tf.Tensor) -> tf.Tensor:
+    """Return maps (B, h, w, 1) as (B, h, w), 0..1."""
+    heat = heat[..., 0]
+    return tf.math.divide_no_nan(heat, tf.reduce_max(heat, axis=(1, 2), keepdims=True))
+
+
+def _likeliest(outputs: tf.Tensor) -> tf.Tensor:
+    """Return each photo's most likely class: (B, units) to (B,) int32."""
+    if outputs.shape[1] == 1:  # as `np.argmax` of both classes: the first one where they are equal
+        return tf.cast(outputs[:, 0] > 0.5, tf.int32)
+    return tf.argmax(outputs, axis=-1, output_type=tf.int32)
 
 
 def _class_scores(scores: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

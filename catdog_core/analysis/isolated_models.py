@@ -194,7 +194,10 @@ def _has_expected_shape(
     function: str, results: list[NDArray[Any]], arguments: dict[str, Any]
 ) -> bool:
     """Return whether arrays have the ranks and lengths that answers of the kind have."""
-    ranks = {"answer": (2, 2), "features": (2, 2), "heat_maps": (3,), "maps": (4,), "filters": (4,)}
+    ranks = {
+        **{"answer": (2, 2), "features": (2, 2), "filters": (4,)},
+        **{"heat_maps": (3,), "predict_with_maps": (2, 3), "maps": (4,)},
+    }
     if tuple(x.ndim for x in results) != ranks.get(function, ()):
         return False
     count = len(arguments["values"]) if "values" in arguments else None

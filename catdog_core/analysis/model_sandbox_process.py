@@ -129,6 +129,12 @@ def _heat_maps(model: Any, values: Any, labels: Any) -> list[Any]:
     return [gradcam.heat_maps(_with_raw_input(model), values, labels)]
 
 
+def _predict_with_maps(model: Any, values: Any) -> list[Any]:
+    from . import gradcam
+
+    return list(gradcam.run_with_maps(model, values))
+
+
 def _layers(model: Any) -> Any:
     from . import activations
 
@@ -181,6 +187,7 @@ REQUEST_HANDLERS: dict[str, Callable[..., Any]] = {
     "describe": _describe,
     "answer": _predict,
     "heat_maps": _heat_maps,
+    "predict_with_maps": _predict_with_maps,
     "layers": _layers,
     "pooling": _pooling,
     "maps": _maps,

@@ -152,10 +152,18 @@ class Predictor:
         probabilities, scores = [np.empty((0, len(self.classes)))], []
         for start in range(0, len(photos), self.batch):
             outputs, raw = self.run_batch(self.scale_photos(photos[start : start + self.batch]))
-            part = _check_probabilities(np.asarray(outputs, dtype=np.float64), self.is_exclusive)
-            probabilities.append(np.hstack([1 - part, part]) if part.shape[1] == 1 else part)
+            probabilities.append(self.read_outputs(outputs))
             scores.append(np.asarray(raw, dtype=np.float64))
         return np.concatenate(probabilities), np.concatenate(scores or [np.empty((0, 0))])
+
+    def read_outputs(self, outputs: Any) -> NDArray[np.float64]:
+        """Return probabilities (B, classes) of what the network gives, (B, units).
+
+        Raises:
+            ModelError: these are no probabilities.
+        """
+        part = _check_probabilities(np.asarray(outputs, dtype=np.float64), self.is_exclusive)
+        return np.hstack([1 - part, part]) if part.shape[1] == 1 else part
 
 
 _GREY_SCALES: tuple[InputScale, ...] = ("0..255", "0..1", "-1..1")

@@ -57,13 +57,22 @@ function watchCamera(video, stop) {
   return () => watch.abort();
 }
 
-// The present frame as a JPEG blob, stretched to width × height pixels as the lab fits photos; by
-// default as large as the camera's. Null before the first frame.
-async function grabFrame(video, width = video.videoWidth, height = video.videoHeight, quality = 0.9) {
+// The present frame as the bytes of a JPEG, stretched to width × height pixels as the lab fits photos;
+// by default as large as the camera's. Null before the first frame. `toBlob` would take longer: it
+// waits until the page has nothing else to do, and a request with a blob asks another process for it.
+function grabFrame(video, width = video.videoWidth, height = video.videoHeight, quality = 0.9) {
   if (video.readyState < 2 || !video.videoWidth) return null;
   const canvas = (video.catdogCanvas ??= document.createElement("canvas"));
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
-  canvas.getContext("2d", { alpha: false }).drawImage(video, 0, 0, width, height);
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", quality));
+  const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
+  context.drawImage(video, 0, 0, width, height);
+  return decodeBase64(canvas.toDataURL("image/jpeg", quality).split(",")[1]);
+}
+
+function decodeBase64(text) {
+  const letters = atob(text);
+  const bytes = new Uint8Array(letters.length);
+  for (let n = 0; n < letters.length; n++) bytes[n] = letters.charCodeAt(n);
+  return bytes;
 }

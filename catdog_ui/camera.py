@@ -10,7 +10,7 @@ from catdog_core.base.files import ASSETS
 from catdog_core.server import tickets
 
 from . import permissions
-from .i18n import t
+from .i18n import language, t
 
 if TYPE_CHECKING:
     from streamlit.components.v2.types import ComponentRenderer
@@ -37,7 +37,7 @@ def request_data(path: str) -> dict[str, Any]:
     base = str(st.get_option("server.baseUrlPath")).strip("/")
     return {
         "url": f"/{base}{path}" if base else path,
-        "headers": {tickets.HEADER: permissions.issue_ticket()},
+        "headers": {tickets.HEADER: permissions.issue_ticket(), "Accept-Language": language()},
     }
 
 

@@ -14,6 +14,7 @@ import asyncio
 import logging
 import re
 import signal
+import socket
 import sys
 import threading
 import webbrowser
@@ -25,14 +26,14 @@ import streamlit as st
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from catdog_core.base import files
 from catdog_core.base.errors import CatDogError
 from catdog_core.base.files import truncate_for_display
 from catdog_core.data import allowed_roots
-from catdog_core.server import api, review
+from catdog_core.server import api, live, review
 
 from . import uploads
 
@@ -46,6 +47,9 @@ _CROSS_SITE = "it comes from another page"
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _SHUTDOWN_TIMEOUT = 5.0
 """Seconds that requests in progress have to end once the server is asked to."""
+_START_SECONDS = 0.05  # between two looks whether the server has started
+_serving: Any = None
+"""Uvicorn's server; None where another one serves this app."""
 _POLICY_VIOLATION = 1008  # of websockets; before one is accepted, it becomes the status 403
 
 
@@ -189,9 +193,11 @@ def check_startup_config() -> None:
         sys.exit(f"Error: {error}")
 
 
-def build_routes() -> list[Route]:
-    """Return what the server answers besides the pages."""
-    return [*api.build_routes(), *review.build_routes()]
+def build_routes() -> list[BaseRoute]:
+    """Return what the server answers besides the pages, under the same path as they."""
+    routes: list[BaseRoute] = [*api.build_routes(), *live.build_routes(), *review.build_routes()]
+    base = str(st.get_option("server.baseUrlPath")).strip("/")
+    return [Mount(f"/{base}", routes=routes)] if base else routes
 
 
 def build_middleware() -> list[Middleware]:
@@ -205,6 +211,7 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     _install_signal_handlers()
     uploads.attach_upload_check()
     sweep = asyncio.create_task(uploads.close_stale_sessions_forever(), name="uploads")
+    at_once = asyncio.create_task(_send_at_once(), name="no delay")
     if not st.get_option("server.headless"):
         host = st.get_option("browser.serverAddress") or "localhost"
         scheme = "https" if st.get_option("server.sslCertFile") else "http"
@@ -213,9 +220,24 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        sweep.cancel()
-        with suppress(asyncio.CancelledError):
-            await sweep
+        for task in (sweep, at_once):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def _send_at_once() -> None:
+    """Let the system send every answer at once, as asyncio does for sockets it makes itself.
+
+    Streamlit makes its socket in a way that asyncio doesn't recognize as TCP. The body of an answer
+    then waits up to 40 ms for a receipt of its headers (Nagle's algorithm).
+    """
+    while _serving is not None and not getattr(_serving, "started", True):
+        await asyncio.sleep(_START_SECONDS)
+    for server in getattr(_serving, "servers", ()):
+        for listening in server.sockets:  # connections inherit the option
+            with suppress(OSError):
+                listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _install_signal_handlers() -> None:
@@ -224,12 +246,14 @@ def _install_signal_handlers() -> None:
     Uvicorn raises each signal again once it has ended, which would skip whatever is done at the
     exit of a process.
     """
+    global _serving
     loop = asyncio.get_running_loop()
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # the last on Windows only
         number = getattr(signal, name, None)
         serving = getattr(signal.getsignal(number), "__self__", None) if number else None
         if number is None or not hasattr(serving, "should_exit"):
             continue  # somebody else serves this app
+        _serving = serving
 
         def stop(_number: int, _frame: object, serving: Any = serving) -> None:
             if serving.should_exit:

@@ -262,6 +262,8 @@ class PredictState:
 
     pasted_photos: list[InputPhoto] = field(default_factory=list)
     """Photos from the clipboard."""
+    frozen_frames: list[InputPhoto] = field(default_factory=list)
+    """Frames of the live camera that were frozen, the newest first."""
     samples: str = ""
     """Where the photos to try come from, as the address says it; empty for nowhere."""
     asks_built_in: bool = False

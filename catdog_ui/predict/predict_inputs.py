@@ -187,6 +187,8 @@ def predict_in_background(
 
 
 MOST_PASTED = 200
+MOST_FROZEN = 24
+"""Frames of the live camera that stay until they are cleared."""
 
 
 def choose_photos(dataset_id: str) -> list[InputPhoto]:
@@ -248,14 +250,23 @@ def _photos_from_folder() -> list[InputPhoto]:
 
 def _photos_from_camera() -> list[InputPhoto]:
     uploads.register_upload_limit()
+    frozen = page_state().predict.frozen_frames
+    if frozen:
+        st.button(
+            t("Clear frozen frames"),
+            icon=":material/delete_sweep:",
+            key="predict_unfreeze",
+            on_click=frozen.clear,
+        )
     shot = st.camera_input(t("Take a photo"), key="predict_camera", width=420)
     widgets.explain_streamlit_words("camera")
-    if shot is None:
+    if shot is None and not frozen:
         st.caption(
             t("Browsers allow the camera only on https pages and on pages from this machine.")
         )
         return []
-    return [InputPhoto(t("camera.jpg"), shot.file_id, shot.getvalue())]
+    taken = [InputPhoto(t("camera.jpg"), shot.file_id, shot.getvalue())] if shot else []
+    return [*taken, *frozen]
 
 
 def _photos_from_clipboard() -> list[InputPhoto]:

@@ -121,4 +121,4 @@ def _keep_frozen_frame() -> None:
     name = t("frame {n}.jpg", n=len(frames) + 1)
     frames[:] = [InputPhoto(name, key, data), *frames][: predict_inputs.MOST_FROZEN]
     st.query_params[VIEWS] = "photos"
-    st.session_state["predict_source"] = "camera"
+    st.session_state[predict_inputs.SOURCE_KEY] = "frozen"

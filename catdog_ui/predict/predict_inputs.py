@@ -186,6 +186,8 @@ def predict_in_background(
     return model, rows
 
 
+SOURCE_KEY = "predict_source"
+"""Widget that chooses where photos come from."""
 MOST_PASTED = 200
 MOST_FROZEN = 24
 """Frames of the live camera that stay until they are cleared."""
@@ -199,7 +201,13 @@ def choose_photos(dataset_id: str) -> list[InputPhoto]:
         "camera": t("Camera"),
         "clipboard": t("Clipboard"),
     }
-    source = widgets.choose_one(t("Photos"), sources, "predict_source", default="files")
+    if page_state().predict.frozen_frames:
+        sources["frozen"] = t("Frozen frames")
+    widgets.reset_unknown_choice(SOURCE_KEY, sources)
+    st.session_state.setdefault(SOURCE_KEY, "files")
+    source = widgets.choose_one(t("Photos"), sources, SOURCE_KEY)
+    if source == "frozen":
+        return _frozen_frames()
     if source == "folder":
         return _photos_from_folder()
     if source == "camera":
@@ -250,23 +258,30 @@ def _photos_from_folder() -> list[InputPhoto]:
 
 def _photos_from_camera() -> list[InputPhoto]:
     uploads.register_upload_limit()
-    frozen = page_state().predict.frozen_frames
-    if frozen:
-        st.button(
-            t("Clear frozen frames"),
-            icon=":material/delete_sweep:",
-            key="predict_unfreeze",
-            on_click=frozen.clear,
-        )
     shot = st.camera_input(t("Take a photo"), key="predict_camera", width=420)
     widgets.explain_streamlit_words("camera")
-    if shot is None and not frozen:
+    if shot is None:
         st.caption(
             t("Browsers allow the camera only on https pages and on pages from this machine.")
         )
         return []
-    taken = [InputPhoto(t("camera.jpg"), shot.file_id, shot.getvalue())] if shot else []
-    return [*taken, *frozen]
+    return [InputPhoto(t("camera.jpg"), shot.file_id, shot.getvalue())]
+
+
+def _frozen_frames() -> list[InputPhoto]:
+    """The frames frozen in Live; here the camera stays off."""
+    st.button(
+        t("Clear frozen frames"),
+        icon=":material/delete_sweep:",
+        key="predict_unfreeze",
+        on_click=_clear_frozen_frames,
+    )
+    return list(page_state().predict.frozen_frames)
+
+
+def _clear_frozen_frames() -> None:
+    page_state().predict.frozen_frames.clear()
+    st.session_state[SOURCE_KEY] = "files"
 
 
 def _photos_from_clipboard() -> list[InputPhoto]:

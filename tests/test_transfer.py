@@ -93,7 +93,7 @@ def test_real_photos_are_seen_as_imagenet_cats_and_dogs(photos, weights):
     from catdog_core.imaging import decode
 
     stacked = np.stack([decode.decode_and_fit(item.path.read_bytes(), 224) for item in chosen])
-    parts = [features._forward_batch(run, stacked[i : i + 16]) for i in range(0, len(stacked), 16)]
+    parts = [features.forward_batch(run, stacked[i : i + 16]) for i in range(0, len(stacked), 16)]
     kinds = (np.concatenate(parts) @ weights["_fc.weight"].T + weights["_fc.bias"]).argmax(axis=1)
     is_dog = np.array([dataset.classes[item.label] == "dogs" for item in chosen])
     assert ((kinds >= 151) & (kinds <= 268))[is_dog].mean() > 0.9

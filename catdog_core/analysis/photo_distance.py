@@ -52,8 +52,8 @@ def load_training_features(run: RunRecord | None) -> TrainingFeatures | None:
         return None
     rows = np.linspace(0, len(stored) - 1, min(len(stored), MOST_PHOTOS)).round().astype(int)
     values = list(stored.values())
-    normalized = _normalize(np.stack([values[row] for row in rows]))
-    own = _nearest_distances(normalized, normalized, skip=1)
+    normalized = normalize_rows(np.stack([values[row] for row in rows]))
+    own = nearest_distances(normalized, normalized, skip=1)
     return TrainingFeatures(normalized, float(np.percentile(own, _USUAL_SHARE)))
 
 
@@ -74,22 +74,29 @@ def find_unlike(
     unlike: list[bool] = []
     for start in range(0, len(photos), graph.batch):
         batch = predictor.scale_photos(np.stack(photos[start : start + graph.batch]))
-        values = _normalize(np.asarray(graph.run(batch)[1], np.float32))
-        distances = _nearest_distances(values, training.features)
+        values = normalize_rows(np.asarray(graph.run(batch)[1], np.float32))
+        distances = nearest_distances(values, training.features)
         unlike.extend((distances > training.usual).tolist())
     return unlike
 
 
-def _normalize(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def normalize_rows(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale each row of features, (N, D), to length 1, so that a product of two is a cosine."""
     lengths = np.linalg.norm(values, axis=1, keepdims=True)
     normalized: NDArray[np.float32] = values / np.maximum(lengths, np.float32(1e-12))
     return normalized
 
 
-def _nearest_distances(
+def nearest_distances(
     values: NDArray[np.float32], known: NDArray[np.float32], skip: int = 0
 ) -> NDArray[np.float32]:
-    """Mean cosine distance to the nearest known rows, of which the first `skip` don't count."""
+    """Return the mean cosine distance, 0..2, of each row to its nearest known ones, (N,).
+
+    Args:
+        values: (N, D) float32 of length 1.
+        known: (M, D), the same.
+        skip: how many of the nearest don't count.
+    """
     distances = np.sort(1 - values @ known.T, axis=1)
     mean: NDArray[np.float32] = distances[:, skip : skip + NEIGHBORS].mean(axis=1)
     return mean

@@ -49,7 +49,7 @@ def augment(
     *,
     flags: dict[str, Any],
 ) -> None:
-    """Draw random variants of a photo on one sheet, as in training."""
+    """Draw random variants of a photo, as in training, on a sheet."""
     inputs = (photo, partner, Path(start) if Path(start).is_file() else None)
     target = output_files.resolve_output(out, output_files.get_figure_kind(out), inputs, force)
     settings = options.override_settings(options.resolve_augmentation(start), flags)

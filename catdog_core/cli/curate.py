@@ -37,9 +37,7 @@ def decide(
     """Exclude, move, relabel, keep or restore photos. 'keep' hides findings of 'check', and
     'restore' goes back to the folders. Commands and pages follow. No file changes."""
     dataset = datasets.open_folder(folder, reading)
-    chosen = [
-        PhotoEdit(_resolve_photo_name(dataset, folder, photo), action, to) for photo in photos
-    ]
+    chosen = [PhotoEdit(resolve_photo_name(dataset, folder, photo), action, to) for photo in photos]
     _print_dataset_counts(datasets.edit_photos(dataset.id, chosen))
 
 
@@ -109,7 +107,7 @@ def _parse_order(order: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in order.split(",")) if order else ()
 
 
-def _resolve_photo_name(dataset: Dataset, folder: Path, photo: Path) -> str:
+def resolve_photo_name(dataset: Dataset, folder: Path, photo: Path) -> str:
     """Return a photo's name in its dataset, given as that, as a path, or relative to the folder."""
     known = {file for file, _, _ in dataset.photos} | set(dataset.excluded)
     if photo.as_posix() in known:

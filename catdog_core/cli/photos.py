@@ -1,4 +1,4 @@
-"""The commands that look at all photos of a dataset: check and pack."""
+"""The commands that look at all photos of a dataset: check, label-errors, similar and pack."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..base.errors import DatasetError
 from ..base.files import truncate_for_display
 from ..data import dataset_plan, datasets, preview
 from ..data.datasets import FolderReading
+from ..imaging import decode
 from . import curate, output, removed_commands
 from .options import AsJson, Folder, Order, with_reading
 
@@ -24,6 +25,7 @@ def _parse_out_folder(text: str) -> Path:
     return Path(text)
 
 
+_MOST_LISTED = 20  # photos of a kind
 _UNUSABLE = ("unreadable", "truncated")  # findings of photos that nothing learns from
 Out = Annotated[
     Path, typer.Argument(metavar="OUT", parser=_parse_out_folder, help="A new or empty folder.")
@@ -80,12 +82,133 @@ def check(folder: Folder, as_json: AsJson = False, *, reading: FolderReading) ->
         )
     for finding in findings:
         print(f"{finding.kind}: {finding}")
-        for file in finding.files[:20]:
+        for file in finding.files[:_MOST_LISTED]:
             print(f"  {truncate_for_display(file, 200)}")
-        if len(finding.files) > 20:
-            print(f"  … and {len(finding.files) - 20} more (--json lists all)")
+        if len(finding.files) > _MOST_LISTED:
+            print(f"  … and {len(finding.files) - _MOST_LISTED} more (--json lists all)")
     if not findings and not dataset.note.get("warnings"):
         print("No problems found.")
+
+
+@with_reading
+def label_errors(
+    folder: Folder,
+    seed: Annotated[
+        int, typer.Option(min=0, help="A different seed divides the photos differently.")
+    ] = 0,
+    as_json: AsJson = False,
+    *,
+    reading: FolderReading,
+) -> None:
+    """Find wrong labels, photos that fit no class, and outliers. Decide with
+    'decide'. 'decide DIR keep PHOTO' hides a photo."""
+    dataset = datasets.open_folder(folder, reading)
+    library_output.import_tensorflow()
+    from ..analysis import label_errors as analysis
+
+    with output.progress_bar("comparing photos") as progress:
+        found = analysis.find_label_errors(dataset, seed, progress)
+    if as_json:
+        output.print_json(
+            {
+                "photos": len(found.ranking),
+                "accuracy": found.accuracy,
+                "likely_wrong": found.likely,
+                "suspects": [
+                    {
+                        "kind": suspect.kind,
+                        "file": suspect.item.file,
+                        "split": suspect.item.split,
+                        "label": dataset.classes[suspect.item.label],
+                        "probability": suspect.probability,
+                        "other": dataset.classes[suspect.guess],
+                        "other_probability": suspect.guess_probability,
+                        "likely_wrong": suspect.is_likely,
+                    }
+                    for suspect in found.suspects
+                ],
+                "unreadable": list(found.unreadable),
+                "small_classes": list(found.small_classes),
+            }
+        )
+        return
+    for sentence in analysis.describe_label_errors(found):
+        print(sentence)
+    for kind in analysis.SUSPECT_KINDS:
+        suspects = found.of_kind(kind)
+        if suspects:
+            print(f"{kind}: {format_count(len(suspects), 'photos')}")
+        for suspect in suspects[:_MOST_LISTED]:
+            label, other = (
+                truncate_for_display(dataset.classes[number], 40)
+                for number in (suspect.item.label, suspect.guess)
+            )
+            print(
+                f"  {truncate_for_display(suspect.item.file, 200)}: {label}"
+                f" {suspect.probability:.0%}, {other} {suspect.guess_probability:.0%}"
+                f"{', likely wrong' if suspect.is_likely else ''}"
+            )
+        if len(suspects) > _MOST_LISTED:
+            print(f"  … and {len(suspects) - _MOST_LISTED} more (--json lists all)")
+
+
+@with_reading
+def similar(
+    photo: Annotated[
+        Path, typer.Argument(metavar="PHOTO", help="A photo file, or a name as 'check' prints it.")
+    ],
+    folder: Folder,
+    count: Annotated[
+        int, typer.Option("--count", min=1, max=1000, help="How many photos to list.")
+    ] = 12,
+    as_json: AsJson = False,
+    *,
+    reading: FolderReading,
+) -> None:
+    """List the photos most like one photo, with label and split."""
+    dataset = datasets.open_folder(folder, reading)
+    name = curate.resolve_photo_name(dataset, folder, photo)
+    item = next((item for item in dataset.items() if item.file == name), None)
+    if item is None and not photo.is_file():
+        raise DatasetError(
+            "There's no photo '{file}' in the dataset. Choose one of its files.",
+            file=truncate_for_display(str(photo), 120),
+        )
+    data = b"" if item else decode.read_photo_bytes(photo)
+    library_output.import_tensorflow()
+    from ..analysis import similar_photos
+
+    with output.progress_bar("comparing photos") as progress:
+        known = similar_photos.load_photo_features(dataset, progress)
+    found = similar_photos.find_similar(known, item.file if item else data, count)
+    if as_json:
+        output.print_json(
+            {
+                "photo": item.file if item else str(photo),
+                "similar": [
+                    {
+                        "file": each.item.file,
+                        "label": dataset.classes[each.item.label],
+                        "split": each.item.split,
+                        "similarity": each.similarity,
+                        "same_picture": each.is_copy,
+                    }
+                    for each in found
+                ],
+            }
+        )
+        return
+    for each in found:
+        label = truncate_for_display(dataset.classes[each.item.label], 40)
+        same = ", same picture" if each.is_copy else ""
+        print(
+            f"{each.similarity:.3f} {truncate_for_display(each.item.file, 200)}:"
+            f" {label}, {each.item.split}{same}"
+        )
+    for sentence in similar_photos.describe_similar(
+        found, dataset.classes, item.split if item else ""
+    ):
+        print(sentence)
 
 
 @with_reading

@@ -188,6 +188,8 @@ def demo(
 
 
 app.command()(photos.check)
+app.command("label-errors")(photos.label_errors)
+app.command()(photos.similar)
 app.command()(photos.pack)
 app.command()(augment.augment)
 
@@ -313,7 +315,7 @@ def plot(
     out: Annotated[Path, typer.Argument(metavar="OUT.png", help="The image to write.")],
     force: options.Force = False,
 ) -> None:
-    """Plot accuracy and loss of a run, for training and validation."""
+    """Plot training and validation accuracy and loss of a run."""
     from ..analysis import plots
 
     loaded_run = model_registry.find_run(run)

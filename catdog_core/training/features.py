@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from ..storage.tfrecord import PhotoSplit
 BATCH_SIZE = 16
 """Photos a forward pass; more was measured no faster on two cores, and takes more memory."""
 SAVE_EVERY = 512
-"""Photos between two savings: what a kill can cost at most."""
+"""Photos between two savings, or a quarter of those saved: what a kill can cost at most."""
 FORMAT = 1
 _FEATURE_STREAM = 3  # of chance drawn from one seed, see `pipeline`
 Features = NDArray[np.float32]
@@ -72,6 +72,7 @@ def compute_features(
     run: Callable[[tf.Tensor], tf.Tensor],
     feature_pass: FeaturePass,
     progress: Callable[[int], None],
+    computed: Mapping[str, Features] | None = None,
 ) -> PhotoSplit:
     """Return the features of photos, in their order; compute and store those that are missing.
 
@@ -82,13 +83,15 @@ def compute_features(
         feature_pass: how the photos are changed before.
         progress: called with the number of photos known so far. What it raises ends it, and what
             has been computed is kept.
+        computed: features known from another file, by photo name.
 
     Returns:
         The same photos with features (N, D) float32 for images.
     """
     known = read_features(path)
-    missing = [row for row, name in enumerate(photos.files) if name not in known]
     saved = len(known)
+    known.update(computed or {})
+    missing = [row for row, name in enumerate(photos.files) if name not in known]
     try:
         for start in range(0, len(missing), BATCH_SIZE):
             progress(len(photos.files) - len(missing) + start)
@@ -96,13 +99,13 @@ def compute_features(
             names = [photos.files[row] for row in rows]
             images = zip(photos.images[np.array(rows)], names, strict=True)
             batch = np.stack([feature_pass.change(image, name) for image, name in images])
-            known.update(zip(names, _forward_batch(run, batch), strict=True))
-            if len(known) - saved >= SAVE_EVERY:
-                _write_features(path, known)
+            known.update(zip(names, forward_batch(run, batch), strict=True))
+            if len(known) - saved >= max(SAVE_EVERY, saved // 4):  # each saving writes all of them
+                write_features(path, known)
                 saved = len(known)
     finally:
         if len(known) > saved:
-            _write_features(path, known)
+            write_features(path, known)
     progress(len(photos.files))
     features = np.stack([known[name] for name in photos.files])
     return replace(photos, images=features, hold=None)
@@ -127,8 +130,8 @@ def compile_forward(network: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     return forward
 
 
-def _forward_batch(run: Callable[[tf.Tensor], tf.Tensor], images: NDArray[np.uint8]) -> Features:
-    """Compute features of at most `BATCH_SIZE` photos, padded to a full batch."""
+def forward_batch(run: Callable[[tf.Tensor], tf.Tensor], images: NDArray[np.uint8]) -> Features:
+    """Compute features, (B, D), of at most `BATCH_SIZE` photos, padded to a full batch."""
     # One shape compiles one graph, and sums in one order: a photo's features do not depend on how
     # many others were computed with it, nor on where a computation was interrupted.
     padded = np.zeros((BATCH_SIZE, *images.shape[1:]), np.float32)
@@ -148,7 +151,8 @@ def read_features(path: Path) -> dict[str, Features]:
         return {}
 
 
-def _write_features(path: Path, known: dict[str, Features]) -> None:
+def write_features(path: Path, known: dict[str, Features]) -> None:
+    """Store features, (D,) float32 each, by photo name. Raises CatDogError on a full disk."""
     features = np.stack(list(known.values()))
     names = np.array(list(known))
     file_cache.write_arrays(path, format=FORMAT, files=names, features=features)

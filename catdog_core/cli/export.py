@@ -40,12 +40,20 @@ def export(
             help="The file to write or replace. For saved_model, a new folder or a .zip.",
         ),
     ],
+    runtime: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="A folder with the npm package @litertjs/core, so that a web page works offline.",
+        ),
+    ] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Export a run or its best model, and check its predictions."""
     removed_commands.refuse_format(kind)
     exporter = formats.get_format(kind)
+    exporter.refuse_runtime(runtime)
     if not exporter.needs_run:
         model_registry.find_model_file(
             run
@@ -60,7 +68,9 @@ def export(
     with files.temporary_folder("export") as folder:
         resolved = model_registry.resolve_run_folder(run)
         source = resolved.absolute() if resolved.exists() else resolved
-        exported = export_in_subprocess(source, kind, folder, lambda _phase: None, packed=packed)
+        exported = export_in_subprocess(
+            source, kind, folder, lambda _phase: None, packed=packed, runtime=runtime
+        )
         install_export(exported.path, target)
     if as_json:
         summary = {

@@ -28,10 +28,6 @@ COMMANDS: dict[str, str] = {
 }
 """By the first word behind the program's name."""
 FORMATS = {
-    "tfjs": N_(
-        "The TensorFlow.js format was removed. Export saved_model, then run 'tensorflowjs_converter"
-        " --input_format=tf_saved_model FOLDER OUT'."
-    ),
     "report-pdf": N_("The PDF report was removed. Export report, then print it from a browser."),
 }
 """By the name of an export format."""

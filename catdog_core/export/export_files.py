@@ -43,6 +43,7 @@ class ExportRequest(TypedDict):
     folder: str
     packed: bool
     language: str
+    runtime: str
 
 
 class _WrittenFile(TypedDict):
@@ -101,6 +102,7 @@ def export_in_subprocess(
     phase: PhaseCallback,
     packed: bool = False,
     language: str = "en",
+    runtime: Path | None = None,
 ) -> ExportResult:
     """Write it in a process of its own, and compare its answers with the Keras model's.
 
@@ -110,18 +112,21 @@ def export_in_subprocess(
         phase: told what goes on.
         packed: make a zip of a format that is a folder.
         language: of what is to be read, such as "ko".
+        runtime: a folder with the runtime to put inside, for a format that takes one.
 
     Raises:
         CatDogError: as for `export_in_process`.
     """
     exporter = formats.get_format(kind)
     exporter.refuse_missing()
+    exporter.refuse_runtime(runtime)
     request: ExportRequest = {
         "source": str(model_or_run),
         "kind": kind,
         "folder": str(folder),
         "packed": packed,
         "language": language,
+        "runtime": str(runtime.absolute()) if runtime else "",
     }
     result: ExportResult | None = None
     now = "starting"
@@ -182,10 +187,12 @@ def _install_folder(export_path: Path, out: Path) -> None:
             ) from error
 
 
-def _write_export(exporter: Exporter, source: Path, folder: Path) -> Path:
+def _write_export(
+    exporter: Exporter, source: Path, folder: Path, runtime: Path | None = None
+) -> Path:
     # Converters choose the format by the extension, which the user's name need not have.
     export_path = folder / ("model" if exporter.is_folder else f"model{exporter.extension}")
-    exporter.write(source, export_path)
+    exporter.write(source, export_path, runtime)
     return export_path
 
 
@@ -200,7 +207,8 @@ def handle_export_request(values: dict[str, Any]) -> None:
             library_output.import_tensorflow()
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
         subprocess_jobs.emit(phase="writing")
-        out = _write_export(exporter, source, Path(request["folder"]))
+        runtime = Path(request["runtime"]) if request["runtime"] else None
+        out = _write_export(exporter, source, Path(request["folder"]), runtime)
         parity, network = None, None
         if exporter.group == "model":
             from .parity import describe_network, measure_parity  # lazy: needs TensorFlow

@@ -76,6 +76,7 @@ class Exporter:
         needs_run: it tells of a training, so that a model file alone is not enough.
         is_folder: the writer makes a folder; the page offers a zip of it.
         loads_tensorflow: its writer does, so that its import is kept quiet.
+        takes_runtime: the writer can put a runtime inside, from a folder that it is given.
         usage: for formats that are no model: how to use ``{file}``, code or a command.
         language: what `usage` is written in.
     """
@@ -91,6 +92,7 @@ class Exporter:
     needs_run: bool = False
     is_folder: bool = False
     loads_tensorflow: bool = True
+    takes_runtime: bool = False
     usage: str = ""
     language: Literal["python", "bash"] = "bash"
 
@@ -109,16 +111,25 @@ class Exporter:
                 install=self.install or f"pip install {' '.join(self.missing)}",
             )
 
-    def write(self, source: Path, out: Path) -> None:
-        """Write `source` to `out`, which has the extension.
+    def refuse_runtime(self, runtime: Path | None) -> None:
+        """Raise CatDogError where a runtime is given, and the format can't put it inside."""
+        if runtime is not None and not self.takes_runtime:
+            raise CatDogError(
+                "The export format '{kind}' takes no runtime. Leave --runtime out.", kind=self.kind
+            )
+
+    def write(self, source: Path, out: Path, runtime: Path | None = None) -> None:
+        """Write `source` to `out`, which has the extension, with a runtime inside if one is given.
 
         Raises:
             CatDogError: a package is missing, or the writer refuses.
         """
+        self.refuse_runtime(runtime)
         self.refuse_missing()
         name, function = self.writer.split(":")
         module = importlib.import_module(f"catdog_core.export.{name}")
-        cast("Callable[[Path, Path], None]", getattr(module, function))(source, out)
+        options = (runtime,) if runtime else ()
+        cast("Callable[..., None]", getattr(module, function))(source, out, *options)
 
 
 _ONNX_INSTALL_HINT = N_("Install it with: pip install tf2onnx onnx")
@@ -174,6 +185,17 @@ _EXPORTERS = (
         writer="model_writers:write_onnx",
         needs=("tf2onnx", "onnx"),
         install=_ONNX_INSTALL_HINT,
+    ),
+    Exporter(
+        kind="web",
+        label=N_("Web page"),
+        about=N_(
+            "A page that predicts photos and camera frames in the browser, without a server. "
+            "Opening it needs an internet connection."
+        ),
+        extension=".zip",
+        writer="web_page:write_web_page",
+        takes_runtime=True,
     ),
     Exporter(
         kind="bundle",

@@ -149,6 +149,20 @@ def write_litert(source: Path, out: Path) -> None:
     _export_keras_model(source, out, "litert")
 
 
+def write_litert_for_one(source: Path, out: Path) -> Predictor:
+    """Write a LiteRT file that takes one photo at a time; return how it is used.
+
+    Runtimes for browsers need the number of photos to be fixed.
+    """
+    model, predictor = load_inference_model(source)
+    shape = (1, *predictor.input_shape)[: len(model.inputs[0].shape)]  # grey ones may lack a side
+    with files.temporary_folder("export") as folder:
+        signature = [keras.InputSpec(dtype="float32", shape=shape)]
+        model.export(str(folder), format="tf_saved_model", verbose=False, input_signature=signature)
+        out.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(folder)).convert())
+    return predictor
+
+
 def write_litert_int8(source: Path, out: Path) -> None:
     """Write a LiteRT file whose weights and steps are 8-bit integers.
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..analysis import model_graph, model_outputs
 from ..models import keras_models
+from . import web_page
 
 PredictFunction = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Batches (B, S, S, 3) to the model's probabilities, (B, units)."""
@@ -31,9 +32,11 @@ def load_in_runtime(kind: str, path: Path) -> tuple[str, PredictFunction] | None
         return _name_with_version("keras"), _load_keras(path)
     if kind == "saved_model":
         return _name_with_version("tensorflow"), _load_saved_model(path)
-    if kind in ("litert", "litert_int8"):
+    if kind in ("litert", "litert_int8", "web"):
         package = "ai-edge-litert" if _is_installed("ai_edge_litert") else "tensorflow"
-        return _name_with_version(package), _load_litert(path)
+        model = web_page.read_model(path) if kind == "web" else path.read_bytes()
+        ask = _load_litert(model)
+        return _name_with_version(package), _ask_one_by_one(ask) if kind == "web" else ask
     if kind == "onnx" and _is_installed("onnxruntime"):
         return _name_with_version("onnxruntime"), _load_onnx(path)
     return None
@@ -72,15 +75,19 @@ def _load_onnx(path: Path) -> PredictFunction:
     return lambda batch: np.asarray(session.run(None, {name: batch})[0])
 
 
-def _load_litert(path: Path) -> PredictFunction:
+def _ask_one_by_one(ask: PredictFunction) -> PredictFunction:
+    return lambda batch: np.concatenate([ask(photo[np.newaxis]) for photo in batch])
+
+
+def _load_litert(content: bytes) -> PredictFunction:
     if _is_installed("ai_edge_litert"):
         from ai_edge_litert.interpreter import Interpreter
 
-        model: Any = Interpreter(str(path))
+        model: Any = Interpreter(model_content=content)
     else:
         with warnings.catch_warnings():  # says that a later TensorFlow lacks it
             warnings.simplefilter("ignore", UserWarning)
-            model = tf.lite.Interpreter(str(path))
+            model = tf.lite.Interpreter(model_content=content)
     input_index, result = (
         d()[0]["index"] for d in (model.get_input_details, model.get_output_details)
     )

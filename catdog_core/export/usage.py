@@ -60,12 +60,6 @@ _SCALE_LINES: dict[InputScale, str] = {
     ),
     "bgr": "batch = np.float32(batch[..., ::-1] - [103.939, 116.779, 123.68])",
 }
-TENSORFLOW_JS = """\
-python -m venv tfjs
-tfjs/bin/pip install tensorflowjs==4.22.0 'setuptools<81'
-tfjs/bin/pip install 'ydf<0.12'
-tfjs/bin/tensorflowjs_converter --input_format=tf_saved_model {folder} web_model"""
-"""The lines that make a TensorFlow.js model of a SavedModel, in an environment of its own."""
 
 
 def generate_photo_reader(default_size: tuple[int, int] | None = None) -> str:

@@ -14,7 +14,7 @@ from catdog_core.base import files, jobs, report_language
 from catdog_core.base.errors import CatDogError
 from catdog_core.base.files import truncate_for_display
 from catdog_core.base.jobs import Job
-from catdog_core.export import Exporter, ExportResult, bundle_import, report, usage
+from catdog_core.export import Exporter, ExportResult, bundle_import, report, usage, web_page
 from catdog_core.export.bundle_import import ImportedBundle
 from catdog_core.export.export_cache import ExportCache
 from catdog_core.export.formats import NO_ACCURACY, NetworkInput, Parity
@@ -48,6 +48,7 @@ _ICONS = {
     "litert": ":material/smartphone:",
     "litert_int8": ":material/compress:",
     "onnx": ":material/swap_horiz:",
+    "web": ":material/language:",
     "notebook": ":material/menu_book:",
     "script": ":material/code:",
     "bundle": ":material/inventory_2:",
@@ -206,6 +207,16 @@ def _describe_file(run: RunRecord, exporter: Exporter, result: ExportResult) -> 
 
 def _usage_code(run: RunRecord, exporter: Exporter, network: NetworkInput | None) -> None:
     name = _file_name(run, exporter)
+    if exporter.kind == "web":
+        st.caption(
+            t(
+                "Unzip the file, then open `index.html` by a double click. To publish it, upload "
+                "`index.html` to any web host. These lines make one that works offline:"
+            )
+        )
+        lines = web_page.OFFLINE_USAGE.format(file=name)
+        st.code(lines, language="bash", wrap_lines=True)
+        return
     if exporter.group != "model":
         st.code(exporter.usage.format(file=name), language=exporter.language)
         return
@@ -214,11 +225,6 @@ def _usage_code(run: RunRecord, exporter: Exporter, network: NetworkInput | None
         name = "model"
     text = _usage_text(run, exporter.kind, name, network)
     st.code(text, language="python", wrap_lines=True)
-    if exporter.kind == "saved_model":
-        st.caption(
-            t("To use it on a web page, convert the folder with TensorFlow.js in Python 3.11:")
-        )
-        st.code(usage.TENSORFLOW_JS.format(folder=name), language="bash", wrap_lines=True)
     st.caption(
         t(
             "It reads `photo.jpg` with the same pixels as the lab, and prints the class. Photos "

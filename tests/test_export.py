@@ -199,7 +199,7 @@ def test_a_model_that_wants_values_up_to_one_is_given_them(exported):
 
 def test_class_names_cannot_break_out_of_the_lines_shown():
     nasty = ("cats", "'); import os #", "</script>\n")
-    for kind in MODELS:
+    for kind in WITH_CODE:
         compile(usage.build_usage_code(kind, nasty[1], nasty, 64), kind, "exec")
 
 

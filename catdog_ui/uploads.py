@@ -26,16 +26,16 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from catdog_core.server.bodies import LimitedBody
 
 log = logging.getLogger("catdog")
 
 GRACE = 40.0
 """Seconds a session that lost its browser keeps its uploads: a reload or a short gap in the net."""
-SILENCE = 30.0
-"""Seconds an upload may send nothing before it is given up."""
 _SWEEP_SECONDS = 5.0  # seconds between two sweeps
 _MEGABYTE = 2**20  # as Streamlit counts
 _FORM_OVERHEAD = 2**16  # bytes that a form adds to its file
@@ -59,7 +59,6 @@ class _Session:
 
 _sessions: dict[str, _Session] = {}
 _lock = threading.Lock()
-_ending = threading.Event()
 
 
 def register_upload_limit(megabytes: int | None = None) -> int:
@@ -125,36 +124,9 @@ class UploadCheck:
             await PlainTextResponse("This file is too large.", 413)(scope, receive, send)
             return
         try:
-            await self._app(scope, _LimitedBody(receive, most + _FORM_OVERHEAD).read, send)
+            await self._app(scope, LimitedBody(receive, most + _FORM_OVERHEAD).read, send)
         except ClientDisconnect:
             log.info("An upload broke off")
-
-
-class _LimitedBody:
-    """The body of an upload, given up when it grows too large or stops coming."""
-
-    def __init__(self, receive: Receive, left: int) -> None:
-        self._receive, self._left = receive, left
-
-    async def read(self) -> Message:
-        """The next part."""
-        coming = asyncio.ensure_future(self._receive())
-        end = time.monotonic() + SILENCE
-        while not coming.done() and time.monotonic() < end and not _ending.is_set():
-            await asyncio.wait({coming}, timeout=min(1.0, SILENCE))
-        if not coming.done():
-            coming.cancel()
-            raise HTTPException(408, "The upload stopped.")
-        message = coming.result()
-        self._left -= len(message.get("body", b""))
-        if self._left < 0:
-            raise HTTPException(413, "This file is too large.")
-        return message
-
-
-def cancel_uploads() -> None:
-    """Wait no longer for uploads that stopped coming: the server ends."""
-    _ending.set()
 
 
 def attach_upload_check() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from catdog_core.server import origin_check
 from catdog_ui import server
 
 OPTIONS = {
@@ -29,7 +30,8 @@ def refused(kind="websocket", scheme="ws", method="GET", path="/_stcore/stream",
         for value in ([values] if isinstance(values, str) else values)
     ]
     scope = {"type": kind, "scheme": scheme, "path": path, "headers": pairs}
-    return bool(server.refusal_reason({**scope, "method": method, "server": ("127.0.0.1", 8501)}))
+    scope |= {"method": method, "server": ("127.0.0.1", 8501)}
+    return bool(origin_check.refusal_reason(scope, server.known_names(8501)))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from benchmarks import server, websocket_client
-from catdog_ui import uploads
+from catdog_core.server import bodies
 
 MB = 2**20
 EDGE = "an-edge"
@@ -194,9 +194,9 @@ def test_uploads_of_a_closed_session_are_freed(running):
 
 
 def test_an_upload_that_stops_coming_is_given_up(monkeypatch):
-    monkeypatch.setattr(uploads, "SILENCE", 0.05)
+    monkeypatch.setattr(bodies, "SILENCE", 0.05)
     with pytest.raises(HTTPException) as caught:
-        asyncio.run(uploads._LimitedBody(asyncio.Event().wait, MB).read())
+        asyncio.run(bodies.LimitedBody(asyncio.Event().wait, MB).read())
     assert caught.value.status_code == 408
 
 

@@ -165,6 +165,7 @@ def record_signals() -> Iterator[None]:
                 start_watchdog()
             handler(got, frame)
 
+        called.__wrapped__ = handler  # type: ignore[attr-defined]
         return usual(number, called)
 
     signal.signal = wrapped  # type: ignore[assignment]

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from catdog_ui import startup
-from catdog_ui.export import export_view
+from catdog_ui.export import api_examples, export_view
 from catdog_ui.i18n import N_, t
 
 startup.setup_page(N_("Export"))
@@ -16,4 +16,5 @@ with startup.guard():
     model = export_view.choose_model()
     if model is not None:
         export_view.show_formats(model)
+        api_examples.show_api_examples(model)
     export_view.render_bundle_import()

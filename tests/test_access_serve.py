@@ -175,6 +175,88 @@ def test_a_signal_for_the_command_ends_the_pages(workspace, name):
         process.communicate()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="sends the signals of POSIX")
+@pytest.mark.parametrize(
+    "name", ["SIGTERM", *(pytest.param(n, marks=pytest.mark.long) for n in ("SIGINT", "SIGHUP"))]
+)
+def test_the_api_alone_is_served_on_this_machine_until_a_signal_ends_it(workspace, name):
+    port = server.free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "catdog_core", "serve", "--api", "--port", str(port)],
+        cwd=server.PROJECT,
+        env=server.with_workspace(workspace),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    address = f"127.0.0.1:{port}"
+    try:
+        _wait(f"http://{address}/api/v1/health")
+        if psutil.LINUX:  # answered before TensorFlow is loaded, which nothing has asked for here
+            maps = psutil.Process(process.pid).memory_maps()
+            assert not any("libtensorflow" in each.path for each in maps)
+        listening = psutil.Process(process.pid).net_connections()
+        assert {c.laddr.ip for c in listening if c.status == "LISTEN"} == {"127.0.0.1"}
+        assert http_client.http_status(address, "GET", "/api/v1/models") == 200
+        assert http_client.http_status(address, "GET", "/") == 404
+        for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
+            assert http_client.http_status(address, "GET", "/api/v1/models", **headers) == 403
+        forwarded = {"X_Forwarded_For": "127.0.0.1"}
+        assert http_client.http_status(address, "GET", "/api/v1/models", **forwarded) == 401
+        process.send_signal(getattr(signal, name))
+        stdout, stderr = process.communicate(timeout=60)
+        assert f"http://{address}/api/v1" in stdout
+        assert process.returncode == 128 + getattr(signal, name)
+        assert stderr.splitlines()[-1].endswith(".") and "Traceback" not in stderr
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_the_api_on_a_network_asks_everyone_for_a_token(workspace):
+    try:
+        lan_address = serve.find_lan_address()
+    except CatDogError:
+        pytest.skip("this machine is in no local network")
+    port = server.free_port(lan_address)
+    command = [sys.executable, "-m", "catdog_core", "serve", "--api", "--lan", "--port", str(port)]
+    process = subprocess.Popen(
+        [*command, "--name", "lab.local"],
+        cwd=server.PROJECT,
+        env=server.with_workspace(workspace),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    address = f"{lan_address}:{port}"
+    try:
+        _wait(f"http://{address}/api/v1/health")
+        assert http_client.http_status(address, "GET", "/api/v1/models") == 401
+        secret = subprocess.run(
+            [sys.executable, "-m", "catdog_core", "token", "add", "laptop"],
+            cwd=server.PROJECT,
+            env=server.with_workspace(workspace),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        token = {"Authorization": f"Bearer {secret}"}
+        for host in (address, f"lab.local:{port}"):
+            assert (
+                http_client.http_status(address, "GET", "/api/v1/runs", Host=host, **token) == 200
+            )
+        other = {"Host": "evil.example", **token}
+        assert http_client.http_status(address, "GET", "/api/v1/runs", **other) == 403
+    finally:
+        process.kill()
+        process.wait(60)
+
+
+@pytest.mark.parametrize("flags", [("--code", "meow"), ("--teacher-code", "w"), ("--root", ".")])
+def test_what_is_for_pages_is_not_passed_over_without_them(started, capsys, flags):
+    status, _, stderr = fakes.run_cli(capsys, "serve", "--api", "--lan", *flags)
+    assert status == 1 and "is for the pages" in stderr and not started
+
+
 def _wait(url):
     end = time.monotonic() + 60
     while time.monotonic() < end:

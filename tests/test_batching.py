@@ -105,7 +105,7 @@ def test_more_than_can_wait_is_refused(monkeypatch):
     model = Model()
     monkeypatch.setattr(batching, "MAX_WAITING_BYTES", 3 * photo(0).nbytes)
     futures = ask_while_busy(model, range(4))
-    with pytest.raises(ModelError, match="busy"):
+    with pytest.raises(batching.BusyError, match="busy"):
         batching.predict(model, photo(9))
     model.open.set()
     wait(futures, 20)

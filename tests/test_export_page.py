@@ -80,7 +80,7 @@ def test_an_imported_models_export_says_how_it_is_used(quick):
     """Its own size, grey photos, scale of values and scores, and the Keras that opens it."""
     imported = model_registry.register_imported_model(b"x", "m.h5", ["day", "night"], "-1..1")
     export_cache.ExportCache(imported.folder, imported.classes).make("h5", lambda _: None)
-    (code,) = [block.value for block in page(imported.folder).code]
+    code = page(imported.folder).code[0].value
     assert "import tf_keras as keras" in code and "rows=20, columns=30" in code and "0.299" in code
     assert "/ 127.5 - 1" in code and "np.exp(-p)" in code and "'night'" in code
 

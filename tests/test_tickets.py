@@ -7,7 +7,7 @@ import pytest
 from catdog_core.base import access
 from catdog_core.base.access import Visitor
 from catdog_core.base.errors import AccessError
-from catdog_core.server import tickets
+from catdog_core.server import rates, tickets
 from catdog_ui import permissions
 from catdog_ui.session import VisitorState
 
@@ -57,7 +57,7 @@ def test_of_too_many_tickets_closed_pages_lose_theirs_first_then_the_oldest(monk
 
 def test_a_ticket_allows_so_many_requests_a_second_for_each_purpose(monkeypatch):
     clock = [100.0]
-    monkeypatch.setattr(tickets.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(rates.time, "monotonic", lambda: clock[0])
     ticket = tickets.check({tickets.HEADER: tickets.issue(lambda: ANN)})
     assert [ticket.spend("live", 8, 3) for _ in range(4)] == [True] * 3 + [False]
     assert ticket.spend("record", 10, 3)
@@ -79,3 +79,17 @@ def test_in_a_shared_lab_a_ticket_loses_a_role_with_its_code(workspace):
     assert permissions._identify_visitor("s1", visitor, {}).role == "audience"
     signed_in = {"is_logged_in": True, "email": "kim@school.org", "email_verified": True}
     assert permissions._identify_visitor("s1", visitor, signed_in).name == "kim@school.org"
+
+
+def test_a_rate_counts_for_each_name_and_says_how_long_to_wait(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(rates.time, "monotonic", lambda: clock[0])
+    limit = rates.RateLimit()
+    assert limit.spend("a", 10, 2, 10) == 0 and limit.spend("b", 10, 2, 10) == 0
+    assert limit.spend("a", 4, 2, 10) == 2
+    clock[0] += 2
+    assert limit.spend("a", 4, 2, 10) == 0
+    clock[0] += 60
+    assert limit.spend("a", 1000, 2, 10) == 0  # more than ever fits counts as all there is
+    monkeypatch.setattr(rates, "MAX_NAMES", 2)
+    assert limit.spend("c", 1, 2, 10) == 0 and len(limit._left) == 2

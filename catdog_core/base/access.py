@@ -42,7 +42,14 @@ OVERRIDES = "CATDOG_ACCESS"
 FORMAT = 1
 Role = Literal["teacher", "student", "audience"]
 Action = Literal[
-    "train", "manage run", "change data", "run a job", "keep presets", "empty", "choose a cluster"
+    "train",
+    "manage run",
+    "change data",
+    "run a job",
+    "keep presets",
+    "empty",
+    "choose a cluster",
+    "manage tokens",
 ]
 
 _STUDENT_ACTIONS: frozenset[str] = frozenset(

@@ -19,7 +19,7 @@ from .errors import N_, CatDogError
 log = logging.getLogger("catdog")
 
 JobStatus = Literal["running", "done", "failed", "stopped"]
-_FAILED = N_(
+UNEXPECTED_ERROR = N_(
     "Something went wrong in the lab (see the server's log). Nothing was lost, so try again."
 )
 
@@ -123,5 +123,5 @@ def _run_job(job: Job, work: Work) -> None:
         job.status = "stopped" if job.stopped() else "failed"
     except Exception:
         log.exception("A job failed")
-        job.error = CatDogError(_FAILED)
+        job.error = CatDogError(UNEXPECTED_ERROR)
         job.status = "failed"

@@ -111,6 +111,20 @@ class Limits(Settings):
         high=100_000_000_000,
         unit="bytes",
     )
+    api_photos: int = field(
+        64,
+        "API, photos per request",
+        "Photos in one request to the API.",
+        low=1,
+        high=1000,
+    )
+    api_rate: int = field(
+        600,
+        "API, photos per minute",
+        "Photos that programs with one token can send in a minute.",
+        low=1,
+        high=1_000_000,
+    )
 
 
 def current_limits() -> Limits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gettext
 import os
+import re
 from collections.abc import Callable
 from functools import cache
 
@@ -14,6 +15,8 @@ Translator = Callable[..., str]
 """Says a message with its values in a language, as `catdog_ui.i18n.t` does."""
 CONTEXT_SEPARATOR = "\x04"
 """What gettext puts between a context and its message in one key."""
+_ACCEPTED = re.compile(r"([A-Za-z]{2,3})(?:-[\w-]+)?(?:\s*;\s*q=(0(?:\.\d*)?|1(?:\.0*)?))?")
+_MOST_LANGUAGES = 20  # of a header that are looked at
 LANGUAGE_VARIABLE = "CATDOG_LANGUAGE"
 """The variable of the environment that names the language, such as "ko"."""
 
@@ -21,6 +24,21 @@ LANGUAGE_VARIABLE = "CATDOG_LANGUAGE"
 def format_english(message: str, **params: object) -> str:
     """Format a sentence with its values, in English."""
     return english_plurals.format_english(message, params) if params else message
+
+
+def choose_language(accepted: str) -> str:
+    """Return the language somebody likes most of those there are; "en" where there is none.
+
+    Args:
+        accepted: an HTTP header Accept-Language (RFC 9110), such as "ko-KR,ko;q=0.9,en;q=0.5".
+    """
+    known = {path.name for path in (files.PROJECT / "assets" / "locale").iterdir()}
+    best, most = "en", 0.0
+    for each in accepted.split(",")[:_MOST_LANGUAGES]:
+        match = _ACCEPTED.fullmatch(each.strip())
+        if match and match[1].lower() in known and float(match[2] or 1) > most:
+            best, most = match[1].lower(), float(match[2] or 1)
+    return best
 
 
 def get_current_translator() -> Translator:

@@ -46,6 +46,7 @@ from . import (
     removed_commands,
     serve,
     tensorboard,
+    tokens,
     trash,
 )
 from . import (
@@ -342,6 +343,7 @@ app.command("sweeps")(cli_groups.list_sweeps)
 app.command("sweep-stop")(cli_groups.stop_sweep)
 app.add_typer(registry.app, name="models")
 app.add_typer(trash.app, name="trash")
+app.add_typer(tokens.app, name="token")
 app.command()(serve.serve)
 app.command("find-rate")(estimates.find_rate)
 app.command("estimate")(estimates.estimate_time)

@@ -13,7 +13,6 @@ from ..base import library_output, limits
 from ..base.errors import ModelError
 from ..base.files import read_regular, truncate_for_display
 from ..runs import model_registry
-from ..runs.model_registry import ImportedModel
 from ..runs.run_folder import RunRecord
 from . import output
 from .model_input import Scale, load_model
@@ -36,7 +35,12 @@ def list_models(as_json: AsJson = False) -> None:
         return
     table = Table("id", "name", "kind", "classes", "values", box=None)
     for model in models:
-        cells = [model.id, model.name, _get_kind(model), ", ".join(model.classes)]
+        cells = [
+            model.id,
+            model.name,
+            model_registry.get_model_kind(model),
+            ", ".join(model.classes),
+        ]
         cells = [truncate_for_display(cell) for cell in cells]
         cells.append(model_registry.get_model_scale(model))
         table.add_row(*[cell.replace("[", r"\[") for cell in cells])
@@ -108,17 +112,11 @@ def _find_model(key: str) -> RunRecord:
     return found
 
 
-def _get_kind(model: RunRecord) -> str:
-    if isinstance(model, ImportedModel):
-        return "imported"
-    return "built-in" if model_registry.is_built_in(model) else "run"
-
-
 def _model_to_json(model: RunRecord) -> dict[str, object]:
     return {
         "id": model.id,
         "name": model.name,
-        "kind": _get_kind(model),
+        "kind": model_registry.get_model_kind(model),
         "file": str(model.best_model),
         "classes": list(model.classes),
         "scale": model_registry.get_model_scale(model),

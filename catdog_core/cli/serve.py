@@ -1,4 +1,4 @@
-"""The command that starts the lab's pages: for oneself, or for a class on the local network."""
+"""The command that starts the lab's server: for oneself, or for a class on the local network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import runpy
 import secrets
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -47,9 +47,17 @@ def serve(
     root: Annotated[
         list[Path] | None, typer.Option(metavar="DIR", help="Allow datasets from this folder.")
     ] = None,
+    api: Annotated[bool, typer.Option("--api", help="Serve the API without the pages.")] = False,
 ) -> int:
     """Start the lab on this machine, or on its network with --lan."""
     access.load_access_settings()  # tells now what is wrong with them
+    if api:
+        for flag, value in {"--code": code, "--teacher-code": teacher_code, "--root": root}.items():
+            if value:
+                raise SettingsError(
+                    "{flag} is for the pages, and --api serves none. Leave out {flag} or --api.",
+                    flag=flag,
+                )
     environment = dict(os.environ)
     if root:
         environment[ROOTS_VARIABLE] = os.pathsep.join(str(each.absolute()) for each in root)
@@ -67,9 +75,14 @@ def serve(
                     "leave {flag} out.",
                     flag=flag,
                 )
+        if api:
+            return _run_api(LOOPBACK, port, ["localhost"], typed=False)
         return _run_streamlit(build_streamlit_options(LOOPBACK, port, ["localhost"]), environment)
     names = [parse_host_name(each) for each in name or []]
     host = find_lan_address() if address is None else parse_listen_address(address)
+    if api:
+        os.environ[access.OVERRIDES] = json.dumps({"shared": True})
+        return _run_api(host, port, names, typed=address is not None)
     codes = {
         "student_code": generate_code() if code is None else code,
         "teacher_code": generate_code() if teacher_code is None else teacher_code,
@@ -79,7 +92,7 @@ def serve(
         {"shared": True, **{role: access.hash_code(each) for role, each in codes.items()}}
     )
     check_port_free(host, port, typed=address is not None)
-    print(f"CatDog Lab on this network: http://{f'[{host}]' if ':' in host else host}:{port}")
+    print(f"CatDog Lab on this network: {_format_url(host, port)}")
     print(f"Student code, to train:             {codes['student_code']}")
     print(f"Teacher code, to do everything:     {codes['teacher_code']}")
     print("Without a code, visitors can look, move sliders and predict.")
@@ -88,6 +101,10 @@ def serve(
     )
     print("Press Ctrl-C to stop the pages. Training continues.", flush=True)
     return _run_streamlit(build_streamlit_options(host, port, names), environment)
+
+
+def _format_url(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def build_streamlit_options(address: str, port: int, names: Iterable[str]) -> list[str]:
@@ -241,16 +258,43 @@ def _run_streamlit(arguments: list[str], environment: dict[str, str]) -> int:
     os.environ.update(environment)
     os.chdir(files.PROJECT)  # Streamlit reads its settings there
     sys.argv = ["streamlit", "run", str(script), *arguments]
-    # In this process: whoever ends it, in whatever way, ends the pages, on any system.
+    return _run_until_signal(
+        lambda: runpy.run_module("streamlit", run_name="__main__", alter_sys=True),
+        N_("The pages have stopped. Training continues."),
+    )
+
+
+def _run_api(host: str, port: int, names: Iterable[str], typed: bool) -> int:
+    from ..server import standalone
+    from ..server.origin_check import KnownNames
+
+    check_port_free(host, port, typed)
+    print(f"CatDog Lab API: {_format_url(host, port)}/api/v1")
+    if access.load_access_settings().shared:
+        print("Each request needs a token: python -m catdog_core token add NAME")
+    if host != LOOPBACK:
+        print("Nothing is encrypted, so everyone on this network can read it (docs/api.md).")
+    print("Press Ctrl-C to stop the API. Training continues.", flush=True)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read by TensorFlow when it is imported
+    known = KnownNames(tuple(dict.fromkeys((host, *names))))
+    return _run_until_signal(
+        lambda: standalone.run_server(host, port, known),
+        N_("The API has stopped. Training continues."),
+    )
+
+
+def _run_until_signal(run: Callable[[], object], words: str) -> int:
+    """Run a server in this process, and say how it ended where a signal ended it.
+
+    Whoever ends this process, in whatever way, ends the server, on any system.
+    """
     code = 0
     with interruption.exit_on_signal(), interruption.record_signals():
         try:
-            runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
+            run()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else int(end.code is not None)
     if interruption.received_signal() is None:
         return code
-    interruption.exit_now(
-        report_language.get_current_translator()(N_("The pages have stopped. Training continues."))
-    )
+    interruption.exit_now(report_language.get_current_translator()(words))
     return interruption.exit_status()

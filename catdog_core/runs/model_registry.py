@@ -134,7 +134,7 @@ def resolve_run_folder(run: Path | str) -> Path:
         return path
     if path.name == str(path) and (run_folder.runs_folder() / path).is_dir():
         return run_folder.runs_folder() / path
-    found = _find_by_name(str(run), [*run_folder.list_runs(), *list_other_models()])
+    found = find_by_id_or_name(str(run), [*run_folder.list_runs(), *list_other_models()])
     return path if found is None else found.folder
 
 
@@ -165,10 +165,15 @@ def find_model(key: str) -> RunRecord | None:
     Raises:
         ModelError: several models have the name.
     """
-    return _find_by_name(key, list_models())
+    return find_by_id_or_name(key, list_models())
 
 
-def _find_by_name(key: str, records: Sequence[RunRecord]) -> RunRecord | None:
+def find_by_id_or_name(key: str, records: Sequence[RunRecord]) -> RunRecord | None:
+    """Return the record of an id, or else of a name; None where there is none.
+
+    Raises:
+        ModelError: several have the name.
+    """
     found = [record for record in records if record.id == key] or [
         record for record in records if record.name == key
     ]
@@ -185,6 +190,13 @@ def _find_by_name(key: str, records: Sequence[RunRecord]) -> RunRecord | None:
 def is_built_in(model: RunRecord) -> bool:
     """Return whether a model is the one that comes with the lab."""
     return model.folder == default_model_folder()
+
+
+def get_model_kind(model: RunRecord) -> ModelKind:
+    """Return where a model comes from."""
+    if isinstance(model, ImportedModel):
+        return "imported"
+    return "built-in" if is_built_in(model) else "run"
 
 
 def get_model_scale(model: RunRecord) -> InputScale:
@@ -238,6 +250,7 @@ FORMAT = 1
 _MAX_LISTED = 5  # ids that one sentence names
 _MODEL_FILE, _METADATA_FILE = "best.keras", "guest.json"
 InputScale = Literal["0..255", "0..1", "-1..1", "imagenet", "bgr"]
+ModelKind = Literal["run", "built-in", "imported"]
 INPUT_SCALES: tuple[InputScale, ...] = get_args(InputScale)
 """How a model's input is made of a photo's values 0..255.
 

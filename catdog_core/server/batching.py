@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from ..analysis.predict import Predictor
     from ..imaging.decode import Photo
 
+
+class BusyError(ModelError):
+    """Too many photos wait, or one waited too long."""
+
+    def __init__(self) -> None:
+        super().__init__("The lab is busy with other predictions. Try again in a minute.")
+
+
 MAX_WAITING_BYTES = 200_000_000
 """Bytes of the photos that wait for all models together: 800 of 288 pixels."""
 _HEAT_BATCH = 4
@@ -38,7 +46,7 @@ def predict(predictor: Predictor, photo: Photo) -> Future[tuple[NDArray[Any], ND
     """Predict a fitted photo (H, W, 3); the future gives probabilities (classes,) and scores.
 
     Raises:
-        ModelError: too many photos wait. The future raises it where the model has no answer.
+        BusyError: too many photos wait. The future raises ModelError where the model has no answer.
     """
 
     def compute(items: Sequence[Item]) -> Sequence[Any]:
@@ -52,7 +60,8 @@ def explain(predictor: Predictor, photo: Photo, label: int) -> Future[NDArray[np
     """Compute the heat map of a fitted photo (H, W, 3) for a class; the future gives (H, W).
 
     Raises:
-        ModelError: too many photos wait. The future raises it where the network keeps no places.
+        BusyError: too many photos wait. The future raises ModelError where the network keeps no
+            places.
     """
 
     def compute(items: Sequence[Item]) -> Sequence[Any]:
@@ -128,15 +137,10 @@ def _submit(key: Hashable, most: int, compute: Compute, item: Item) -> Future[An
     future: Future[Any] = Future()
     with _changed:
         if _waiting_bytes + item[0].nbytes > MAX_WAITING_BYTES:
-            raise busy_error()
+            raise BusyError
         _waiting_bytes += item[0].nbytes
         if key not in _queues:
             _queues[key] = _Queue(key, most, compute)
         _queues[key].waiting.append((item, future))
         _changed.notify_all()
     return future
-
-
-def busy_error() -> ModelError:
-    """Return the error of whoever would wait too long."""
-    return ModelError("The lab is busy with other predictions. Try again in a minute.")

@@ -109,6 +109,7 @@ def _load_once(
     """Return a model from a cache; whoever wants one that another thread loads waits for it."""
 
     def wait_and_load() -> Predictor:
+        begin_preload()  # in one thread, whoever asks
         wait_for_preload()
         model = load()
         freeze_gc()

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import secrets
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..base.access import Visitor
 from ..base.errors import AccessError
+from .rates import RateLimit
 
 HEADER = "X-CatDog-Ticket"
 MAX_TICKETS = 1000
@@ -31,8 +31,7 @@ class Ticket:
 
     token: str
     who: WhoAsks
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _used: dict[str, tuple[float, float]] = field(default_factory=dict, repr=False)
+    _rates: RateLimit = field(default_factory=RateLimit, repr=False)
 
     @property
     def is_alive(self) -> bool:
@@ -58,12 +57,7 @@ class Ticket:
             per_second: requests a second in the long run.
             burst: requests that may come at once.
         """
-        now = time.monotonic()
-        with self._lock:
-            left, since = self._used.get(purpose, (burst, now))
-            left = min(burst, left + (now - since) * per_second)
-            self._used[purpose] = (left - 1 if left >= 1 else left, now)
-        return left >= 1
+        return not self._rates.spend(purpose, 1, per_second, burst)
 
 
 _tickets: dict[str, Ticket] = {}

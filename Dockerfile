@@ -22,7 +22,7 @@ VOLUME /workspace
 EXPOSE 8501
 
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8501/api/v1/health', timeout=4)"]
 
 # Inside a container the server has to listen on all its interfaces; who may reach it is decided
 # where the port is published. allowedHosts stays as it is: names the lab may be called by.

@@ -82,7 +82,7 @@ def test_the_container_listens_where_its_health_is_asked_and_runs_without_rights
     assert steps.index("USER lab") < next(i for i, s in enumerate(steps) if s.startswith("CMD"))
     port = re.search(r"^EXPOSE (\d+)", file, re.M)[1]
     assert f"--server.port={port}" in file
-    assert f"127.0.0.1:{port}/_stcore/health" in file
+    assert f"127.0.0.1:{port}/api/v1/health" in file
     volume = re.search(r"^VOLUME (\S+)", file, re.M)[1]
     assert f"CATDOG_WORKSPACE={volume}" in file
     assert (ROOT / "requirements.txt").is_file() and "workspace" in (

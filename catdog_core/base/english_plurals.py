@@ -24,7 +24,7 @@ _NOUNS = re.compile(
     r"names|neighbors|networks|numbers|parameters|parts|photos|pixels|points|"
     r"positions|predictions|presets|probabilities|questions|rates|records|results|"
     r"rows|runs|scans|seconds|sections|seeds|sentences|settings|shards|sizes|steps|"
-    r"terms|times|trials|updates|values|variants|votes|weights|windows|words|workers"
+    r"terms|times|tokens|trials|updates|values|variants|votes|weights|windows|words|workers"
 )
 _PHRASES = {
     "classes that are": "class that is",

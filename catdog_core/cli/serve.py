@@ -52,8 +52,8 @@ def serve(
     """Start the lab on this machine, or on its network with --lan."""
     access.load_access_settings()  # tells now what is wrong with them
     if api:
-        for flag, value in {"--code": code, "--teacher-code": teacher_code, "--root": root}.items():
-            if value:
+        for flag, given in (("--code", code), ("--teacher-code", teacher_code), ("--root", root)):
+            if given:
                 raise SettingsError(
                     "{flag} is for the pages, and --api serves none. Leave out {flag} or --api.",
                     flag=flag,

@@ -16,18 +16,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.errors import CatDogError, ModelError
+from ..base.errors import N_, CatDogError, ModelError
 
 if TYPE_CHECKING:
     from ..analysis.predict import Predictor
     from ..imaging.decode import Photo
 
 
+_BUSY = N_("The lab is busy with other predictions. Try again in a minute.")
+
+
 class BusyError(ModelError):
     """Too many photos wait, or one waited too long."""
 
     def __init__(self) -> None:
-        super().__init__("The lab is busy with other predictions. Try again in a minute.")
+        super().__init__(_BUSY)
 
 
 MAX_WAITING_BYTES = 200_000_000

@@ -104,7 +104,7 @@ def add_token(name: str, role: Role) -> str:
             )
         if len(known.tokens) == _MOST:
             raise SettingsError(
-                "There are {most:,} tokens, which is the limit. Revoke one you no longer need.",
+                "You have {most:,} tokens and can't have more. Revoke one you no longer need.",
                 most=_MOST,
             )
         secret = PREFIX + secrets.token_urlsafe(_BYTES)

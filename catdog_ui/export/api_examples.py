@@ -21,7 +21,7 @@ def show_api_examples(model: RunRecord) -> None:
     st.subheader(t("API"), anchor=False)
     st.caption(
         t(
-            "While this lab runs, other programs can ask it for predictions. Run these lines next "
+            "While this lab runs, other programs can get predictions from it. Run these lines next "
             "to a `photo.jpg`."
         )
     )

@@ -123,17 +123,17 @@ def test_no_thread_stays_where_nothing_is_asked():
     assert not batching._queues
 
 
-def test_heat_maps_are_computed_together_each_for_its_class(monkeypatch):
+def test_photos_whose_maps_are_asked_for_go_together_too_in_smaller_batches(monkeypatch):
     from catdog_core.analysis import gradcam
 
     sizes = []
 
-    def heat_maps(model, photos, labels):
+    def predict_with_maps(model, photos):
         sizes.append(len(photos))
-        return photos[..., 0].astype(np.float32) + np.reshape(labels, (-1, 1, 1))
+        return photos[:, 0, 0, :2].astype(float), photos[..., 0].astype(np.float32)
 
-    monkeypatch.setattr(gradcam, "heat_maps", heat_maps)
+    monkeypatch.setattr(gradcam, "predict_with_maps", predict_with_maps)
     model = Model(batch=32)
-    maps = [batching.explain(model, photo(value), value) for value in range(6)]
-    assert [each.result(20)[0, 0] for each in maps] == [0, 2, 4, 6, 8, 10]
+    asked = [batching.predict_with_map(model, photo(value)) for value in range(6)]
+    assert [each.result(20)[1][0, 0] for each in asked] == [0, 1, 2, 3, 4, 5]
     assert max(sizes) <= 4

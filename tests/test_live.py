@@ -64,7 +64,10 @@ def ticket(visitor=access.OWNER):
 
 
 def app():
-    return Starlette(routes=server.build_routes(), middleware=[Middleware(server.OriginCheck)])
+    return Starlette(
+        routes=server.build_routes(),
+        middleware=[Middleware(server.OriginCheck, names=server.known_names)],
+    )
 
 
 async def post(client, model, data, headers, heat_map=1):

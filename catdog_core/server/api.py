@@ -20,7 +20,7 @@ import logging
 import os
 import re
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -384,12 +384,13 @@ async def _predict_photos(predictor: Predictor, wanted: PredictRequest) -> list[
         try:
             async with slots:
                 photo = await _in_thread(_decoders, _decode, data, predictor.size)
-            row, _ = await _result(batching.predict, predictor, photo)
+            with_map = wanted.heat_map != "none"
+            ask = batching.predict_with_map if with_map else batching.predict
+            row, heat = await _result(ask, predictor, photo)
             order = row.argsort()[::-1]
             chances = {predictor.classes[n]: float(row[n]) for n in order[: wanted.top]}
             image = None
-            if wanted.heat_map != "none":
-                heat = await _result(batching.explain, predictor, photo, int(order[0]))
+            if with_map:
                 image = await _in_thread(_decoders, _draw_heat_map, photo, heat, wanted.heat_map)
         except CatDogError as error:
             return PhotoPrediction(file=name), error
@@ -419,16 +420,18 @@ async def _in_thread(
     return await asyncio.get_running_loop().run_in_executor(pool, call)
 
 
-async def _result(ask: Callable[..., Any], predictor: Predictor, *args: Any) -> Any:
+async def _result(
+    ask: Callable[[Predictor, Photo], Future[Any]], predictor: Predictor, photo: Photo
+) -> Any:
     """Wait for what `batching` computes. Raises RefusalError: it takes too long, or is full."""
     try:
-        return await asyncio.wait_for(asyncio.wrap_future(ask(predictor, *args)), PATIENCE)
+        return await asyncio.wait_for(asyncio.wrap_future(ask(predictor, photo)), PATIENCE)
     except (TimeoutError, batching.BusyError) as error:
         raise _busy() from error
 
 
 def _draw_heat_map(photo: Photo, heat: Any, kind: HeatMapKind) -> str:
-    """Return a heat map (H, W), 0..1, as a PNG in Base64."""
+    """Return a heat map (h, w), 0..1, as a PNG of the photo's size in Base64."""
     import cv2
     import numpy as np
 
@@ -438,7 +441,8 @@ def _draw_heat_map(photo: Photo, heat: Any, kind: HeatMapKind) -> str:
     if kind == "overlay":
         data = decode.encode_photo(heatmap.overlay_heatmap(photo, heat), "png")
     else:
-        data = cv2.imencode(".png", np.round(heat * 255).astype(np.uint8))[1].tobytes()
+        fitted = cv2.resize(heat, (photo.shape[1], photo.shape[0]))
+        data = cv2.imencode(".png", np.round(fitted * 255).astype(np.uint8))[1].tobytes()
     return base64.b64encode(data).decode()
 
 

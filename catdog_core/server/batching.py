@@ -35,13 +35,13 @@ class BusyError(ModelError):
 
 MAX_WAITING_BYTES = 200_000_000
 """Bytes of the photos that wait for all models together: 800 of 288 pixels."""
-_HEAT_BATCH = 4
+_MAP_BATCH = 4
 """Heat maps computed at once; more are no faster, and a single one would wait for all."""
 _IDLE_SECONDS = 10.0
 """Seconds without a photo after which the thread of a model ends."""
 
 Item = tuple[Any, ...]
-"""What one result is computed of: a fitted photo first, then plain values."""
+"""What one result is computed of: a fitted photo first."""
 Compute = Callable[[Sequence[Item]], Sequence[Any]]
 
 
@@ -59,22 +59,26 @@ def predict(predictor: Predictor, photo: Photo) -> Future[tuple[NDArray[Any], ND
     return _submit((id(predictor), "predict"), predictor.batch, compute, (photo,))
 
 
-def explain(predictor: Predictor, photo: Photo, label: int) -> Future[NDArray[np.float32]]:
-    """Compute the heat map of a fitted photo (H, W, 3) for a class; the future gives (H, W).
+def predict_with_map(
+    predictor: Predictor, photo: Photo
+) -> Future[tuple[NDArray[Any], NDArray[np.float32]]]:
+    """Predict a fitted photo (H, W, 3); the future gives probabilities (classes,) and a heat map.
+
+    The map is that of `gradcam.predict_with_maps`, (h, w).
 
     Raises:
-        BusyError: too many photos wait. The future raises ModelError where the network keeps no
-            places.
+        BusyError: too many photos wait. The future raises ModelError where the model has no answer
+            or keeps no places.
     """
 
     def compute(items: Sequence[Item]) -> Sequence[Any]:
         from ..analysis import gradcam
 
-        photos, labels = zip(*items, strict=True)
-        return list(gradcam.heat_maps(predictor, np.stack(photos), labels))
+        photos = np.stack([photo for (photo,) in items])
+        return list(zip(*gradcam.predict_with_maps(predictor, photos), strict=True))
 
-    most = min(_HEAT_BATCH, predictor.batch)
-    return _submit((id(predictor), "explain"), most, compute, (photo, label))
+    most = min(_MAP_BATCH, predictor.batch)
+    return _submit((id(predictor), "map"), most, compute, (photo,))
 
 
 class _Queue:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from math import inf
 
 MAX_NAMES = 1000
 """Names that are remembered; the one that asked longest ago is forgotten first."""
@@ -38,4 +39,6 @@ class RateLimit:
             self._left.move_to_end(name)
             while len(self._left) > MAX_NAMES:
                 self._left.popitem(last=False)
-        return 0.0 if is_enough else (amount - left) / per_second
+        if is_enough:
+            return 0.0
+        return (amount - left) / per_second if per_second else inf

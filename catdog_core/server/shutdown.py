@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import signal
 from contextlib import suppress
 from typing import Any
@@ -26,8 +25,9 @@ def install_signal_handlers() -> Any:
     loop, found = asyncio.get_running_loop(), None
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # the last on Windows only
         number = getattr(signal, name, None)
-        handler = inspect.unwrap(signal.getsignal(number)) if number else None
-        serving = getattr(handler, "__self__", None)
+        handler = signal.getsignal(number) if number else None
+        # `interruption.record_signals` puts a function around it.
+        serving = getattr(getattr(handler, "__wrapped__", handler), "__self__", None)
         if number is None or not hasattr(serving, "should_exit"):
             continue  # somebody else serves this app
         found = serving

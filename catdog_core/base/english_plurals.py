@@ -18,7 +18,7 @@ MISSING = "–"
 _NOUNS = re.compile(
     r"annotations|archives|augmentations|batches|bits|blocks|bytes|channels|"
     r"characters|classes|clicks|codes|colors|columns|combinations|copies|core-hours|"
-    r"core-minutes|core-seconds|datasets|days|drawings|entries|epochs|examples|"
+    r"core-minutes|core-seconds|datasets|days|decisions|drawings|entries|epochs|examples|"
     r"experiments|files|filters|findings|folders|hours|images|items|kinds|labels|"
     r"layers|letters|links|losses|mappings|maps|masks|mistakes|models|multiply-adds|"
     r"names|neighbors|networks|numbers|parameters|parts|photos|pixels|points|"

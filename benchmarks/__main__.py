@@ -47,6 +47,7 @@ BENCHMARKS = {
     "readers": Benchmark("loading:readers", "the Data page's readers, cold and warm"),
     "training": Benchmark("training:training", "the notes' network, photos a second in fit"),
     "answering": Benchmark("inference:inference", "one photo, a heat map, 1,000 photos; minutes"),
+    "robustness": Benchmark("robustness:robustness", "a robustness curve, beside forward passes"),
     "learning": Benchmark("learning:learning", "whole trainings and their accuracy; 40 minutes"),
     "page": Benchmark("pages:page", "a moved slider until 20 pictures are sent", False),
     "threshold": Benchmark("pages:threshold", "a moved threshold on the Evaluate page", False),

@@ -6,17 +6,21 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from math import nan
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from ..augmentation.mixing import Mix
+from ..augmentation.photo_changes import CHANGES
 from ..augmentation.transform import Transform
 from ..base import files, plot_fonts, report_language
 from ..base.errors import N_
 from ..base.field_specs import FieldSpec, describe_fields
-from ..base.palette import TRAIN, VALIDATION
+from ..base.palette import RUN_COLORS, TRAIN, VALIDATION
 from ..base.report_language import Translator
 from ..config import Augmentation
 from ..imaging.decode import Photo
+
+if TYPE_CHECKING:
+    from .robustness import RobustnessCurve
 
 _FORMATS = ("png", "jpg", "jpeg", "webp", "pdf", "svg")
 _CAPTION_WIDTH = 32  # signs that fit under a variant
@@ -30,6 +34,7 @@ _FIGURE_LABELS = (
     N_("Epoch"),
     N_("guessing"),
 )
+_FLIP_LABELS = (N_("unchanged"), N_("flipped"))
 
 
 def write_contact_sheet(
@@ -192,6 +197,51 @@ def plot_metric(
         patch.set_alpha(0)
     axes.get_legend().set_frame_on(False)
     return figure
+
+
+def write_robustness_plot(
+    curves: Sequence[RobustnessCurve], names: Sequence[str], out: Path, guess: float | None = None
+) -> None:
+    """Write accuracy against the strength of a change, a line a model, with 95 % intervals.
+
+    Args:
+        curves: of the same photos and the same change.
+        names: of the models.
+        out: the file to write or replace; PNG unless its extension asks for another format.
+        guess: accuracy of always predicting the largest class, to draw as a line.
+
+    Raises:
+        CatDogError: the file cannot be written.
+    """
+    say = report_language.get_current_translator()
+    change = CHANGES[curves[0].change]
+    words = [say(change.label), say(change.axis), say("Accuracy"), say("guessing"), *names]
+    if not plot_fonts.can_draw("".join(words)):
+        say = report_language.format_english
+    figure = new_figure(8, 4.5, layout="constrained")
+    axes = figure.subplots()
+    for number, (curve, name) in enumerate(zip(curves, names, strict=True)):
+        values = [curve.accuracy(strength) for strength in curve.strengths]
+        ends = [curve.interval(strength) for strength in curve.strengths]
+        color = RUN_COLORS[number % len(RUN_COLORS)]
+        axes.plot(
+            curve.strengths, values, color=color, marker="os^"[number % 3], label=name, linewidth=2
+        )
+        axes.fill_between(
+            curve.strengths, *zip(*ends, strict=True), color=color, alpha=0.15, linewidth=0
+        )
+    if guess is not None:
+        axes.axhline(guess, color="0.6", linestyle="--", linewidth=1, label=say("guessing"))
+    if change.is_flip:
+        axes.set_xticks([0, 1], list(map(say, _FLIP_LABELS)))
+    axes.set_title(say(change.label))
+    axes.set_xlabel(say(change.axis))
+    axes.set_ylabel(say("Accuracy"))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.grid(alpha=0.25)
+    for text in axes.legend().get_texts():
+        text.set_parse_math(False)
+    _save_figures([figure], out, _file_format(out.suffix))
 
 
 def _choose_language(say: Translator | None) -> Translator:

@@ -44,6 +44,7 @@ from . import (
     photos,
     registry,
     removed_commands,
+    robustness,
     serve,
     tensorboard,
     tokens,
@@ -351,6 +352,6 @@ app.command()(data.download)
 app.command("import")(data.import_dataset)
 app.command("import-run")(export.import_run)
 _CURATE_COMMANDS = (curate.decide, curate.undo, curate.split, curate.classes)
-_MODEL_COMMANDS = (models.evaluate, models.predict, export.export)
+_MODEL_COMMANDS = (models.evaluate, robustness.robustness, models.predict, export.export)
 for command in (*_CURATE_COMMANDS, *_MODEL_COMMANDS):
     app.command()(command)

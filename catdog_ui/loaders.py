@@ -23,15 +23,16 @@ from catdog_core.base.jobs import Job
 from catdog_core.data.datasets import Dataset
 from catdog_core.imaging.decode import Photo
 from catdog_core.models import model_sandbox
-from catdog_core.runs import RunRecord
+from catdog_core.runs import RunRecord, model_registry
 from catdog_core.server import loaded_models
 from catdog_core.storage import shard_cache, shard_index
 
-from .i18n import t
+from .i18n import N_, t
 
 if TYPE_CHECKING:
     from catdog_core.analysis.predict import Prediction, Predictor
     from catdog_core.analysis.scale_check import ScaleAnswers
+    from catdog_core.augmentation.photo_changes import ChangeName
     from catdog_core.training.loading_benchmark import BenchmarkProgress, ReaderResult
 
 
@@ -222,13 +223,44 @@ def compute_run_embeddings(run_dir: Path, dataset: Dataset, split: str, job: Job
     )
 
 
-def _pass_progress(job: Job) -> Callable[[int, int], None]:
+def measure_robustness(
+    run_dirs: Sequence[Path],
+    dataset: Dataset,
+    split: str,
+    change: ChangeName,
+    job: Job,
+    mapping: Mapping[str, str] | None = None,
+) -> None:
+    """Measure runs' models under one change and keep the curves; tells the job its progress.
+
+    `mapping` holds classes of the dataset by the models' names, where these don't match.
+    """
+    loaded_models.wait_for_preload()
+    from catdog_core.analysis import robustness
+
+    subjects = [
+        robustness.make_subject(
+            loaded_models.load_model(model_registry.find_model_file(folder)),
+            dataset,
+            folder,
+            mapping,
+        )
+        for folder in run_dirs
+    ]
+    progress = _pass_progress(job, N_("Stopped. The strengths measured so far are kept."))
+    for _ in robustness.measure_robustness(subjects, dataset, split, change, progress=progress):
+        pass
+
+
+def _pass_progress(
+    job: Job, stopped: str = N_("Stopped before all photos were done. No results were kept.")
+) -> Callable[[int, int], None]:
     """Tells a job how far a pass over photos is, and ends it when it was asked to stop."""
 
     def progress(done: int, total: int) -> None:
         job.tell("", done, total)
         if job.stopped():
-            raise CatDogError("Stopped before all photos were done. No results were kept.")
+            raise CatDogError(stopped)
 
     return progress
 

@@ -1,12 +1,13 @@
 """Accuracy under changes: what is changed, measured, kept and said."""
 
+import itertools
 import json
 
 import fakes
 import numpy as np
 import pytest
 
-from catdog_core.analysis import metrics, predict, predictions, robustness
+from catdog_core.analysis import metrics, predict, robustness
 from catdog_core.analysis.robustness import RobustnessCurve
 from catdog_core.augmentation import photo_changes
 from catdog_core.augmentation.photo_changes import CHANGES
@@ -41,9 +42,7 @@ def run(workspace, model_file):
 
 
 def measure(subjects, dataset, change="rotation", split="validation", **options):
-    return list(
-        robustness.measure_robustness(subjects, dataset, split, change, **options)
-    )[-1]
+    return list(robustness.measure_robustness(subjects, dataset, split, change, **options))[-1]
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -65,8 +64,10 @@ def test_noise_and_directions_follow_the_photos_name_and_the_seed():
         photo_changes.apply_change(PHOTO, "noise", 20, key, seed)
         for key, seed in (("a", 0), ("b", 0), ("a", 1))
     ]
-    assert all((one != other).any() for one, other in zip(noise, noise[1:], strict=False))
-    turned = {photo_changes.apply_change(PHOTO, "rotation", 90, str(n)).tobytes() for n in range(20)}
+    assert all((one != other).any() for one, other in itertools.pairwise(noise))
+    turned = {
+        photo_changes.apply_change(PHOTO, "rotation", 90, str(n)).tobytes() for n in range(20)
+    }
     moved = {photo_changes.apply_change(PHOTO, "shift", 0.5, str(n)).tobytes() for n in range(40)}
     assert len(turned) == 2 and len(moved) == 4
     assert np.rot90(PHOTO).tobytes() in turned and np.rot90(PHOTO, -1).tobytes() in turned
@@ -96,7 +97,12 @@ def test_unchanged_photos_come_first_and_agree_with_the_evaluation(run, dataset,
     subject = robustness.make_subject(predictor, dataset, run)
     steps, seen = [], []
     for curves in robustness.measure_robustness(
-        [subject], dataset, "validation", "brightness", (0.5, 2), progress=lambda *at: seen.append(at)
+        [subject],
+        dataset,
+        "validation",
+        "brightness",
+        (0.5, 2),
+        progress=lambda *at: seen.append(at),
     ):
         steps.append(curves[0].strengths)
     assert steps == [(), (1,), (0.5, 1), (0.5, 1, 2)] and seen[-1] == (72, 72)
@@ -164,7 +170,9 @@ def test_photos_are_decoded_once_for_all_models_and_changes(dataset, predictor, 
     read = []
     real = robustness.decode.load_photos
     monkeypatch.setattr(
-        robustness.decode, "load_photos", lambda paths, size: read.extend(paths) or real(paths, size)
+        robustness.decode,
+        "load_photos",
+        lambda paths, size: read.extend(paths) or real(paths, size),
     )
     monkeypatch.setattr(robustness, "_decoded", robustness.FileCache(10**9))
     measure([subject, subject], dataset, strengths=(90,))
@@ -178,8 +186,7 @@ def test_models_of_other_sizes_meet_the_same_photos(dataset, predictor, tmp_path
         keras_models.build_model("notes", 24), path, {"format": 1, "classes": ["cats", "dogs"]}
     )
     subjects = [
-        robustness.make_subject(each, dataset)
-        for each in (predictor, predict.load_predictor(path))
+        robustness.make_subject(each, dataset) for each in (predictor, predict.load_predictor(path))
     ]
     first, second = measure(subjects, dataset, "noise", strengths=(30,), most=10)
     assert first.files == second.files and len(first) == 10
@@ -244,8 +251,12 @@ def test_the_command_prints_draws_and_keeps_a_curve(run, demo, capsys, tmp_path)
     arguments = ("robustness", run, demo, "--strengths", "90", "--photos", "12")
     status, out, _ = fakes.run_cli(capsys, *arguments, "--plot", picture)
     assert status == 0 and picture.read_bytes().startswith(b"\x89PNG")
-    assert out.startswith("Rotation, 12 photos.") and "   90°  0." in out and "Rotation 90°: " in out
-    status, out, _ = fakes.run_cli(capsys, *arguments, "--json", "--change", "vertical_flip", "--strengths", "1")
+    assert (
+        out.startswith("Rotation, 12 photos.") and "   90°  0." in out and "Rotation 90°: " in out
+    )
+    status, out, _ = fakes.run_cli(
+        capsys, *arguments, "--json", "--change", "vertical_flip", "--strengths", "1"
+    )
     told = json.loads(out)
     assert status == 0 and told["photos"] == 12 and told["change"] == "vertical_flip"
     assert [point["strength"] for point in told["models"][0]["points"]] == [0, 1]

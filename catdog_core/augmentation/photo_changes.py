@@ -186,9 +186,7 @@ def find_trained_range(
     return found if found is not None and found[0] < found[1] else None
 
 
-def apply_change(
-    photo: Photo, name: ChangeName, strength: float, key: str, seed: int = 0
-) -> Photo:
+def apply_change(photo: Photo, name: ChangeName, strength: float, key: str, seed: int = 0) -> Photo:
     """Return a photo changed by one kind of change.
 
     Args:

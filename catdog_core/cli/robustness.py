@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -71,13 +71,11 @@ def robustness(
             change=change,
             names=", ".join(CHANGES),
         )
-    name = cast(ChangeName, change)
+    name: ChangeName = change
     wanted = photo_changes.check_strengths(name, _parse_strengths(strengths))
     files = [*map(output_files.get_model_input, models), folder]
     if plot:
-        plot = output_files.resolve_output(
-            plot, output_files.get_figure_kind(plot), files, force
-        )
+        plot = output_files.resolve_output(plot, output_files.get_figure_kind(plot), files, force)
     dataset = curate.read_dataset(folder, order, replace(reading, needs_training=False))
     if split is None and dataset.note.get("layout") != "seeded":
         split = "validation" if "validation" in dataset.counts() else "test"
@@ -94,14 +92,13 @@ def robustness(
         ranges.append(
             photo_changes.find_trained_range(name, augmentation, predictor.input_shape[1])
         )
-    curves: list[curves_of.RobustnessCurve] = []
     with output.progress_bar("measuring") as progress:
-        for curves in curves_of.measure_robustness(
+        steps = curves_of.measure_robustness(
             subjects, dataset, split, name, wanted if strengths else (), photos, progress
-        ):
-            pass
-    for file in curves[0].unreadable:
-        print(f"Left out {truncate_for_display(file, 200)}", file=sys.stderr)
+        )
+        *_, curves = steps
+    for unread in curves[0].unreadable:
+        print(f"Left out {truncate_for_display(unread, 200)}", file=sys.stderr)
     remarks = curves_of.describe_curves(curves, names)
     if plot:
         from ..analysis import plots
@@ -115,17 +112,17 @@ def robustness(
                 "photos": len(curves[0]),
                 "unreadable": list(curves[0].unreadable),
                 "models": [
-                    {"name": model, "trained_range": trained, "points": _points_to_json(curve)}
-                    for model, trained, curve in zip(names, ranges, curves, strict=True)
+                    {"name": title, "trained_range": trained, "points": _points_to_json(curve)}
+                    for title, trained, curve in zip(names, ranges, curves, strict=True)
                 ],
                 "summary": list(map(str, remarks)),
             }
         )
         return
     print(f"{CHANGES[name].label}, {format_count(len(curves[0]), 'photos')}. {CHANGES[name].axis}.")
-    for model, trained, curve in zip(names, ranges, curves, strict=True):
+    for title, trained, curve in zip(names, ranges, curves, strict=True):
         known = "" if trained is None else f" (trained with {trained[0]:g} to {trained[1]:g})"
-        print(f"{model}{known}")
+        print(f"{title}{known}")
         for strength in curve.strengths:
             low, high = curve.interval(strength)
             text = photo_changes.format_strength(name, strength) or f"{strength:g}"

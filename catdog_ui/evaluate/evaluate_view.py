@@ -30,7 +30,7 @@ from ..i18n import N_, escape, pgettext, t
 from ..learn.glossary_view import show_terms
 from ..session import page_state
 from ..train import form_requests
-from . import evaluate_cards, evaluate_charts, evaluate_map, model_picker
+from . import evaluate_cards, evaluate_charts, evaluate_map, model_picker, robustness_view
 from .model_picker import GUESS_KEY, LIST_KEY, THRESHOLD_KEY, TRUTH_KEY, EvaluationSubject
 
 _MATRIX_KEY, _CONFUSIONS_KEY, _OTHER_KEY = "evaluate_matrix", "evaluate_mix_ups", "evaluate_other"
@@ -47,6 +47,7 @@ _TABS = {
     "map": N_("Map"),
     "curves": N_("Curves"),
     "versus": N_("Against another"),
+    "robustness": N_("Robustness"),
 }
 """By their names in the address, which `model_picker.follow_address` knows, too."""
 
@@ -84,10 +85,14 @@ def show_evaluation(subject: EvaluationSubject) -> None:
     """Draw what to keep in mind, and the results, or the button that gets them."""
     overlap = photo_overlap.count_overlap(subject.run, subject.dataset, subject.split)
     model_picker.show_cautions(subject, overlap)
-    table = model_picker.load_or_request_answers(subject)
-    if table is not None:
+    if st.query_params.get("tab") == "robustness":  # which needs no answers to the photos as is
+        table = model_picker.read_answers(subject)
+    else:
+        table = model_picker.load_or_request_answers(subject)
+        if table is None:
+            return
         _freeze_gc_once()
-        subject.fragment(_render_results, Results(subject, table, overlap))
+    subject.fragment(_render_results, None if table is None else Results(subject, table, overlap))
 
 
 @cache
@@ -96,8 +101,14 @@ def _freeze_gc_once() -> None:
     loaded_models.freeze_gc()
 
 
-def _render_results(subject: EvaluationSubject, results: Results) -> None:
+def _render_results(subject: EvaluationSubject, results: Results | None) -> None:
     tab = state.choose_tab({name: t(label) for name, label in _TABS.items()}, wrap=True)
+    if tab == "robustness":
+        with st.container(key=f"evaluate_tab_{tab}"):
+            robustness_view.show_robustness(subject)
+        return
+    if results is None:
+        st.rerun()  # the page offers the evaluation that the other tabs need
     table = results.table
     threshold = _threshold_slider(table)
     result = metrics.metrics_at_threshold(table, threshold)

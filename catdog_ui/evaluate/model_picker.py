@@ -159,14 +159,23 @@ def comparable_models(run: RunRecord) -> list[RunRecord]:
 
 def load_or_request_answers(subject: EvaluationSubject) -> PredictionTable | None:
     """Return the answers to the photos; where there are none yet, draw how to get them."""
-    stored_predictions = predictions.read_predictions(
-        subject.run.folder, subject.dataset, subject.split, _output_names(subject)
-    )
+    stored_predictions = _read_stored(subject)
     if stored_predictions.table is None or job_fragment.is_running(subject.key):
         job_fragment.watch_job(
             subject.key, partial(_pass_panel, subject, stored_predictions.problem)
         )
     return stored_predictions.table
+
+
+def read_answers(subject: EvaluationSubject) -> PredictionTable | None:
+    """Return the answers to the photos, None where there are none yet."""
+    return _read_stored(subject).table
+
+
+def _read_stored(subject: EvaluationSubject) -> predictions.StoredPredictions:
+    return predictions.read_predictions(
+        subject.run.folder, subject.dataset, subject.split, output_names(subject)
+    )
 
 
 def show_cautions(subject: EvaluationSubject, overlap: PhotoOverlap | None) -> None:
@@ -243,8 +252,8 @@ def _map_classes(run: RunRecord, dataset: Dataset) -> dict[str, str] | None:
     return {theirs: name for name, theirs in chosen.items()}
 
 
-def _output_names(subject: EvaluationSubject) -> list[str] | None:
-    """Return the model's names of the dataset's classes where the user mapped them."""
+def output_names(subject: EvaluationSubject) -> list[str] | None:
+    """Return the model's names of the dataset's classes where the user mapped them, else None."""
     if subject.mapping is None:
         return None
     names = {ours: theirs for theirs, ours in subject.mapping.items()}

@@ -221,6 +221,10 @@ class CompareState:
     """What was understood or changed in it, to say once."""
     pending_history: PendingHistory | None = None
     """The uploaded history for which the user has to choose columns."""
+    repeat_error: CatDogError | None = None
+    """Why a run could not be repeated with other seeds, to show once."""
+    repeat_started: str = ""
+    """The id of the group of other seeds that was just started, until it is opened."""
     picked_runs: dict[str, list[str]] = field(default_factory=dict)
     """Ids of the runs picked on a chart of parallel coordinates, by the chart's part of the page;
     the chart itself forgets them when it is drawn anew."""

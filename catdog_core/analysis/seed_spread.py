@@ -50,6 +50,29 @@ def mean_with_interval(
     return fmean(values), hypot(spread, Z * photo_error)
 
 
+def difference_with_interval(
+    first: Sequence[float], second: Sequence[float], resolution: float = 0.0
+) -> tuple[float, float]:
+    """Return how far the second mean is above the first, and half the width of its 95 % interval.
+
+    B. L. Welch, "The generalization of 'Student's' problem when several different population
+    variances are involved", Biometrika 34 (1947): the two may have other numbers of seeds and
+    other spreads.
+
+    Args:
+        first, second: results of at least two seeds each, on the same photos.
+        resolution: as for `mean_with_interval`.
+    """
+    parts = [max(stdev(values), resolution) ** 2 / len(values) for values in (first, second)]
+    total = sum(parts)
+    weights = sum(
+        part**2 / (len(values) - 1) for part, values in zip(parts, (first, second), strict=True)
+    )
+    freedom = int(total**2 / weights) if weights else 1
+    quantile = _T_QUANTILES[min(max(freedom, 1), len(_T_QUANTILES)) - 1]
+    return fmean(second) - fmean(first), quantile * sqrt(total)
+
+
 def describe_one_seed() -> list[Remark]:
     """Describe what one seed cannot tell."""
     return [Remark("one_seed", PHOTOS_ONLY), describe_seed_limit()]

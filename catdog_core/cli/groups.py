@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from ..analysis import group_comparison, sweep_table
+from ..analysis import group_comparison, seed_runs, sweep_table
 from ..analysis.photo_overlap import BEST_RUN_TEXT, KEPT_EPOCH_TEXT
 from ..base import interruption
 from ..base.english_plurals import format_count
@@ -22,7 +22,7 @@ from ..base.errors import CatDogError, ClusterError, SettingsError
 from ..base.files import truncate_for_display
 from ..config import Augmentation, Training
 from ..data.datasets import FolderReading
-from ..runs import run_process
+from ..runs import list_runs, model_registry, run_names, run_process
 from ..tuning import grid as grids
 from ..tuning import groups, plans, ray_session
 from ..tuning.groups import Cluster, Group
@@ -218,6 +218,25 @@ def small_data(
 
 
 @app.command()
+def repeat(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run folder, or an id or name from 'runs'.")
+    ],
+    seeds: Annotated[
+        int,
+        typer.Option("--seeds", metavar="3|5", help="Seeds in all, with those already trained."),
+    ] = 3,
+    name: Name = "",
+    address: Address = None,
+) -> None:
+    """Train a run again with other seeds, and say how much they change its result."""
+    cluster = _resolve_cluster(address)
+    loaded_run = model_registry.find_run(run)
+    plan = plans.plan_repeat(loaded_run, list_runs(), seeds)
+    _train_plan(plan, name or run_names.own_name(loaded_run), cluster)
+
+
+@app.command()
 def resume(key: Key, address: Address = None) -> None:
     """Resume an experiment that was stopped or interrupted."""
     _run_group(key, address)
@@ -284,6 +303,9 @@ def _describe_results(group: Group) -> Iterator[str]:
     """Describe what an experiment has shown, line by line."""
     if group.kind == "twin":
         yield from map(str, group_comparison.compare_paired_runs(group.runs))
+        return
+    if group.kind == "repeat":
+        yield from map(str, seed_runs.describe_seeds(group.runs[:1], list_runs()))
         return
     points = group_comparison.learning_curve_points(group.runs)
     for point in points:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..analysis import sweep_table
+from ..analysis import seed_runs, sweep_table
 from ..analysis.diagnose import MIN_EPOCHS, Remark
 from ..base import access, field_specs
 from ..base.errors import N_, RunError, SettingsError
@@ -14,19 +14,20 @@ from ..config import NETWORKS, NO_AUGMENTATION, PRESETS, Augmentation, Training
 from ..data.datasets import Dataset
 from ..data.splits import SUBSET_SIZES
 from ..models import backbones
-from ..runs import lifecycle, list_runs
+from ..runs import lifecycle, list_runs, run_names, training_photos
 from ..runs.run_folder import Run, RunRecord
 from ..training import time_estimate
 from . import grid as grids
 from .grid import Grid
 
-GroupKind = Literal["sweep", "twin", "small-data"]
+GroupKind = Literal["sweep", "twin", "small-data", "repeat"]
 Budget = Literal["steps", "epochs"]
 
 KIND_TITLES: dict[str, str] = {
     "sweep": N_("Sweep"),
     "twin": N_("With and without augmentation"),
     "small-data": N_("More data"),
+    "repeat": N_("Several seeds"),
 }
 SEED_COUNTS = (1, 3, 5)
 """With how many seeds an experiment can train each of its runs."""
@@ -165,6 +166,64 @@ def plan_small_data(
                 name = f"{training.model}, {size} photos, {'plain' if is_plain else 'augmented'}"
                 run_specs.append(RunSpec(name, training.model_copy(update=change), augmentation))
     return GroupPlan("small-data", dataset, _repeat_with_seeds(run_specs, seeds))
+
+
+def plan_repeat(run: RunRecord, known: Sequence[RunRecord], seeds: int = 3) -> GroupPlan:
+    """Plan a run again with other seeds, so that there are so many seeds of its settings in all.
+
+    Args:
+        run: what to repeat.
+        known: all runs of the workspace. Those that differ from `run` in nothing but the seed
+            count, if they are done, train, or wait in an experiment.
+        seeds: how many there are to be; 3 or 5.
+
+    Raises:
+        RunError: there are so many already, its photos are gone or changed, or it began with the
+            weights of another run.
+    """
+    if not isinstance(run, Run):
+        raise RunError(
+            "The settings of '{name}' are unknown, so it can't be repeated. Choose a run that was "
+            "trained here.",
+            name=run.name or run.id,
+        )
+    if seeds not in SEED_COUNTS[1:]:
+        raise RunError("A run can't be repeated with {n} seeds. Choose 3 or 5.", n=seeds)
+    if run.parent:
+        raise RunError(
+            "'{name}' started from another run's weights, and a seed changes little then. Repeat a "
+            "run that started from random weights.",
+            name=run.name,
+        )
+    match = training_photos.find_training_dataset(run)
+    if match is None or match.dataset.fingerprint != run.dataset_fingerprint:
+        raise RunError(
+            "The photos of '{name}' were changed or removed, so another seed can't train on the "
+            "same ones. Train this network again first.",
+            name=run.name,
+        )
+    there = {one.training.seed for one in seed_runs.find_seed_runs(run, known, is_planned=True)}
+    if len(there) >= seeds:
+        raise RunError(
+            "'{name}' already has {n} seeds, finished or planned. See its results on the Compare "
+            "page.",
+            name=run.name,
+            n=len(there),
+        )
+    following = ((run.training.seed + offset) % _SEED_LIMIT for offset in range(seeds + len(there)))
+    wanted = [seed for seed in following if seed not in there][: seeds - len(there)]
+    return GroupPlan(
+        "repeat",
+        match.dataset,
+        tuple(
+            RunSpec(
+                f"{run_names.own_name(run)}, seed {seed}",
+                run.training.model_copy(update={"seed": seed}),
+                run.augmentation,
+            )
+            for seed in wanted
+        ),
+    )
 
 
 def _repeat_with_seeds(run_specs: Sequence[RunSpec], count: int) -> tuple[RunSpec, ...]:

@@ -19,7 +19,7 @@ from .. import captions, charts, final_evaluation_view, format_text, state
 from ..i18n import N_, escape, t
 from ..learn.glossary_view import show_terms
 from ..train import run_actions, train_advice
-from . import import_history, run_table
+from . import import_history, run_table, seed_view
 
 NO_BEST = N_("No run is named the best, because these runs can't be compared.")
 MAX_BANDS = 3
@@ -66,6 +66,7 @@ def render_run_comparison(runs: Sequence[RunRecord]) -> None:
         show_curves(chosen, names)
         show_verdicts(chosen, names)
         show_run_table(chosen, names)
+        seed_view.show_seeds(chosen, "compare")
         final_evaluation_view.show_measure_button(chosen)
         _show_settings(chosen)
     else:

@@ -13,6 +13,7 @@ from catdog_core.analysis import (
     diagnose,
     group_comparison,
     histories,
+    seed_runs,
     sweep_table,
 )
 from catdog_core.analysis.diagnose import Remark
@@ -92,7 +93,9 @@ def _group_panel(key: str, drawn_as: str) -> None:
         if group.kind == "sweep":
             run_table.show_parallel_coordinates(group.runs, "group", _table_columns(group))
         else:
-            if group.kind == "twin" and group_comparison.pair_by_seed(group.runs):
+            if group.kind == "repeat":
+                _seed_results(group)
+            elif group.kind == "twin" and group_comparison.pair_by_seed(group.runs):
                 _paired_results(group)
             else:
                 _small_data_results(group)
@@ -313,6 +316,14 @@ def _paired_results(group: Group) -> None:
             now = captions.paired_caption(metric, curves[0][0], curves[1][0])
             st.caption(captions.format_caption(captions.PAIRED_HINTS[metric], now))
     show_terms("twin", "gap", "augmentation", "confidence-interval")
+    plain, augmented = (run for run, _ in pair)
+    if plain.best_model and augmented.best_model:
+        st.page_link(
+            "pages/5_Evaluate.py",
+            label=t("See how both do on rotated photos"),
+            icon=":material/rotate_right:",
+            query_params=state.run_query(plain, tab="robustness", **{"with": augmented.id}),
+        )
 
 
 def _choose_pair(group: Group) -> tuple[Run, Run]:
@@ -388,6 +399,17 @@ def _small_data_results(group: Group) -> None:
     )
     if any(len(point.by_seed) > 1 for point in points):
         st.caption(t("If a point has several seeds, its bar also covers the spread across seeds."))
+
+
+def _seed_results(group: Group) -> None:
+    """What the seeds reached so far, with those of the run that was repeated."""
+    remarks = seed_runs.describe_seeds(group.runs[:1], runs.list_runs())
+    for remark in remarks:
+        (st.caption if remark.id == "meaning" else st.markdown)(
+            escape(t(remark.message, **remark.params))
+        )
+    if not remarks:
+        st.info(t("The result appears after the first finished run."))
 
 
 def _remove_button(group: Group) -> None:

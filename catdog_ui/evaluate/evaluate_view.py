@@ -25,6 +25,7 @@ from catdog_core.runs import Run, RunRecord
 from catdog_core.server import loaded_models
 
 from .. import captions, charts, format_text, gallery, state, widgets
+from ..compare import seed_view
 from ..data import edit_actions
 from ..i18n import N_, escape, pgettext, t
 from ..learn.glossary_view import show_terms
@@ -125,6 +126,7 @@ def _render_results(subject: EvaluationSubject, results: Results | None) -> None
             show_comparison(subject, table, threshold)
         else:
             _summary_metrics(results, result)
+            seed_view.show_seeds([subject.run], "evaluate")
             _matrix_section(table, result)
             _download_button(subject, table, result)
 
@@ -572,6 +574,7 @@ def show_comparison(subject: EvaluationSubject, table: PredictionTable, threshol
     st.markdown(evaluate_charts.comparison_caption(comparison, subject.run.name, other.name))
     if len(table.classes) == 2:
         st.caption(t("Both models use the threshold above, {n:.2f}.", n=threshold))
+    seed_view.show_seeds([subject.run, other], "versus")
     rows = {
         "fixed": comparison.only_second,
         "broken": comparison.only_first,

@@ -155,8 +155,8 @@ SEVERAL_SEEDS = N_(
     "“{name}”: {mean:.3f} ± {deviation:.3f} best validation accuracy over {n} seeds."
 )
 UNKNOWN = N_(
-    "Nobody can tell yet whether “{first}” and “{second}” differ by more than their seeds. Train "
-    "both with at least 2 seeds."
+    "With one seed, you can't tell whether “{first}” and “{second}” really differ. Train both with "
+    "at least 2 seeds."
 )
 BEYOND_SEEDS = N_(
     "“{first}” is {difference:.1f} ± {sure:.1f} points better than “{second}”. That's more than "

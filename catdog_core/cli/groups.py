@@ -229,7 +229,7 @@ def repeat(
     name: Name = "",
     address: Address = None,
 ) -> None:
-    """Train a run again with other seeds, and say how much they change its result."""
+    """Train a run again with other seeds, and compare."""
     cluster = _resolve_cluster(address)
     loaded_run = model_registry.find_run(run)
     plan = plans.plan_repeat(loaded_run, list_runs(), seeds)

@@ -56,7 +56,7 @@ def robustness(
     *,
     reading: FolderReading,
 ) -> None:
-    """Measure how accuracy falls as photos are rotated, darkened, blurred and so on."""
+    """Measure accuracy on photos that are changed more and more."""
     *models, folder = inputs
     if not 1 <= len(models) <= curves_of.MAX_MODELS:
         raise SettingsError(

@@ -1288,16 +1288,6 @@ _AUGMENTATION = (
                 look=N_("Select **Start experiment** to train with and without augmentation."),
             ),
             DemoLink(
-                N_("Rotate and evaluate"),
-                "evaluate",
-                query={"tab": "robustness", "change": "rotation"},
-                look=N_(
-                    "Select **Measure**. A model trained on rotated photos keeps more of its "
-                    "accuracy. Compare it with one that wasn't."
-                ),
-                needs="model",
-            ),
-            DemoLink(
                 N_("Repeat course training"),
                 "train",
                 training={
@@ -1310,6 +1300,16 @@ _AUGMENTATION = (
                 },
                 augmentation=COURSE_AUGMENTATION,
                 look=_START,
+            ),
+            DemoLink(
+                N_("Rotate and evaluate"),
+                "evaluate",
+                query={"tab": "robustness", "change": "rotation"},
+                look=N_(
+                    "Select **Measure**. A model trained on rotated photos keeps more of its "
+                    "accuracy. Compare it with one that wasn't."
+                ),
+                needs="model",
             ),
         ),
         ("twin", "gap", "seed"),

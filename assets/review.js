@@ -109,6 +109,7 @@ class Review {
       this.index = Math.max(0, this.photos.findIndex((photo) => !photo.done));
       if (this.photos.every((photo) => photo.done)) this.index = this.photos.length;
       this.history = this.readHistory();
+      this.round = data.round;
       this.drawActions();
       this.drawKeys();
     }
@@ -119,7 +120,8 @@ class Review {
     this.search.setAttribute("aria-label", data.texts.search);
     this.search.placeholder = data.texts.search;
     this.search.hidden = data.classes.length <= 9;
-    this.show(isNew);
+    if (data.round > this.round) this.reorder(data.round, data.photos.filter((row) => !row[4]));
+    else this.show(isNew);
     this.flush();
   }
 
@@ -223,7 +225,7 @@ class Review {
       method: "POST",
       keepalive: true, // also of a window that is being closed
       headers: { ...this.data.headers, "Content-Type": "application/json" },
-      body: JSON.stringify({ ...this.data.about, decisions: rows }),
+      body: JSON.stringify({ ...this.data.about, round: this.round, decisions: rows }),
     });
     if (response.status === 401) {
       this.renewTicket();
@@ -235,7 +237,7 @@ class Review {
     if (!response.ok) return false;
     for (const id of answer.applied) this.outbox.remove(id);
     for (const [id, reason] of Object.entries(answer.refused)) this.takeBack(id, reason);
-    if (answer.photos) this.reorder(answer.photos);
+    if (answer.photos) this.reorder(answer.round, answer.photos);
     if (answer.changed) this.trigger("changed", Date.now());
     return false;
   }
@@ -274,7 +276,8 @@ class Review {
   }
 
   // New guesses: photos that nobody has decided about come in the order they say.
-  reorder(rows) {
+  reorder(round, rows) {
+    this.round = round;
     const current = this.photo;
     const done = this.photos.filter((photo) => photo.done || photo === current);
     const known = new Set(done.map((photo) => photo.file));

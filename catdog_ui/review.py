@@ -29,7 +29,7 @@ def show_review(
     classes: Sequence[str],
     photos: Sequence[ReviewPhoto],
     on_finish: Callable[[], None],
-    on_change: Callable[[], None] | None = None,
+    guess_round: int = 0,
 ) -> None:
     """Draw a review.
 
@@ -39,7 +39,7 @@ def show_review(
         classes: class names in label order.
         photos: in the order of the review.
         on_finish: called when the user has finished.
-        on_change: called when the routes tell that the page shows something out of date.
+        guess_round: how many answers the guesses have learned from; newer ones come by the routes.
     """
     refusal = permissions.find_refusal("change data")
     photo_request = camera.request_data(review.PHOTO_PATH)
@@ -57,18 +57,14 @@ def show_review(
             "classes": [
                 {"name": name, "color": class_color(label)} for label, name in enumerate(classes)
             ],
-            "photos": [list(to_row(photo)) for photo in photos],
+            "photos": [photo.to_row() for photo in photos],
+            "round": guess_round,
             "texts": _sentences(),
         },
         on_finished_change=on_finish,
-        on_changed_change=on_change or _do_nothing,
+        on_changed_change=_do_nothing,  # the rerun shows what the routes have changed
         on_renew_change=_do_nothing,  # the rerun brings a new ticket
     )
-
-
-def to_row(photo: ReviewPhoto) -> tuple[str, int, int, float, int]:
-    """Return a photo as the component takes it: file, label, guess, certainty, reviewed or not."""
-    return photo.file, photo.label, photo.guess, round(photo.certainty, 3), int(photo.is_reviewed)
 
 
 def _do_nothing() -> None:

@@ -38,6 +38,10 @@ class ReviewPhoto:
     certainty: float = 0.0
     is_reviewed: bool = False
 
+    def to_row(self) -> tuple[str, int, int, float, int]:
+        """Return it as the browser takes it: file, label, guess, certainty, reviewed or not."""
+        return self.file, self.label, self.guess, round(self.certainty, 3), int(self.is_reviewed)
+
 
 @dataclass(frozen=True)
 class ReviewQueue:

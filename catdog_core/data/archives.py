@@ -317,13 +317,7 @@ def entries_from_photos(photos: Mapping[str, Sequence[tuple[str, bytes]]]) -> li
     """
     entries = []
     for name, some in photos.items():
-        folder = PurePosixPath(name.strip())
-        if len(folder.parts) != 1 or folder.name[:1] == "." or "\\" in name:
-            raise DatasetError(
-                "'{name}' can't be a class name. Choose a word such as cats, without slashes or a "
-                "leading dot.",
-                name=files.truncate_for_display(name),
-            )
+        folder = class_folder(name)
         for file, data in some:
             path = folder / file.replace("\\", "/").rsplit("/", 1)[-1].lstrip(".")
             entries.append(ArchiveEntry(path, len(data), False, partial(BytesIO, data)))
@@ -340,6 +334,22 @@ def entries_from_folder(uploaded: Sequence[tuple[str, bytes]]) -> list[ArchiveEn
         ArchiveEntry(PurePosixPath(path), len(data), False, partial(BytesIO, data))
         for path, data in uploaded
     ]
+
+
+def class_folder(name: str) -> PurePosixPath:
+    """Return the folder of a class that a person named.
+
+    Raises:
+        DatasetError: no folder may have the name.
+    """
+    folder = PurePosixPath(name.strip())
+    if len(folder.parts) != 1 or folder.name[:1] == "." or "\\" in name:
+        raise DatasetError(
+            "'{name}' can't be a class name. Choose a word such as cats, without slashes or a "
+            "leading dot.",
+            name=files.truncate_for_display(name),
+        )
+    return folder
 
 
 @contextmanager

@@ -39,12 +39,14 @@ class Decision:
         action: "keep", "exclude", "relabel" as the class `to`, or "undo" the decision of the id
             `to`, which was about the same photo.
         to: see there.
+        guess: name of the class that was shown as a guess; empty for none.
     """
 
     id: str
     file: str
     action: str
     to: str = ""
+    guess: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def parse_decisions(value: object) -> list[Decision]:
     decisions = []
     for row in rows:
         fields = row if isinstance(row, dict) else {}
-        texts = [fields.get(name, "") for name in ("id", "file", "action", "to")]
+        texts = [fields.get(name, "") for name in ("id", "file", "action", "to", "guess")]
         if not all(isinstance(text, str) for text in texts) or not _ID.fullmatch(texts[0]):
             raise DatasetError("A decision is damaged. Reload the page and decide again.")
         if texts[2] not in ACTIONS:

@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
@@ -17,7 +18,8 @@ from starlette.routing import Route
 
 from ..base import access, report_language
 from ..base.errors import AccessError, CatDogError, DatasetError
-from ..data import datasets, decisions
+from ..base.files import truncate_for_display
+from ..data import datasets, decisions, piles
 from ..imaging import decode
 from . import tickets
 from .tickets import Ticket
@@ -39,19 +41,29 @@ def build_routes() -> list[Route]:
 
 
 async def _send_photo(request: Request) -> Response:
-    """Send a photo of a dataset, ``?dataset=&file=``, as a JPEG."""
+    """Send a photo, ``?dataset=&file=`` or ``?pile=&file=``, as a JPEG."""
 
     def work(_: Ticket) -> Response:
-        data = load_photo(
-            request.query_params.get("dataset", ""), request.query_params.get("file", "")
+        query = request.query_params
+        file = query.get("file", "")
+        path = (
+            piles.load_pile(query["pile"]).path(file)
+            if "pile" in query
+            else find_photo(query.get("dataset", ""), file)
         )
-        return Response(data, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
+        return Response(
+            encode_photo(path), media_type="image/jpeg", headers={"Cache-Control": "no-store"}
+        )
 
     return await _answer(request, "review photo", work)
 
 
 async def _take_decisions(request: Request) -> Response:
-    """Apply decisions, ``{"dataset", "decisions": […]}``, and tell what became of them."""
+    """Apply decisions, ``{"dataset" or "pile", "decisions": […]}``, and tell what became of them.
+
+    For a pile, ``"round"`` tells how many answers the photos in the browser were guessed by. Where
+    there are newer guesses, the answer brings its photos in their order.
+    """
     body = b""
     async for part in request.stream():
         body += part
@@ -60,33 +72,59 @@ async def _take_decisions(request: Request) -> Response:
 
     def work(_: Ticket) -> Response:
         given = parse_body(body)
-        outcome = decisions.apply_decisions(
-            str(given.get("dataset")), decisions.parse_decisions(given.get("decisions"))
-        )
+        made = decisions.parse_decisions(given.get("decisions"))
+        more: dict[str, object] = {}
+        if "pile" in given:
+            applied, refused = piles.record_answers(str(given["pile"]), made)
+            more = _guess_anew(str(given["pile"]), given.get("round"))
+        else:
+            outcome = decisions.apply_decisions(str(given.get("dataset")), made)
+            applied, refused = outcome.applied, dict(outcome.refused)
         say = _translator(request)
-        refused = {
-            id_: say(error.message, **error.params) for id_, error in outcome.refused.items()
-        }
-        return JSONResponse({"applied": outcome.applied, "refused": refused})
+        reasons = {id_: say(error.message, **error.params) for id_, error in refused.items()}
+        return JSONResponse({"applied": applied, "refused": reasons, **more})
 
     return await _answer(request, "review decisions", work)
 
 
-def load_photo(dataset_id: str, file: str) -> bytes:
-    """Return a photo of a dataset as a JPEG of at most `PHOTO_SIDE` pixels, upright.
+def _guess_anew(pile_id: str, known_round: object) -> dict[str, object]:
+    """Begin to learn from answers where enough have come; return newer guesses, if any."""
+    from ..analysis import sorting
+
+    guesses = sorting.read_guesses(pile_id)
+    if guesses is None:
+        return {}
+    answers = piles.read_answers(pile_id)
+    if sorting.is_due(guesses, answers):
+        sorting.learn_in_background(pile_id)
+    if guesses.answers == known_round:
+        return {}
+    queue = sorting.build_queue(piles.load_pile(pile_id), guesses, answers)
+    return {
+        "round": guesses.answers,
+        "photos": [photo.to_row() for photo in queue if not photo.is_reviewed],
+        "changed": True,
+    }
+
+
+def find_photo(dataset_id: str, file: str) -> Path:
+    """Return where a photo of a dataset is, also an excluded one.
 
     Raises:
         DatasetError: there is no such dataset, or no such photo in it.
-        PhotoError: it cannot be read.
     """
     dataset = datasets.load_dataset(dataset_id)
-    known = {name for name, _, _ in dataset.photos} | set(dataset.excluded)
-    if file not in known:
+    if file not in dataset.excluded and all(file != name for name, _, _ in dataset.photos):
         raise DatasetError(
-            "There's no photo '{file}' in the dataset. Choose one of its files.", file=file[:120]
+            "There's no photo '{file}' in the dataset. Choose one of its files.",
+            file=truncate_for_display(file, 120),
         )
-    data = decode.read_photo_bytes(dataset.root / file)
-    photo = decode.decode_photo(data, at_least=PHOTO_SIDE)
+    return dataset.root / file
+
+
+def encode_photo(path: Path) -> bytes:
+    """Return a photo as a JPEG of at most `PHOTO_SIDE` pixels, upright. Raises PhotoError."""
+    photo = decode.decode_photo(decode.read_photo_bytes(path), at_least=PHOTO_SIDE)
     return decode.encode_photo(decode.make_thumbnail(photo, PHOTO_SIDE), quality=_QUALITY)
 
 

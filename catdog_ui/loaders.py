@@ -20,6 +20,7 @@ from catdog_core import runs
 from catdog_core.base import files
 from catdog_core.base.errors import CatDogError, PhotoError
 from catdog_core.base.jobs import Job
+from catdog_core.data import piles
 from catdog_core.data.datasets import Dataset
 from catdog_core.imaging.decode import Photo
 from catdog_core.models import model_sandbox
@@ -250,6 +251,28 @@ def measure_robustness(
     progress = _pass_progress(job, N_("Stopped. The strengths measured so far are kept."))
     for _ in robustness.measure_robustness(subjects, dataset, split, change, progress=progress):
         pass
+
+
+def look_at_pile(pile_id: str, run: RunRecord | None, names: Sequence[str], job: Job) -> None:
+    """Look at a pile's photos, and make the first guesses of a model's predictions.
+
+    Args:
+        pile_id: of the pile.
+        run: whose model predicts, and whose classes the pile gets; None for no model.
+        names: the pile's classes where there is none; empty for groups, which get names later.
+        job: learns the progress.
+    """
+    loaded_models.wait_for_preload()
+    from catdog_core.analysis import pile_features, sorting
+
+    model = run.best_model if run is not None else None
+    predictor = loaded_models.load_model(model) if model is not None else None
+    classes = predictor.classes if predictor else tuple(names)
+    pile = piles.load_pile(pile_id)
+    seen = pile_features.look_at_pile(pile, predictor, _pass_progress(job))
+    if classes:
+        pile = piles.set_classes(pile_id, classes, run.id if run is not None else "")
+        sorting.write_guesses(pile_id, sorting.first_guesses(seen, pile))
 
 
 def _pass_progress(

@@ -4,7 +4,7 @@ import streamlit as st
 
 from catdog_core.data import datasets
 from catdog_ui import startup, state
-from catdog_ui.data import data_view, download_source
+from catdog_ui.data import data_view, download_source, sort_view
 from catdog_ui.i18n import N_, t
 
 startup.setup_page(N_("Data"))
@@ -18,6 +18,8 @@ with startup.guard():
         )
     )
     download_source.show_background_jobs()
+    if sort_view.show_chosen_pile():
+        st.stop()
     dataset_count = len(datasets.list_datasets())
     dataset = state.choose_dataset() if dataset_count else None
     data_view.show_add_dataset(dataset_count)

@@ -20,7 +20,7 @@ from .. import permissions, uploads, widgets
 from ..i18n import N_, escape, t
 from ..session import page_state
 from ..startup import guard
-from . import download_source, folder_upload
+from . import download_source, folder_upload, sort_view
 from .source_widgets import (
     choose_dataset,
     choose_label_column,
@@ -333,6 +333,7 @@ KINDS = {
     "archive": (N_("Zip or tar"), ":material/folder_zip:", archive_card),
     "photos": (N_("Single photos"), ":material/photo_camera:", photos_card),
     "folder": (N_("Folder"), ":material/folder_open:", _folder_card),
+    "sort": (N_("Sort photos"), ":material/style:", sort_view.sort_card),
     "url": (N_("URL"), ":material/link:", download_source.url_card),
     "tfds": (N_("TensorFlow Datasets"), ":material/dataset:", download_source.tfds_card),
 }

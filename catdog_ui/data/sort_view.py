@@ -169,6 +169,9 @@ def _finish() -> None:
 
 def _choose_start(pile: Pile, job_key: str) -> None:
     """Draw whose predictions come first, and the button that has the photos looked at."""
+    if job_fragment.is_running(job_key):
+        job_fragment.watch_job(job_key, partial(_draw_look, pile, job_key, None, (), False))
+        return
     models = {run.id: run for run in model_registry.list_models()}
     starts = [key for key in _STARTS if key != "model" or models]
     start = st.segmented_control(

@@ -53,6 +53,7 @@ BENCHMARKS = {
     "threshold": Benchmark("pages:threshold", "a moved threshold on the Evaluate page", False),
     "browser": Benchmark("pages:browser", "a moved slider until Chromium has painted", False),
     "review": Benchmark("review:review", "a key in the review until the next photo", False),
+    "sorting": Benchmark("sorting:sorting_photos", "guesses that learn from answers"),
     "load": Benchmark(
         "load:load", "20 sessions at once; python -m benchmarks.load has options", False
     ),

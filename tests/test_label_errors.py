@@ -130,7 +130,7 @@ def opened(messy, tmp_path, monkeypatch):
     folder, prepared = messy
     shutil.copytree(prepared, tmp_path / "workspace")
     monkeypatch.setenv("CATDOG_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.setattr(similar_photos, "_compile_network", None)
+    monkeypatch.setattr(similar_photos, "compile_network", None)
     return datasets.open_folder(folder)
 
 
@@ -176,7 +176,7 @@ def test_too_few_photos_are_a_sentence(workspace, demo, tmp_path):
 def test_missing_weights_are_a_sentence(workspace, demo, monkeypatch):
     from catdog_core.models import transfer
 
-    similar_photos._compile_network.cache_clear()
+    similar_photos.compile_network.cache_clear()
     monkeypatch.setattr(transfer, "_LITE0_PACKAGE", "no_such_package")
     with pytest.raises(CatDogError, match="aren't installed"):
         label_errors.find_label_errors(datasets.open_folder(demo))
@@ -227,7 +227,7 @@ def test_features_of_a_training_are_used(workspace, demo, monkeypatch):
         path = phases.features_path(entry, "lite0", split, features.FeaturePass())
         path.parent.mkdir(parents=True, exist_ok=True)
         features.write_features(path, rows)
-    monkeypatch.setattr(similar_photos, "_compile_network", None)
+    monkeypatch.setattr(similar_photos, "compile_network", None)
     known = similar_photos.load_photo_features(dataset)
     assert len(known.items) == 72
     last = known.features[-1] * np.linalg.norm(rows[dataset.items("validation")[-1].file])

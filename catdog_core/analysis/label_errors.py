@@ -24,6 +24,7 @@ from ..base.messages import Message
 from ..data import photo_scan
 from ..data.datasets import Dataset, Item
 from . import similar_photos
+from .feature_regression import fit_and_predict
 from .photo_distance import NEIGHBORS
 from .similar_photos import PhotoFeatures, Progress
 
@@ -31,9 +32,6 @@ SuspectKind = Literal["wrong_label", "no_class", "outlier"]
 SUSPECT_KINDS: tuple[SuspectKind, ...] = ("wrong_label", "no_class", "outlier")
 """Kinds of suspects, also for the edit "keep", which hides a photo from a list."""
 FOLDS = 5
-FIT_STRENGTH = 3.0
-"""scikit-learn's C, for features of length 1. Of 1, 3 and 10 it found most planted errors among
-100, 300 and 3,000 photos of the course."""
 UNFIT_SHARE = 0.6
 """A photo fits no class when no class reaches this part of its threshold. In the course photos,
 20 of 3,000: people, two animals at once, animals that are small in the picture."""
@@ -237,30 +235,6 @@ def judge_labels(
         compute_margins(probabilities, labels),
         _select_likely(probabilities, thresholds, labels),
     )
-
-
-def fit_and_predict(
-    features: NDArray[np.float32], labels: Rows, others: NDArray[np.float32], classes: int
-) -> Floats:
-    """Fit a logistic regression on photos and return its probabilities for others.
-
-    Args:
-        features: (N, D) float32 of length 1, of at least two classes.
-        labels: (N,) of these photos.
-        others: (M, D) of the photos to predict.
-        classes: K, the number of columns.
-
-    Returns:
-        (M, K); 0 for classes of which no photo was learned.
-    """
-    from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits  # comes with scikit-learn
-
-    with threadpool_limits(1):  # so that sums come in one order; more threads aren't faster
-        model = LogisticRegression(C=FIT_STRENGTH, max_iter=1000).fit(features, labels)
-        probabilities = np.zeros((len(others), classes))
-        probabilities[:, model.classes_] = model.predict_proba(others)
-    return probabilities
 
 
 def divide_folds(labels: Rows, groups: Rows, seed: int) -> Rows:

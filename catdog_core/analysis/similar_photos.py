@@ -183,7 +183,7 @@ def describe_similar(
     return messages
 
 
-class _FittedPhotos:
+class FittedPhotos:
     """Photo files that are read, decoded and fitted when they are indexed by row numbers."""
 
     def __init__(self, paths: list[Path]) -> None:
@@ -214,12 +214,12 @@ def _load_features(dataset: Dataset, folder: Path, progress: Progress) -> PhotoF
             "No photo of '{name}' can be read. Add photos the lab can read.", name=dataset.name
         )
     paths = {info.digest: item.path for item, info in pairs}
-    images: Any = _FittedPhotos(list(paths.values()))
+    images: Any = FittedPhotos(list(paths.values()))
     digests = list(paths)
     split = features.compute_features(
         PhotoSplit(images, np.zeros(len(digests), np.int64), digests),
         phases.features_path(folder, _BACKBONE, str(_SIZE), features.FeaturePass()),
-        lambda batch: _compile_network()(batch),
+        lambda batch: compile_network()(batch),
         features.FeaturePass(),
         lambda done: progress(done, len(digests)),
         _read_training_features(dataset, {item.file: info.digest for item, info in pairs}),
@@ -247,7 +247,7 @@ def _read_training_features(dataset: Dataset, digests: dict[str, str]) -> dict[s
 
 
 @functools.cache
-def _compile_network() -> Callable[[tf.Tensor], tf.Tensor]:
+def compile_network() -> Callable[[tf.Tensor], tf.Tensor]:
     return features.compile_forward(transfer.build_backbone(_BACKBONE, _SIZE))
 
 
@@ -257,4 +257,4 @@ def _embed_photo(data: bytes) -> tuple[Features, PhotoInfo]:
     if isinstance(info, UnusablePhoto):
         raise info.error
     photo = decode.decode_and_fit(data, _SIZE)
-    return normalize_rows(features.forward_batch(_compile_network(), photo[None]))[0], info
+    return normalize_rows(features.forward_batch(compile_network(), photo[None]))[0], info

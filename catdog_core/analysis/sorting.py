@@ -5,8 +5,7 @@
 
 This is active learning by uncertainty sampling (Lewis and Gale 1994, arXiv:cmp-lg/9407020): a
 person labels the photos the guesses are least certain of, and a logistic regression on the features
-of a pretrained network learns from the answers. scikit-learn is imported inside the functions: it
-takes a second. No function here needs TensorFlow.
+of a pretrained network learns from the answers. Nothing here needs TensorFlow.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from ..base.jobs import Job
 from ..data import piles
 from ..data.piles import Answer, Pile
 from . import metrics
+from .feature_regression import fit_and_predict
 from .review_queue import MAX_QUEUE, ReviewPhoto
 
 RETRAIN_EVERY = 20
@@ -34,7 +34,6 @@ WINDOW = 40
 """Answers that the accuracy of the guesses is measured over."""
 TARGET = 0.95
 """Part of the guesses that has to be right for them to count as good."""
-_STRENGTH = 3.0  # scikit-learn's C, for features of length 1
 _FOLDS = 5
 _STARTS, _STEPS = 4, 50  # of k-means
 _FORMAT = 1
@@ -174,30 +173,8 @@ def _squared_distances(features: Features, centers: Features) -> Shares:
     return np.asarray((square - 2 * features @ centers.T).clip(0), np.float64)
 
 
-def fit_head(features: Features, labels: Labels, others: Features, classes: int) -> Shares:
-    """Fit a logistic regression on answered photos and return its probabilities for others.
-
-    Args:
-        features: (N, D) of length 1, of at least two classes.
-        labels: (N,) their classes.
-        others: (M, D) of the photos to guess.
-        classes: K.
-
-    Returns:
-        (M, K); 0 for classes of which no photo was answered.
-    """
-    from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits  # comes with scikit-learn
-
-    with threadpool_limits(1):  # the server answers meanwhile
-        head = LogisticRegression(C=_STRENGTH, max_iter=500).fit(features, labels)
-        probabilities = np.zeros((len(others), classes))
-        probabilities[:, head.classes_] = head.predict_proba(others)
-    return probabilities
-
-
 def head_accuracy(features: Features, labels: Labels, classes: int) -> float:
-    """Return the accuracy of `fit_head` on answers it has not learned from, by five folds, 0..1."""
+    """Return the accuracy of a regression on answers it has not learned from: five folds, 0..1."""
     folds = np.empty(len(labels), np.int64)
     order = np.argsort(labels, kind="stable")  # each fold gets its part of each class
     folds[order] = np.arange(len(labels)) % _FOLDS
@@ -206,7 +183,9 @@ def head_accuracy(features: Features, labels: Labels, classes: int) -> float:
         inside = folds == fold
         if not inside.any() or len(np.unique(labels[~inside])) < 2:
             continue
-        probabilities = fit_head(features[~inside], labels[~inside], features[inside], classes)
+        probabilities = fit_and_predict(
+            features[~inside], labels[~inside], features[inside], classes
+        )
         right += int((probabilities.argmax(axis=1) == labels[inside]).sum())
     return right / len(labels)
 
@@ -268,7 +247,7 @@ def learn(pile: Pile, answers: Sequence[Answer], first: Guesses, seen: SeenPhoto
     accuracy = head_accuracy(seen.features[rows], labels, len(pile.classes))
     if accuracy < float((before[rows] == labels).mean()):
         return kept
-    probabilities = fit_head(seen.features[rows], labels, seen.features, len(pile.classes))
+    probabilities = fit_and_predict(seen.features[rows], labels, seen.features, len(pile.classes))
     return Guesses(
         seen.files,
         probabilities.argmax(axis=1).astype(np.int64),

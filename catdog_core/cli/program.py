@@ -46,6 +46,7 @@ from . import (
     removed_commands,
     robustness,
     serve,
+    sorting,
     tensorboard,
     tokens,
     trash,
@@ -352,6 +353,12 @@ app.command()(data.download)
 app.command("import")(data.import_dataset)
 app.command("import-run")(export.import_run)
 _CURATE_COMMANDS = (curate.decide, curate.undo, curate.split, curate.classes)
-_MODEL_COMMANDS = (models.evaluate, robustness.robustness, models.predict, export.export)
+_MODEL_COMMANDS = (
+    models.evaluate,
+    robustness.robustness,
+    models.predict,
+    sorting.sort,
+    export.export,
+)
 for command in (*_CURATE_COMMANDS, *_MODEL_COMMANDS):
     app.command()(command)

@@ -11,6 +11,7 @@ or the server is restarted, and an answer that is sent twice counts once.
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,11 +25,12 @@ from filelock import FileLock
 from ..base import access, files, limits
 from ..base.errors import CatDogError, DatasetError
 from ..base.natural_order import natural_key
-from . import archives, datasets, imports, nested_archives, photo_listing
+from . import archives, datasets, imports, nested_archives, photo_listing, photo_scan, splits
 from .archive_safety import ArchiveEntry
 from .dataset_plan import FolderReading
 from .datasets import Dataset
 from .decisions import Decision
+from .label_tables import LabelChoice
 
 FORMAT = 1
 MAX_PHOTOS = 20_000
@@ -386,6 +388,53 @@ def make_dataset(
         entries, name, "photos", progress, reading=FolderReading(is_confirmed=True)
     )
     return datasets.resplit(dataset.id, 0, validation_fraction, test_fraction, progress)
+
+
+def write_sorted(
+    folder: Path,
+    table: Path,
+    out: Path,
+    validation_fraction: float = datasets.VALIDATION_FRACTION,
+    test_fraction: float = 0.0,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Copy photos of a folder into class folders by a table of labels.
+
+    Args:
+        folder: of photos, which stay as they are.
+        table: with the columns ``file`` and ``label``; photos without a label are left out.
+        out: a new or empty folder; becomes ``train/<class>/``, ``validation/<class>/`` and, where
+            asked for, ``test/<class>/``. Similar photos come to one of them.
+        validation_fraction, test_fraction: as for `splits.stratified_split`.
+        progress: called with (photos compared, photos in all).
+
+    Returns:
+        The photos in `out`, not remembered in the workspace.
+
+    Raises:
+        DatasetError: the table fits no photos, or a class has too few.
+        CatDogError: `out` holds something, or can't be written.
+    """
+    if files.exists_nonempty(out):
+        raise DatasetError("{folder} isn't empty. Choose a new or empty folder.", folder=out)
+    reading = FolderReading(LabelChoice(Path(table), "file", "label"), is_confirmed=True)
+    dataset = datasets.scan_folder(folder, reading=reading)
+    listed = [file for file, _, _ in dataset.photos]
+    scanned = photo_scan.scan_photos(dataset.root, listed, Path(), progress)
+    together = [[listed[row] for row in g] for g in photo_scan.group_similar_photos(scanned)]
+    rows = [(file, label, "train") for file, label, _ in dataset.photos]
+    divided = splits.stratified_split(
+        rows, dataset.classes, 0, validation_fraction, test_fraction, together
+    )
+    taken: dict[str, str] = {}
+    with files.atomic_directory(out) as building:
+        for file, label, split in divided:
+            inside = PurePosixPath(split, archives.class_folder(dataset.classes[label]).name)
+            target = building / _free_name(str(inside / PurePosixPath(file).name), taken)
+            taken[target.relative_to(building).as_posix()] = file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(dataset.root / file, target)
+    return datasets.scan_folder(out)
 
 
 @contextmanager

@@ -95,8 +95,8 @@ class GuessRecord:
         right: of the last `counted` answers with a guess, those whose guess was right.
         counted: `WINDOW`, or fewer at first.
         interval: 95% Wilson interval of the share.
-        reached: after how many answers with a guess `TARGET` of the last `WINDOW` guesses were
-            right for the first time; None until then.
+        reached: after how many answers, without excluded photos, `TARGET` of the last `WINDOW`
+            guesses were right for the first time; None until then.
     """
 
     answers: int
@@ -276,13 +276,14 @@ def record_guesses(answers: Sequence[Answer]) -> GuessRecord:
 
     The photos that are least certain come first, so on all photos guesses are right more often.
     """
-    rights = [answer.guess == answer.label for answer in answers if answer.label and answer.guess]
-    recent = rights[-WINDOW:]
+    rights: list[bool] = []
     reached = None
-    for end in range(WINDOW, len(rights) + 1):
-        if sum(rights[end - WINDOW : end]) >= TARGET * WINDOW:
-            reached = end
-            break
+    for number, answer in enumerate(filter(lambda each: each.label, answers), start=1):
+        if answer.guess:
+            rights.append(answer.guess == answer.label)
+            is_good = sum(rights[-WINDOW:]) >= TARGET * WINDOW
+            reached = reached or (number if is_good else None)
+    recent = rights[-WINDOW:]
     interval = metrics.wilson_interval(sum(recent), len(recent)) if recent else (0.0, 1.0)
     return GuessRecord(len(answers), sum(recent), len(recent), interval, reached)
 
@@ -300,7 +301,8 @@ def build_queue(pile: Pile, guesses: Guesses, answers: Sequence[Answer]) -> list
         for file, answer in done.items()
     ]
     waiting = []
-    for row in np.lexsort((np.arange(len(guesses.files)), guesses.certainty)):
+    mixed = np.random.default_rng(0).permutation(len(guesses.files))  # folders may be classes
+    for row in np.lexsort((mixed, guesses.certainty)):
         label, file = int(guesses.labels[row]), guesses.files[row]
         if file not in done:
             guess = named[label] if label >= 0 else -1

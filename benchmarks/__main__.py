@@ -54,6 +54,7 @@ BENCHMARKS = {
     "browser": Benchmark("pages:browser", "a moved slider until Chromium has painted", False),
     "review": Benchmark("review:review", "a key in the review until the next photo", False),
     "sorting": Benchmark("sorting:sorting_photos", "guesses that learn from answers"),
+    "camera": Benchmark("camera:journey", "two classes recorded, trained, and answered", False),
     "load": Benchmark(
         "load:load", "20 sessions at once; python -m benchmarks.load has options", False
     ),

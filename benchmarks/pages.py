@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,12 @@ ROUNDS = 40
 _WARM_UP = 5
 _SLIDER = f".st-key-{ROTATION}"
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-_OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
+BROWSER_OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+)
 _PATIENCE = 60_000  # milliseconds
 
 _WATCH = """() => {
@@ -115,19 +121,28 @@ def threshold(_folder: Path | None = None) -> None:
     console.print(f"CPU in all: {1e3 * sum(busy) / len(busy):.1f} ms per step.\n")
 
 
-def browser(folder: Path | None = None) -> None:
-    """Time a moved slider in a real Chromium, by keys first, then by the mouse."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
+def find_browser() -> str | None:
+    """Return a browser that Playwright can drive; None, after a line that says why, without one."""
+    if importlib.util.find_spec("playwright") is None:
         console.print("playwright isn't installed, so the browser is left out.\n")
-        return
+        return None
     executable = next(filter(None, map(shutil.which, _BROWSERS)), None)
     if executable is None:
         console.print(f"No browser found ({', '.join(_BROWSERS)}), so it's left out.\n")
+    return executable
+
+
+def browser(folder: Path | None = None) -> None:
+    """Time a moved slider in a real Chromium, by keys first, then by the mouse."""
+    executable = find_browser()
+    if executable is None:
         return
+    from playwright.sync_api import sync_playwright
+
     with server.lab() as address, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable, args=list(_OPTIONS))
+        chromium = playwright.chromium.launch(
+            executable_path=executable, args=list(BROWSER_OPTIONS)
+        )
         page = chromium.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(_PATIENCE)
         page.goto(f"http://{address}/Augment")

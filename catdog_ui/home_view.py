@@ -178,6 +178,7 @@ def _photos_step(available_datasets: list[Dataset]) -> None:
         download_source.class_button("home_class")
     if not available_datasets:
         page_link("pages/1_Data.py", t("Use your photos"))
+        page_link("pages/1_Data.py", t("Use your camera"), "videocam", source="camera")
         return
     dataset = _selected_dataset(available_datasets)
     page_link("pages/1_Data.py", t("Explore “{name}”", name=_name(dataset)), dataset=dataset.id)

@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Mount
 from catdog_core.base import files
 from catdog_core.base.errors import CatDogError
 from catdog_core.data import allowed_roots
-from catdog_core.server import api, live, review, shutdown
+from catdog_core.server import api, live, recording, review, shutdown
 from catdog_core.server.origin_check import KnownNames, OriginCheck, parse_origin
 
 from . import uploads
@@ -60,7 +60,12 @@ def check_startup_config() -> None:
 
 def build_routes() -> list[BaseRoute]:
     """Return what the server answers besides the pages, under the same path as they."""
-    routes: list[BaseRoute] = [*api.build_routes(), *live.build_routes(), *review.build_routes()]
+    routes: list[BaseRoute] = [
+        *api.build_routes(),
+        *live.build_routes(),
+        *recording.build_routes(),
+        *review.build_routes(),
+    ]
     base = str(st.get_option("server.baseUrlPath")).strip("/")
     return [Mount(f"/{base}", routes=routes)] if base else routes
 

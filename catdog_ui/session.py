@@ -118,6 +118,8 @@ class DataState:
     """Uploaded photos that become a dataset: file names and bytes, by the name of their class."""
     upload_round: int = 0
     """Part of the upload fields' keys: another number makes empty fields."""
+    recording_error: CatDogError | None = None
+    """Why a change of the recording in progress failed, to show once."""
     counts_before_split: tuple[float, dict[str, dict[str, int]]] | None = None
     """When photos were divided anew, in seconds since 1970, and the counts before, by split and
     class."""

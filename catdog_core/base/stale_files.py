@@ -20,6 +20,8 @@ from . import files, processes
 
 STALE_SECONDS = 86_400.0
 """Seconds without a change after which what tells no maker that can be looked up is removed."""
+RECORDING_SECONDS = 7 * 86_400.0
+"""Seconds after which a recording of the camera that nobody goes on with is removed."""
 MAKER_FILE = "maker"
 """A file that tells the maker of a folder whose name must be short."""
 _SHORT = re.compile(r"catdog-[a-z0-9_]{8}")
@@ -51,6 +53,7 @@ def remove_leftovers() -> int:
     ]
     for path in leftovers:
         files.remove_if_exists(path)
+    leftovers += _remove_old_recordings()
     return sum(not os.path.lexists(path) for path in leftovers) + _remove_unfinished_packings()
 
 
@@ -94,6 +97,21 @@ def _read_maker(folder: Path) -> str:
     with suppress(OSError, ValueError):
         return (folder / MAKER_FILE).read_text()[:100]
     return ""
+
+
+def _remove_old_recordings() -> list[Path]:
+    """Remove old recordings of `data.recording`, and return their folders."""
+    folder = files.workspace_folder() / "recordings"
+    old = []
+    for entry in _list_entries(folder):
+        with suppress(OSError):
+            age = time.time() - entry.stat(follow_symlinks=False).st_mtime
+            if entry.name[0] != "." and age > RECORDING_SECONDS:
+                old.append(Path(entry.path))
+    for path in old:
+        files.remove_if_exists(path)
+        files.remove_if_exists(path.with_name(f".{path.name}.lock"))
+    return old
 
 
 def _remove_unfinished_packings() -> int:

@@ -86,10 +86,11 @@ class ArchiveEntry:
     `size` is what it claims, in bytes. `open` gives the content; for some archives only until the
     next entry is asked for. `raw` is the name as bytes where the archive does not declare its
     encoding; then `path` is a first guess, and `survey_entries` decides for all names together.
-    `mark` is equal for entries of equal content, where the archive tells. `split` and `label` are
-    set where the source knows the class of a photo, whatever the names of its folders. `archive`
-    numbers the archive it is in, from 1, where that is in another one or beside others; `opens` is
-    the number of the archive that this entry is, whose entries follow.
+    `mark` is equal for entries of equal content, where the archive tells, and `group` for photos
+    that belong on one side of a split. `split` and `label` are set where the source knows the
+    class of a photo, whatever the names of its folders. `archive` numbers the archive it is in,
+    from 1, where that is in another one or beside others; `opens` is the number of the archive
+    that this entry is, whose entries follow.
     """
 
     path: PurePosixPath
@@ -102,6 +103,7 @@ class ArchiveEntry:
     label: int | None = None
     archive: int = 0
     opens: int = 0
+    group: Hashable = None
 
     @property
     def is_photo(self) -> bool:
@@ -141,6 +143,7 @@ class _EntryRecord(NamedTuple):
     label: int | None
     archive: int
     opens: int
+    group: Hashable
 
 
 def survey_entries(source: Iterable[ArchiveEntry], name: str, encoding: str = "") -> ArchiveSummary:
@@ -181,7 +184,7 @@ def survey_entries(source: Iterable[ArchiveEntry], name: str, encoding: str = ""
         fits = 0 < entry.size <= allowed.photo_bytes
         if mark is None and fits and entry.is_photo and not entry.is_junk:
             mark = _digest_entry(entry)
-        facts = (entry.split, entry.label, entry.archive, entry.opens)
+        facts = (entry.split, entry.label, entry.archive, entry.opens, entry.group)
         listed.append(
             _EntryRecord(entry.path, entry.raw, entry.size, entry.is_folder, mark, *facts)
         )
@@ -198,7 +201,7 @@ def survey_entries(source: Iterable[ArchiveEntry], name: str, encoding: str = ""
         if seen.opens or any(map(is_junk, path.parts)):
             continue
         _refuse_nested(path, seen.is_folder)
-        file = File(path, seen.size, number, seen.mark)
+        file = File(path, seen.size, number, seen.mark, seen.group)
         if seen.label is not None:
             if file.is_photo:
                 _refuse_large_photo(seen)

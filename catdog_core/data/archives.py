@@ -60,6 +60,7 @@ class StoredPhotos:
     files of which nobody knows the class; `root` is the
     dataset's own folder within it, `classes` the names of its class folders there. `names` maps
     each stored path that had to be renamed to its true last name. `digests` are those of the files.
+    `groups` are files that a split keeps on one side.
     """
 
     plan: DatasetPlan
@@ -69,6 +70,7 @@ class StoredPhotos:
     unlabeled: list[str] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     digests: content_hashes.KnownDigests = field(default_factory=dict)
+    groups: list[list[str]] = field(default_factory=list)
 
 
 class SafePaths:
@@ -242,9 +244,11 @@ def plan_entries(
     if reading.is_confirmed:
         plan.odd = []
     same = dataset_plan.group_equal_photos(plan.photos)
+    # A source that binds photos together has no copies apart from those.
+    together = dataset_plan.group_bound_photos(plan.photos) or same
     plan = dataset_plan.split_plan(
         plan,
-        [[photo.name for photo in group] for group in same],
+        [[photo.name for photo in group] for group in together],
         preview.DEFAULT_SEED,
         preview.DEFAULT_VALIDATION_FRACTION,
     )
@@ -462,6 +466,7 @@ def store_entries(
     names, done, total = SafePaths(folder), 0, plan.size
     stored = StoredPhotos(plan, names.folder(plan.root.parts), ())
     planned = {photo.file.number: photo for photo in (*plan.photos, *plan.unlabeled)}
+    files_by_photo: dict[str, str] = {}
     for number, entry in enumerate(source):
         photo = planned.pop(number, None)
         if photo is None:
@@ -469,6 +474,7 @@ def store_entries(
         if entry.size != photo.file.size:
             raise _changed_error(name)
         file = names.file(photo.folders, photo.file.path.name, number)
+        files_by_photo[photo.name] = str(file)
         digest = _write_entry(entry, folder / file)
         stamp = (folder / file).stat()
         stored.digests[str(file)] = (stamp.st_size, stamp.st_mtime_ns, digest)
@@ -486,6 +492,10 @@ def store_entries(
         _stored_class_name(names, plan, label) for label in range(len(plan.classes))
     )
     stored.names = names.names
+    stored.groups = [
+        [files_by_photo[photo.name] for photo in group]
+        for group in dataset_plan.group_bound_photos(plan.photos)
+    ]
     return stored
 
 

@@ -7,7 +7,7 @@ opens it or unpacks it goes by its plan.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal, TypedDict
@@ -94,6 +94,8 @@ class DatasetNote(TypedDict, total=False):
         labels: the table of labels that was chosen, and its columns: path, file and label column.
         confirmed: whether a person confirmed that oddly named folders are classes.
         subset: where this is a part of another dataset, which one.
+        groups: photo files that a split keeps on one side, such as the frames of one hold of the
+            camera's button.
     """
 
     layout: LayoutName
@@ -108,6 +110,7 @@ class DatasetNote(TypedDict, total=False):
     labels: list[str]
     confirmed: bool
     subset: SubsetNote
+    groups: list[list[str]]
 
 
 @dataclass
@@ -209,7 +212,7 @@ def split_plan(
 
     Args:
         plan: changed where its layout is not "split".
-        same: names of photos with the same content, a group at a time.
+        same: names of photos with the same content, or bound together, a group at a time.
         seed, validation_fraction, test_fraction: as `splits.stratified_split`.
 
     Raises:
@@ -231,10 +234,21 @@ def split_plan(
 
 def group_equal_photos(photos: Iterable[PlannedPhoto]) -> list[list[PlannedPhoto]]:
     """Group photos of equal content, by the marks of their files."""
+    return _group_photos(photos, lambda file: file.mark)
+
+
+def group_bound_photos(photos: Iterable[PlannedPhoto]) -> list[list[PlannedPhoto]]:
+    """Group photos that their source wants on one side of a split."""
+    return _group_photos(photos, lambda file: file.group)
+
+
+def _group_photos(
+    photos: Iterable[PlannedPhoto], key: Callable[[File], Hashable]
+) -> list[list[PlannedPhoto]]:
     groups: dict[Hashable, list[PlannedPhoto]] = {}
     for photo in photos:
-        if photo.file.mark is not None:
-            groups.setdefault(photo.file.mark, []).append(photo)
+        if key(photo.file) is not None:
+            groups.setdefault(key(photo.file), []).append(photo)
     return [group for group in groups.values() if len(group) > 1]
 
 

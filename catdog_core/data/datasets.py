@@ -309,6 +309,8 @@ def _dataset_from_stored(stored: StoredPhotos, folder: Path) -> Dataset:
     note = stored.plan.note()
     if stored.unlabeled:
         note["unlabeled"] = stored.unlabeled
+    if stored.groups:
+        note["groups"] = stored.groups
     return Dataset(
         id="",
         name="",

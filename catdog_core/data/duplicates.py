@@ -49,6 +49,16 @@ def make_grey_thumbnail(photo: Photo) -> Thumbnail:
     )
 
 
+def hash_thumbnails(thumbs: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Hash thumbnails, (N, SIDE, SIDE) uint8, to (N,) uint64: like pictures differ in few bits.
+
+    Pictures without structure have the hash 0, which no other has.
+    """
+    hashes = _perceptual_hashes(thumbs.astype(np.float32))
+    hashes[thumbs.reshape(len(thumbs), -1).std(axis=1) < _FLAT] = 0
+    return hashes
+
+
 def find_duplicate_groups(
     thumbs: NDArray[np.uint8], known: Iterable[Sequence[int]] = ()
 ) -> list[list[int]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..base import access
 from ..base.errors import CatDogError, DatasetError
+from ..base.files import truncate_for_display
 from . import dataset_record, edits, photo_scan
 from .dataset_record import Dataset
 from .edits import DatasetEdit, EditEvent, PhotoEdit
@@ -67,6 +68,9 @@ def resplit(
 ) -> Dataset:
     """Divide a dataset's photos anew, by class and seed; photos that are alike stay on one side.
 
+    Of a dataset that says which photos belong together, such as the clips of a recording, those
+    stay on one side instead: before one background, photos of all clips are alike.
+
     Photos of a test folder stay there; what was moved before is divided with the others.
     `undo_last_edit` takes it back.
 
@@ -82,13 +86,11 @@ def resplit(
             there is a test folder already and `test_fraction` is not 0.
     """
     now = dataset_record.load_dataset(dataset_id)
-    listed = [file for file, _, _ in now.photos]
-    scanned_photos = photo_scan.scan_photos(
-        now.root, listed, dataset_record.datasets_folder() / dataset_id, progress
-    )
-    together = tuple(
-        tuple(listed[i] for i in group) for group in photo_scan.group_similar_photos(scanned_photos)
-    )
+    together = tuple(map(tuple, now.note.get("groups", ())))
+    if together:
+        _refuse_few_groups(now, together, 3 if test_fraction else 2)
+    else:
+        together = _group_similar_photos(now, progress)
     values = edits.Division(seed, validation_fraction, test_fraction, together)
     with dataset_record.lock_dataset_folder(dataset_id) as folder:
         content, events = dataset_record.read_dataset_record(folder)
@@ -97,6 +99,33 @@ def resplit(
         edits.refuse_division(content.photos, now.photos, now.classes, values)
         edit = DatasetEdit(time.time(), "", division=values)
         return append_edit(folder, content, events, edit)
+
+
+def _group_similar_photos(
+    dataset: Dataset, progress: Progress | None
+) -> tuple[tuple[str, ...], ...]:
+    listed = [file for file, _, _ in dataset.photos]
+    scanned_photos = photo_scan.scan_photos(
+        dataset.root, listed, dataset_record.datasets_folder() / dataset.id, progress
+    )
+    return tuple(
+        tuple(listed[i] for i in group) for group in photo_scan.group_similar_photos(scanned_photos)
+    )
+
+
+def _refuse_few_groups(dataset: Dataset, groups: Sequence[Sequence[str]], needed: int) -> None:
+    """Raise DatasetError where a class has too few groups, which a split would tear apart."""
+    group_of = {file: number for number, group in enumerate(groups) for file in group}
+    for label, name in enumerate(dataset.classes):
+        own = {group_of.get(file, file) for file, number, _ in dataset.photos if number == label}
+        if len(own) < needed:
+            raise DatasetError(
+                "Class {name} has {count} clips, and the frames of a clip stay in one split. This "
+                "split needs {needed} clips per class. Record more, or leave out the test set.",
+                name=truncate_for_display(name),
+                count=len(own),
+                needed=needed,
+            )
 
 
 def undo_last_edit(dataset_id: str) -> Dataset:

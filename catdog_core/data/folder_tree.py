@@ -31,13 +31,15 @@ _NAMED = 5  # levels at which an empty folder can be a class or a split
 class File:
     """A file: true path from the tree's root, size in bytes, position in its archive if any.
 
-    `mark` is equal for files of equal content and None where the content is not known.
+    `mark` is equal for files of equal content and None where the content is not known. `group` is
+    equal for photos that belong on one side of a split and None where nothing says so.
     """
 
     path: PurePosixPath
     size: int
     number: int = -1
     mark: Hashable = None
+    group: Hashable = None
 
     @property
     def is_photo(self) -> bool:

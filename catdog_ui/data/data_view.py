@@ -26,6 +26,7 @@ from . import (
     batch_view,
     edit_actions,
     loading_benchmark_view,
+    recording_view,
     review_view,
     shards_view,
     sources,
@@ -39,6 +40,7 @@ _SOURCE_NAMES = {
     "zip": N_("an imported zip"),
     "tar": N_("an imported tar"),
     "photos": N_("single photos"),
+    "camera": N_("recorded with a camera"),
     "download": N_("downloaded"),
     "tfds": N_("tensorflow_datasets"),
     "tfrecord": N_("imported TFRecords"),
@@ -56,10 +58,11 @@ ADD_TARGET, LABELS_TARGET = "add", "labels"
 def show_add_dataset(count: int) -> None:
     """Draw the sources, folded away once there are datasets."""
     lesson_note.show_lesson_note(ADD_TARGET)
+    recording_view.offer_recording()
     if count:
         with st.expander(
             t("Add a dataset"),
-            lesson_note.is_about(ADD_TARGET),
+            lesson_note.is_about(ADD_TARGET) or recording_view.SOURCE_PARAMETER in st.query_params,
             icon=":material/add_photo_alternate:",
             key=f"data_add_{count}",
         ):
@@ -213,10 +216,21 @@ def _show_source(dataset: Dataset) -> None:
     if dataset.source == "download":
         lines += [t(cats_vs_dogs.ORIGIN), t(cats_vs_dogs.TERMS)]
     st.caption("  \n".join(lines))
-    if permissions.action_button(
-        t("Remove…"), "dataset_remove", "change data", icon="delete", type="tertiary"
-    ):
-        st.dialog(t("Remove this dataset?"))(_confirm_dataset_removal)(dataset)
+    with st.container(horizontal=True):
+        if dataset.source == recording_view.SOURCE:
+            permissions.action_button(
+                t("Record more"),
+                "dataset_record",
+                "change data",
+                recording_view.record_more,
+                dataset,
+                icon="videocam",
+                type="tertiary",
+            )
+        if permissions.action_button(
+            t("Remove…"), "dataset_remove", "change data", icon="delete", type="tertiary"
+        ):
+            st.dialog(t("Remove this dataset?"))(_confirm_dataset_removal)(dataset)
 
 
 def _confirm_dataset_removal(dataset: Dataset) -> None:

@@ -28,6 +28,7 @@ def show_heading(text: str) -> None:
 def choose_dataset(dataset: Dataset) -> None:
     """Make a dataset the chosen one on every page, and draw the page again."""
     st.query_params["dataset"] = dataset.id
+    st.query_params.pop("source", None)  # folds the sources away
     st.rerun()
 
 

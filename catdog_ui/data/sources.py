@@ -20,7 +20,8 @@ from .. import permissions, uploads, widgets
 from ..i18n import N_, escape, t
 from ..session import page_state
 from ..startup import guard
-from . import download_source, folder_upload, sort_view
+from . import download_source, folder_upload, recording_view, sort_view
+from .recording_view import SOURCE_KEY, SOURCE_PARAMETER
 from .source_widgets import (
     choose_dataset,
     choose_label_column,
@@ -43,15 +44,18 @@ def show_sources(first_kind: str = "secondary") -> None:
         first_kind: of the buttons that need no file, "primary" where there is no dataset yet.
     """
     kinds = [kind for kind in KINDS if kind != "tfds" or tfds.is_tfds_installed()]
-    if st.session_state.get("source_kind") not in kinds:
-        st.session_state.pop("source_kind", None)
+    if st.session_state.get(SOURCE_KEY) not in kinds:
+        st.session_state.pop(SOURCE_KEY, None)
+    requested = st.query_params.get(SOURCE_PARAMETER, "demo")
+    if SOURCE_KEY not in st.session_state:
+        st.session_state[SOURCE_KEY] = requested if requested in kinds else "demo"
     key = st.pills(
         t("Source"),
         kinds,
         format_func=lambda key: f"{KINDS[key][1]} {t(KINDS[key][0])}",
-        default="demo",
         required=True,
-        key="source_kind",
+        key=SOURCE_KEY,
+        on_change=_write_source,
         label_visibility="collapsed",
     )
     with st.container(border=True):
@@ -63,6 +67,10 @@ def show_sources(first_kind: str = "secondary") -> None:
             "you, always the same way."
         )
     )
+
+
+def _write_source() -> None:
+    st.query_params[SOURCE_PARAMETER] = st.session_state[SOURCE_KEY]
 
 
 def _demo_card(kind: str) -> None:
@@ -332,6 +340,7 @@ KINDS = {
     "class": (N_("Course dataset"), ":material/school:", download_source.class_card),
     "archive": (N_("Zip or tar"), ":material/folder_zip:", archive_card),
     "photos": (N_("Single photos"), ":material/photo_camera:", photos_card),
+    "camera": (N_("Camera"), ":material/videocam:", recording_view.camera_card),
     "folder": (N_("Folder"), ":material/folder_open:", _folder_card),
     "sort": (N_("Sort photos"), ":material/style:", sort_view.sort_card),
     "url": (N_("URL"), ":material/link:", download_source.url_card),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,13 +62,16 @@ class Lab:
     choice: dict[str, str] = field(default_factory=dict)  # the query of links to it
     _contexts: list[Any] = field(default_factory=list)
 
-    def page(self, width: int = 1440, height: int = 900, theme: str = "light") -> Any:
-        """A new browser window, as a new visitor has it."""
+    def page(
+        self, width: int = 1440, height: int = 900, theme: str = "light", **options: Any
+    ) -> Any:
+        """A new browser window, as a new visitor has it; `options` are others of its context."""
         context = self.browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme=theme,
             locale="en-GB",
             reduced_motion="reduce",
+            **options,
         )
         self._contexts.append(context)
         context.set_default_timeout(_timeout())
@@ -93,13 +96,21 @@ class Lab:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
+def browser_flags() -> Sequence[str]:
+    """More flags of `chromium`."""
+    return ()
+
+
+@pytest.fixture(scope="module")
+def chromium(browser_flags) -> Iterator[Any]:
     """A browser, for the tests of a file: its event loop must not stay beside other tests."""
     executable = _browser()
     sync_api = pytest.importorskip("playwright.sync_api")
     sync_api.expect.set_options(timeout=_timeout())
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=list(BROWSER_FLAGS))
+        browser = playwright.chromium.launch(
+            executable_path=executable, args=[*BROWSER_FLAGS, *browser_flags]
+        )
         yield browser
         browser.close()
 

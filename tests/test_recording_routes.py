@@ -1,10 +1,11 @@
 """The routes of a recording: whose frames they take, how many, and what they refuse."""
 
+import asyncio
 import json
 
+import httpx
 import pytest
 from starlette.applications import Starlette
-from starlette.testclient import TestClient
 from test_recording import frame
 
 from catdog_core.base import access
@@ -19,8 +20,18 @@ KIM, LEE = Visitor("kim", "student"), Visitor("lee", "student")
 
 @pytest.fixture
 def client(monkeypatch):
+    """Asks the routes: method, path, and what else httpx takes."""
     monkeypatch.setattr(tickets, "_tickets", {})
-    return TestClient(Starlette(routes=routes.build_routes()))
+    transport = httpx.ASGITransport(Starlette(routes=routes.build_routes()))
+
+    def ask(method, path, **options):
+        async def once():
+            async with httpx.AsyncClient(transport=transport, base_url="http://lab") as client:
+                return await client.request(method, f"{routes.PATH}/{path}", **options)
+
+        return asyncio.run(once())
+
+    return ask
 
 
 def headers(who=access.OWNER):
@@ -28,7 +39,7 @@ def headers(who=access.OWNER):
 
 
 def post(client, data, query="class=0&clip=1", **more):
-    return client.post(f"/recording/frames?{query}", content=data, **more)
+    return client("POST", f"frames?{query}", content=data, **more)
 
 
 def test_a_frame_goes_in_and_a_small_picture_comes_out(client):
@@ -37,14 +48,14 @@ def test_a_frame_goes_in_and_a_small_picture_comes_out(client):
     name = post(client, frame(0, 1, 320), headers=mine).json()["name"]
     assert [photo.name for photo in recording.find_recording().photos] == [name]
     assert post(client, frame(0, 1, 320), headers=mine).json() == {"name": ""}
-    answer = client.get(f"/recording/photos/{name}", headers=mine)
+    answer = client("GET", f"photos/{name}", headers=mine)
     assert answer.headers["content-type"] == "image/jpeg"
     assert answer.headers["cache-control"] == "no-store"
     head = routes.decode.decode_photo(answer.content)
     assert max(head.shape) == routes.THUMB_SIDE
     for _ in range(2):
-        assert client.delete(f"/recording/photos/{name}", headers=mine).status_code == 204
-    assert client.get(f"/recording/photos/{name}", headers=mine).status_code == 409
+        assert client("DELETE", f"photos/{name}", headers=mine).status_code == 204
+    assert client("GET", f"photos/{name}", headers=mine).status_code == 409
     assert recording.find_recording().photos == ()
 
 
@@ -57,7 +68,7 @@ def test_without_a_ticket_nothing_is_taken_or_shown(client):
         ("DELETE", f"photos/{name}"),
     ):
         for sent in ({}, {tickets.HEADER: "guessed"}):
-            answer = client.request(method, f"/recording/{path}", headers=sent)
+            answer = client(method, f"{path}", headers=sent)
             assert answer.status_code == 403 and "Reload" in answer.json()["error"]
     assert len(recording.find_recording().photos) == 1
 
@@ -70,11 +81,11 @@ def test_a_ticket_works_for_its_visitor_and_by_the_role_of_now(client, monkeypat
     mine, others = {tickets.HEADER: tickets.issue(lambda: now[0])}, headers(LEE)
     name = post(client, frame(0, 1), headers=mine).json()["name"]
     assert post(client, frame(0, 2), headers=others).status_code == 409  # has none
-    assert client.get(f"/recording/photos/{name}", headers=others).status_code == 409
-    assert client.delete(f"/recording/photos/{name}", headers=others).status_code == 409
+    assert client("GET", f"photos/{name}", headers=others).status_code == 409
+    assert client("DELETE", f"photos/{name}", headers=others).status_code == 409
     now[0] = Visitor("kim", "audience")
     assert post(client, frame(0, 3), headers=mine).status_code == 403
-    assert client.delete(f"/recording/photos/{name}", headers=mine).status_code == 403
+    assert client("DELETE", f"photos/{name}", headers=mine).status_code == 403
     with access.act_as(KIM):
         assert len(recording.find_recording().photos) == 1
 
@@ -101,7 +112,7 @@ def test_a_frame_too_large_is_given_up_while_it_comes(client):
     recording.begin_recording(("cats", "dogs"))
     parts = []
 
-    def body():
+    async def body():
         for _ in range(50):
             parts.append(1)
             yield bytes(100_000)
@@ -124,7 +135,7 @@ def test_no_other_file_is_shown_or_deleted(client, name):
     folder = recording.begin_recording(("cats", "dogs")).folder
     mine = headers()
     for method in ("GET", "DELETE"):
-        assert client.request(method, f"/recording/photos/{name}", headers=mine).status_code in (
+        assert client(method, f"photos/{name}", headers=mine).status_code in (
             204,
             404,
             409,

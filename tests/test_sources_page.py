@@ -54,7 +54,7 @@ def photo(shade):
     return decode.encode_photo(np.full((30, 40, 3), shade, np.uint8))
 
 
-@pytest.mark.parametrize("source", ["demo", "class", "archive", "photos", "folder"])
+@pytest.mark.parametrize("source", ["demo", "class", "archive", "photos", "camera", "folder"])
 def test_every_source_opens(source):
     app = page(source)
     assert not app.error

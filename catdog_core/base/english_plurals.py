@@ -17,12 +17,12 @@ MISSING = "–"
 
 _NOUNS = re.compile(
     r"annotations|archives|augmentations|batches|bits|blocks|bytes|channels|"
-    r"characters|classes|clicks|codes|colors|columns|combinations|copies|core-hours|"
+    r"characters|classes|clicks|clips|codes|colors|columns|combinations|copies|core-hours|"
     r"core-minutes|core-seconds|datasets|days|decisions|drawings|entries|epochs|examples|"
     r"experiments|files|filters|findings|folders|hours|images|items|kinds|labels|"
     r"layers|letters|links|losses|mappings|maps|masks|mistakes|models|multiply-adds|"
     r"names|neighbors|networks|numbers|parameters|parts|photos|pixels|points|"
-    r"positions|predictions|presets|probabilities|questions|rates|records|results|"
+    r"positions|predictions|presets|probabilities|questions|rates|recordings|records|results|"
     r"rows|runs|scans|seconds|sections|seeds|sentences|settings|shards|sizes|steps|"
     r"terms|times|tokens|trials|updates|values|variants|votes|weights|windows|words|workers"
 )

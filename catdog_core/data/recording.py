@@ -328,11 +328,10 @@ def _refuse_incomplete(recording: Recording) -> None:
     for label, name in recording.classes.items():
         if recording.count_clips(label) < MIN_CLIPS:
             raise DatasetError(
-                "Class {name} has {count} clips, but needs {needed}: one for training and one for "
-                "validation. Hold its button again.",
+                "Class {name} has {count} clips, but training and validation each need one. Hold "
+                "its button again.",
                 name=files.truncate_for_display(name),
                 count=recording.count_clips(label),
-                needed=MIN_CLIPS,
             )
 
 
@@ -350,10 +349,10 @@ def _check_name(name: str, others: dict[int, str]) -> str:
 def _hash_frame(data: bytes) -> int:
     """The perceptual hash of a frame, which is checked first."""
     if len(data) > FRAME_BYTES:
-        raise PhotoError("The frame is too large. Reload the page.")
+        raise PhotoError("The frame is too large. Choose a lower resolution for the camera.")
     head = image_header.read_image_header(data)
     if head.kind != "JPEG" or head.width * head.height > FRAME_PIXELS:
-        raise PhotoError("The frame is too large. Reload the page.")
+        raise PhotoError("The frame is too large. Choose a lower resolution for the camera.")
     return _hash_photo_bytes(data)
 
 

@@ -72,7 +72,7 @@ async def _read_body(request: Request) -> bytes:
     async for part in request.stream():
         body += part
         if len(body) > recording.FRAME_BYTES:
-            raise PhotoError("The frame is too large. Reload the page.")
+            raise PhotoError("The frame is too large. Choose a lower resolution for the camera.")
     return bytes(body)
 
 

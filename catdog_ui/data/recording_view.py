@@ -186,8 +186,8 @@ def _show_next_steps(found: Recording) -> None:
     if missing:
         st.info(
             t(
-                "Record two clips per class: hold its button, release it, and hold it again. One "
-                "clip is for training, the other for validation. Missing: {names}.",
+                "Record at least two clips per class, one for training and one for validation. "
+                "Each hold of the button is a clip. Missing: {names}.",
                 names=", ".join(missing),
             ),
             icon=":material/videocam:",

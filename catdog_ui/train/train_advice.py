@@ -105,6 +105,9 @@ def show_advice(run: RunRecord, verdict: Verdict) -> None:
             **{"try": "1"},
         )
         widgets.page_link(
+            "pages/6_Predict.py", t("Try it live"), "videocam", run=run.id, view="live"
+        )
+        widgets.page_link(
             "pages/5_Evaluate.py",
             t("Which photos go wrong?"),
             "fact_check",

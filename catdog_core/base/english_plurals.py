@@ -16,7 +16,7 @@ MISSING = "–"
 """What stands in a sentence for a number that isn't known."""
 
 _NOUNS = re.compile(
-    r"annotations|archives|augmentations|batches|bits|blocks|bytes|channels|"
+    r"annotations|answers|archives|augmentations|batches|bits|blocks|bytes|channels|"
     r"characters|classes|clicks|clips|codes|colors|columns|combinations|copies|core-hours|"
     r"core-minutes|core-seconds|datasets|days|decisions|drawings|entries|epochs|examples|"
     r"experiments|files|filters|findings|folders|hours|images|items|kinds|labels|"

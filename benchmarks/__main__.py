@@ -55,6 +55,9 @@ BENCHMARKS = {
     "review": Benchmark("review:review", "a key in the review until the next photo", False),
     "sorting": Benchmark("sorting:sorting_photos", "guesses that learn from answers"),
     "camera": Benchmark("camera:journey", "two classes recorded, trained, and answered", False),
+    "live": Benchmark(
+        "live:live", "the live camera; python -m benchmarks.live MINUTES adds memory", False
+    ),
     "load": Benchmark(
         "load:load", "20 sessions at once; python -m benchmarks.load has options", False
     ),

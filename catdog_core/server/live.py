@@ -80,7 +80,7 @@ class Lane:
     """
 
     REST = 2.0
-    LEAST_RATE = 6.0
+    LEAST_RATE = 8.0
 
     def __init__(self) -> None:
         self._workers = max(1, (os.cpu_count() or 1) // 2)

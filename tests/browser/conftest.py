@@ -101,15 +101,20 @@ def browser_flags() -> Sequence[str]:
     return ()
 
 
+@pytest.fixture(scope="session")
+def browser_path() -> str:
+    """The program of the browser; a test is skipped where there is none."""
+    return _browser()
+
+
 @pytest.fixture(scope="module")
-def chromium(browser_flags) -> Iterator[Any]:
+def chromium(browser_path, browser_flags) -> Iterator[Any]:
     """A browser, for the tests of a file: its event loop must not stay beside other tests."""
-    executable = _browser()
     sync_api = pytest.importorskip("playwright.sync_api")
     sync_api.expect.set_options(timeout=_timeout())
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=executable, args=[*BROWSER_FLAGS, *browser_flags]
+            executable_path=browser_path, args=[*BROWSER_FLAGS, *browser_flags]
         )
         yield browser
         browser.close()

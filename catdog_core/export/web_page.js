@@ -29,42 +29,46 @@ function roundEven(value) {
 
 /** For each place of a result, the two samples next to it and their weights in 2048ths. */
 function neighbors(from, to, clampsWeights) {
-  return Array.from({ length: to }, (_, index) => {
-    const place = float((index + 0.5) * (from / to) - 0.5);
+  const [left, right, near, far] = Array.from({ length: 4 }, () => new Int32Array(to));
+  const inside = (number) => Math.max(0, Math.min(number, from - 1));
+  for (let i = 0; i < to; i++) {
+    const place = float((i + 0.5) * (from / to) - 0.5);
     const at = Math.floor(place);
     const isOutside = at < 0 || at >= from - 1;
     const part = clampsWeights && isOutside ? 0 : float(place - at);
-    const inside = (number) => Math.max(0, Math.min(number, from - 1));
-    return [inside(at), inside(at + 1), roundEven(float(1 - part) * 2048), roundEven(part * 2048)];
-  });
+    [left[i], right[i]] = [inside(at), inside(at + 1)];
+    [near[i], far[i]] = [roundEven(float(1 - part) * 2048), roundEven(part * 2048)];
+  }
+  return { left, right, near, far };
 }
 
 /** OpenCV's INTER_LINEAR of 8-bit values: integers, columns before rows. */
-function resizeLinear(image, width, height) {
-  const across = neighbors(image.width, width, true);
-  const cache = new Map();
-  const row = (number) => {
-    if (!cache.has(number)) {
-      const line = new Int32Array(3 * width);
-      const start = number * image.width;
-      across.forEach(([left, right, near, far], x) => {
-        const [a, b] = [(start + left) * image.step, (start + right) * image.step];
-        for (let c = 0; c < 3; c++) {
-          line[3 * x + c] = (image.data[a + c] * near + image.data[b + c] * far) >> 4;
-        }
-      });
-      cache.set(number, line);
-      if (cache.size > 3) cache.delete(cache.keys().next().value);
+function resizeLinear({ data: samples, width: columns, height: rows, step }, width, height) {
+  const { left, right, near, far } = neighbors(columns, width, true);
+  const lines = new Map(); // rows of the result's width, of which the last few are kept
+  const getLine = (row) => {
+    const line = lines.get(row) ?? new Int32Array(3 * width);
+    if (lines.has(row)) return line;
+    for (let x = 0, i = 0; x < width; x++) {
+      const a = (row * columns + left[x]) * step;
+      const b = (row * columns + right[x]) * step;
+      for (let c = 0; c < 3; c++) {
+        line[i++] = (samples[a + c] * near[x] + samples[b + c] * far[x]) >> 4;
+      }
     }
-    return cache.get(number);
+    lines.set(row, line);
+    if (lines.size > 3) lines.delete(lines.keys().next().value);
+    return line;
   };
+  const down = neighbors(rows, height, false);
   const data = new Uint8Array(3 * width * height);
-  neighbors(image.height, height, false).forEach(([above, below, near, far], y) => {
-    const [a, b, start] = [row(above), row(below), 3 * width * y];
-    for (let i = 0; i < 3 * width; i++) {
-      data[start + i] = (((near * a[i]) >> 16) + ((far * b[i]) >> 16) + 2) >> 2;
+  for (let y = 0, i = 0; y < height; y++) {
+    const [above, below] = [getLine(down.left[y]), getLine(down.right[y])];
+    const [upper, lower] = [down.near[y], down.far[y]];
+    for (let x = 0; x < 3 * width; x++) {
+      data[i++] = (((upper * above[x]) >> 16) + ((lower * below[x]) >> 16) + 2) >> 2;
     }
-  });
+  }
   return { data, width, height, step: 3 };
 }
 
@@ -140,17 +144,29 @@ const GREY = [0.299, 0.587, 0.114].map(float);
 function scaleValue(value, channel) {
   if (scale === "0..1") return value * float(1 / 255);
   if (scale === "-1..1") return float(value * float(1 / 127.5)) - 1;
-  if (scale === "imagenet") return float(float(value * float(1 / 255)) - MEAN[channel]) / DEVIATION[channel];
+  if (scale === "imagenet") {
+    return float(float(value * float(1 / 255)) - MEAN[channel]) / DEVIATION[channel];
+  }
   return scale === "bgr" ? value - BGR_MEAN[channel] : value;
 }
 
+/** For each channel, the network's input by a pixel's value. */
+const tables = Array.from({ length: CHANNELS }, (_, channel) =>
+  Float32Array.from({ length: 256 }, (_, value) => scaleValue(value, channel)),
+);
+
+/** The network's input, (height, width, channels), of pixels that have its size. */
 function networkInput({ data, step }) {
   const values = new Float32Array(WIDTH * HEIGHT * CHANNELS);
-  for (let pixel = 0; pixel < WIDTH * HEIGHT; pixel++) {
-    const [r, g, b] = [data[pixel * step], data[pixel * step + 1], data[pixel * step + 2]];
-    const grey = () => roundEven(float(float(float(r * GREY[0]) + float(g * GREY[1])) + float(b * GREY[2])));
-    const channels = CHANNELS === 1 ? [grey()] : scale === "bgr" ? [b, g, r] : [r, g, b];
-    channels.forEach((value, c) => (values[pixel * CHANNELS + c] = scaleValue(value, c)));
+  const order = scale === "bgr" ? [2, 1, 0] : [0, 1, 2];
+  for (let pixel = 0, i = 0; pixel < WIDTH * HEIGHT; pixel++) {
+    const at = pixel * step;
+    if (CHANNELS === 1) {
+      const [r, g, b] = [0, 1, 2].map((c) => float(data[at + c] * GREY[c]));
+      values[i++] = tables[0][roundEven(float(float(r + g) + b))];
+    } else {
+      for (let c = 0; c < 3; c++) values[i++] = tables[c][data[at + order[c]]];
+    }
   }
   return values;
 }
@@ -182,9 +198,9 @@ async function unpack(id) {
 /** A file of the runtime: of this page, or downloaded; the browser refuses one of another hash. */
 async function runtimeFile(file) {
   if (by(file.id)) return unpack(file.id);
-  const answer = await fetch(file.url, { integrity: file.integrity, credentials: "omit", referrerPolicy: "no-referrer" })
-    .catch(() => { throw new Error("download"); });
-  if (!answer.ok) throw new Error("download");
+  const options = { integrity: file.integrity, credentials: "omit", referrerPolicy: "no-referrer" };
+  const answer = await fetch(file.url, options).catch(() => null);
+  if (!answer?.ok) throw new Error("download");
   return answer.arrayBuffer();
 }
 
@@ -203,14 +219,17 @@ async function loadModel() {
   const quiet = () => {};
   self.liteRtFiles = { wasmBinary, print: quiet, printErr: quiet };
   const loader = codeUrl(
-    "export const createWasmLib = async (Library) => new Library(await self.ModuleFactory(self.liteRtFiles));",
+    "export const createWasmLib = async (Library) =>",
+    "  new Library(await self.ModuleFactory(self.liteRtFiles));",
   );
   // Without this, the library wakes the graphics processor, which nothing here uses.
   Object.defineProperty(navigator, "gpu", { value: undefined });
-  const code = new TextDecoder().decode(library).replaceAll('"@litertjs/wasm-utils"', JSON.stringify(loader));
-  const { loadAndCompile, loadLiteRt, Tensor } = await import(codeUrl(code));
+  const code = new TextDecoder().decode(library);
+  const linked = code.replaceAll('"@litertjs/wasm-utils"', JSON.stringify(loader));
+  const { loadAndCompile, loadLiteRt, Tensor } = await import(codeUrl(linked));
   await loadLiteRt("");
-  const model = await loadAndCompile(new Uint8Array(await unpack("model")), { accelerator: "wasm" });
+  const content = new Uint8Array(await unpack("model"));
+  const model = await loadAndCompile(content, { accelerator: "wasm" });
   const inputShape = [...model.getInputDetails()[0].shape];
   const run = async (pixels) => {
     const input = new Tensor(networkInput(resizePhoto(pixels)), inputShape);
@@ -220,7 +239,8 @@ async function loadModel() {
     output.delete();
     return values.length === 1 ? [1 - values[0], values[0]] : values;
   };
-  await run({ data: new Uint8Array(3 * WIDTH * HEIGHT), width: WIDTH, height: HEIGHT, step: 3 }); // warms up
+  const black = new Uint8Array(3 * WIDTH * HEIGHT);
+  await run({ data: black, width: WIDTH, height: HEIGHT, step: 3 }); // the first run is the slowest
   return run;
 }
 
@@ -231,7 +251,8 @@ const text = (key, fields = {}) => texts[key].replace(/\{(\w+)\}/g, (_, name) =>
 
 function classRow(label) {
   const row = document.createElement("li");
-  const [name, value, bar] = ["b", "span", "i"].map((tag) => row.appendChild(document.createElement(tag)));
+  const [name, value, bar] = ["b", "span", "i"].map((tag) => document.createElement(tag));
+  row.append(name, value, bar);
   name.textContent = classes[label];
   value.textContent = "–";
   row.dataset.label = label;
@@ -246,7 +267,8 @@ function classRow(label) {
 
 function show() {
   const order = classes.map((_, label) => label);
-  const ranked = probabilities ? [...order].sort((a, b) => probabilities[b] - probabilities[a]) : order;
+  const ranked = [...order];
+  if (probabilities) ranked.sort((a, b) => probabilities[b] - probabilities[a]);
   const isFolded = classes.length > MAX_BARS;
   by("bars").replaceChildren(...(isFolded ? ranked.slice(0, MAX_BARS - 1) : order).map(classRow));
   by("more").hidden = !isFolded;
@@ -275,7 +297,9 @@ function showStage(element) {
 function speak(language) {
   texts = settings.texts[language];
   document.documentElement.lang = language;
-  for (const each of document.querySelectorAll("[data-text]")) each.textContent = text(each.dataset.text);
+  for (const each of document.querySelectorAll("[data-text]")) {
+    each.textContent = text(each.dataset.text);
+  }
   for (const each of document.querySelectorAll(".languages button")) {
     each.setAttribute("aria-pressed", each.lang === language);
   }
@@ -306,7 +330,8 @@ async function predictPhoto(file) {
   const mine = ++turn;
   stopCamera();
   showProblem(null);
-  const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => null);
+  const options = { imageOrientation: "from-image" };
+  const bitmap = await createImageBitmap(file, options).catch(() => null);
   if (mine !== turn) return;
   if (!bitmap) return showProblem("noPhoto");
   URL.revokeObjectURL(photo.src);
@@ -387,7 +412,10 @@ function start() {
   const wanted = navigator.languages.map((each) => each.slice(0, 2));
   speak(wanted.find((each) => each in settings.texts) ?? "en");
 
-  by("file").onchange = ({ target }) => predictPhoto(target.files[0]).finally(() => (target.value = ""));
+  by("file").onchange = ({ target }) => {
+    predictPhoto(target.files[0]);
+    target.value = ""; // so that the same photo can be chosen again
+  };
   by("camera").onclick = () => (stream ? stopCamera() : startCamera());
   by("other-camera").onclick = () => ((isRear = !isRear), startCamera());
   by("more").ontoggle = show;
@@ -397,7 +425,8 @@ function start() {
     by("stage").classList.toggle("over", isOver);
     if (event.type === "drop") predictPhoto(event.dataTransfer.files[0]);
   };
-  Object.assign(document, { ondragover: over(true), ondragleave: over(false), ondrop: over(false) });
+  document.ondragover = over(true);
+  document.ondragleave = document.ondrop = over(false);
 }
 
 start();

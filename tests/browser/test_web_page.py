@@ -1,7 +1,6 @@
 """The web page to take away, opened from disk: it answers in the browser as the lab does."""
 
 import base64
-import json
 import re
 import shutil
 import subprocess
@@ -67,14 +66,10 @@ def photos(tmp_path_factory):
 
 def make_page(model, folder, runtime=None):
     """Write the page of a model and unzip it; return its address on disk."""
-    with zipfile.ZipFile(_write(model, folder / "page.zip", runtime)) as archive:
+    web_page.write_web_page(model, folder / "page.zip", runtime)
+    with zipfile.ZipFile(folder / "page.zip") as archive:
         archive.extractall(folder)
     return (folder / "index.html").as_uri()
-
-
-def _write(model, out, runtime):
-    web_page.write_web_page(model, out, runtime)
-    return out
 
 
 def ask(page, path, count):
@@ -156,71 +151,63 @@ def test_a_page_without_the_runtime_downloads_just_the_pinned_one(
     page.close()
 
 
-@pytest.fixture(scope="module")
-def tools(chromium, tmp_path_factory):
-    """A page whose model and runtime are none: its functions are there all the same."""
-
-    def open_page(shape, scale):
-        settings = {
-            "name": "tools", "classes": ["a", "b"], "shape": shape, "scale": scale, "least": 0.75,
-            "resize": {"coarse": decode.COARSE_RATIO, "fine": decode.FINE_RATIO},
-        }  # fmt: skip
-        runtime = dict.fromkeys(web_page.RUNTIME_FILES, b"")
-        path = tmp_path_factory.mktemp("tools") / "index.html"
-        path.write_text(web_page.build_page(settings, b"", runtime), "utf-8")
-        page.goto(path.as_uri())
-        return page
-
-    page = chromium.new_page()
-    yield open_page
-    page.close()
+def write_tools(folder, **settings):
+    """Write a page whose model and runtime are none; its functions are there all the same."""
+    resize = {"coarse": decode.COARSE_RATIO, "fine": decode.FINE_RATIO}
+    defaults = {"name": "tools", "classes": ["a", "b"], "shape": [64, 97, 3], "scale": "0..255"}
+    runtime = dict.fromkeys(web_page.RUNTIME_FILES, b"")
+    page = web_page.build_page(
+        defaults | {"resize": resize, "least": 0.75} | settings, b"", runtime
+    )
+    (folder / "tools.html").write_text(page, "utf-8")
+    return (folder / "tools.html").as_uri()
 
 
-def test_photos_are_resized_to_the_very_pixels_of_the_lab(tools):
+def test_photos_are_resized_to_the_very_pixels_of_the_lab(chromium, tmp_path):
     rng = np.random.default_rng(0)
-    page = tools([64, 97, 3], "0..255")
+    page = chromium.new_page()
+    page.goto(write_tools(tmp_path))
     sizes = [*SIZES, (97, 64), (1000, 201), (970, 640), (194, 128), (170, 112), (250, 200), (9, 1)]
     for width, height in sizes:
         photo = rng.integers(0, 256, (height, width, 3), np.uint8)
         found = page.evaluate(RESIZE_JS, [base64.b64encode(photo).decode(), width, height])
         expected = decode.resize_photo(photo, (64, 97))
         assert base64.b64decode(found) == expected.tobytes(), (width, height)
+    page.close()
 
 
 @pytest.mark.parametrize("scale", ["0..255", "0..1", "-1..1", "imagenet", "bgr", "grey"])
-def test_pixels_become_the_very_values_of_the_lab(scale, tools):
+def test_pixels_become_the_very_values_of_the_lab(scale, chromium, tmp_path):
     is_grey = scale == "grey"
     photo = np.random.default_rng(1).integers(0, 256, (1, 40, 50, 3), np.uint8)
-    page = tools([40, 50, 1 if is_grey else 3], "0..1" if is_grey else scale)
+    shape, named = ([40, 50, 1], "0..1") if is_grey else ([40, 50, 3], scale)
+    page = chromium.new_page()
+    page.goto(write_tools(tmp_path, shape=shape, scale=named))
     found = page.evaluate("data => [...networkInput({data, step: 3})]", photo.ravel().tolist())
     values = photo.astype(np.float32)
     if is_grey:
         values = np.rint(values @ predict._GREY)[..., np.newaxis]
-    expected = predict.scale_values(values, "0..1" if is_grey else scale).ravel()
+    expected = predict.scale_values(values, named).ravel()
     assert np.array_equal(np.array(found, np.float32), expected)
+    page.close()
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
 def test_the_page_fits_wide_windows_and_phones_in_both_languages(
-    width, theme, tools, chromium, pictures, tmp_path
+    width, theme, chromium, expect, pictures, tmp_path
 ):
-    page = tools([64, 64, 3], "0..255")
-    text = tmp_path / "x.html"
-    settings = json.loads(page.evaluate("JSON.stringify(settings)"))
-    settings |= {"name": "고양이" * 30, "classes": [f"{i} " + "w" * 60 for i in range(60)]}
-    text.write_text(
-        web_page.build_page(settings, b"", dict.fromkeys(web_page.RUNTIME_FILES, b"")), "utf-8"
-    )
+    names = [f"{number} {'w' * 60}" for number in range(60)]
+    address = write_tools(tmp_path, name="고양이" * 30, classes=names)
     context = chromium.new_context(viewport={"width": width, "height": 844}, color_scheme=theme)
     page = context.new_page()
-    page.goto(text.as_uri())
+    page.goto(address)
     for language, label in (("en", "Choose photo"), ("ko", "사진 선택")):
         page.locator(f".languages [lang={language}]").click()
         assert page.locator(".button").inner_text() == label
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate("document.documentElement.lang") == language
     page.locator("#more summary").click()
-    assert page.locator("#all li").count() == 60
+    expect(page.locator("#all li")).to_have_count(60)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.screenshot(path=pictures / f"web-page-{width}-{theme}.png", full_page=True)
     context.close()

@@ -250,10 +250,11 @@ def model_label(model: RunRecord) -> str:
 
 def describe_imported_model(model: ImportedModel) -> str:
     """Say how an imported model is used: the values it takes and its classes."""
+    low, _, high = model.scale.partition("..")
     return t(
         "Imported model. Input values: {scale}. Outputs in order: {names}.",
-        scale=model.scale.replace("..", " to "),
-        names=escape(truncate_for_display(", ".join(model.classes), 120)),
+        scale=t("{low} to {high}", low=low, high=high) if high else low,
+        names=list_classes(model.classes),
     )
 
 

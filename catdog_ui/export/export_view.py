@@ -60,6 +60,7 @@ _NO_FILE = N_("The file wasn't made. Try again.")
 _LONGEST_WAIT = 170.0
 """Seconds; the browser gives up after 180, and the file is there at the next click."""
 _WAIT_STEP = 0.2  # seconds
+_MOST_NAMED = 4  # classes by their names
 POLL_SECONDS = 0.7
 """Seconds between two looks while something is being made."""
 
@@ -81,11 +82,12 @@ def choose_model() -> RunRecord | None:
         )
         return None
     size = run.training.image_size
+    names = ", ".join(run.classes) if len(run.classes) <= _MOST_NAMED else str(len(run.classes))
     gallery.metric_row(
         [
             (t("Network"), run.model),
             (t("Photo size"), f"{size} × {size} px"),
-            (t("Classes"), truncate_for_display(", ".join(run.classes), 40)),
+            (t("Classes"), truncate_for_display(names, 40)),
         ]
     )
     return run
@@ -121,7 +123,8 @@ def _format_cards(run: RunRecord, shelf: ExportCache, was_running: bool) -> None
         st.caption(t(about if isinstance(run, Run) else _IMPORTED_ABOUT))
         cards = st.grid(min_column_width=280, gap="medium")
         for kind in kinds:
-            with cards.container(), st.container(border=True, height="stretch"):
+            key = f"export_card_{kind}"  # for page.css
+            with cards.container(), st.container(border=True, height="stretch", key=key):
                 _format_card(run, shelf, export.FORMATS[kind])
 
 

@@ -122,6 +122,14 @@ def test_a_file_is_made_by_a_click_and_then_offered(folder, quick):
     assert quick == ["onnx"]
 
 
+def test_the_web_page_says_how_it_is_opened_and_made_offline(folder, quick):
+    export_cache.ExportCache(folder, ("cats", "dogs")).make("web", lambda phase: None)
+    app = page(folder)
+    assert "open `index.html` by a double click" in texts(app)
+    (lines,) = [block.value for block in app.code]
+    assert f"export {folder.name} web " in lines and "--runtime node_modules" in lines
+
+
 def test_the_click_that_makes_a_file_downloads_it(folder, quick, monkeypatch):
     shelf = export_cache.ExportCache(folder, ("cats", "dogs"))
     wait = partial(export_view._wait_for_file, shelf, "onnx", "a key")

@@ -39,8 +39,8 @@ RUNTIME_FILES = {
 CDN = f"https://cdn.jsdelivr.net/npm/@litertjs/core@{LITERT_JS}/"
 OFFLINE_USAGE = f"""\
 npm install @litertjs/core@{LITERT_JS}
-python -m catdog_core export RUN web {{file}} --runtime node_modules"""
-"""The lines that make a page which works offline."""
+python -m catdog_core export {{run}} web {{file}} --runtime node_modules"""
+"""The lines that make a page which works offline, of a run by its id."""
 _PACKAGE_FOLDERS = ("", "@litertjs/core", "node_modules/@litertjs/core")
 _MOST_RUNTIME_BYTES = 20_000_000  # of one file
 _LANGUAGES = {"en": "English", "ko": "한국어"}

@@ -217,7 +217,7 @@ def _usage_code(run: RunRecord, exporter: Exporter, network: NetworkInput | None
                 "`index.html` to any web host. These lines make one that works offline:"
             )
         )
-        lines = web_page.OFFLINE_USAGE.format(file=name)
+        lines = web_page.OFFLINE_USAGE.format(file=name, run=run.id)
         st.code(lines, language="bash", wrap_lines=True)
         return
     if exporter.group != "model":

@@ -126,7 +126,7 @@ def test_the_web_page_says_how_it_is_opened_and_made_offline(folder, quick):
     export_cache.ExportCache(folder, ("cats", "dogs")).make("web", lambda phase: None)
     app = page(folder)
     assert "open `index.html` by a double click" in texts(app)
-    (lines,) = [block.value for block in app.code]
+    lines = fakes.joined_text(app.code)
     assert f"export {folder.name} web " in lines and "--runtime node_modules" in lines
 
 

@@ -4,10 +4,11 @@ import itertools
 import json
 
 import fakes
+import keras
 import numpy as np
 import pytest
 
-from catdog_core.analysis import metrics, predict, robustness
+from catdog_core.analysis import isolated_models, metrics, predict, robustness
 from catdog_core.analysis.robustness import RobustnessCurve
 from catdog_core.augmentation import photo_changes
 from catdog_core.augmentation.photo_changes import CHANGES
@@ -116,7 +117,7 @@ def test_unchanged_photos_come_first_and_agree_with_the_evaluation(run, dataset,
     photos = np.stack(
         [
             photo_changes.apply_change(photo, "brightness", 0.5, "any")
-            for photo in robustness._load_photos(dataset, "validation", {(32, 32)}, 99)[(32, 32)][0]
+            for photo in robustness.load_photos(dataset, "validation", {(32, 32)}, 99)[(32, 32)][0]
         ]
     )
     assert (curve.guesses[0] == predictor.predict(photos).argmax(axis=1)).all()
@@ -201,6 +202,42 @@ def test_unreadable_photos_are_left_out_and_named(workspace, tmp_path, predictor
     subject = robustness.make_subject(predictor, dataset)
     curve = measure([subject], dataset, strengths=(90,))[0]
     assert len(curve) == 5 and [name.split("/")[-1] for name in curve.unreadable] == [bad.name]
+
+
+def test_a_grayscale_model_of_three_classes_is_measured(workspace, demo, tmp_path):
+    for number, photo in enumerate(sorted((demo / "validation").rglob("*.jpg"))[:12]):
+        folder = tmp_path / "pets" / ("ants", "bees", "cows")[number % 3]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / photo.name).write_bytes(photo.read_bytes())
+    dataset = datasets.scan_folder(tmp_path / "pets")
+    keras.utils.set_random_seed(0)
+    gray = keras.Input((24, 24, 1))
+    flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(gray))
+    model = keras.Model(gray, keras.layers.Dense(3, activation="softmax")(flat))
+    # The model's classes stand in another order than the dataset's.
+    keras_models.save_model(model, tmp_path / "m.keras", {"classes": ["cows", "ants", "bees"]})
+    predictor = predict.load_predictor(tmp_path / "m.keras")
+    subject = robustness.make_subject(predictor, dataset)
+    assert subject.columns == (1, 2, 0)
+    curve = measure([subject], dataset, "contrast", None, strengths=(0.4,))[0]
+    photos = robustness.load_photos(dataset, None, {(24, 24)}, 99)[(24, 24)][0]
+    called = [predictor.classes[n] for n in predictor.predict(photos).argmax(axis=1)]
+    assert [dataset.classes[n] for n in curve.guesses[1]] == called and len(curve) == 12
+
+
+@pytest.mark.long
+def test_an_imported_model_is_measured_in_its_own_process(dataset, model_file, predictor):
+    isolated = isolated_models.load_isolated(model_file)
+    try:
+        apart, own = measure(
+            [robustness.make_subject(each, dataset) for each in (isolated, predictor)],
+            dataset,
+            strengths=(90,),
+        )
+    finally:
+        isolated_models.end_all_processes()
+    assert (apart.guesses == own.guesses).all()
+    assert np.allclose(apart.confidences, own.confidences, atol=1e-5)
 
 
 def make_curve(rights, change="rotation", strengths=(0, 45, 90)):

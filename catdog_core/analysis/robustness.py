@@ -188,7 +188,7 @@ def measure_robustness(
     wanted = photo_changes.check_strengths(change, tuple(strengths or CHANGES[change].strengths))
     clean = float(CHANGES[change].clean)
     in_turn = [clean, *(strength for strength in wanted if strength != clean)]
-    photos = _load_photos(dataset, split, {s.predictor.size for s in subjects}, most)
+    photos = load_photos(dataset, split, {s.predictor.size for s in subjects}, most)
     files, unreadable = next(iter(photos.values()))[1:]
     labels = {item.file: item.label for item in dataset.items(split)}
     empty = RobustnessCurve(
@@ -252,10 +252,14 @@ _Decoded = tuple[NDArray[np.uint8], tuple[str, ...], tuple[str, ...]]
 _decoded: FileCache[_Decoded] = FileCache(_DECODED_BYTES, lambda decoded: decoded[0].nbytes)
 
 
-def _load_photos(
+def load_photos(
     dataset: Dataset, split: str | None, sizes: set[tuple[int, int]], most: int
 ) -> dict[tuple[int, int], _Decoded]:
-    """Return the same photos at each size; what is known from another pass is not read again."""
+    """Return the same photos at each size; what is known from another pass is not read again.
+
+    Raises:
+        DatasetError: none can be read.
+    """
     each = sum(prod(size) * 3 for size in sizes)
     items = {item.file: item for item in dataset.items(split)}
     names = embedding.sample_files(list(items), max(1, min(most, _DECODED_BYTES // each)))

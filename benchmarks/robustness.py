@@ -19,7 +19,7 @@ from catdog_core.data.datasets import Dataset
 from .measure import console, drawn, table
 
 _PHOTOS = 1000
-_SIZES = (150, 64)
+_SIZES = (64, 150)
 _CHANGES: tuple[ChangeName, ...] = ("rotation", "brightness", "noise", "jpeg")
 _ROUNDS = 2
 

@@ -66,6 +66,9 @@ def test_noise_and_directions_follow_the_photos_name_and_the_seed():
         for key, seed in (("a", 0), ("b", 0), ("a", 1))
     ]
     assert all((one != other).any() for one, other in itertools.pairwise(noise))
+    gray = np.full((200, 300, 3), 128, np.uint8)
+    added = photo_changes.apply_change(gray, "noise", 20, "a").astype(float) - 128
+    assert abs(added.mean()) < 0.3 and abs(added.std() - 20) < 0.3
     turned = {
         photo_changes.apply_change(PHOTO, "rotation", 90, str(n)).tobytes() for n in range(20)
     }

@@ -2,6 +2,7 @@
 
 from statistics import stdev
 
+import evaluated_runs
 import fakes
 import pytest
 
@@ -125,6 +126,20 @@ def test_one_click_on_the_page_starts_the_missing_seeds(dataset, monkeypatch):
     assert started == [group.id] and [run.training.seed for run in group.runs] == [1, 2]
     assert app.query_params["group"] == group.id and app.query_params["tab"] == "experiments"
     assert any("0.700 best validation accuracy with one seed" in one.value for one in app.markdown)
+
+
+def test_evaluate_offers_the_same_and_compares_with_another_model(dataset, monkeypatch):
+    folder, other = (evaluated_runs.make_dataset_run(dataset, name) for name in ("a", "b"))
+    for one in (folder, other):
+        evaluated_runs.write_answers(one, dataset)
+    app = evaluated_runs.open_evaluate_page(run=folder.name, tab="versus")
+    assert "0.700 best validation accuracy with one seed" in evaluated_runs.caption_text(app)
+    started = []
+    monkeypatch.setattr(groups, "start_group", started.append)
+    app = evaluated_runs.open_evaluate_page(run=folder.name, tab="overview")
+    app.button(f"evaluate_repeat_{folder.name}").click().run()
+    assert not app.exception and not app.error
+    assert app.query_params["group"] == started[0] and app.title[0].value == "Compare"
 
 
 def test_a_click_that_cannot_start_says_why(dataset, monkeypatch):

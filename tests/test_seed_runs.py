@@ -131,6 +131,7 @@ def test_one_click_on_the_page_starts_the_missing_seeds(dataset, monkeypatch):
 def test_evaluate_offers_the_same_and_compares_with_another_model(dataset, monkeypatch):
     folder, other = (evaluated_runs.make_dataset_run(dataset, name) for name in ("a", "b"))
     for one in (folder, other):
+        fakes.add_fake_model(one)
         evaluated_runs.write_answers(one, dataset)
     app = evaluated_runs.open_evaluate_page(run=folder.name, tab="versus")
     assert "0.700 best validation accuracy with one seed" in evaluated_runs.caption_text(app)

@@ -206,6 +206,10 @@ class LiveView {
       const answer = await this.ask(data, frame, withMap, signal);
       if (signal.aborted) return;
       if (data.model !== this.data.model) continue; // another one was chosen meanwhile
+      if (answer.retry) {
+        await sleep(100, signal);
+        continue;
+      }
       if (answer.error) {
         this.say(answer.error);
         await sleep(1000, signal);
@@ -227,6 +231,7 @@ class LiveView {
     try {
       const response = await fetch(`${url}&heat_map=${withMap ? 1 : 0}`, { method: "POST", body, headers, signal });
       const answer = await response.json();
+      if (response.status === 429) return { retry: true }; // a frame of before a stop is still at work
       return response.ok ? answer : { error: answer.error || data.words.offline };
     } catch {
       return { error: data.words.offline };

@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import json
+import socket
+from types import SimpleNamespace
 
 import fakes
 import httpx
@@ -10,7 +12,6 @@ import model_factory
 import numpy as np
 import pytest
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 
 from catdog_core.analysis import gradcam, isolated_models, model_sandbox_process, predict
 from catdog_core.base import access
@@ -20,7 +21,7 @@ from catdog_core.imaging import decode
 from catdog_core.models import model_sandbox
 from catdog_core.runs import model_registry
 from catdog_core.server import live, loaded_models, tickets
-from catdog_ui import server
+from catdog_ui import camera, permissions, server
 
 ORIGIN = "http://lab"
 
@@ -64,10 +65,7 @@ def ticket(visitor=access.OWNER):
 
 
 def app():
-    return Starlette(
-        routes=server.build_routes(),
-        middleware=[Middleware(server.OriginCheck, names=server.known_names)],
-    )
+    return Starlette(routes=server.build_routes(), middleware=server.build_middleware())
 
 
 async def post(client, model, data, headers, heat_map=1):
@@ -336,3 +334,33 @@ def test_while_a_training_runs_frames_rest_for_most_of_the_time(monkeypatch):
         assert await frames(lane, 0.02) == 0 and not rests
 
     asyncio.run(all_frames())
+
+
+def test_below_a_base_path_the_routes_are_where_the_page_asks(run, monkeypatch):
+    monkeypatch.setattr(server.st, "get_option", {"server.baseUrlPath": "/lab/"}.get)
+    (mount,) = server.build_routes()
+    assert mount.path == "/lab"
+    assert any(route.path == live.PATH for route in mount.routes)
+    monkeypatch.setattr(permissions, "issue_ticket", lambda: "t")
+    assert camera.request_data(live.PATH)["url"] == f"/lab{live.PATH}"
+
+
+def test_an_answer_is_sent_at_once_through_the_socket_that_streamlit_makes():
+    option = socket.IPPROTO_TCP, socket.TCP_NODELAY
+    inherited = []
+
+    async def accepted(_reader, writer):
+        inherited.append(writer.get_extra_info("socket").getsockopt(*option))
+        writer.close()
+
+    async def serve():
+        listening = socket.socket()  # as Streamlit's: asyncio takes it for no TCP
+        listening.bind(("127.0.0.1", 0))
+        async with await asyncio.start_server(accepted, sock=listening) as answering:
+            await server._send_at_once(SimpleNamespace(started=True, servers=[answering]))
+            reader, writer = await asyncio.open_connection(*listening.getsockname())
+            await reader.read()
+            writer.close()
+
+    asyncio.run(serve())
+    assert inherited == [1]

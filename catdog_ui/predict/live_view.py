@@ -62,7 +62,7 @@ def show_live() -> None:
         key=_KEY,
         on_frozen_change=_keep_frozen_frame,
         data={
-            "model": choice.key,
+            "model": f"{choice.run.id}:{choice.key.rpartition(':')[2]}",  # no path of this machine
             "request": camera.request_data(f"{live.PATH}?{urlencode({'model': choice.run.id})}"),
             "size": [width, height],
             "classes": list(model.classes),

@@ -6,6 +6,7 @@ const AHEAD = 10; // photos that are loaded before they are asked for, and BEHIN
 const BEHIND = 3;
 const BATCH = 50;
 const MOST_UNDOS = 200;
+const IDLE_MS = 4000; // without a decision until the page around is drawn anew
 
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (field, name) => values[name] ?? field);
 const percent = (share) => `${Math.round(100 * share)}%`;
@@ -122,6 +123,7 @@ class Review {
     this.search.hidden = data.classes.length <= 9;
     if (data.round > this.round) this.reorder(data.round, data.photos.filter((row) => !row[4]));
     else this.show(isNew);
+    if (data.isLearning) this.refreshLater(); // to see what comes of it
     this.flush();
   }
 
@@ -215,7 +217,14 @@ class Review {
     else this.pause = 0;
     const left = this.outbox.list().length;
     this.showSaved(left, again);
+    if (!left) this.refreshLater();
     if (left && !again && !this.failed) this.flush();
+  }
+
+  // Has the page around drawn anew once nobody has decided anything for a while.
+  refreshLater() {
+    clearTimeout(this.idle);
+    this.idle = setTimeout(() => this.root.isConnected && this.trigger("changed", Date.now()), IDLE_MS);
   }
 
   // Returns whether to try again in a while.
@@ -238,7 +247,6 @@ class Review {
     for (const id of answer.applied) this.outbox.remove(id);
     for (const [id, reason] of Object.entries(answer.refused)) this.takeBack(id, reason);
     if (answer.photos) this.reorder(answer.round, answer.photos);
-    if (answer.changed) this.trigger("changed", Date.now());
     return false;
   }
 
@@ -280,6 +288,8 @@ class Review {
     this.round = round;
     const current = this.photo;
     const done = this.photos.filter((photo) => photo.done || photo === current);
+    const fresh = rows.find(([file]) => file === current?.file);
+    if (fresh && !current.done) [, , current.guess, current.certainty] = fresh;
     const known = new Set(done.map((photo) => photo.file));
     const more = rows.map((row) => this.toPhoto(row)).filter((photo) => !known.has(photo.file));
     this.photos = [...done, ...more];
@@ -388,7 +398,12 @@ class Review {
     }
     this.drawClasses();
     for (const [name, button] of Object.entries(this.buttons ?? {})) {
-      const isOff = { previous: this.index <= 0, next: !photo, undo: !this.history.length };
+      const isOff = {
+        previous: this.index <= 0,
+        next: !photo,
+        undo: !this.history.length || Boolean(this.data.readOnly),
+        keep: !photo || Boolean(this.data.readOnly) || Math.max(photo.label, photo.guess) < 0,
+      };
       button.disabled = isOff[name] ?? (name !== "help" && (!photo || Boolean(this.data.readOnly)));
     }
     if (focus && document.activeElement === document.body) this.stage.focus({ preventScroll: true });

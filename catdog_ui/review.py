@@ -30,6 +30,7 @@ def show_review(
     photos: Sequence[ReviewPhoto],
     on_finish: Callable[[], None],
     guess_round: int = 0,
+    is_learning: bool = False,
 ) -> None:
     """Draw a review.
 
@@ -40,6 +41,7 @@ def show_review(
         photos: in the order of the review.
         on_finish: called when the user has finished.
         guess_round: how many answers the guesses have learned from; newer ones come by the routes.
+        is_learning: whether newer guesses are being made.
     """
     refusal = permissions.find_refusal("change data")
     photo_request = camera.request_data(review.PHOTO_PATH)
@@ -59,7 +61,8 @@ def show_review(
             ],
             "photos": [photo.to_row() for photo in photos],
             "round": guess_round,
-            "texts": _sentences(),
+            "isLearning": is_learning,
+            "texts": _sentences("pile" in about),
         },
         on_finished_change=on_finish,
         on_changed_change=_do_nothing,  # the rerun shows what the routes have changed
@@ -71,7 +74,7 @@ def _do_nothing() -> None:
     pass
 
 
-def _sentences() -> dict[str, str]:
+def _sentences(is_pile: bool) -> dict[str, str]:
     """What the component says; fields in braces are filled in there."""
     return {
         "progress": t("Reviewed photos"),
@@ -91,7 +94,7 @@ def _sentences() -> dict[str, str]:
         "beforeState": t("Reviewed before"),
         "loading": t("Loading the photo…"),
         "previous": t("Previous"),
-        "keep": t("Keep"),
+        "keep": t("Accept") if is_pile else t("Keep"),
         "exclude": t("Exclude"),
         "undo": t("Undo"),
         "next": t("Next"),

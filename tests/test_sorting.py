@@ -181,7 +181,7 @@ def test_guesses_are_made_anew_in_the_background_after_twenty_answers(pile):
     answer(pile, files[-10], truth(files[-10]))
     assert sorting.is_due(guesses, piles.read_answers(pile.id))
     sorting.learn_in_background(pile.id)
-    while jobs.get_job(f"sort-{pile.id}").status == "running":
+    while jobs.get_job(sorting.job_key(pile.id)).status == "running":
         time.sleep(0.01)
     learned = sorting.read_guesses(pile.id)
     assert (learned.answers, learned.source) == (20, "answers")

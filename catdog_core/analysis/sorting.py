@@ -268,7 +268,12 @@ def learn_in_background(pile_id: str) -> None:
         first = read_guesses(pile_id, "first") or first_guesses(seen, pile)
         write_guesses(pile_id, learn(pile, piles.read_answers(pile_id), first, seen))
 
-    jobs.start_background_job(f"sort-{pile_id}", work, action=None)
+    jobs.start_background_job(job_key(pile_id), work, action=None)
+
+
+def job_key(pile_id: str) -> str:
+    """Return the key of the job of `learn_in_background`."""
+    return f"sort-{pile_id}"
 
 
 def record_guesses(answers: Sequence[Answer]) -> GuessRecord:

@@ -103,7 +103,6 @@ def _guess_anew(pile_id: str, known_round: object) -> dict[str, object]:
     return {
         "round": guesses.answers,
         "photos": [photo.to_row() for photo in queue if not photo.is_reviewed],
-        "changed": True,
     }
 
 

@@ -133,6 +133,8 @@ def _show_pile(pile: Pile) -> None:
         _name_groups(pile, seen)
         return
     answers = piles.read_answers(pile.id)
+    if sorting.is_due(guesses, answers):  # also after a restart of the server
+        sorting.learn_in_background(pile.id)
     _show_record(guesses, answers)
     review.show_review(
         pile.id,
@@ -141,6 +143,7 @@ def _show_pile(pile: Pile) -> None:
         sorting.build_queue(pile, guesses, answers),
         _finish,
         guesses.answers,
+        job_fragment.is_running(sorting.job_key(pile.id)),
     )
     _add_class(pile)
     _make_dataset(pile, guesses, answers)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
-from catdog_core.data import datasets
+from catdog_core.analysis import sorting
+from catdog_core.analysis.sorting import SeenPhotos
+from catdog_core.data import datasets, piles
 
 pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -100,3 +103,35 @@ def test_taps_decide_on_a_phone_and_everything_has_a_name(lab, opened, page, exp
         for button in tapped.locator(".catdog-review button").all():
             box = button.bounding_box()
             assert min(box["width"], box["height"]) >= 44
+
+
+def test_predictions_of_a_pile_learn_while_it_is_sorted(lab, demo, page, expect):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CATDOG_WORKSPACE", str(lab.workspace))
+        pile = piles.create_pile_from_folder(demo / "train")
+        piles.set_classes(pile.id, ["cats", "dogs"])
+        files = tuple(pile.photos)
+        kinds = np.array([2.0 * file.startswith("dogs") - 1 for file in files], np.float32)
+        features = np.stack([kinds, np.linspace(-0.1, 0.1, len(kinds))], axis=1)
+        seen = SeenPhotos(files, features.astype(np.float32), np.empty((len(files), 0)), ())
+        sorting.write_seen(pile.id, seen)
+        sorting.write_guesses(pile.id, sorting.first_guesses(seen, piles.load_pile(pile.id)))
+        lab.visit(page, "Data", pile=pile.id)
+        stage = page.locator(".review-stage")
+        stage.locator("img").wait_for()
+        stage.focus()
+        expect(page.get_by_role("button", name="Accept")).to_be_disabled()
+        for number in range(24):
+            expect(page.locator(".review-count")).to_have_text(f"{number} of 48 reviewed")
+            expect(stage).to_have_attribute("data-file", re.compile("jpg"))
+            page.keyboard.press("2" if "dogs/" in stage.get_attribute("data-file") else "1")
+        expect(page.get_by_text("The predictions have learned from")).to_be_visible()
+        expect(page.locator(".review-about")).to_contain_text("Prediction")
+        expect(page.get_by_text(re.compile(r"^cats \d+ · dogs \d+$"))).to_be_visible()
+        stage.focus()
+        page.keyboard.press("Space")
+        expect(page.locator(".review-saved")).to_have_text(SAVED)
+        assert len(piles.read_answers(pile.id)) == 25
+        learned = sorting.read_guesses(pile.id)
+        assert learned.source == "answers"
+        assert [learned.classes[n] for n in learned.labels] == [f.split("/")[0] for f in files]

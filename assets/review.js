@@ -6,6 +6,7 @@ const AHEAD = 10; // photos that are loaded before they are asked for, and BEHIN
 const BEHIND = 3;
 const BATCH = 50;
 const MOST_UNDOS = 200;
+const MOST_KEPT = 15_000; // letters; browsers send at most 64 kB of a window that is closed
 const IDLE_MS = 4000; // without a decision until the page around is drawn anew
 
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (field, name) => values[name] ?? field);
@@ -230,11 +231,12 @@ class Review {
   // Returns whether to try again in a while.
   async send(batch) {
     const rows = batch.map(({ id, file, action, to, guess }) => ({ id, file, action, to, guess }));
+    const body = JSON.stringify({ ...this.data.about, round: this.round, decisions: rows });
     const response = await fetch(`${this.data.sendUrl}?lang=${this.data.lang}`, {
       method: "POST",
-      keepalive: true, // also of a window that is being closed
+      keepalive: body.length < MOST_KEPT, // also of a window that is being closed
       headers: { ...this.data.headers, "Content-Type": "application/json" },
-      body: JSON.stringify({ ...this.data.about, round: this.round, decisions: rows }),
+      body,
     });
     if (response.status === 401) {
       this.renewTicket();

@@ -11,7 +11,7 @@ import streamlit as st
 
 from catdog_core.analysis import sorting
 from catdog_core.analysis.sorting import Guesses, SeenPhotos
-from catdog_core.base import access
+from catdog_core.base import access, jobs
 from catdog_core.base.errors import PhotoError
 from catdog_core.base.files import truncate_for_display
 from catdog_core.base.jobs import Job
@@ -133,7 +133,11 @@ def _show_pile(pile: Pile) -> None:
         _name_groups(pile, seen)
         return
     answers = piles.read_answers(pile.id)
-    if sorting.is_due(guesses, answers):  # also after a restart of the server
+    job = jobs.get_job(sorting.job_key(pile.id))
+    job_fragment.show_job_error(job)
+    # What is due now is learned already, or soon: also after a restart of the server.
+    is_learning = sorting.is_due(guesses, answers) and (job is None or job.error is None)
+    if is_learning:
         sorting.learn_in_background(pile.id)
     _show_record(guesses, answers)
     review.show_review(
@@ -143,7 +147,7 @@ def _show_pile(pile: Pile) -> None:
         sorting.build_queue(pile, guesses, answers),
         _finish,
         guesses.answers,
-        job_fragment.is_running(sorting.job_key(pile.id)),
+        is_learning,
     )
     _add_class(pile)
     _make_dataset(pile, guesses, answers)

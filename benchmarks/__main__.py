@@ -58,6 +58,7 @@ BENCHMARKS = {
     "live": Benchmark(
         "live:live", "the live camera; python -m benchmarks.live MINUTES adds memory", False
     ),
+    "api": Benchmark("api:api", "a photo over HTTP, and 20 programs at once", False),
     "load": Benchmark(
         "load:load", "20 sessions at once; python -m benchmarks.load has options", False
     ),

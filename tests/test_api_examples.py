@@ -24,6 +24,7 @@ class Bright:
     """A model that says how bright a photo is."""
 
     classes, size, batch = ("dark", "bright"), (8, 8), 32
+    remote = None
 
     def predict_with_scores(self, photos):
         bright = photos.mean(axis=(1, 2, 3)) / 255

@@ -1,6 +1,7 @@
 """Photos that wait together go through the model as one batch; each has its own answer."""
 
 import threading
+import time
 from concurrent.futures import wait
 from dataclasses import dataclass, field
 
@@ -15,7 +16,8 @@ from catdog_core.server import batching
 class Model:
     """Answers with the first value of a photo; that of `bad` it cannot. Waits for `open`."""
 
-    batch: int = 4
+    batch: int = 32
+    remote: object = None
     bad: int = -1
     open: threading.Event = field(default_factory=threading.Event)
     started: threading.Event = field(default_factory=threading.Event)
@@ -34,6 +36,7 @@ class Model:
 @pytest.fixture(autouse=True)
 def no_thread_stays(monkeypatch):
     monkeypatch.setattr(batching, "_IDLE_SECONDS", 0.01)
+    monkeypatch.setattr(batching, "_WORKERS", 1)
     yield
     with batching._changed:
         assert batching._changed.wait_for(lambda: not batching._queues, 20)
@@ -89,6 +92,20 @@ def test_who_went_away_is_not_computed_for():
     model.open.set()
     assert futures[3].result(20)[0] == [3]
     assert model.sizes == [1, 1]
+
+
+@pytest.mark.parametrize(("remote", "at_once"), [(None, 2), (object(), 1)])
+def test_two_workers_compute_but_a_process_of_its_own_is_asked_by_one(monkeypatch, remote, at_once):
+    monkeypatch.setattr(batching, "_WORKERS", 2)
+    model = Model(remote=remote)
+    futures = ask_while_busy(model, range(6))
+    end = time.monotonic() + 20
+    while len(model.sizes) < at_once and time.monotonic() < end:
+        time.sleep(0.01)
+    assert len(model.sizes) == at_once
+    model.open.set()
+    assert [future.result(20)[0][0] for future in futures] == [0, 1, 2, 3, 4, 5]
+    assert sum(model.sizes) == 6 and max(model.sizes) == 4
 
 
 def test_two_models_compute_beside_each_other():

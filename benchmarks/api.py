@@ -121,8 +121,10 @@ def _measure_crowd(
     model: Predictor, photos: list[bytes], lab: str, bare: str, seconds: float
 ) -> None:
     fitted = np.stack([decode.decode_and_fit(photo, model.size) for photo in photos])
-    rates = {"forward passes of 32": _rate(lambda: model.predict(fitted), len(fitted))}
-    rates["forward passes of 1"] = _rate(lambda: model.predict(fitted[:1]), 1)
+    rates = {
+        "forward passes of 32": _rate(lambda: model.predict(fitted), len(fitted)),
+        "forward passes of 1": _rate(lambda: model.predict(fitted[:1]), 1),
+    }
     sheet = table(
         f"{CLIENTS} programs at once", "", "photos per second", "median, ms", "95%, ms", "lost"
     )
@@ -130,7 +132,8 @@ def _measure_crowd(
         sheet.add_row(name, f"{rate:,.1f}", "", "", "")
     page = {"nothing else": _use_page(lab, seconds / 2)}
     times: dict[str, list[float]] = {}
-    lost, spent = Counter[str](), Counter[str]()
+    lost: Counter[str] = Counter()
+    spent: dict[str, float] = {}
     for _ in range(TURNS):
         for name, address in {"bare Starlette": bare, "the API": lab}.items():
             crowd = _Crowd(address, photos, seconds / TURNS)
@@ -139,7 +142,7 @@ def _measure_crowd(
             )
             times.setdefault(name, []).extend(crowd.join())
             lost[name] += crowd.lost
-            spent[name] += crowd.seconds
+            spent[name] = spent.get(name, 0.0) + crowd.seconds
     for name, each in times.items():
         high = statistics.quantiles(each, n=20)[-1]
         numbers = (len(each) / spent[name], statistics.median(each) * 1e3, high * 1e3)
@@ -187,7 +190,8 @@ class _Crowd:
 
 def _use_page(address: str, seconds: float) -> list[float]:
     """Return the seconds that a slider takes which a visitor moves now and then."""
-    times, end = [], time.perf_counter() + seconds
+    times: list[float] = []
+    end = time.perf_counter() + seconds
     with visitor(address) as one:
         one.open("Augment")
         while time.perf_counter() < end:

@@ -412,7 +412,8 @@ def test_a_photo_waits_no_longer_than_its_patience(client, model, monkeypatch):
     model.open.set()
 
 
-def test_requests_that_wait_together_go_through_the_model_as_one_batch(client, model):
+def test_requests_that_wait_together_go_through_the_model_as_one_batch(client, model, monkeypatch):
+    monkeypatch.setattr(batching, "_BATCH", 4)
     model.open.clear()
     photos = [{"content": photo(10 * n)} for n in range(1, 10)]
     with ThreadPoolExecutor(2) as pool:

@@ -37,6 +37,7 @@ class Model:
 def no_thread_stays(monkeypatch):
     monkeypatch.setattr(batching, "_IDLE_SECONDS", 0.01)
     monkeypatch.setattr(batching, "_WORKERS", 1)
+    monkeypatch.setattr(batching, "_BATCH", 4)
     yield
     with batching._changed:
         assert batching._changed.wait_for(lambda: not batching._queues, 20)

@@ -79,9 +79,17 @@ def test_a_foreign_origin_is_refused(address, origin):
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "user@127.0.0.1"])
 def test_nothing_but_health_is_answered_under_another_name(address, host):
-    for path in ("/", "/Data", "/_stcore/host-config", "/static/x.js"):
+    for path in ("/", "/Data", "/_stcore/host-config", "/static/x.js", "/api/v1/models"):
         assert http_client.http_status(address, "GET", path, Host=host) == 403
-    assert http_client.http_status(address, "GET", "/_stcore/health", Host=host) == 200
+    for path in ("/_stcore/health", "/api/v1/health"):
+        assert http_client.http_status(address, "GET", path, Host=host) == 200
+
+
+def test_the_api_beside_the_pages_knows_this_machine_from_others(address):
+    assert http_client.http_status(address, "GET", "/api/v1/models") == 200
+    forwarded = {"X_Forwarded_For": "127.0.0.1"}
+    assert http_client.http_status(address, "GET", "/api/v1/models", **forwarded) == 401
+    assert http_client.http_status(address, "POST", "/api/v1/predict", Origin=HOSTILE) == 403
 
 
 def test_a_program_that_is_no_browser_may_leave_the_origin_out(address):

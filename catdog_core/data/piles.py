@@ -195,7 +195,7 @@ def _free_name(name: str, taken: dict[str, str]) -> str:
 def _create(name: str, fill: Callable[[Path], dict[str, str]], root: Path | None) -> Pile:
     if len(list_piles()) >= MAX_PILES:
         raise DatasetError(
-            "There are {most} piles already. Delete one you no longer need.", most=MAX_PILES
+            "You have {most} piles already. Delete one you no longer need.", most=MAX_PILES
         )
     title = files.truncate_for_display(" ".join(name.split()) or "photos", _MAX_NAME)
     pile_id = f"{files.slugify(title, 24)}-{uuid4().hex[:8]}"

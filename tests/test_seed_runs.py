@@ -91,6 +91,10 @@ def test_the_missing_seeds_are_planned_once(dataset):
         update={"seed": 6}
     )
     assert seed_runs.summarize_seeds(run, runs.list_runs()).planned == 1
+    begun = group.runs[0].folder  # and stopped: it is resumed there
+    row = {"epoch": 0, "loss": 0.6, "accuracy": 0.7, "val_loss": 0.5, "val_accuracy": 0.7}
+    files.append_json_line(begun / "metrics.jsonl", {**row, "learning_rate": 1e-4, "seconds": 1})
+    files.write_json(begun / "state.json", {"format": 1, "status": "stopped", "beat": 1, "time": 1})
     with pytest.raises(RunError, match="already has 3 seeds"):
         plans.plan_repeat(run, runs.list_runs())
     assert len(plans.plan_repeat(run, runs.list_runs(), 5).runs) == 2

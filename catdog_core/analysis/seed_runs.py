@@ -57,7 +57,9 @@ def find_seed_runs(run: Run, known: Sequence[RunRecord], is_planned: bool = Fals
     for one in known:
         if not isinstance(one, Run) or _settings_of(one) != wanted:
             continue
-        waits = one.is_active or (one.group and one.status == "stopped" and not one.epochs)
+        is_paused = one.status in ("stopped", "lost")
+        is_repeat = one.group.get("kind") == "repeat"  # resumed there, never planned twice
+        waits = one.is_active or (is_paused and (is_repeat or (bool(one.group) and not one.epochs)))
         if one.status == "done" or (is_planned and waits):
             found.setdefault(one.training.seed, one)
     return list(found.values())

@@ -65,6 +65,7 @@ BENCHMARKS = {
     "memory": Benchmark(
         "memory:memory", "memory of two sizes of datasets; python -m benchmarks.memory N", False
     ),
+    "labels": Benchmark("labels:labels", "planted label errors that are found; a minute"),
     "verdicts": Benchmark("verdicts:verdicts", "verdicts on runs beside an expert's", False),
 }
 """By name, in the order that `all` runs them."""

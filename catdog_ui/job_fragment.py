@@ -106,7 +106,9 @@ def background_result(
             state.result, state.error = _run_inline(work, message), None
         else:
             _begin_work(state, key, name, work, job)
-            watch_job(name, lambda now: _draw_progress(now, message, name))
+            # It may have ended already: then its result is taken in another run of the page.
+            draw = lambda now: _draw_progress(now, message, name)  # noqa: E731
+            guarded_fragment(_redraw, 0.5)(name, draw, True)
             return None
         state.finished = key
     if state.error is not None:

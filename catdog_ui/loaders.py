@@ -20,6 +20,7 @@ from catdog_core import runs
 from catdog_core.base import files
 from catdog_core.base.errors import CatDogError, PhotoError
 from catdog_core.base.jobs import Job
+from catdog_core.base.messages import Message
 from catdog_core.data import piles
 from catdog_core.data.datasets import Dataset
 from catdog_core.imaging.decode import Photo
@@ -31,9 +32,12 @@ from catdog_core.storage import shard_cache, shard_index
 from .i18n import N_, t
 
 if TYPE_CHECKING:
+    from catdog_core.analysis.label_errors import LabelErrors, Suspect
     from catdog_core.analysis.predict import Prediction, Predictor
     from catdog_core.analysis.scale_check import ScaleAnswers
+    from catdog_core.analysis.similar_photos import SimilarPhoto
     from catdog_core.augmentation.photo_changes import ChangeName
+    from catdog_core.learn.planted_errors import PlantedErrors
     from catdog_core.training.loading_benchmark import BenchmarkProgress, ReaderResult
 
 
@@ -93,6 +97,100 @@ def find_unlike_photos(
 
     training = photo_distance.load_training_features(run)
     return [] if training is None else photo_distance.find_unlike(model, photos, training)
+
+
+def find_label_errors(dataset: Dataset, job: Job) -> LabelErrors:
+    """Judge the labels of a dataset; tells the job its progress.
+
+    Raises:
+        CatDogError: the job was stopped, or the dataset has too few photos.
+    """
+    loaded_models.wait_for_preload()
+    from catdog_core.analysis import label_errors
+
+    return label_errors.find_label_errors(dataset, progress=_pass_progress(job))
+
+
+def list_suspects(dataset: Dataset, found: LabelErrors) -> list[Suspect]:
+    """Return the suspects of an earlier check that nobody has decided about since.
+
+    Args:
+        dataset: as it is now.
+        found: of it, perhaps before some edits.
+    """
+    from catdog_core.analysis import label_errors
+
+    labels = {item.file: item.label for item in dataset.items()}
+    return [
+        suspect
+        for suspect in found.suspects
+        if labels.get(suspect.item.file) == suspect.item.label
+        and not label_errors.is_dismissed(dataset, suspect.item.file, suspect.kind)
+    ]
+
+
+def prepare_similar(dataset: Dataset, job: Job) -> bool:
+    """Compute the features by which photos of a dataset are compared; tells the job its progress.
+
+    Raises:
+        CatDogError: the job was stopped, or no photo can be read.
+    """
+    loaded_models.wait_for_preload()
+    from catdog_core.analysis import similar_photos
+
+    similar_photos.load_photo_features(dataset, _pass_progress(job))
+    return True
+
+
+def find_similar(
+    dataset: Dataset, photo: str | bytes, labels: Sequence[Sequence[int] | None], count: int
+) -> list[list[SimilarPhoto]]:
+    """Return the photos of a dataset most like one photo, for each choice of classes.
+
+    Args:
+        dataset: its features are known, see `prepare_similar`.
+        photo: a name in it, or the content of a photo file.
+        labels: of the classes that count; None for all.
+        count: how many at most.
+
+    Raises:
+        CatDogError: the photo can't be read, or isn't in the dataset.
+    """
+    loaded_models.wait_for_preload()
+    from catdog_core.analysis import similar_photos
+
+    known = similar_photos.load_photo_features(dataset)
+    return [similar_photos.find_similar(known, photo, count, each) for each in labels]
+
+
+def describe_similar(
+    similar: Sequence[SimilarPhoto], classes: Sequence[str], split: str = ""
+) -> list[Message]:
+    """Return what the photos most like one photo tell about it."""
+    from catdog_core.analysis import similar_photos
+
+    return similar_photos.describe_similar(similar, classes, split)
+
+
+def describe_label_errors(found: LabelErrors) -> list[Message]:
+    """Return what was found in the labels of a dataset, in sentences."""
+    from catdog_core.analysis import label_errors
+
+    return label_errors.describe_label_errors(found)
+
+
+def plant_errors(dataset: Dataset, seed: int, job: Job) -> PlantedErrors:
+    """Play a round of the game with wrong labels; tells the job its progress.
+
+    Raises:
+        CatDogError: the job was stopped, or there are too few photos.
+    """
+    loaded_models.wait_for_preload()
+    from catdog_core.analysis import similar_photos
+    from catdog_core.learn import planted_errors
+
+    known = similar_photos.load_photo_features(dataset, _pass_progress(job))
+    return planted_errors.plant_errors(known, seed)
 
 
 def compute_heat_maps(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from catdog_core.analysis.history_columns import ColumnNames
     from catdog_core.analysis.history_formats import HistoryFile
+    from catdog_core.analysis.label_errors import LabelErrors
     from catdog_core.analysis.review_queue import ReviewQueue
     from catdog_core.base.access import Role
     from catdog_core.base.errors import CatDogError, SettingsError
@@ -104,6 +105,10 @@ class DataState:
     """By the expander's key."""
     findings: dict[Hashable, list[Finding]] = field(default_factory=dict)
     """Findings of audits, by what the dataset was like when it was audited."""
+    label_checks: dict[str, int] = field(default_factory=dict)
+    """How often the labels of a dataset were asked to be checked, by its id."""
+    label_errors: dict[str, LabelErrors] = field(default_factory=dict)
+    """What the last check of its labels found, by the dataset's id; edits don't change it."""
     batch_seed: int = 0
     """Seed of the batch that is shown."""
     inspected_folder: tuple[Path, FolderReading, Preview] | None = None
@@ -286,6 +291,10 @@ class LearnState:
     """Which step of a training the dropout demo shows."""
     finished_sections: set[str] = field(default_factory=set)
     """Ids of the sections of which every question is answered."""
+    planted_seed: int = 0
+    """Which round of the game with wrong labels is played; 0 before the first."""
+    revealed_round: tuple[str, int] | None = None
+    """The dataset's id and the round of that game of which the answers are shown."""
     tiny_network_seed: int = 0
     """Which random weights the demo of a tiny network starts from."""
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from catdog_ui import startup
+from catdog_ui import similar_view, startup
 from catdog_ui.evaluate import evaluate_view, model_picker
 from catdog_ui.i18n import N_, t
 
@@ -16,3 +16,4 @@ with startup.guard():
     subject = model_picker.choose_subject()
     if subject is not None:
         evaluate_view.show_evaluation(subject)
+        similar_view.show_requested(subject.dataset)

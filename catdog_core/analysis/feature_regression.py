@@ -17,7 +17,11 @@ Floats = NDArray[np.float64]
 
 
 def fit_and_predict(
-    features: NDArray[np.float32], labels: Rows, others: NDArray[np.float32], classes: int
+    features: NDArray[np.float32],
+    labels: Rows,
+    others: NDArray[np.float32],
+    classes: int,
+    strength: float = FIT_STRENGTH,
 ) -> Floats:
     """Fit a logistic regression on photos and return its probabilities for others.
 
@@ -26,6 +30,7 @@ def fit_and_predict(
         labels: (N,) of these photos.
         others: (M, D) of the photos to predict.
         classes: K, the number of columns.
+        strength: scikit-learn's C. The higher, the closer the fit.
 
     Returns:
         (M, K); 0 for classes of which no photo was learned.
@@ -34,7 +39,7 @@ def fit_and_predict(
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
     with threadpool_limits(1):  # so that sums come in one order; more threads aren't faster
-        model = LogisticRegression(C=FIT_STRENGTH, max_iter=1000).fit(features, labels)
+        model = LogisticRegression(C=strength, max_iter=1000).fit(features, labels)
         probabilities = np.zeros((len(others), classes))
         probabilities[:, model.classes_] = model.predict_proba(others)
     return probabilities

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ..base.errors import N_, DatasetError
 from ..base.files import truncate_for_display
 from ..base.messages import Message
-from ..data import photo_scan
+from ..data import decisions, photo_scan
 from ..data.datasets import Dataset, Item
 from . import similar_photos
 from .feature_regression import fit_and_predict
@@ -138,7 +138,7 @@ def find_label_errors(
     """
     known = similar_photos.load_photo_features(dataset, progress)
     labels = np.array([item.label for item in known.items], np.int64)
-    groups = _group_alike(known)
+    groups = group_alike(known)
     enough = [label for label in np.unique(labels) if _count_groups(groups, labels, label) >= FOLDS]
     if len(enough) < 2:
         raise DatasetError(
@@ -161,6 +161,11 @@ def find_label_errors(
         unreadable=known.unreadable,
         small_classes=tuple(small),
     )
+
+
+def is_dismissed(dataset: Dataset, file: str, kind: SuspectKind) -> bool:
+    """Return whether somebody kept a suspect as it is, or confirmed its label in a review."""
+    return bool({"", kind, decisions.CONFIRMED} & dataset.dismissed_findings.get(file, frozenset()))
 
 
 def describe_label_errors(found: LabelErrors) -> list[Message]:
@@ -311,8 +316,8 @@ def _select_likely(probabilities: Floats, thresholds: Floats, labels: Rows) -> N
     return likely
 
 
-def _group_alike(known: PhotoFeatures) -> Rows:
-    """A number for each photo, the same for those that show the same picture."""
+def group_alike(known: PhotoFeatures) -> Rows:
+    """Return a number for each photo, (N,), the same for those that show the same picture."""
     groups = np.arange(len(known.items))
     for alike in photo_scan.group_similar_photos(known.infos):
         groups[alike] = alike[0]
@@ -338,7 +343,7 @@ def _list_suspects(
     for kind, rows in rows_by_kind.items():
         for row in map(int, rows):
             item = items[row]
-            if {"", kind} & dataset.dismissed_findings.get(item.file, frozenset()):
+            if is_dismissed(dataset, item.file, kind):
                 continue
             others = judgment.probabilities[row].copy()
             others[item.label] = -1

@@ -638,6 +638,47 @@ _PHOTOS = (
             ),
         ),
     ),
+    Section(
+        "wrong-labels",
+        N_("Find wrong labels"),
+        N_(
+            "People make mistakes when they label photos, and a network learns them, too. To find"
+            " them, train on four fifths of the photos and predict the rest. Do this five times, so"
+            " each photo is predicted by a model that never saw it. A label is suspicious if the"
+            " model is sure about another class. This is confident learning. Never judge labels"
+            " with a model that trained on these photos. It repeats the wrong labels it has"
+            " learned."
+        ),
+        "dataset",
+        (
+            DemoLink(
+                N_("Check your labels"),
+                "data",
+                {"part": "health"},
+                look=N_("Check the labels, and compare each suspect with similar photos."),
+                target="labels-check",
+            ),
+        ),
+        ("label", "confident-learning", "cross-validation"),
+        (
+            QuizQuestion(
+                N_("Why should the model that judges a label not train on that photo?"),
+                (
+                    N_("It would repeat a wrong label"),
+                    N_("Training would take longer"),
+                    N_("The photo would change"),
+                ),
+                0,
+                N_("A model fits its training labels, the wrong ones too."),
+            ),
+            QuizQuestion(
+                N_("The model is sure that a photo labeled cat is a dog. What do you do?"),
+                (N_("Relabel it at once"), N_("Look at the photo first"), N_("Delete the photo")),
+                1,
+                N_("The model makes mistakes as well. A hairless cat can look like a dog to it."),
+            ),
+        ),
+    ),
 )
 
 
@@ -1378,6 +1419,8 @@ NOTES_STATEMENTS: dict[int, tuple[str, ...]] = {
     18: ("twin",),
 }
 """The statements of the class notes by number, each with the sections that retell it."""
+BEYOND_NOTES = ("wrong-labels",)
+"""Sections that tell what the class notes don't."""
 
 
 def find_chapter(section_id: str) -> str:

@@ -81,6 +81,11 @@ TERMS: dict[str, Term] = {
         N_("A range that contains the true value in 19 of 20 such measurements."),
         "splits",
     ),
+    "confident-learning": Term(
+        N_("confident learning"),
+        N_("Finding wrong labels with the predictions of models that never saw those photos."),
+        "wrong-labels",
+    ),
     "confusion-matrix": Term(
         N_("confusion matrix"),
         N_("Counts of photos by actual class (rows) and predicted class (columns)."),
@@ -95,6 +100,11 @@ TERMS: dict[str, Term] = {
         N_("cross-entropy"),
         N_("The usual loss for classes, minus the logarithm of the actual class's probability."),
         "loss",
+    ),
+    "cross-validation": Term(
+        N_("cross-validation"),
+        N_("Training several times, each time predicting other photos that were left out."),
+        "wrong-labels",
     ),
     "dataset": Term(N_("dataset"), N_("Photos with their classes, split into sets."), "labels"),
     "dense": Term(

@@ -7,6 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from catdog_core.base.errors import PhotoError
+from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import class_color
 from catdog_core.data.datasets import Dataset, Item
 from catdog_core.imaging import decode
@@ -16,6 +17,7 @@ from .. import gallery, widgets
 from ..i18n import escape, say, t
 from ..session import page_state
 from ..startup import guarded_fragment
+from . import edit_actions
 
 BATCH_SIZE = 20
 SIZE = 150
@@ -82,6 +84,7 @@ def _show_batch_panel(dataset: Dataset) -> None:
     with st.grid(2, min_column_width=340, gap="large"):
         with st.container():
             _show_grid(dataset, good)
+            _choose_similar([item for item, _ in good], seed)
             st.space("xsmall")
             _show_arrays(np.stack([photo for _, photo in good]), numbers, len(dataset.classes))
         with st.container():
@@ -106,6 +109,19 @@ def _show_grid(dataset: Dataset, good: list[tuple[Item, Photo]]) -> None:
         alts=[f"{dataset.classes[item.label]}: {item.file}" for item, _ in good],
         colors=[class_color(item.label) for item, _ in good],
     )
+
+
+def _choose_similar(items: list[Item], seed: int) -> None:
+    """A choice of a photo of the batch, and the button that shows those most like it."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        number = st.selectbox(
+            t("Photo"),
+            range(len(items)),
+            format_func=lambda n: f"{n + 1} · {truncate_for_display(items[n].file, 60)}",
+            key=f"batch_photo_{seed}_{len(items)}",
+            width=280,
+        )
+        edit_actions.similar_button(items[number].file, "batch")
 
 
 def _show_arrays(photos: Photo, numbers: NDArray[np.int64], classes: int) -> None:

@@ -25,6 +25,7 @@ from . import (
     audit_view,
     batch_view,
     edit_actions,
+    label_view,
     loading_benchmark_view,
     recording_view,
     review_view,
@@ -51,7 +52,7 @@ _MOST_NAMED = 12  # classes whose names fit below a chart
 """Photos whose size is looked up at most; the head of a file is enough for it."""
 
 
-ADD_TARGET, LABELS_TARGET = "add", "labels"
+ADD_TARGET, LABELS_TARGET, CHECK_TARGET = "add", "labels", "labels-check"
 """Parts of the page that lessons lead to and that have no name in the address."""
 
 
@@ -263,7 +264,12 @@ PARTS: dict[str, tuple[str, str, tuple[Callable[[Dataset], None], ...]]] = {
     "health": (
         N_("Data check"),
         ":material/health_and_safety:",
-        (edit_actions.show_last_edit, audit_view.show_health, edit_actions.show_edits),
+        (
+            edit_actions.show_last_edit,
+            audit_view.show_health,
+            label_view.show_label_errors,
+            edit_actions.show_edits,
+        ),
     ),
     "review": (
         N_("Review"),
@@ -290,6 +296,13 @@ PARTS: dict[str, tuple[str, str, tuple[Callable[[Dataset], None], ...]]] = {
 """By their name in the address: name, icon, and what they draw."""
 
 
+_TARGETS = {
+    split_view.show_labels: LABELS_TARGET,
+    label_view.show_label_errors: CHECK_TARGET,
+}
+"""Parts of a part that lessons lead to."""
+
+
 def show_part(dataset: Dataset) -> None:
     """Choose a part, kept as ``?part=`` in the address, and draw it."""
     part = state.choose_tab(
@@ -297,7 +310,7 @@ def show_part(dataset: Dataset) -> None:
     )
     lesson_note.show_lesson_note(part)
     for draw in PARTS[part][2]:
-        if draw is split_view.show_labels:
-            lesson_note.show_lesson_note(LABELS_TARGET)
+        if draw in _TARGETS:
+            lesson_note.show_lesson_note(_TARGETS[draw])
         with guard():
             draw(dataset)

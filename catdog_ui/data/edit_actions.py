@@ -151,6 +151,8 @@ def describe_file_edit(action: str, to: str, files: Sequence[str]) -> str:
     return t(_MANY_FILES_TEXTS[action], n=len(files), to=to)
 
 
+SIMILAR_PARAM = "similar"
+"""Names, in the address, the photo whose similar photos are shown."""
 CARD_WIDTH, SMALL_CARD_WIDTH = 225, 130
 """Width of a card in pixels, at least, and of one in a group."""
 _TEXT = 520  # pixels of a reason; narrower where the page is
@@ -185,7 +187,7 @@ def photo_row(
 
 def photo_picture(path: Path, file: str, lines: Sequence[str], color: str = "") -> None:
     """Draw a photo uncropped with its name, some lines, width, height and size of the file."""
-    thumbnail = _load_thumbnail(path, str(path), gallery.file_version(path))
+    thumbnail = load_thumbnail(path, str(path), gallery.file_version(path))
     name = truncate_for_display(PurePosixPath(file).name, 60)
     if isinstance(thumbnail, PhotoError):
         st.markdown(f"**{escape(name)}**")
@@ -233,6 +235,14 @@ def _show_photo_buttons(
             on_click=_on_choice_picked,
             args=(f"more_{key}", dataset.id),
         )
+        similar_button(item.file, key)
+
+
+def similar_button(file: str, key: str) -> None:
+    """Draw the button that shows the photos most like a photo, see `similar_view`."""
+    if st.button(t("Find similar"), key=f"similar_{key}", type="tertiary"):
+        st.query_params[SIMILAR_PARAM] = file
+        st.rerun()  # also where the button is in a fragment
 
 
 def _list_other_choices(dataset: Dataset, item: Item) -> list[PhotoEdit]:
@@ -256,10 +266,10 @@ def _on_choice_picked(key: str, dataset_id: str) -> None:
 
 
 @st.cache_data(max_entries=300, show_spinner=False)
-def _load_thumbnail(
+def load_thumbnail(
     _path: Path, path: str, changed: int
 ) -> tuple[bytes, int, int, int] | PhotoError:
-    """A small JPEG of a photo, its width and height in pixels, the bytes of its file."""
+    """Return a small JPEG of a photo, its width and height in pixels, the bytes of its file."""
     try:
         data = decode.read_photo_bytes(_path)
         width, height = decode.read_dimensions(_path)

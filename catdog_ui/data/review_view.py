@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -18,11 +19,16 @@ from catdog_core.runs import RunRecord, model_registry
 from .. import format_text, job_fragment, loaders, permissions, review, state
 from ..i18n import N_, t
 from ..session import page_state
+from . import label_view
+
+if TYPE_CHECKING:
+    from catdog_core.analysis.label_errors import LabelErrors
 
 Answers = Mapping[str, NDArray[np.float64]]
 
 _LISTS = {
     "uncertain": (N_("Least certain"), ":material/contrast:"),
+    "suspects": (N_("Wrong labels?"), ":material/label_off:"),
     "class": (N_("One class"), ":material/label:"),
     "all": (N_("All photos"), ":material/photo_library:"),
 }
@@ -42,18 +48,39 @@ def show_review(dataset: Dataset) -> None:
     kind = state.choose_tab(names, "list", "all", label=t("Photos to review"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = _choose_class(dataset) if kind == "class" else None
-        run = _choose_model(dataset, is_needed=kind == "uncertain")
+        run = None
+        if kind != "suspects":
+            run = _choose_model(dataset, is_needed=kind == "uncertain")
     answers: Answers = {}
-    if run is not None:
+    files: list[str] | None = None
+    check = 0
+    if kind == "suspects":
+        found = label_view.check_labels(dataset)
+        if found is None:
+            return
+        check = page_state().data.label_checks.get(dataset.id, 0)
+        answers = _answers_of_suspects(found, len(dataset.classes))
+        files = list(answers)
+    elif run is not None:
         answers = predictions.read_answers(run.folder, dataset)[0]
         if not _has_answers(dataset, run, answers):
             return
     elif kind == "uncertain":
         st.info(t("There's no model for these classes yet. Train one, or review all photos."))
         return
-    choice = (dataset.id, kind, label, run.id if run else "", len(answers))
+    choice = (dataset.id, kind, label, run.id if run else "", len(answers), check)
     # No fragment: after a restart of the server, its reruns would be of one that nobody knows.
-    _show_queue(dataset, choice, label, answers, kind == "uncertain")
+    _show_queue(dataset, choice, label, answers, files, kind == "uncertain")
+
+
+def _answers_of_suspects(found: LabelErrors, classes: int) -> Answers:
+    """What the check of labels predicts for its suspects, the most suspicious first."""
+    answers = {}
+    for suspect in found.suspects:
+        answers[suspect.item.file] = row = np.zeros(classes)
+        row[suspect.item.label] = suspect.probability
+        row[suspect.guess] = suspect.guess_probability
+    return answers
 
 
 def _show_queue(
@@ -61,12 +88,13 @@ def _show_queue(
     choice: tuple[object, ...],
     label: int | None,
     answers: Answers,
+    files: list[str] | None,
     by_doubt: bool,
 ) -> None:
     """Draw the review; its list stays the same while decisions change the dataset."""
     kept = page_state().data
     if kept.review is None or kept.review[0] != choice:
-        queue = review_queue.build_queue(dataset, label, answers, least_certain_first=by_doubt)
+        queue = review_queue.build_queue(dataset, label, answers, files, by_doubt)
         kept.review = (choice, queue)
     queue = kept.review[1]
     if queue.total > len(queue.photos):

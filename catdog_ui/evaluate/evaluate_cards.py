@@ -153,6 +153,7 @@ def _photo_card(
                 args=(widget, subject.dataset.id),
                 width="stretch",
             )
+        edit_actions.similar_button(file, widget)
 
 
 def _edit_label(choice: PhotoEdit) -> str:

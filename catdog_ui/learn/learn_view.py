@@ -31,7 +31,7 @@ from ..i18n import N_, t
 from ..session import Lesson, page_state
 from ..startup import guard, guarded_fragment
 from ..train import form_requests, run_actions
-from . import demos_network, demos_photos, glossary_view, learner_context
+from . import demos_labels, demos_network, demos_photos, glossary_view, learner_context
 from .learner_context import LearnerContext
 
 _CHAPTER = "learn_chapter"
@@ -337,6 +337,7 @@ DEMOS: dict[str, Callable[[LearnerContext], None]] = {
     "tfrecord": demos_photos.show_record,
     "rescale": demos_photos.show_rescaling,
     "squares": demos_photos.show_resizing,
+    "wrong-labels": demos_labels.show_game,
     "pooling": demos_network.show_pooling,
     "dropout": demos_network.show_dropout,
     "network": demos_network.show_network_table,

@@ -19,7 +19,7 @@ from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import CLASS_COLORS
 from catdog_core.imaging import decode
 
-from .. import loaders, state, widgets
+from .. import loaders, similar_view, state, widgets
 from ..i18n import escape, say, t
 from ..learn.glossary_view import show_terms
 from ..session import InputPhoto
@@ -127,14 +127,37 @@ def _look_closer(
         "heat": t("Heat map"),
         "vote": t("Vote of 20 variants"),
         "xray": t("X-ray"),
+        "similar": t("Similar photos"),
     }
     look = state.choose_tab(looks, "look", label=t("Look closer"))
     if look == "vote":
         guarded_fragment(predict_panels.show_votes)(model, readable)
     elif look == "xray":
         guarded_fragment(activations_view.show_activations)(choice, model, readable)
+    elif look == "similar":
+        _show_similar(good)
     else:
         _show_heat_maps(model, good)
+
+
+def _show_similar(good: Sequence[Answer]) -> None:
+    """The photos of a dataset most like one: they show what led a model to its answer."""
+    dataset = state.choose_dataset(t("Compare with"), follow_run=False)
+    if dataset is None:
+        return
+    number = st.selectbox(
+        t("Photo"),
+        range(len(good)),
+        format_func=lambda n: truncate_for_display(good[n][0].name),
+        key=f"predict_similar_{len(good)}",
+        width=300,
+    )
+    photo, row = good[number]
+    left, right = st.columns([1, 3], gap="medium")
+    with left:
+        st.html(cards_html([], [_photo_card(photo, row, 0.0)]))
+    with right:
+        similar_view.show_similar(dataset, photo.data)
 
 
 def _show_heat_maps(model: Predictor, good: Sequence[Answer]) -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from catdog_core.data import datasets
-from catdog_ui import similar_view, startup, state
+from catdog_ui import startup, state
 from catdog_ui.data import data_view, download_source, sort_view
 from catdog_ui.i18n import N_, t
 
@@ -28,4 +28,3 @@ with startup.guard():
         with startup.guard():
             data_view.show_overview(dataset)
         data_view.show_part(dataset)
-        similar_view.show_requested(dataset)

@@ -16,7 +16,7 @@ from catdog_core.data.datasets import Dataset
 from catdog_core.data.preview import LAYOUT_MESSAGES, ignored_sentences
 from catdog_core.imaging import decode
 
-from .. import charts, permissions, photo_counts, state, trash_view, widgets
+from .. import charts, permissions, photo_counts, similar_view, state, trash_view, widgets
 from ..i18n import N_, escape, pgettext, t
 from ..learn import lesson_note
 from ..learn.glossary_view import show_terms
@@ -314,3 +314,4 @@ def show_part(dataset: Dataset) -> None:
             lesson_note.show_lesson_note(_TARGETS[draw])
         with guard():
             draw(dataset)
+    similar_view.show_requested(dataset)

@@ -46,6 +46,16 @@ function closeCamera(video) {
   video.srcObject = null;
 }
 
+// Offers the cameras there are in a <select>, hidden where there is only one.
+async function listCameras(select, video) {
+  const [track] = video.srcObject.getVideoTracks();
+  const devices = await navigator.mediaDevices.enumerateDevices();
+  const cameras = devices.filter((device) => device.kind === "videoinput" && device.deviceId);
+  select.hidden = cameras.length < 2;
+  select.replaceChildren(...cameras.map((camera) => new Option(camera.label, camera.deviceId)));
+  select.value = track.getSettings().deviceId;
+}
+
 // Calls `stop` when the camera's track ends by itself, as when it is unplugged, when the page is
 // hidden and when it is left. Returns a function that ends the watch.
 function watchCamera(video, stop) {

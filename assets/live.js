@@ -168,7 +168,7 @@ class LiveView {
     const track = this.video.srcObject.getVideoTracks()[0];
     const isMirror = track.getSettings().facingMode !== "environment";
     for (const one of [this.video, this.picture]) one.classList.toggle("live-mirror", isMirror);
-    this.listCameras(track);
+    listCameras(this.cameras, this.video);
     this.loop(run.signal);
   }
 
@@ -179,16 +179,6 @@ class LiveView {
     this.answers = [];
     closeCamera(this.video);
     this.showState();
-  }
-
-  async listCameras(track) {
-    const devices = await navigator.mediaDevices.enumerateDevices();
-    const cameras = devices.filter((device) => device.kind === "videoinput" && device.deviceId);
-    this.cameras.hidden = cameras.length < 2;
-    this.cameras.replaceChildren(
-      ...cameras.map((camera) => element("option", "", { value: camera.deviceId, textContent: camera.label })),
-    );
-    this.cameras.value = track.getSettings().deviceId;
   }
 
   // One frame on the way at a time; the next one when the answer is there.

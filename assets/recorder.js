@@ -25,12 +25,13 @@ class Recorder {
     this.events = new AbortController();
     this.video = make("video", { muted: true, playsInline: true });
     this.toggle = make("button", { type: "button", className: "recorder-main", onclick: () => this.switchCamera() });
+    this.cameras = make("select", { hidden: true, onchange: () => this.openCamera() });
     this.alert = make("p", { className: "recorder-alert" });
     this.alert.setAttribute("role", "alert");
     this.list = make("div", { className: "recorder-classes" });
     this.add = make("button", { type: "button", onclick: () => this.edit("add", -1, "") });
     const screen = make("div", { className: "recorder-screen" }, this.video);
-    const camera = make("div", { className: "recorder-camera" }, screen, this.toggle, this.alert);
+    const camera = make("div", { className: "recorder-camera" }, screen, this.toggle, this.cameras, this.alert);
     this.frame = make("div", { className: "recorder" }, camera, make("div", {}, this.list, this.add));
     root.append(this.frame);
     const options = { signal: this.events.signal };
@@ -42,7 +43,10 @@ class Recorder {
   // Takes over what the page says now.
   update(component) {
     Object.assign(this, { data: component.data, send: component.setTriggerValue, texts: component.data.texts });
+    if (this.alert.textContent === this.problem || this.data.problem) this.alert.textContent = this.data.problem;
+    this.problem = this.data.problem;
     this.video.setAttribute("aria-label", this.texts.picture);
+    this.cameras.setAttribute("aria-label", this.texts.camera);
     this.add.textContent = this.texts.add;
     this.add.disabled = this.data.disabled || Object.keys(this.data.classes).length >= this.data.most;
     for (const [label, card] of this.cards)
@@ -60,6 +64,7 @@ class Recorder {
       card.remove.hidden = Object.keys(this.data.classes).length <= 2;
       card.remove.setAttribute("aria-label", fill(this.texts.remove, { name }));
       card.remove.title = fill(this.texts.remove, { name });
+      if (!this.data.begun) card.skipped = 0;
       // While frames come in, the page knows fewer photos than this.
       if (!this.active) this.showPhotos(card, this.data.photos.filter((each) => each.startsWith(`${label}-`)));
     });
@@ -121,13 +126,21 @@ class Recorder {
     if (card) this.record(card, event.key);
   }
 
-  async switchCamera() {
+  switchCamera() {
     this.alert.textContent = "";
     if (this.video.srcObject) return this.closeCamera();
-    this.edit("begin", -1, "");
+    this.edit("begin", -1, ""); // so that the first hold needn't wait for it
+    this.openCamera();
+  }
+
+  async openCamera() {
+    this.unwatch?.();
+    this.release();
     try {
-      if (!(await openCamera(this.video, this.data.sentences))) return;
+      const chosen = this.cameras.value ? { deviceId: { exact: this.cameras.value } } : {};
+      if (!(await openCamera(this.video, this.data.sentences, chosen))) return;
       this.unwatch = watchCamera(this.video, () => this.closeCamera());
+      listCameras(this.cameras, this.video);
       const [track] = this.video.srcObject.getVideoTracks();
       this.video.classList.toggle("recorder-mirror", track.getSettings().facingMode !== "environment");
     } catch (error) {
@@ -151,7 +164,9 @@ class Recorder {
     const active = (this.active = { card, key, clip: Date.now() });
     this.alert.textContent = "";
     this.draw();
-    while (this.active === active) {
+    if (!this.data.begun) this.edit("begin", -1, ""); // saved or discarded with the camera on
+    while (this.active === active && !this.data.begun && !this.data.problem) await wait(PERIOD);
+    while (this.active === active && this.data.begun) {
       const began = performance.now();
       if (!(await this.sendFrame(active))) break;
       await wait(Math.max(0, PERIOD - (performance.now() - began)));
@@ -262,7 +277,7 @@ class Recorder {
     for (const card of this.cards.values()) {
       const isActive = this.active?.card === card;
       const names = [...card.photos.keys()];
-      card.hold.disabled = this.data.disabled || !isOn || !this.data.begun;
+      card.hold.disabled = this.data.disabled || !isOn;
       card.hold.classList.toggle("recorder-active", isActive);
       card.hold.setAttribute("aria-pressed", isActive);
       card.hold.setAttribute("aria-label", `${this.texts.hold}: ${card.name}`);

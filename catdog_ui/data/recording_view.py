@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,9 @@ def offer_recording() -> None:
     """Say that a recording is in progress, where its source isn't open, with a button to it."""
     if st.query_params.get(SOURCE_PARAMETER) == SOURCE:
         return
-    show_recording_error()
+    error, page_state().data.recording_error = page_state().data.recording_error, None
+    if error is not None:
+        st.error(escape(say(error)), icon=":material/error:")
     found = recording.find_recording()
     if found is None or not found.photos:
         return
@@ -78,14 +81,14 @@ def record_more(dataset: Dataset) -> None:
 
 
 def _show_recorder() -> None:
+    error, page_state().data.recording_error = page_state().data.recording_error, None
     found = recording.find_recording()
     result = _mount(
         key=KEY,
-        data=_recorder_data(found),
+        data=_recorder_data(found, say(error) if error else ""),
         on_edit_change=_apply_edit,
         on_change_change=lambda: None,
     )
-    show_recording_error()
     edit = result.edit
     if found is not None:
         if edit and edit["op"] == "remove" and found.of_class(edit["label"]):
@@ -93,18 +96,13 @@ def _show_recorder() -> None:
         _show_next_steps(found)
 
 
-def show_recording_error() -> None:
-    """Say once why a recording could not be changed or begun."""
-    error, page_state().data.recording_error = page_state().data.recording_error, None
-    if error is not None:
-        st.error(escape(say(error)), icon=":material/error:")
-
-
-def _recorder_data(found: Recording | None) -> dict[str, Any]:
-    """What the script needs: the recording as it is, the route, and its texts."""
+def _recorder_data(found: Recording | None, problem: str) -> dict[str, Any]:
+    """What the script needs: the recording as it is, the route, its texts, what went wrong last."""
     return {
         **camera.request_data(recording_routes.PATH),
         "begun": found is not None,
+        "problem": problem,
+        "turn": time.monotonic(),  # the script is called for every run of the page
         "classes": found.classes if found else dict(enumerate(_first_names())),
         "photos": [photo.name for photo in found.photos] if found else [],
         "most": recording.MAX_CLASSES,
@@ -112,6 +110,7 @@ def _recorder_data(found: Recording | None) -> dict[str, Any]:
         "sentences": camera.camera_sentences(),
         "texts": {
             "picture": t("Camera picture"),
+            "camera": t("Camera"),
             "on": t("Turn on camera"),
             "off": t("Turn off camera"),
             "hold": t("Hold to record"),

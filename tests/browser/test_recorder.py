@@ -153,6 +153,29 @@ def test_keys_and_screen_readers_record_and_everything_is_named(lab, page, expec
     assert accessibility_checks.settled_low_contrast_texts(page) == []
 
 
+def test_a_name_is_refused_in_place_and_a_discarded_recording_begins_anew(lab, page, expect):
+    lab.visit(page, "Data", lang="en", source="camera")
+    fake_camera.turn_on(page)
+    field = page.get_by_label("Name of class 2")
+    field.fill("Class 1")
+    field.press("Enter")
+    refusal = page.get_by_role("alert").filter(has_text="already a class")
+    expect(refusal).to_be_visible()
+    expect(field).to_have_value("Class 2")
+    hold_key(page, expect, "1")
+    expect(refusal).to_have_count(0)
+    page.locator(".st-key-recording_discard button").click()
+    page.locator(".st-key-recording_discard_sure button").click()
+    expect(photos(page, 1)).to_have_count(0)
+    hold_key(page, expect, "1")
+
+
+def hold_key(page, expect, key):
+    page.keyboard.down(key)
+    expect(photos(page, int(key))).not_to_have_count(0)
+    page.keyboard.up(key)
+
+
 def test_without_a_camera_a_sentence_says_so(lab, page, expect):
     page.add_init_script(
         "navigator.mediaDevices.getUserMedia = async () => {"

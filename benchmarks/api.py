@@ -4,7 +4,7 @@
 
 The floor is the same model called in this process: decode and forward pass. The peer is a bare
 Starlette route that decodes the body and calls the model in a thread. Each asks over a kept
-connection on the loopback, and they take turns.
+connection on the loopback, and they take turns, with and without a person who uses a page.
 """
 
 from __future__ import annotations
@@ -135,11 +135,16 @@ def _measure_crowd(
     lost: Counter[str] = Counter()
     spent: dict[str, float] = {}
     for _ in range(TURNS):
-        for name, address in {"bare Starlette": bare, "the API": lab}.items():
+        for name, address, with_page in (
+            ("bare Starlette", bare, False),
+            ("the API", lab, False),
+            ("bare Starlette, a page in use", bare, True),
+            ("the API, a page in use", lab, True),
+        ):
             crowd = _Crowd(address, photos, seconds / TURNS)
-            page.setdefault(f"{CLIENTS} programs at {name}", []).extend(
-                _use_page(lab, seconds / TURNS)
-            )
+            if with_page:
+                used = page.setdefault(f"{CLIENTS} programs at {name.partition(',')[0]}", [])
+                used.extend(_use_page(lab, seconds / TURNS))
             times.setdefault(name, []).extend(crowd.join())
             lost[name] += crowd.lost
             spent[name] = spent.get(name, 0.0) + crowd.seconds

@@ -2,7 +2,7 @@
 
 import errno
 import json
-import os
+import random
 import shutil
 import ssl
 import subprocess
@@ -17,7 +17,7 @@ from catdog_core.base.errors import DownloadError
 from catdog_core.data import download, http_errors
 from catdog_core.data.download import Download
 
-BODY = b"PK" + os.urandom(3_000_000)
+BODY = b"PK" + random.Random(0).randbytes(3_000_000)
 
 
 @pytest.fixture(autouse=True)

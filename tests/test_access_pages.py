@@ -59,7 +59,7 @@ LOOKS = re.compile(
     r"FormSubmitter:visitor_form|home_predict|tour_|new_batch|photo_|new_draw|augment_reset"
     r"|use_in_training|train_rate_use|continue_run|clone|care_continue"
     r"|evaluate_(again|best|half|cell_)"
-    r"|evaluate_\w+_(choose|none)|advice_|predict_|learn_|group_curves|FormSubmitter:source_folder"
+    r"|evaluate_\w+_(choose|none)|similar_|advice_|predict_|learn_|group_curves|FormSubmitter:source_folder"
 )
 """Buttons that only show something, or lead to another page."""
 

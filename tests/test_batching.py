@@ -106,7 +106,7 @@ def test_two_workers_compute_but_a_process_of_its_own_is_asked_by_one(monkeypatc
     assert len(model.sizes) == at_once
     model.open.set()
     assert [future.result(20)[0][0] for future in futures] == [0, 1, 2, 3, 4, 5]
-    assert sum(model.sizes) == 6 and max(model.sizes) == 4
+    assert sum(model.sizes) == 6 and max(model.sizes) <= 4
 
 
 def test_two_models_compute_beside_each_other():

@@ -139,6 +139,8 @@ class LiveView {
     this.startButton.classList.toggle("live-primary", !this.run);
     this.freezeButton.disabled = !this.frame;
     if (!this.run) this.speed.textContent = "";
+    const isEmpty = ["", words.wait].includes(this.label.textContent);
+    if (isEmpty) this.label.textContent = this.video.srcObject ? words.wait : "";
   }
 
   say(text) {
@@ -169,6 +171,8 @@ class LiveView {
     const isMirror = track.getSettings().facingMode !== "environment";
     for (const one of [this.video, this.picture]) one.classList.toggle("live-mirror", isMirror);
     listCameras(this.cameras, this.video);
+    this.showState();
+    this.label.closest(".catdog-live").scrollIntoView({ block: "nearest" }); // on a phone the camera is below the fold
     this.loop(run.signal);
   }
 
@@ -323,7 +327,7 @@ class LiveView {
     const [first] = this.answers;
     const seconds = (now - first[0]) / 1000;
     const values = {
-      fps: seconds ? Math.round((this.answers.length - 1) / seconds) : 0,
+      fps: Math.round(seconds ? (this.answers.length - 1) / seconds : 1000 / first[1]),
       ms: Math.round(median(this.answers.map((each) => each[1]))),
       model: Math.round(median(this.answers.map((each) => each[2]))),
     };

@@ -143,6 +143,7 @@ class Recorder {
       listCameras(this.cameras, this.video);
       const [track] = this.video.srcObject.getVideoTracks();
       this.video.classList.toggle("recorder-mirror", track.getSettings().facingMode !== "environment");
+      this.frame.scrollIntoView({ block: "nearest" }); // on a phone the buttons are below the fold
     } catch (error) {
       this.closeCamera();
       if (!(error instanceof CameraError)) throw error;

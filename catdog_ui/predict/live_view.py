@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import numpy as np
@@ -14,6 +14,7 @@ import streamlit as st
 
 from catdog_core.analysis.heatmap import apply_colormap
 from catdog_core.base.palette import CLASS_COLORS
+from catdog_core.runs import RunRecord
 from catdog_core.server import live
 
 from .. import camera, state
@@ -21,6 +22,9 @@ from ..i18n import t
 from ..learn.glossary_view import show_terms
 from ..session import InputPhoto, page_state
 from . import predict_inputs, predict_panels
+
+if TYPE_CHECKING:
+    from catdog_core.analysis.predict import Predictor
 
 VIEWS = "view"
 """The parameter of the address that tells photos from the camera."""
@@ -40,9 +44,10 @@ def choose_view() -> str:
 
 def show_live() -> None:
     """Draw the model's choice, its threshold, and the camera with what the model says of it."""
-    left, right = st.columns([2, 3], gap="large")
+    controls, view, notes = st.container(), st.container(), st.container()
+    left, right = controls.columns([2, 3], gap="large")
     with left:
-        choice = predict_inputs.choose_model()
+        choice = predict_inputs.choose_model(notes)
     if choice is None:
         return
     if choice.run is None:
@@ -50,20 +55,33 @@ def show_live() -> None:
         return
     model = choice.load()
     with right:
-        least = predict_panels.choose_threshold(choice, model.classes)
+        least = predict_panels.choose_threshold(choice, model.classes, notes)
         st.caption(
             t(
-                "The camera's frames go to this lab to be predicted. They're never stored. Only a "
-                "frame that you freeze stays, until you clear it or leave."
+                "The lab predicts the camera's frames and stores none of them. Only a frame you "
+                "freeze stays, until you clear it or leave."
             )
         )
+    with view:
+        _mount_camera(choice.run, choice.key, model, least)
+        st.caption(
+            t(
+                "Bright areas raised the score of the named class most. Each map is scaled to its "
+                "own brightest area. Below the threshold, no class is named."
+            )
+        )
+    with notes:
+        show_terms("heat-map", "probability", "threshold")
+
+
+def _mount_camera(run: RunRecord, key: str, model: Predictor, least: float) -> None:
     height, width = model.size
     _live_camera(
         key=_KEY,
         on_frozen_change=_keep_frozen_frame,
         data={
-            "model": f"{choice.run.id}:{choice.key.rpartition(':')[2]}",  # no path of this machine
-            "request": camera.request_data(f"{live.PATH}?{urlencode({'model': choice.run.id})}"),
+            "model": f"{run.id}:{key.rpartition(':')[2]}",  # no path of this machine
+            "request": camera.request_data(f"{live.PATH}?{urlencode({'model': run.id})}"),
             "size": [width, height],
             "classes": list(model.classes),
             "colors": list(CLASS_COLORS),
@@ -73,13 +91,6 @@ def show_live() -> None:
             "words": _words(len(model.classes)),
         },
     )
-    st.caption(
-        t(
-            "Bright areas raised the score of the named class most. Each map is scaled to its own "
-            "brightest area. Below the threshold, no class is named."
-        )
-    )
-    show_terms("heat-map", "probability", "threshold")
 
 
 def _words(classes: int) -> dict[str, str]:
@@ -90,6 +101,7 @@ def _words(classes: int) -> dict[str, str]:
         "freezeHelp": t("Stop the camera and take a closer look at this frame."),
         "camera": t("Camera"),
         "map": t("Heat map"),
+        "wait": t("Predicting…"),
         "offline": t("The lab doesn't answer. It might have stopped. Trying again…"),
         "opacity": t("Map opacity"),
         "smooth": t("Smooth over a few frames"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -40,6 +41,8 @@ from ..session import InputPhoto, page_state
 from . import sample_inputs
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
     from catdog_core.analysis.predict import Prediction, Predictor
 
 
@@ -75,14 +78,17 @@ class ModelChoice:
         return loaders.load_predictor(self.path)
 
 
-def choose_model() -> ModelChoice | None:
-    """Let the user choose a saved run or upload a model; None while there is none."""
+def choose_model(notes: DeltaGenerator | None = None) -> ModelChoice | None:
+    """Let the user choose a saved run or upload a model; None while there is none.
+
+    What is known of a saved one is written into `notes`, by default below the choice.
+    """
     kinds = {"run": t("Model of this lab"), "file": t("Model file")}
     kind = widgets.choose_one(t("Model"), kinds, "predict_kind", default="run")
-    return _choose_known_model() if kind == "run" else _upload_model()
+    return _choose_known_model(notes) if kind == "run" else _upload_model()
 
 
-def _choose_known_model() -> ModelChoice | None:
+def _choose_known_model(notes: DeltaGenerator | None) -> ModelChoice | None:
     models = model_registry.list_models()
     if not models:
         widgets.show_no_model(
@@ -91,6 +97,12 @@ def _choose_known_model() -> ModelChoice | None:
         return None
     run = state.choose_among_runs(models, t("Model"), label_visibility="collapsed")
     assert run is not None
+    with notes or nullcontext():
+        _describe_model(run)
+    return choice_of_run(run)
+
+
+def _describe_model(run: RunRecord) -> None:
     best = format_text.best_epoch_row(run)
     if best and run.best_epoch is not None:
         st.caption(
@@ -112,7 +124,6 @@ def _choose_known_model() -> ModelChoice | None:
                 "labels. It makes the most mistakes on hairless cats."
             )
         )
-    return choice_of_run(run)
 
 
 def built_in_choice() -> ModelChoice | None:

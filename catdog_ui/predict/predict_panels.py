@@ -175,10 +175,13 @@ def _fitted_photo(key: str, data: bytes, size: PhotoSize) -> Photo:
     return photo
 
 
-def choose_threshold(choice: ModelChoice, classes: Sequence[str]) -> float:
+def choose_threshold(
+    choice: ModelChoice, classes: Sequence[str], notes: DeltaGenerator | None = None
+) -> float:
     """Let the user set a threshold, 0..1; at 1 / `classes`, the lowest, every answer counts.
 
-    It starts where the model's validation answers get unreliable, and says so.
+    It starts where the model's validation answers get unreliable, and says so in `notes`, by
+    default below.
     """
     lowest = ceil(100 / len(classes))
     suggested, source = _suggest_threshold(choice, len(classes))
@@ -197,7 +200,7 @@ def choose_threshold(choice: ModelChoice, classes: Sequence[str]) -> float:
             lowest=lowest,
         ),
     )
-    st.caption(source)
+    (notes or st).caption(source)
     return percent / 100 if percent > lowest else 0.0
 
 
@@ -206,15 +209,15 @@ def _suggest_threshold(choice: ModelChoice, classes: int) -> tuple[float, str]:
     suggested = _validated_threshold(choice)
     if suggested is not None:
         return suggested, t(
-            "It starts at {percent}%. Below that, the model got fewer than {wanted} of the "
-            "validation photos right.",
+            "The threshold starts at {percent}%. Below that, the model got fewer than {wanted} of "
+            "the validation photos right.",
             percent=ceil(100 * suggested),
             wanted=f"{uncertainty.WANTED_ACCURACY:.0%}",
         )
     suggested = uncertainty.default_threshold(classes)
     return suggested, t(
-        "It starts at {percent}%, halfway between a guess and certainty. Evaluate the model to "
-        "start where its validation answers get unreliable.",
+        "The threshold starts at {percent}%, halfway between a guess and certainty. Evaluate the "
+        "model to start where its validation answers get unreliable.",
         percent=ceil(100 * suggested),
     )
 

@@ -154,6 +154,8 @@ def test_it_fits_its_screen_and_can_be_read(lab, pictures, width, theme, languag
         page.locator(each).bounding_box()
         for each in (".catdog-live video", ".catdog-live canvas", ".live-answer")
     ]
+    assert places[0]["y"] >= 0
+    assert places[0]["y"] + places[0]["height"] <= page.viewport_size["height"]
     axis = "x" if width > 640 else "y"
     order = sorted(range(3), key=lambda n: places[n][axis])
     assert order == ([0, 1, 2] if width > 640 else [0, 2, 1])

@@ -106,7 +106,8 @@ def test_a_telephone_records_by_touch_and_only_while_it_is_held(lab, expect, cam
     lab.visit(page, "Data", lang="en", source="camera")
     fake_camera.turn_on(page)
     hold = page.get_by_role("button", name="Hold to record: Class 1")
-    hold.evaluate("(button) => button.scrollIntoView({block: 'center'})")
+    for seen in (page.locator("video"), hold):
+        expect(seen).to_be_in_viewport(ratio=1)
     finger = page.context.new_cdp_session(page)
     touch(finger, hold, "touchStart")
     expect(photos(page, 1)).not_to_have_count(0)

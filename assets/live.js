@@ -290,7 +290,7 @@ class LiveView {
       const [name, percent, track] = this.bars.children[place].children;
       const value = Math.round(probabilities[n] * 100);
       if (name.textContent !== classes[n]) name.textContent = classes[n];
-      percent.textContent = `${value}%`;
+      percent.textContent = this.smoothed ? `${value}%` : "–";
       track.setAttribute("aria-label", classes[n]);
       track.setAttribute("aria-valuenow", value);
       track.firstChild.style.transform = `scaleX(${probabilities[n]})`;

@@ -148,6 +148,7 @@ class Recorder {
       this.closeCamera();
       if (!(error instanceof CameraError)) throw error;
       this.alert.textContent = error.message;
+      this.alert.scrollIntoView({ block: "nearest" });
     }
     this.draw();
   }

@@ -103,9 +103,12 @@ def render_visitor_panel() -> None:
         return
     who = current_visitor()
     assert who is not None
-    with st.popover(escape(who.name), icon=":material/person:", width="stretch"):
+    refused = _sign_in_refusal()
+    label = escape(who.name)
+    if who.role == "audience" and not (signed_in_email() or refused or page_state().visitor.name):
+        label = t("Sign in") if _has_sign_in() else t("Enter code")  # not a name made up for it
+    with st.popover(label, icon=":material/person:", width="stretch"):
         st.caption(t(ROLES[who.role]))
-        refused = _sign_in_refusal()
         if signed_in_email() or refused:
             st.button(t("Sign out"), key="visitor_logout", on_click=st.logout)
         if signed_in_email():

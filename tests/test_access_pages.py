@@ -222,10 +222,20 @@ def test_a_submitted_code_does_not_stay_in_its_field():
     assert field.proto.set_value and field.proto.value == ""
 
 
+def panel_labels(app):
+    return [each.proto.popover.label for each in app.get("popover")]
+
+
+def test_the_sidebar_says_where_the_code_goes_until_a_name_or_a_code_is_told():
+    app = page()
+    assert panel_labels(app) == ["Enter code"]
+    assert panel_labels(tell(app, "meow")) != ["Enter code"]
+    assert panel_labels(tell(page(), name="Ada")) == ["Ada"]
+
+
 def test_a_name_is_no_markdown_in_the_sidebar():
     app = tell(page(), name="[x](http://evil.example) **loud**")
-    labels = [each.proto.popover.label for each in app.get("popover")]
-    assert labels == ["\\[x\\]\\(http\\://evil.example\\) \\*\\*lou"]
+    assert panel_labels(app) == ["\\[x\\]\\(http\\://evil.example\\) \\*\\*lou"]
 
 
 def test_a_run_keeps_whose_it_is(dataset, monkeypatch):

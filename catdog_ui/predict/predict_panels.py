@@ -35,6 +35,8 @@ from ..learn.glossary_view import show_terms
 from .predict_inputs import ModelChoice
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
     from catdog_core.analysis.predict import Prediction, Predictor
 
 

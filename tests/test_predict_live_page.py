@@ -30,7 +30,7 @@ def component_data(app):
 def test_the_page_hands_model_threshold_and_words_to_the_camera():
     app = fakes.open_page("6_Predict", view="live")
     assert not app.exception and not app.error
-    assert "never stored" in fakes.joined_text(app.caption)
+    assert "stores none of them" in fakes.joined_text(app.caption)
     data = component_data(app)
     assert data["request"]["url"] == f"{live.PATH}?model=default"
     assert data["size"] == [288, 288] and data["classes"] == ["cats", "dogs"]

@@ -408,7 +408,22 @@ class Review {
       };
       button.disabled = isOff[name] ?? (name !== "help" && (!photo || Boolean(this.data.readOnly)));
     }
-    if (focus && document.activeElement === document.body) this.stage.focus({ preventScroll: true });
+    if (focus) this.comeIntoView();
+  }
+
+  // Takes the focus of a click, but of no text field and nobody who moves by keyboard, and shows
+  // photo and buttons. What is drawn above them later moves them again, until somebody else does.
+  comeIntoView() {
+    const now = document.activeElement;
+    if (now === document.body || now.matches("button:not(:focus-visible), a:not(:focus-visible)")) this.stage.focus({ preventScroll: true });
+    const scroll = () => this.root.scrollIntoView({ block: "nearest" });
+    scroll();
+    this.watch?.disconnect();
+    const watch = (this.watch = new ResizeObserver(scroll));
+    watch.observe(this.root.closest("[data-testid=stMainBlockContainer]") ?? this.root);
+    const end = () => watch.disconnect();
+    setTimeout(end, 8000);
+    for (const act of ["wheel", "touchstart", "keydown", "pointerdown"]) window.addEventListener(act, end, { once: true, capture: true });
   }
 
   fillStage(entry, photo) {

@@ -117,6 +117,8 @@ class DataState:
     """The ids of the uploaded archives, and what is in them or why they are refused."""
     review: tuple[Hashable, ReviewQueue] | None = None
     """What is reviewed, and its photos as they were when the review began."""
+    is_sorted: bool = False
+    """Whether the review of a pile was finished, and its dataset is to come into view."""
     imported_url: str = ""
     """The URL this session imports, which may need an answer before it can be."""
     photos_by_class: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)

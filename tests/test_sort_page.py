@@ -8,6 +8,7 @@ from catdog_core.analysis import sorting
 from catdog_core.analysis.sorting import Guesses, SeenPhotos
 from catdog_core.data import datasets, piles
 from catdog_core.data.decisions import Decision
+from catdog_ui import widgets
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -84,3 +85,29 @@ def test_a_pile_that_is_gone_is_said_and_others_can_be_opened(pile):
     assert not app.exception and "no pile" in app.error[0].value
     button(app, "Back to datasets").click().run()
     assert not app.exception and "pile" not in app.query_params
+
+
+def test_a_pile_of_a_folder_has_the_name_of_the_field_or_of_the_folder(demo):
+    for name, expected in (("Friends", "Friends"), ("", "validation")):
+        app = fakes.open_page("1_Data", source="sort")
+        app.text_input(key="sort_folder").set_value(str(demo / "validation"))
+        app.text_input(key="sort_name").set_value(name).run()
+        button(app, "Start sorting").click().run()
+        assert not app.exception
+        assert any(each.name == expected for each in piles.list_piles())
+        # Without a model, groups come first, and the button says what it does.
+        assert any(each.value == f"Sort “{expected}”" for each in app.subheader)
+        button(app, "Predict 24 photos" if app.selectbox else "Group 24 photos")
+
+
+def test_a_finished_review_brings_the_form_of_the_dataset_into_view(pile, monkeypatch):
+    shown = []
+    monkeypatch.setattr(widgets, "scroll_into_view", shown.append)
+    piles.set_classes(pile.id, ["cats", "dogs"])
+    seen = sorting.read_seen(pile.id)
+    sorting.write_guesses(pile.id, sorting.first_guesses(seen, piles.load_pile(pile.id)))
+    app = page(pile)
+    assert not shown
+    app.session_state["page_state"].data.is_sorted = True
+    app.run().run()
+    assert shown == ["sort_dataset"]

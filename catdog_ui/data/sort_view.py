@@ -22,6 +22,7 @@ from catdog_core.runs import RunRecord, model_registry
 
 from .. import format_text, gallery, job_fragment, loaders, permissions, review, uploads, widgets
 from ..i18n import N_, escape, t
+from ..session import page_state
 from ..startup import guard
 from .source_widgets import choose_dataset, progress_bar, show_heading
 
@@ -29,6 +30,11 @@ _STARTS = {
     "model": N_("Predictions of a model"),
     "groups": N_("Groups of similar photos"),
     "names": N_("Your own class names"),
+}
+_LOOKS = {
+    "model": N_("Predict {n:,} photos"),
+    "groups": N_("Group {n:,} photos"),
+    "names": N_("Read {n:,} photos"),
 }
 _MOST_GROUPS, _SHOWN = 12, 8  # groups, and photos of one that are shown
 _THUMBNAIL = 112  # pixels
@@ -56,7 +62,7 @@ def sort_card(_kind: str) -> None:
             t("Or a folder on this machine"), key="sort_folder", placeholder=t("/home/me/photos")
         )
         name = st.text_input(
-            t("Name of the pile"), key="sort_name", value=t("My photos"), max_chars=60
+            t("Name of the pile"), key="sort_name", placeholder=t("My photos"), max_chars=60
         )
     if permissions.action_button(
         t("Start sorting"),
@@ -70,11 +76,12 @@ def sort_card(_kind: str) -> None:
             access.check_permission("change data")  # before any photo is read
             if files:
                 pile = piles.create_pile_from_uploads(
-                    [(file.name, file.getvalue()) for file in files], name
+                    [(file.name, file.getvalue()) for file in files],
+                    name.strip() or t("My photos"),
                 )
             else:
                 path = allowed_roots.confine_path(Path(folder.strip()).expanduser())
-                pile = piles.create_pile_from_folder(path)
+                pile = piles.create_pile_from_folder(path, name.strip())
             _open(pile.id)
             st.rerun()
     known = piles.list_piles()
@@ -118,7 +125,7 @@ def show_chosen_pile() -> bool:
 def _show_pile(pile: Pile) -> None:
     """Draw the step a pile is at: the look at its photos, the names of groups, or the review."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(t("Sort {name}", name=escape(pile.name)), anchor=False, width="stretch")
+        st.subheader(t("Sort “{name}”", name=escape(pile.name)), anchor=False, width="stretch")
         if permissions.action_button(
             t("Delete pile…"), "sort_delete", "change data", icon="delete", type="tertiary"
         ):
@@ -171,13 +178,13 @@ def _delete(pile_id: str) -> None:
 
 
 def _finish() -> None:
-    pass  # the page is drawn anew, and what can be made of the answers stands below
+    page_state().data.is_sorted = True  # what can be made of the answers comes into view
 
 
 def _choose_start(pile: Pile, job_key: str) -> None:
     """Draw whose predictions come first, and the button that has the photos looked at."""
     if job_fragment.is_running(job_key):
-        job_fragment.watch_job(job_key, partial(_draw_look, pile, job_key, None, (), False))
+        job_fragment.watch_job(job_key, partial(_draw_look, pile, job_key))
         return
     models = {run.id: run for run in model_registry.list_models()}
     starts = [key for key in _STARTS if key != "model" or models]
@@ -209,16 +216,20 @@ def _choose_start(pile: Pile, job_key: str) -> None:
         )
         names = [name.strip() for name in text.split(",") if name.strip()]
     is_ready = run is not None or start == "groups" or len(names) > 1
-    job_fragment.watch_job(job_key, partial(_draw_look, pile, job_key, run, names, is_ready))
+    look = partial(
+        _draw_look, pile, job_key, start=start, run=run, names=names, is_ready=is_ready
+    )
+    job_fragment.watch_job(job_key, look)
 
 
 def _draw_look(
     pile: Pile,
     job_key: str,
-    run: RunRecord | None,
-    names: Sequence[str],
-    is_ready: bool,
     job: Job | None,
+    start: str = "names",
+    run: RunRecord | None = None,
+    names: Sequence[str] = (),
+    is_ready: bool = False,
 ) -> None:
     if job is not None and job.status == "running":
         text = t("{done:,} of {n:,}", done=job.done, n=job.total) if job.total else ""
@@ -226,7 +237,7 @@ def _draw_look(
         return
     job_fragment.show_job_error(job)
     permissions.action_button(
-        t("Look at {n:,} photos", n=len(pile.photos)),
+        t(_LOOKS[start], n=len(pile.photos)),
         f"start_{job_key}",
         "change data",
         job_fragment.start_job,
@@ -253,8 +264,8 @@ def _name_groups(pile: Pile, seen: SeenPhotos) -> None:
     """Draw groups of similar photos with a field for the name of each."""
     st.markdown(
         t(
-            "Name each group by what most of its photos show. Groups of one name become one "
-            "class, and photos of a group without a name get no prediction."
+            "Name each group by what most of its photos show. Groups with the same name become "
+            "one class. Photos of a group without a name get no prediction."
         )
     )
     most = min(_MOST_GROUPS, len(seen.files))
@@ -356,7 +367,7 @@ def _add_class(pile: Pile) -> None:
 
 def _make_dataset(pile: Pile, guesses: Guesses, answers: Sequence[Answer]) -> None:
     """Draw what becomes of the answers, and the button that makes a dataset of them."""
-    with st.container(border=True):
+    with st.container(border=True, key="sort_dataset"):
         st.markdown(t("**Make a dataset**"))
         least: float | None = None
         if guesses.source in ("model", "answers") and st.toggle(
@@ -391,3 +402,6 @@ def _make_dataset(pile: Pile, guesses: Guesses, answers: Sequence[Answer]) -> No
                     dataset = piles.make_dataset(pile, labels, name, progress=tell)
                 _close()
                 choose_dataset(dataset)
+    if page_state().data.is_sorted:
+        page_state().data.is_sorted = False
+        widgets.scroll_into_view("sort_dataset")

@@ -60,6 +60,8 @@ def show_sources(first_kind: str = "secondary") -> None:
     )
     with st.container(border=True):
         KINDS[key or "demo"][2](first_kind)
+    if key == "sort":  # its photos have no classes yet
+        return
     st.caption(
         t(
             "A dataset has one photo folder per class, such as `cats` and `dogs`, optionally "

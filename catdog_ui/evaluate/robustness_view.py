@@ -56,6 +56,7 @@ HINT = N_(
 
 def show_robustness(subject: EvaluationSubject) -> None:
     """Draw the choices, and the curves or the button that measures them."""
+    st.caption(t("See how accuracy changes as photos are rotated, blurred or darkened more and more."))
     members = [subject.run, *_choose_others(subject)]
     labels = {str(name): t(change.label) for name, change in CHANGES.items()}
     change: ChangeName = state.choose_tab(  # type: ignore[assignment]
@@ -100,7 +101,7 @@ def _panel(
     is_complete = all(curve is not None and wanted <= set(curve.strengths) for _, curve in read)
     if is_running and job is not None:
         words = (
-            t("{done:,} of {n:,} answers · {rate:.0f} per second", done=job.done, n=job.total,
+            t("{done:,} of {n:,} predictions · {rate:.0f} per second", done=job.done, n=job.total,
               rate=job.rate)
             if job.total
             else t("Loading the model…")

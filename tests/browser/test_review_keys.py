@@ -82,6 +82,22 @@ def test_keys_decide_undo_and_survive_a_reload_and_a_lost_connection(lab, opened
     assert found()[CAT.format(2)] == "dogs"
 
 
+def test_a_click_on_review_brings_the_photo_into_view_and_keys_decide(lab, opened, page, expect):
+    dataset, _ = opened
+    lab.visit(page, "Data", dataset=dataset, list="class", label="1")
+    page.get_by_role("radio", name="Review").click()
+    stage = page.locator(".review-stage")
+    stage.locator("img").wait_for()
+    expect(stage).to_be_focused()
+    expect(stage).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("button", name="Undo")).to_be_in_viewport(ratio=1)
+    file_is(expect, page, "train/dogs/dog.0000.jpg")
+    page.keyboard.press("Space")
+    file_is(expect, page, "train/dogs/dog.0001.jpg")
+    page.keyboard.press("u")
+    expect(page.locator(".review-saved")).to_have_text(SAVED)
+
+
 def test_taps_decide_on_a_phone_and_everything_has_a_name(lab, opened, page, expect):
     dataset, found = opened
     size = {"width": 390, "height": 844}

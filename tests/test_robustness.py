@@ -258,7 +258,7 @@ def test_the_sentence_says_who_falls_and_who_holds_and_where_they_cross():
     assert robustness.find_telling_strength([plain, augmented]) == 90
     texts = list(map(str, robustness.describe_curves([augmented, plain], ["aug", "plain"], 45)))
     assert texts[0] == "“plain” falls from 90% to 61%."
-    assert texts[1] == "“aug” has 78%."
+    assert texts[1] == "“aug” stays at 78%."
     assert texts[2].startswith("“plain” is 10 points better on unchanged photos. From about 17° on")
 
 

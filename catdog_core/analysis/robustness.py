@@ -563,7 +563,7 @@ def choose_examples(
 
 
 FALLS = N_("“{name}” falls from {before:.0%} to {after:.0%}.")
-HOLDS = N_("“{name}” has {after:.0%}.")
+HOLDS = N_("“{name}” stays at {after:.0%}.")
 CROSSING = N_(
     "“{first}” is {price:.0f} points better on unchanged photos. From about {strength} on, "
     "“{second}” is better."

@@ -408,7 +408,7 @@ class Review {
       };
       button.disabled = isOff[name] ?? (name !== "help" && (!photo || Boolean(this.data.readOnly)));
     }
-    if (focus) this.comeIntoView();
+    if (focus && photo) this.comeIntoView();
   }
 
   // Takes the focus of a click, but of no text field and nobody who moves by keyboard, and shows

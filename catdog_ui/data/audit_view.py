@@ -81,8 +81,8 @@ def show_health(dataset: Dataset) -> None:
     st.caption(
         t(
             "The check looks at every photo once. It finds files that aren't photos, duplicates, "
-            "near-duplicates, wrong labels and odd shapes and colors. You decide what to do with "
-            "them. No file is ever deleted or changed."
+            "near-duplicates, conflicting labels, and odd shapes and colors. You decide what to do "
+            "with them. No file is ever deleted or changed."
         )
     )
     findings = _check_dataset(dataset)

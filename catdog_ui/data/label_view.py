@@ -77,6 +77,7 @@ def check_labels(dataset: Dataset) -> LabelErrors | None:
         )
         if found is not None:
             data.label_errors[dataset.id] = found
+            st.rerun()  # the button says "again" now
     return data.label_errors.get(dataset.id)
 
 

@@ -38,7 +38,7 @@ def test_seeds_are_summed_up_as_mean_and_standard_deviation():
     remarks = describe(first)
     assert [remark.id for remark in remarks] == ["seeds", "meaning"]
     assert str(remarks[0]) == (
-        f"“a0”: 0.727 ± {stdev(values):.3f} best validation accuracy over 3 seeds."
+        f"Best validation accuracy of “a0” over 3 seeds: 72.7% ± {100 * stdev(values):.1f} points."
     )
     assert "standard deviation over seeds" in str(remarks[1])
 
@@ -129,7 +129,7 @@ def test_one_click_on_the_page_starts_the_missing_seeds(dataset, monkeypatch):
     (group,) = groups.list_groups()
     assert started == [group.id] and [run.training.seed for run in group.runs] == [1, 2]
     assert app.query_params["group"] == group.id and app.query_params["tab"] == "experiments"
-    assert any("0.700 best validation accuracy with one seed" in one.value for one in app.markdown)
+    assert any("70.0% best validation accuracy with one seed" in one.value for one in app.markdown)
 
 
 def test_evaluate_offers_the_same_and_compares_with_another_model(dataset, monkeypatch):
@@ -138,7 +138,7 @@ def test_evaluate_offers_the_same_and_compares_with_another_model(dataset, monke
         fakes.add_fake_model(one)
         evaluated_runs.write_answers(one, dataset)
     app = evaluated_runs.open_evaluate_page(run=folder.name, tab="versus")
-    assert "0.700 best validation accuracy with one seed" in evaluated_runs.caption_text(app)
+    assert "70.0% best validation accuracy with one seed" in evaluated_runs.caption_text(app)
     started = []
     monkeypatch.setattr(groups, "start_group", started.append)
     app = evaluated_runs.open_evaluate_page(run=folder.name, tab="overview")
@@ -165,4 +165,4 @@ def test_the_command_trains_the_missing_seed_and_says_what_seeds_change(dataset,
         fakes.make_run(f"a{seed}", dataset=dataset, seed=seed, image_size=32, steps_per_epoch=1)
     status, out, err = fakes.run_cli(capsys, "experiment", "repeat", "a0")
     assert status == 0 and "1 run" in out, err
-    assert "best validation accuracy over 3 seeds" in out
+    assert "over 3 seeds: " in out

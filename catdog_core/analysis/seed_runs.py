@@ -118,7 +118,7 @@ def _describe_summary(summary: SeedSummary) -> Remark:
     params: dict[str, Any] = {"name": summary.name, "n": n, "mean": summary.mean}
     if n < 2:
         return Remark("one_seed", ONE_SEED, params)
-    return Remark("seeds", SEVERAL_SEEDS, {**params, "deviation": summary.deviation})
+    return Remark("seeds", SEVERAL_SEEDS, {**params, "deviation": 100 * summary.deviation})
 
 
 def _compare(first: SeedSummary, second: SeedSummary) -> Remark:
@@ -150,11 +150,11 @@ def _settings_of(run: Run) -> Any:
 
 
 ONE_SEED = N_(
-    "“{name}”: {mean:.3f} best validation accuracy with one seed. How much another seed would "
+    "“{name}”: {mean:.1%} best validation accuracy with one seed. How much another seed would "
     "change it is unknown."
 )
 SEVERAL_SEEDS = N_(
-    "“{name}”: {mean:.3f} ± {deviation:.3f} best validation accuracy over {n} seeds."
+    "Best validation accuracy of “{name}” over {n} seeds: {mean:.1%} ± {deviation:.1f} points."
 )
 UNKNOWN = N_(
     "With one seed, you can't tell whether “{first}” and “{second}” really differ. Train both with "

@@ -216,9 +216,7 @@ def _choose_start(pile: Pile, job_key: str) -> None:
         )
         names = [name.strip() for name in text.split(",") if name.strip()]
     is_ready = run is not None or start == "groups" or len(names) > 1
-    look = partial(
-        _draw_look, pile, job_key, start=start, run=run, names=names, is_ready=is_ready
-    )
+    look = partial(_draw_look, pile, job_key, start=start, run=run, names=names, is_ready=is_ready)
     job_fragment.watch_job(job_key, look)
 
 

@@ -56,7 +56,9 @@ HINT = N_(
 
 def show_robustness(subject: EvaluationSubject) -> None:
     """Draw the choices, and the curves or the button that measures them."""
-    st.caption(t("See how accuracy changes as photos are rotated, blurred or darkened more and more."))
+    st.caption(
+        t("See how accuracy changes as photos are rotated, blurred or darkened more and more.")
+    )
     members = [subject.run, *_choose_others(subject)]
     labels = {str(name): t(change.label) for name, change in CHANGES.items()}
     change: ChangeName = state.choose_tab(  # type: ignore[assignment]

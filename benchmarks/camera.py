@@ -114,7 +114,7 @@ def _mark(green: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def turn_on(page: Any) -> None:
     """Turn on the recorder's camera, and wait until its buttons can be held."""
-    page.get_by_role("button", name="Turn on camera").click()
+    page.get_by_role("button", name="Start camera").click()
     page.wait_for_function("() => document.querySelector('.recorder-hold:enabled')")
     page.wait_for_function("() => document.querySelector('video').readyState >= 2")
 

@@ -47,8 +47,8 @@ _LANGUAGES = {"en": "English", "ko": "한국어"}
 _TEXTS = {
     "about": N_("It knows {n} classes, and gives every photo one of them."),
     "allClasses": N_("All {n} classes"),
-    "cameraOff": N_("Turn off camera"),
-    "cameraOn": N_("Turn on camera"),
+    "cameraOff": N_("Stop camera"),
+    "cameraOn": N_("Start camera"),
     "choose": N_("Choose photo"),
     "drop": N_("Drop a photo here, or turn on the camera."),
     "frames": N_("{frames} frames per second, {ms} ms per frame"),

@@ -111,8 +111,8 @@ def _recorder_data(found: Recording | None, problem: str) -> dict[str, Any]:
         "texts": {
             "picture": t("Camera picture"),
             "camera": t("Camera"),
-            "on": t("Turn on camera"),
-            "off": t("Turn off camera"),
+            "on": t("Start camera"),
+            "off": t("Stop camera"),
             "hold": t("Hold to record"),
             "recording": t("Recording…"),
             "add": t("Add class"),

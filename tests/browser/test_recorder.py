@@ -121,7 +121,7 @@ def test_a_telephone_records_by_touch_and_only_while_it_is_held(lab, expect, cam
         page.wait_for_timeout(50)
     assert len(list(frames(lab))) == count
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.get_by_role("button", name="Turn off camera").click()
+    page.get_by_role("button", name="Stop camera").click()
     assert page.locator("video").evaluate("(video) => video.srcObject === null")
 
 
@@ -183,6 +183,6 @@ def test_without_a_camera_a_sentence_says_so(lab, page, expect):
         " throw new DOMException('', 'NotFoundError'); }"
     )
     lab.visit(page, "Data", lang="en", source="camera")
-    page.get_by_role("button", name="Turn on camera").click()
+    page.get_by_role("button", name="Start camera").click()
     expect(page.get_by_role("alert").filter(has_text="No camera was found")).to_be_visible()
-    expect(page.get_by_role("button", name="Turn on camera")).to_be_enabled()
+    expect(page.get_by_role("button", name="Start camera")).to_be_enabled()

@@ -45,8 +45,8 @@ def camera_sentences() -> dict[str, str]:
     """Return why there may be no picture, for `openCamera` of assets/camera.js."""
     return {
         "insecure": t(
-            "Browsers open the camera on localhost and over HTTPS only. Ask whoever runs the lab "
-            "for an HTTPS address."
+            "Browsers allow the camera only on localhost and over HTTPS. Ask whoever runs the"
+            " lab for an HTTPS address."
         ),
         "missing": t("No camera was found. Connect one, then try again."),
         "denied": t(

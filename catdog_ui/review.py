@@ -114,7 +114,7 @@ def _sentences(is_pile: bool) -> dict[str, str]:
         "saved": t("All decisions are saved."),
         "saving": t("Saving: {n}"),
         "late": t("Not saved yet: {n}. This browser keeps them and tries again."),
-        "finished": t("You've reviewed all photos of this list."),
+        "finished": t("You've reviewed all photos in this list."),
         "empty": t("There are no photos in this list."),
         "finish": t("Finish review"),
     }

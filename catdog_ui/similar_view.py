@@ -38,7 +38,7 @@ def show_requested(dataset: Dataset) -> None:
     if file not in {item.file for item in dataset.items()}:
         st.query_params.pop(SIMILAR_PARAM)
         name = escape(truncate_for_display(file, 60))
-        st.toast(t("The photo “{name}” of this link isn't in this dataset.", name=name))
+        st.toast(t("The photo “{name}” in this link isn't in this dataset.", name=name))
         return
     st.dialog(t("Similar photos"), width="large", on_dismiss=_close)(_show_dialog)(dataset, file)
 
@@ -58,8 +58,9 @@ def show_similar(dataset: Dataset, photo: str | bytes, split: str = "") -> None:
     show_strip(dataset, similar, 6, 96)
     st.caption(
         t(
-            "Photos are alike when a pretrained network sees the same in them. The number below a "
-            "photo is its similarity. 1 means the same features, 0 nothing in common."
+            "Photos are similar when a pretrained network finds similar features in them. The"
+            " number below a photo is its similarity. 1 means the same features, and 0 means"
+            " nothing in common."
         )
     )
 
@@ -103,7 +104,7 @@ def show_strip(dataset: Dataset, similar: Sequence[SimilarPhoto], columns: int, 
             shown.append((each, thumbnail[0]))
     captions = []
     for each, _ in shown:
-        number = t("same picture") if each.is_copy else f"{each.similarity:.2f}"
+        number = t("same photo") if each.is_copy else f"{each.similarity:.2f}"
         label = truncate_for_display(dataset.classes[each.item.label], 30)
         captions.append(f"{label}\n{t(SPLITS[each.item.split])} · {number}")
     gallery.image_grid(

@@ -125,7 +125,7 @@ def test_a_file_is_made_by_a_click_and_then_offered(folder, quick):
 def test_the_web_page_says_how_it_is_opened_and_made_offline(folder, quick):
     export_cache.ExportCache(folder, ("cats", "dogs")).make("web", lambda phase: None)
     app = page(folder)
-    assert "open `index.html` by a double click" in texts(app)
+    assert "double-click `index.html`" in texts(app)
     lines = fakes.joined_text(app.code)
     assert f"export {folder.name} web " in lines and "--runtime node_modules" in lines
 

@@ -199,7 +199,7 @@ def test_similar_photos_name_copies_and_leave_the_photo_itself_out(opened):
     dogs = similar_photos.find_similar(known, CAT, 4, [opened.classes.index("dogs")])
     assert {opened.classes[each.item.label] for each in dogs} == {"dogs"} and len(dogs) == 4
     told = [str(each) for each in similar_photos.describe_similar(found, opened.classes, "train")]
-    assert "1 photo is the same picture." in told
+    assert "1 photo is a copy of this one." in told
     assert any("in train and in validation" in sentence for sentence in told)
 
 
@@ -255,7 +255,7 @@ def test_the_commands_print_text_and_json(capsys, opened):
     assert status == 0 and len(rows) == 3
     assert rows[0]["file"] == "validation/cats/copy.jpg" and rows[0]["same_picture"]
     status, out, _ = run(capsys, "similar", folder / CAT, folder)
-    assert "validation/cats/copy.jpg: cats, validation, same picture" in out
+    assert "validation/cats/copy.jpg: cats, validation, same photo" in out
     status, _, err = run(capsys, "similar", "missing.jpg", folder)
     assert status == 1 and "missing.jpg" in err
 
@@ -291,8 +291,8 @@ def test_suspects_stand_beside_similar_photos_and_a_decision_takes_them_off(open
     app = fakes.open_page("1_Data", dataset=opened.id, part="health")
     press(app, "label_check")
     suspect = label_errors.find_label_errors(opened).of_kind("wrong_label")[0]
-    title = next(e.label for e in app.expander if e.label.startswith("Wrong labels?"))
-    told = next(m.value for m in app.markdown if "look like" in m.value)
+    title = next(e.label for e in app.expander if e.label.startswith("Likely wrong labels"))
+    told = next(m.value for m in app.markdown if "match the photos" in m.value)
     assert "judged" in told and "owls" in told
     own, other = (opened.classes[label] for label in (suspect.item.label, suspect.guess))
     assert {f"Most similar in {own}", f"Most similar in {other}"} <= {c.value for c in app.caption}
@@ -300,7 +300,7 @@ def test_suspects_stand_beside_similar_photos_and_a_decision_takes_them_off(open
     press(app, "keep_wrong_label_")
     kept = datasets.load_dataset(opened.id)
     assert kept.dismissed_findings == {suspect.item.file: frozenset({"wrong_label"})}
-    now = next(e.label for e in app.expander if e.label.startswith("Wrong labels?"))
+    now = next(e.label for e in app.expander if e.label.startswith("Likely wrong labels"))
     assert now != title and int(now[:-1].split("(")[1]) == int(title[:-1].split("(")[1]) - 1
     press(app, "relabel_wrong_label_")
     assert len(datasets.load_dataset(opened.id).changes) == 2
@@ -332,8 +332,8 @@ def test_too_few_photos_are_said_on_the_page(workspace, demo, tmp_path):
 
 def test_the_address_opens_similar_photos_and_an_unknown_photo_is_said(opened):
     app = settle(fakes.open_page("1_Data", dataset=opened.id, similar=CAT))
-    assert "1 photo is the same picture." in fakes.joined_text(app.markdown)
-    assert "copy.jpg" in pictures(app) and "Validation · same picture" in pictures(app)
+    assert "1 photo is a copy of this one." in fakes.joined_text(app.markdown)
+    assert "copy.jpg" in pictures(app) and "Validation · same photo" in pictures(app)
     app = settle(fakes.open_page("1_Data", dataset=opened.id, similar="gone.jpg"))
     assert "similar" not in app.query_params
 
@@ -353,7 +353,7 @@ def test_a_game_plants_errors_and_tells_what_was_found_and_what_they_cost(opened
     boxes[0].check().run()
     press(app, "learn_answers_")
     shown = " ".join(element.value for element in app.get("html"))
-    assert "Precision of the list" in shown and "not planted" in shown
+    assert "Precision of the check" in shown and "not planted" in shown
 
 
 def test_planted_errors_follow_from_the_seed_and_change_no_label(opened):

@@ -197,7 +197,7 @@ def test_each_visitor_has_a_recording_and_the_audience_none(monkeypatch):
         assert recording.find_recording() is None
         record([(1,), ()], ("trees", "cars"))
         recording.remove_photo(name)
-        with pytest.raises(PhotoError, match="gone"):
+        with pytest.raises(PhotoError, match="no longer exists"):
             recording.read_photo(name)
         monkeypatch.setattr(recording, "MAX_RECORDINGS", 2)
     with (

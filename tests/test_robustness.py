@@ -259,7 +259,8 @@ def test_the_sentence_says_who_falls_and_who_holds_and_where_they_cross():
     texts = list(map(str, robustness.describe_curves([augmented, plain], ["aug", "plain"], 45)))
     assert texts[0] == "“plain” falls from 90% to 61%."
     assert texts[1] == "“aug” stays at 78%."
-    assert texts[2].startswith("“plain” is 10 points better on unchanged photos. From about 17° on")
+    crossing = "On unchanged photos, “plain” is 10 percentage points better. From about 17°, "
+    assert texts[2].startswith(crossing)
 
 
 def test_chance_alone_makes_nobody_fall():
@@ -306,7 +307,7 @@ def test_the_command_prints_draws_and_keeps_a_curve(run, demo, capsys, tmp_path)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--change", "heat"], "There's no change 'heat'"),
+        (["--change", "heat"], "'heat' isn't a change"),
         (["--strengths", "far"], "--strengths is 'far'"),
         (["--strengths", "400"], "can't have the strength 400"),
     ],

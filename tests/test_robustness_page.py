@@ -92,7 +92,7 @@ def test_models_are_compared_on_the_same_photos(dataset):
     app = open_tab(first, **{"with": second.name})
     text = drawn_text(app)
     assert "“first” falls from 100% to 17%. “second” stays at 92%." in text
-    assert "Range “second” trained with" in text and "Range “first”" not in text
+    assert "Range used to train “second”" in text and "Range “first”" not in text
     assert app.query_params["with"] == second.name
     assert text.count("✓ second") == 12 == text.count("✗ first")
 

@@ -70,7 +70,7 @@ def test_the_page_says_how_good_predictions_were_and_makes_a_dataset(pile):
     piles.record_answers(pile.id, made)
     app = page(pile)
     assert "3 of the last 5 predictions were right (23% to 88%)." in texts(app)
-    assert "learned from 20 answers" in texts(app)
+    assert "based on 20 answers" in texts(app)
     assert "cats 3 · dogs 2" in texts(app)
     app.toggle[0].set_value(True).run()
     assert "cats 3 · dogs 12" in texts(app)  # those at least 90% certain are dogs

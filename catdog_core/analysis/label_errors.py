@@ -142,8 +142,8 @@ def find_label_errors(
     enough = [label for label in np.unique(labels) if _count_groups(groups, labels, label) >= FOLDS]
     if len(enough) < 2:
         raise DatasetError(
-            "'{name}' has too few photos to judge its labels. Add photos until two classes have "
-            "at least {least} different ones each.",
+            "'{name}' has too few photos to judge its labels. Add photos until at least two"
+            " classes have {least} different ones each.",
             name=dataset.name,
             least=FOLDS,
         )
@@ -177,10 +177,10 @@ def describe_label_errors(found: LabelErrors) -> list[Message]:
         )
         if found.likely
         else Message(
-            N_("No label of {total:,} photos is clearly wrong."), {"total": len(found.ranking)}
+            N_("None of the {total:,} labels is clearly wrong."), {"total": len(found.ranking)}
         ),
         Message(
-            N_("{share:.1%} of the labels match what their photos look like."),
+            N_("{share:.1%} of the labels match the photos."),
             {"share": found.accuracy},
         ),
     ]

@@ -78,7 +78,9 @@ def see_photos(
         else:
             first_of[info.digest] = name
     if not first_of:
-        raise PhotoError("No photo can be read. Choose photos the lab can read.")
+        raise PhotoError(
+            "None of the photos can be read. Convert them to JPEG or PNG and try again."
+        )
     files = list(first_of.values())
     images: Any = similar_photos.FittedPhotos([photos[name] for name in files])
     split = features.compute_features(

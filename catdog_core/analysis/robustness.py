@@ -565,6 +565,6 @@ def choose_examples(
 FALLS = N_("“{name}” falls from {before:.0%} to {after:.0%}.")
 HOLDS = N_("“{name}” stays at {after:.0%}.")
 CROSSING = N_(
-    "“{first}” is {price:.0f} points better on unchanged photos. From about {strength} on, "
-    "“{second}” is better."
+    "On unchanged photos, “{first}” is {price:.0f} percentage points better. From about"
+    " {strength}, “{second}” is better."
 )

@@ -150,8 +150,7 @@ def _settings_of(run: Run) -> Any:
 
 
 ONE_SEED = N_(
-    "“{name}”: {mean:.1%} best validation accuracy with one seed. How much another seed would "
-    "change it is unknown."
+    "“{name}”: {mean:.1%} best validation accuracy with one seed. Another seed might change it."
 )
 SEVERAL_SEEDS = N_(
     "Best validation accuracy of “{name}” over {n} seeds: {mean:.1%} ± {deviation:.1f} points."
@@ -161,14 +160,15 @@ UNKNOWN = N_(
     "at least 2 seeds."
 )
 BEYOND_SEEDS = N_(
-    "“{first}” is {difference:.1f} ± {sure:.1f} points better than “{second}”. That's more than "
-    "seeds alone explain."
+    "“{first}” is {difference:.1f} ± {sure:.1f} percentage points better than “{second}”. Seeds"
+    " alone don't explain that."
 )
 WITHIN_SEEDS = N_(
-    "“{first}” is {difference:.1f} ± {sure:.1f} points ahead of “{second}”. Seeds alone can make "
-    "that difference."
+    "“{first}” is {difference:.1f} ± {sure:.1f} percentage points ahead of “{second}”. Seeds"
+    " alone could explain that."
 )
 MEANING = N_(
-    "± after an accuracy is the standard deviation over seeds. ± after a difference is its 95% "
-    "confidence interval (Welch's t-test). Neither covers the choice of validation photos."
+    "± after an accuracy is the standard deviation over seeds. ± after a difference is its 95%"
+    " confidence interval (Welch's t-test). Neither accounts for the choice of validation"
+    " photos."
 )

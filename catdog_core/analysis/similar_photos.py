@@ -201,10 +201,10 @@ def describe_similar(
     messages = [Message(text, values)]
     copies = [photo.item.split for photo in similar if photo.is_copy]
     if copies:
-        messages.append(Message(N_("{n} photos are the same picture."), {"n": len(copies)}))
+        messages.append(Message(N_("{n} photos are copies of this one."), {"n": len(copies)}))
     for other in SPLITS:
         if other in copies and split and other != split:
-            text = N_("The same picture is in {split} and in {other}. Results look too good.")
+            text = N_("The same photo is in {split} and {other}. Results look too good.")
             messages.append(Message(text, {"split": Term(split), "other": Term(other)}))
     return messages
 

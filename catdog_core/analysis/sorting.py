@@ -125,7 +125,7 @@ def group_photos(features: Features, count: int, seed: int = 0) -> tuple[Labels,
     """
     if not 1 <= count <= len(features):
         raise DatasetError(
-            "You asked for {count} groups of {n:,} photos. Choose 1 to {n:,} groups.",
+            "You asked for {count} groups, but there are {n:,} photos. Choose 1 to {n:,} groups.",
             count=count,
             n=len(features),
         )

@@ -68,7 +68,7 @@ _FLIPS = ((0.0, 1.0), 0.0, 0.0, 1.0)
 CHANGES: dict[ChangeName, PhotoChange] = {
     "rotation": PhotoChange(
         N_("Rotation"),
-        N_("Degrees, half of the photos in each direction"),
+        N_("Degrees, half of the photos rotated each way"),
         (0, 15, 30, 45, 60, 90, 120, 150, 180),
         *(0, 0, 180),
         "{:g}°",
@@ -89,21 +89,21 @@ CHANGES: dict[ChangeName, PhotoChange] = {
     ),
     "brightness": PhotoChange(
         N_("Brightness"),
-        N_("Factor on all values"),
+        N_("Factor for all values"),
         (0.15, 0.3, 0.5, 0.75, 1, 1.25, 1.5, 2, 3),
         *(1, 0, 5),
         "×{:g}",
     ),
     "contrast": PhotoChange(
         N_("Contrast"),
-        N_("Factor on the distance from the mean gray"),
+        N_("Factor for the distance from mean gray"),
         (0.1, 0.2, 0.4, 0.7, 1, 1.5, 2, 2.5, 3),
         *(1, 0, 5),
         "×{:g}",
     ),
     "blur": PhotoChange(
         N_("Blur"),
-        N_("Standard deviation, in % of the width"),
+        N_("Standard deviation as % of the width"),
         (0, 0.5, 1, 1.5, 2, 3, 4, 6, 8),
         *(0, 0, 20),
         "{:g}%",

@@ -263,8 +263,8 @@ def check_permission(action: Action, owner: str | None = None) -> None:
                 "delete anything. To do more, enter the student code or sign in."
             )
         raise AccessError(
-            "View only: you can look, move sliders and use models, but not start, change or "
-            "delete anything. To do more, enter the student code."
+            "View only. You can look, move sliders and use models, but not start, change or"
+            " delete anything. To do more, enter the student code."
         )
     if owner == "":
         raise AccessError(

@@ -200,7 +200,7 @@ def similar(
         return
     for each in found:
         label = truncate_for_display(dataset.classes[each.item.label], 40)
-        same = ", same picture" if each.is_copy else ""
+        same = ", same photo" if each.is_copy else ""
         print(
             f"{each.similarity:.3f} {truncate_for_display(each.item.file, 200)}:"
             f" {label}, {each.item.split}{same}"

@@ -67,7 +67,7 @@ def robustness(
         )
     if change not in CHANGES:
         raise SettingsError(
-            "There's no change '{change}'. Use one of {names}.",
+            "'{change}' isn't a change the lab knows. Use one of {names}.",
             change=change,
             names=", ".join(CHANGES),
         )

@@ -55,7 +55,8 @@ def serve(
         for flag, given in (("--code", code), ("--teacher-code", teacher_code), ("--root", root)):
             if given:
                 raise SettingsError(
-                    "{flag} is for the pages, and --api serves none. Leave out {flag} or --api.",
+                    "{flag} is for the pages, but --api starts only the API. Leave out {flag} or"
+                    " --api.",
                     flag=flag,
                 )
     environment = dict(os.environ)

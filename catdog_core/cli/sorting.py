@@ -57,14 +57,14 @@ def sort(
     """Guess the classes of unlabeled photos, least certain first. With --labels and --out, make a
     dataset of your corrected table, with similar photos in the same set."""
     if (labels is None) != (out is None):
-        raise SettingsError("Give --labels and --out together to make a dataset.")
+        raise SettingsError("To create a dataset, use --labels and --out together.")
     if labels is not None and out is not None:
         with output.progress_bar("comparing photos") as progress:
             dataset = piles.write_sorted(pile, labels, out, validation, test, progress)
         output.print_counts(dataset.counts())
         return
     if (model is None) == (groups is None):
-        raise SettingsError("Give either --model or --groups.")
+        raise SettingsError("Use either --model or --groups.")
     inputs = [pile, *([output_files.get_model_input(model)] if model else [])]
     target = output_files.resolve_output(csv, "table", inputs, force) if csv else None
     rows, left_out = _guess(pile, model, groups, scale)

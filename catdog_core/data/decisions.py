@@ -84,7 +84,7 @@ def parse_decisions(value: object) -> list[Decision]:
         fields = row if isinstance(row, dict) else {}
         texts = [fields.get(name, "") for name in ("id", "file", "action", "to", "guess")]
         if not all(isinstance(text, str) for text in texts) or not _ID.fullmatch(texts[0]):
-            raise DatasetError("A decision is damaged. Reload the page and decide again.")
+            raise DatasetError("A decision couldn't be read. Reload the page and decide again.")
         if texts[2] not in ACTIONS:
             raise DatasetError(
                 "There's no decision '{action}'. Use one of {actions}.",
@@ -190,7 +190,7 @@ def _choices_back(
                 _follow(stack, id_)
                 place = (number, index) if id_ == decision.to else place
     if not stack or stack[-1] != decision.to:
-        raise DatasetError("This photo was changed since, so it stays as it is.")
+        raise DatasetError("This photo has changed since then, so it stays as it is.")
     number, index = place
     step = changes[number]
     earlier = [*changes[:number], replace(step, choices=step.choices[:index])]

@@ -258,8 +258,8 @@ def refuse_unusable_edits(
     filled = {(label, split) for _, label, split in after}
     for label, split in sorted({(x, s) for _, x, s in before if s != "test"} - filled):
         raise DatasetError(
-            "{split} would have no photos of {name} left, but training and validation need one "
-            "per class. Leave one, or add photos.",
+            "{split} would have no photos of {name} left, but training and validation need one"
+            " per class. Keep one, or add photos.",
             name=truncate_for_display(classes[label]),
             split=Term(split),
         )

@@ -116,7 +116,7 @@ def status_error(url: str, code: int) -> DownloadError:
         )
     if code >= 500 or code == 429:
         return DownloadError(
-            "{host} is too busy or out of order (status {code}). Try again later to resume.",
+            "{host} is busy or unavailable (status {code}). Try again later to resume.",
             host=urlsplit(url).hostname,
             code=code,
         )

@@ -244,7 +244,8 @@ def set_classes(pile_id: str, classes: Sequence[str], model: str | None = None) 
     used = {answer.label for answer in read_answers(pile_id) if answer.label}
     if len({name.casefold() for name in names}) < len(names) or used - set(names):
         raise DatasetError(
-            "The classes {names} don't work. Name each class once, and keep those you've used.",
+            "The classes {names} can't be used. Name each class once, and keep the ones you've"
+            " used.",
             names=files.truncate_for_display(", ".join(names), 200),
         )
     if len(names) > MAX_CLASSES:
@@ -296,7 +297,7 @@ def record_answers(
         rows = _read_rows(pile.folder)
         known = {str(row.get("id")) for row in rows}
         if len(rows) + len(decisions) > _MAX_ANSWERS:
-            raise DatasetError("This pile has too many answers. Make a dataset of it.")
+            raise DatasetError("This pile has too many answers. Create a dataset from it.")
         for decision in decisions:
             if decision.id in known:
                 continue

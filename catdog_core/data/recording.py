@@ -246,7 +246,10 @@ def read_photo(name: str) -> bytes:
     """
     recording = find_recording()
     if recording is None or name not in {photo.name for photo in recording.photos}:
-        raise PhotoError("The photo {name} is gone.", name=files.truncate_for_display(name))
+        raise PhotoError(
+            "The photo {name} no longer exists. Reload the page.",
+            name=files.truncate_for_display(name),
+        )
     return decode.read_photo_bytes(recording.folder / name)
 
 

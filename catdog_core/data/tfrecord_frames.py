@@ -108,7 +108,7 @@ def _bad_header_error(path: Path, offset: int, head: bytes) -> DatasetError:
 
 def _damaged_error(path: Path, offset: int) -> DatasetError:
     return DatasetError(
-        "{file} is damaged at byte {place:,}: the checksum doesn't match. Copy the file again.",
+        "{file} is damaged at byte {place:,}. The checksum doesn't match. Copy the file again.",
         file=truncate_for_display(path.name),
         place=offset,
     )

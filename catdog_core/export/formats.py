@@ -115,7 +115,8 @@ class Exporter:
         """Raise CatDogError where a runtime is given, and the format can't put it inside."""
         if runtime is not None and not self.takes_runtime:
             raise CatDogError(
-                "The export format '{kind}' takes no runtime. Leave --runtime out.", kind=self.kind
+                "The export format '{kind}' doesn't use a runtime. Leave out --runtime.",
+                kind=self.kind,
             )
 
     def write(self, source: Path, out: Path, runtime: Path | None = None) -> None:
@@ -190,8 +191,8 @@ _EXPORTERS = (
         kind="web",
         label=N_("Web page"),
         about=N_(
-            "A page that predicts photos and camera frames in the browser, without a server. "
-            "Opening it needs an internet connection."
+            "A page that predicts photos and camera frames in the browser, without a server. It"
+            " needs an internet connection to open."
         ),
         extension=".zip",
         writer="web_page:write_web_page",

@@ -45,7 +45,7 @@ _PACKAGE_FOLDERS = ("", "@litertjs/core", "node_modules/@litertjs/core")
 _MOST_RUNTIME_BYTES = 20_000_000  # of one file
 _LANGUAGES = {"en": "English", "ko": "한국어"}
 _TEXTS = {
-    "about": N_("It knows {n} classes, and gives every photo one of them."),
+    "about": N_("It knows {n} classes and assigns one of them to every photo."),
     "allClasses": N_("All {n} classes"),
     "cameraOff": N_("Stop camera"),
     "cameraOn": N_("Start camera"),
@@ -56,16 +56,16 @@ _TEXTS = {
     "made": N_("Made with CatDog Lab. It runs in LiteRT.js {version}."),
     "milliseconds": N_("{ms} ms for this photo"),
     "network": N_(
-        "Opening this page needs an internet connection, to download LiteRT.js. After that, it "
-        "works offline."
+        "This page needs an internet connection to download LiteRT.js. After that, it works"
+        " offline."
     ),
     "noCamera": N_(
         "The camera couldn't be opened. Connect one, close other programs that use it, and allow "
         "it for this page."
     ),
     "noCameraHere": N_(
-        "This browser gives no camera to this page. Open it in Chrome or Edge, or at an https "
-        "address."
+        "This browser doesn't let this page use a camera. Open it in Chrome or Edge, or at an"
+        " https address."
     ),
     "noModel": N_(
         "The model couldn't be loaded. Update the browser, close other tabs, then reload this page."

@@ -655,21 +655,21 @@ _PHOTOS = (
                 N_("Check your labels"),
                 "data",
                 {"part": "health"},
-                look=N_("Check the labels, and compare each suspect with similar photos."),
+                look=N_("Check the labels, and compare each suspicious photo with similar ones."),
                 target="labels-check",
             ),
         ),
         ("label", "confident-learning", "cross-validation"),
         (
             QuizQuestion(
-                N_("Why should the model that judges a label not train on that photo?"),
+                N_("Why shouldn't the model that judges a label train on that photo?"),
                 (
                     N_("It would repeat a wrong label"),
                     N_("Training would take longer"),
                     N_("The photo would change"),
                 ),
                 0,
-                N_("A model fits its training labels, the wrong ones too."),
+                N_("A model fits its training labels, including the wrong ones."),
             ),
             QuizQuestion(
                 N_("The model is sure that a photo labeled cat is a dog. What do you do?"),

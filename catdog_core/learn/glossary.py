@@ -103,7 +103,7 @@ TERMS: dict[str, Term] = {
     ),
     "cross-validation": Term(
         N_("cross-validation"),
-        N_("Training several times, each time predicting other photos that were left out."),
+        N_("Training several times, each time leaving out different photos and predicting them."),
         "wrong-labels",
     ),
     "dataset": Term(N_("dataset"), N_("Photos with their classes, split into sets."), "labels"),
@@ -114,7 +114,7 @@ TERMS: dict[str, Term] = {
     ),
     "dropout": Term(
         N_("dropout"),
-        N_("Sets random numbers to 0 during training to reduce overfitting."),
+        N_("Sets randomly chosen values to 0 during training to reduce overfitting."),
         "dropout",
     ),
     "early-stopping": Term(

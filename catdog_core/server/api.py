@@ -315,7 +315,8 @@ async def _read_form(request: Request, most: int) -> tuple[list[tuple[str, bytes
             raise RefusalError(
                 413,
                 PhotoError(
-                    "The request has {n} photos, and the limit is {most}. Send it in parts.",
+                    "The request has {n} photos, and the limit is {most}. Send several smaller"
+                    " requests.",
                     n=files,
                     most=most,
                 ),
@@ -354,7 +355,7 @@ def _parse_top(text: str) -> int | None:
     if re.fullmatch(r"[1-9][0-9]{0,8}", text):
         return int(text)
     error = SettingsError(
-        "'{name}' is '{value}'. Use a whole number from 1.",
+        "'{name}' is '{value}'. Use a whole number of at least 1.",
         name="top",
         value=truncate_for_display(text),
     )
@@ -471,7 +472,7 @@ async def _refuse_unknown(request: Request) -> Response:
     """Answer what the API does not have, which the pages' server would answer with a page."""
     is_known = any(route.matches(request.scope)[0] == Match.PARTIAL for route in _ROUTES)
     error = CatDogError(
-        "The API has no {method} {path}. See {document} for what it has.",
+        "The API has no {method} {path}. See {document} for what it offers.",
         method=request.method,
         path=truncate_for_display(request.url.path),
         document=f"{API_PREFIX}/openapi.json",

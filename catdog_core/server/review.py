@@ -134,7 +134,7 @@ def parse_body(body: bytes) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise DatasetError("A decision is damaged. Reload the page and decide again.")
+        raise DatasetError("A decision couldn't be read. Reload the page and decide again.")
     return value
 
 

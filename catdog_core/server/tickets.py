@@ -102,4 +102,4 @@ def check(headers: Mapping[str, str]) -> Ticket:
 
 
 def _closed_page() -> AccessError:
-    return AccessError("The page that asks is closed or too old. Reload the page.")
+    return AccessError("The page that sent this request is closed or too old. Reload the page.")

@@ -69,8 +69,8 @@ def _read() -> _File:
         return _File.model_validate(content)
     except ValidationError as error:
         raise SettingsError(
-            "{file} is damaged, so no token counts. Restore it from a copy, or delete it and make "
-            "new tokens.",
+            "{file} is damaged, so no token is valid. Restore it from a copy, or delete it and"
+            " create new tokens.",
             file=FILE,
         ) from error
 
@@ -104,7 +104,8 @@ def add_token(name: str, role: Role) -> str:
             )
         if len(known.tokens) == _MOST:
             raise SettingsError(
-                "You have {most:,} tokens and can't have more. Revoke one you no longer need.",
+                "You already have {most:,} tokens, the most allowed. Revoke one you no longer"
+                " need.",
                 most=_MOST,
             )
         secret = PREFIX + secrets.token_urlsafe(_BYTES)

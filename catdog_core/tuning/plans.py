@@ -191,15 +191,15 @@ def plan_repeat(run: RunRecord, known: Sequence[RunRecord], seeds: int = 3) -> G
         raise RunError("A run can't be repeated with {n} seeds. Choose 3 or 5.", n=seeds)
     if run.parent:
         raise RunError(
-            "'{name}' started from another run's weights, and a seed changes little then. Repeat a "
-            "run that started from random weights.",
+            "'{name}' started from another run's weights, so a seed changes little. Repeat a run"
+            " that started from random weights.",
             name=run.name,
         )
     match = training_photos.find_training_dataset(run)
     if match is None or match.dataset.fingerprint != run.dataset_fingerprint:
         raise RunError(
-            "The photos of '{name}' were changed or removed, so another seed can't train on the "
-            "same ones. Train this network again first.",
+            "The photos of '{name}' were changed or removed, so another seed can't train on the"
+            " same ones. Train this network again first.",
             name=run.name,
         )
     there = {one.training.seed for one in seed_runs.find_seed_runs(run, known, is_planned=True)}

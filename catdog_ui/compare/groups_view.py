@@ -320,7 +320,7 @@ def _paired_results(group: Group) -> None:
     if plain.best_model and augmented.best_model:
         st.page_link(
             "pages/5_Evaluate.py",
-            label=t("See how both do on rotated photos"),
+            label=t("Compare robustness"),
             icon=":material/rotate_right:",
             query_params=state.run_query(plain, tab="robustness", **{"with": augmented.id}),
         )

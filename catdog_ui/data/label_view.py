@@ -25,19 +25,25 @@ _ROWS = 5  # suspects on a page: each shows nine photos
 _NEIGHBORS = 4
 _KINDS = {
     "wrong_label": (
-        N_("Wrong labels?"),
+        N_("Likely wrong labels"),
         ":material/label_off:",
         N_("These photos look more like another class. The most suspicious come first."),
     ),
     "no_class": (
         N_("Photos that fit no class"),
         ":material/help:",
-        N_("They show several things at once, or something small. Decide if they help to learn."),
+        N_(
+            "These photos show several things at once, or something small. Decide whether they"
+            " help training."
+        ),
     ),
     "outlier": (
         N_("Outliers"),
         ":material/scatter_plot:",
-        N_("They're unlike every other photo, such as drawings or things of no class."),
+        N_(
+            "These photos are unlike all others, such as drawings or things that belong to no"
+            " class."
+        ),
     ),
 }
 

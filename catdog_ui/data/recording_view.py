@@ -43,8 +43,8 @@ def camera_card(_kind: str) -> None:
     show_heading(t("Record with your camera"))
     st.caption(
         t(
-            "Hold a class's button, or its number key, while you move what the camera sees. The "
-            "lab stores only the frames you record, and skips those like an earlier one."
+            "Hold a class's button or number key while you turn or move the object. The lab"
+            " stores only the frames you record, and skips near-duplicates."
         )
     )
     guarded_fragment(_show_recorder)()
@@ -185,8 +185,8 @@ def _show_next_steps(found: Recording) -> None:
     if missing:
         st.info(
             t(
-                "Record at least two clips per class, one for training and one for validation. "
-                "Each hold of the button is a clip. Missing: {names}.",
+                "Record at least two clips per class, one for training and one for validation."
+                " Each time you hold the button, you record a clip. Missing: {names}.",
                 names=", ".join(missing),
             ),
             icon=":material/videocam:",
@@ -217,8 +217,8 @@ def _show_next_steps(found: Recording) -> None:
             st.dialog(t("Discard this recording?"))(_confirm_discard)(found)
     st.caption(
         t(
-            "Training puts a new last layer on a pretrained network, in about a minute. An "
-            "unfinished recording is kept for 7 days."
+            "Training adds a new last layer to a pretrained network. It takes about a minute. An"
+            " unfinished recording is kept for 7 days."
         )
     )
 

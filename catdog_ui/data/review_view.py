@@ -28,7 +28,7 @@ Answers = Mapping[str, NDArray[np.float64]]
 
 _LISTS = {
     "uncertain": (N_("Least certain"), ":material/contrast:"),
-    "suspects": (N_("Wrong labels?"), ":material/label_off:"),
+    "suspects": (N_("Likely wrong labels"), ":material/label_off:"),
     "class": (N_("One class"), ":material/label:"),
     "all": (N_("All photos"), ":material/photo_library:"),
 }
@@ -40,8 +40,8 @@ def show_review(dataset: Dataset) -> None:
     st.subheader(t("Review photos by keyboard"), anchor=False)
     st.caption(
         t(
-            "Look at one photo at a time and press a key to decide. Every decision is saved at "
-            "once, and no file is ever changed."
+            "Look at one photo at a time and press a key to decide. Every decision is saved"
+            " immediately, and no file is ever changed."
         )
     )
     names = {name: f"{icon} {t(title)}" for name, (title, icon) in _LISTS.items()}

@@ -27,7 +27,7 @@ from ..startup import guard
 from .source_widgets import choose_dataset, progress_bar, show_heading
 
 _STARTS = {
-    "model": N_("Predictions of a model"),
+    "model": N_("A model's predictions"),
     "groups": N_("Groups of similar photos"),
     "names": N_("Your own class names"),
 }
@@ -45,8 +45,8 @@ def sort_card(_kind: str) -> None:
     show_heading(t("Sort unlabeled photos"))
     st.caption(
         t(
-            "Add photos that have no labels yet. A model predicts them, or the lab groups similar "
-            "ones. You answer by keyboard, and the predictions learn from your answers."
+            "Add photos that have no labels yet. A model predicts them, or the lab groups"
+            " similar ones. You answer by keyboard, and your answers improve the predictions."
         )
     )
     files = st.file_uploader(
@@ -62,7 +62,7 @@ def sort_card(_kind: str) -> None:
             t("Or a folder on this machine"), key="sort_folder", placeholder=t("/home/me/photos")
         )
         name = st.text_input(
-            t("Name of the pile"), key="sort_name", placeholder=t("My photos"), max_chars=60
+            t("Pile name"), key="sort_name", placeholder=t("My photos"), max_chars=60
         )
     if permissions.action_button(
         t("Start sorting"),
@@ -163,8 +163,8 @@ def _show_pile(pile: Pile) -> None:
 def _confirm_delete(pile: Pile) -> None:
     st.markdown(
         t(
-            "Your answers and the uploaded photos of **{name}** are deleted for good. Datasets "
-            "made of it stay, and so do photos in a folder of yours.",
+            "Your answers and the uploaded photos of **{name}** will be permanently deleted."
+            " Datasets created from it stay, and so do photos in your own folder.",
             name=escape(pile.name),
         )
     )
@@ -189,7 +189,7 @@ def _choose_start(pile: Pile, job_key: str) -> None:
     models = {run.id: run for run in model_registry.list_models()}
     starts = [key for key in _STARTS if key != "model" or models]
     start = st.segmented_control(
-        t("Begin with"),
+        t("Start with"),
         starts,
         format_func=lambda key: t(_STARTS[key]),
         default=starts[0],
@@ -209,7 +209,7 @@ def _choose_start(pile: Pile, job_key: str) -> None:
         run = models.get(chosen or "")
     elif start == "names":
         text = st.text_input(
-            t("Class names, with commas between"),
+            t("Class names, separated by commas"),
             key=f"sort_names_{pile.id}",
             placeholder=t("cats, dogs"),
             width=420,
@@ -262,8 +262,8 @@ def _name_groups(pile: Pile, seen: SeenPhotos) -> None:
     """Draw groups of similar photos with a field for the name of each."""
     st.markdown(
         t(
-            "Name each group by what most of its photos show. Groups with the same name become "
-            "one class. Photos of a group without a name get no prediction."
+            "Name each group by what most of its photos show. Groups with the same name become"
+            " one class. Photos in a group without a name get no prediction."
         )
     )
     most = min(_MOST_GROUPS, len(seen.files))
@@ -326,24 +326,24 @@ def _show_record(guesses: Guesses, answers: Sequence[Answer]) -> None:
             )
         ]
     else:
-        lines = [t("Answer some photos to see how good the predictions are.")]
+        lines = [t("Answer some photos to see how accurate the predictions are.")]
     if record.reached is not None:
         lines.append(
             t(
-                "It took {n} answers until {goal} of {window} were right.",
+                "After {n} answers, {goal} of {window} predictions were right.",
                 n=record.reached,
                 goal=goal,
                 window=sorting.WINDOW,
             )
         )
     if guesses.source == "answers":
-        lines.append(t("The predictions have learned from {n} answers.", n=guesses.answers))
+        lines.append(t("The predictions are based on {n} answers.", n=guesses.answers))
     st.markdown(" ".join(lines))
     st.caption(
         t(
-            "Predictions are made again after every {every} answers. Each counts as it stood "
-            "before your answer, over the last {window} answers, with a 95% interval. The least "
-            "certain photos come first, so predictions of the others are right more often.",
+            "Predictions are updated after every {every} answers. This counts the predictions"
+            " made before your last {window} answers, with a 95% confidence interval. The least"
+            " certain photos come first, so predictions for the others are right more often.",
             every=sorting.RETRAIN_EVERY,
             window=sorting.WINDOW,
         )
@@ -366,13 +366,13 @@ def _add_class(pile: Pile) -> None:
 def _make_dataset(pile: Pile, guesses: Guesses, answers: Sequence[Answer]) -> None:
     """Draw what becomes of the answers, and the button that makes a dataset of them."""
     with st.container(border=True, key="sort_dataset"):
-        st.markdown(t("**Make a dataset**"))
+        st.markdown(t("**Create a dataset**"))
         least: float | None = None
         if guesses.source in ("model", "answers") and st.toggle(
-            t("Add predictions of photos you haven't answered"), key=f"sort_more_{pile.id}"
+            t("Add predictions for unanswered photos"), key=f"sort_more_{pile.id}"
         ):
             percent = st.slider(
-                t("Certain to at least"), 50, 99, 90, format="%d%%", key=f"sort_least_{pile.id}"
+                t("Minimum confidence"), 50, 99, 90, format="%d%%", key=f"sort_least_{pile.id}"
             )
             least = percent / 100
         labels = sorting.choose_labels(guesses, answers, least)
@@ -383,8 +383,8 @@ def _make_dataset(pile: Pile, guesses: Guesses, answers: Sequence[Answer]) -> No
         )
         st.caption(
             t(
-                "A quarter of each class becomes validation photos, and similar photos stay "
-                "together. You can make another split later."
+                "A quarter of each class becomes validation photos, and similar photos stay"
+                " together. You can split again later."
             )
         )
         if permissions.action_button(

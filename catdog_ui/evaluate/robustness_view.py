@@ -48,9 +48,9 @@ _SIZE = 150  # pixels of an example photo of a model whose file alone is known
 _BAND = 0.13  # opacity of an interval
 _EXAMPLES = 6
 HINT = N_(
-    "Each line is a model's accuracy on the same photos, changed more and more. The area around "
-    "it is the 95% interval. A vertical band is the range that a model trained with. Click a point "
-    "to see photos."
+    "Each line is a model's accuracy on the same photos, changed more and more. The area around"
+    " it is the 95% confidence interval. A vertical band shows the range used in training. Click"
+    " a point to see photos."
 )
 
 
@@ -158,8 +158,8 @@ def _measure_button(
         count = min(len(subject.dataset.items(subject.split)), robustness.MAX_PHOTOS)
         st.caption(
             t(
-                "Each model predicts {n:,} photos at {strengths} strengths. You can stop at any "
-                "time, and continue later.",
+                "Each model predicts {n:,} photos at {strengths} strengths. You can stop anytime"
+                " and continue later.",
                 n=count,
                 strengths=len(CHANGES[change].strengths),
             ),
@@ -222,7 +222,7 @@ def _show_chart(
     ranges = [_trained_range(run, change) for run in runs]
     entries = [(name, charts.run_color(number), "line") for number, name in enumerate(names)]
     entries += [
-        (t("Range “{name}” trained with", name=name), charts.run_color(number), "band")
+        (t("Range used to train “{name}”", name=name), charts.run_color(number), "band")
         for number, (name, trained) in enumerate(zip(names, ranges, strict=True))
         if trained is not None
     ]
@@ -399,13 +399,13 @@ def _show_examples(
     gallery.image_grid(images, captions=lines, columns=_EXAMPLES, colors=colors, least=140)
     st.caption(
         t(
-            "The photos are changed as the models saw them. ✓ is a correct and ✗ a wrong "
-            "prediction. Photos on which the models differ come first."
+            "These are the changed photos as the models saw them. ✓ marks a correct prediction,"
+            " ✗ a wrong one. Photos on which the models differ come first."
         )
         if len(curves) > 1
         else t(
-            "The photos are changed as the model saw them. ✓ is a correct and ✗ a wrong "
-            "prediction. Photos that it only gets wrong when changed come first."
+            "These are the changed photos as the model saw them. ✓ marks a correct prediction, ✗"
+            " a wrong one. Photos it gets wrong only when changed come first."
         )
     )
 

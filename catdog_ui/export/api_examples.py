@@ -28,9 +28,8 @@ def show_api_examples(model: RunRecord) -> None:
     if with_token:
         st.caption(
             t(
-                "They need a token, which the person who runs the lab makes with "
-                "`python -m catdog_core token add NAME`. Put it into the environment variable "
-                "`{variable}`.",
+                "You need a token. Whoever runs the lab creates one with `python -m catdog_core"
+                " token add NAME`. Put it into the environment variable `{variable}`.",
                 variable=examples.TOKEN_VARIABLE,
             )
         )

@@ -213,8 +213,8 @@ def _usage_code(run: RunRecord, exporter: Exporter, network: NetworkInput | None
     if exporter.kind == "web":
         st.caption(
             t(
-                "Unzip the file, then open `index.html` by a double click. To publish it, upload "
-                "`index.html` to any web host. These lines make one that works offline:"
+                "Unzip the file, then double-click `index.html`. To publish it, upload"
+                " `index.html` to any web host. These lines create a page that works offline."
             )
         )
         lines = web_page.OFFLINE_USAGE.format(file=name, run=run.id)

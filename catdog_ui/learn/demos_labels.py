@@ -111,17 +111,17 @@ def _show_answers(planted: PlantedErrors, marked: list[ShownPhoto]) -> None:
     gallery.metric_row(
         [
             (t("You found"), f"{found} / {total}"),
-            (t("The list found"), f"{planted.found} / {planted.planted}"),
-            (t("Precision of the list"), f"{planted.precision:.0%}"),
-            (t("Accuracy, right labels"), f"{planted.clean_accuracy:.1%}"),
-            (t("Accuracy, with wrong labels"), f"{planted.planted_accuracy:.1%}"),
+            (t("The check found"), f"{planted.found} / {planted.planted}"),
+            (t("Precision of the check"), f"{planted.precision:.0%}"),
+            (t("Accuracy with right labels"), f"{planted.clean_accuracy:.1%}"),
+            (t("Accuracy with wrong labels"), f"{planted.planted_accuracy:.1%}"),
         ]
     )
     st.markdown(
-        t("{n} marked photos are fine.", n=len(marked) - found)
+        t("{n} photos you marked have the right label.", n=len(marked) - found)
         + " "
         + t(
-            "{n:,} of {total:,} photos are on the list of suspects.",
+            "The label check marked {n:,} of {total:,} photos.",
             n=planted.listed,
             total=planted.photos,
         )
@@ -142,5 +142,6 @@ def _describe_cost(planted: PlantedErrors) -> str:
     if lost > 0:
         return t("The wrong labels cost {n:,} right predictions.", n=lost)
     return t(
-        "The wrong labels cost no right prediction here. More weights would fit them more closely."
+        "Here, the wrong labels don't reduce the right predictions. A network with more weights"
+        " would fit them more closely."
     )

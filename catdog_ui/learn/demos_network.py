@@ -451,7 +451,7 @@ def show_saved_model(who: LearnerContext) -> None:
     st.caption(
         t(
             "The file of “{name}” can be larger than its weights. It also keeps the optimizer's"
-            " numbers, so you can continue training.",
+            " values, so you can continue training.",
             name=escape(who.run.name),
         )
         if model

@@ -66,8 +66,8 @@ def show_live() -> None:
         _mount_camera(choice.run, choice.key, model, least)
         st.caption(
             t(
-                "Bright areas raised the score of the named class most. Each map is scaled to its "
-                "own brightest area. Below the threshold, no class is named."
+                "Bright areas raised the score of the shown class most. Each heat map is scaled"
+                " to its own brightest area. Below the threshold, no class is shown."
             )
         )
     with notes:
@@ -107,7 +107,7 @@ def _words(classes: int) -> dict[str, str]:
         "smooth": t("Smooth over a few frames"),
         "neither": t("Neither") if classes == 2 else t("None of these"),
         "speed": t(
-            "Frames per second: {fps}. Time per frame: {ms} ms, {model} ms of it for the model."
+            "Frames per second: {fps}. Time per frame: {ms} ms, including {model} ms for the model."
         ),
     }
 

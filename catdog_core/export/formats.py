@@ -77,8 +77,7 @@ class Exporter:
         is_folder: the writer makes a folder; the page offers a zip of it.
         loads_tensorflow: its writer does, so that its import is kept quiet.
         takes_runtime: the writer can put a runtime inside, from a folder that it is given.
-        usage: for formats that are no model: how to use ``{file}``, code or a command.
-        language: what `usage` is written in.
+        usage: for formats that are no model: a command for ``{file}``.
     """
 
     kind: str
@@ -94,7 +93,6 @@ class Exporter:
     loads_tensorflow: bool = True
     takes_runtime: bool = False
     usage: str = ""
-    language: Literal["python", "bash"] = "bash"
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -199,9 +199,11 @@ def _choose_start(pile: Pile, job_key: str) -> None:
     run: RunRecord | None = None
     names: Sequence[str] = ()
     if start == "model":
+        built_in = [model_registry.is_built_in(each) for each in models.values()]
         chosen = st.selectbox(
             t("Model"),
             list(models),
+            index=built_in.index(True) if any(built_in) else 0,  # it has seen the most photos
             format_func=lambda key: truncate_for_display(format_text.model_name(models[key])),
             key=f"sort_model_{pile.id}",
             width=420,

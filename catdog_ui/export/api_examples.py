@@ -36,7 +36,7 @@ def show_api_examples(model: RunRecord) -> None:
     shell, python = st.tabs(["curl", "Python"])
     shell.code(
         examples.build_curl_example(address, model.id, with_token),
-        language="bash",
+        language=None,
         wrap_lines=True,
     )
     python.code(

@@ -218,10 +218,10 @@ def _usage_code(run: RunRecord, exporter: Exporter, network: NetworkInput | None
             )
         )
         lines = web_page.OFFLINE_USAGE.format(file=name, run=run.id)
-        st.code(lines, language="bash", wrap_lines=True)
+        st.code(lines, language=None, wrap_lines=True)
         return
     if exporter.group != "model":
-        st.code(exporter.usage.format(file=name), language=exporter.language)
+        st.code(exporter.usage.format(file=name), language=None)
         return
     if exporter.is_folder:
         st.caption(t("Unzip the file first. Run these lines next to its `model` folder."))

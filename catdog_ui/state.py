@@ -27,12 +27,12 @@ CARRIED_PARAMS = ("lang", "dataset", "run", "runs", "done", "tour")
 """Query parameters every link between pages takes along."""
 _MISSING = {
     "dataset": N_(
-        "The dataset “{name}” of this link isn't in this lab. It might have been deleted."
+        "The dataset “{name}” in this link isn't in this lab. It might have been deleted."
     ),
-    "run": N_("The run “{name}” of this link isn't in this lab. It might have been deleted."),
-    "runs": N_("The run “{name}” of this link isn't in this lab. It might have been deleted."),
+    "run": N_("The run “{name}” in this link isn't in this lab. It might have been deleted."),
+    "runs": N_("The run “{name}” in this link isn't in this lab. It might have been deleted."),
     "group": N_(
-        "The experiment “{name}” of this link isn't in this lab. It might have been deleted."
+        "The experiment “{name}” in this link isn't in this lab. It might have been deleted."
     ),
 }
 """What is said of an id in the address that nothing here has, by its name there."""

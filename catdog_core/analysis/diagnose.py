@@ -120,8 +120,8 @@ MISSED_CLASS = N_(
     "({accuracy:.1%}) hides this, because always predicting the largest class gives {guess:.1%}."
 )
 ONE_ANSWER = N_(
-    "Validation accuracy is exactly {accuracy:.1%} in each of the last {n} epochs. So the network "
-    "seems to give every photo the same answer, the largest class."
+    "Validation accuracy is exactly {accuracy:.1%} in each of the last {n} epochs. So the"
+    " network seems to predict the largest class for every photo."
 )
 VALIDATION_AT_CHANCE = N_(
     "The labels or the preprocessing seem wrong. The network fits its training photos "
@@ -148,8 +148,8 @@ NO_LEARNING = N_(
     "its last {last} epochs is about {train:.1%}, and guessing gives {guess:.0%}."
 )
 NETWORK_DEAD = N_(
-    "Underfitting: the network learns nothing. Its loss stays at {loss:.2f}, no better than "
-    "guessing, and for {n} epochs it has given every validation photo the same answer."
+    "Underfitting: the network learns nothing. Its loss stays at {loss:.2f}, no better than"
+    " guessing. For {n} epochs, it has predicted the same class for every validation photo."
 )
 UNDERFITTING = N_(
     "Underfitting: training accuracy has leveled off at {train:.1%} and validation accuracy at "
@@ -287,7 +287,7 @@ RAISE_RATE = N_("Raise the learning rate, for example from {rate:g} to {higher:g
 FIND_RATE = N_("Try another learning rate. Use “Find learning rate” on the Train page.")
 BALANCE = N_("Turn on “Balance classes” on the Train page, or add photos of the small class.")
 FIND_LEAKS = N_(
-    "Look for photos that are in training and validation: the Data page finds duplicates."
+    "Look for photos that are in both training and validation. The Data page finds duplicates."
 )
 EASIER_PHOTOS = N_(
     "Compare the two sets of photos. Are the validation photos easier, or scaled differently?"

@@ -423,28 +423,28 @@ EARLY = N_(
     "Both runs need at least {least} epochs for a comparison, but one has only {n}. Train longer."
 )
 GAP_CLOSED = N_(
-    "Augmentation narrowed the gap of the curves. The final gap is {plain:.1f} percentage points "
-    "without it and {augmented:.1f} with it. The 95% interval "
-    "of this change is ± {sure:.1f} points."
+    "Augmentation narrowed the gap of the curves. The final gap is {plain:.1f} percentage points"
+    " without it and {augmented:.1f} with it. The 95% confidence interval of this change is ±"
+    " {sure:.1f} points."
 )
 GAP_WIDER = N_(
-    "With augmentation, the gap of the curves is wider. The final gap is {plain:.1f} percentage "
-    "points without it and {augmented:.1f} with it. The 95% interval "
-    "of this change is ± {sure:.1f} points."
+    "With augmentation, the gap of the curves is wider. The final gap is {plain:.1f} percentage"
+    " points without it and {augmented:.1f} with it. The 95% confidence interval of this change"
+    " is ± {sure:.1f} points."
 )
 GAP = N_(
     "The final gap of the curves is {plain:.1f} percentage points without augmentation and "
     "{augmented:.1f} with it. The difference is within chance (± {sure:.1f})."
 )
 CLEAN_GAP_CLOSED = N_(
-    "Augmentation narrowed the gap on clean training photos. The final gap is {plain:.1f} "
-    "percentage points without it and {augmented:.1f} with it. The 95% interval of "
-    "this change is ± {sure:.1f} points."
+    "Augmentation narrowed the gap on clean training photos. The final gap is {plain:.1f}"
+    " percentage points without it and {augmented:.1f} with it. The 95% confidence interval of"
+    " this change is ± {sure:.1f} points."
 )
 CLEAN_GAP_WIDER = N_(
-    "With augmentation, the gap on clean training photos is wider. The final gap is {plain:.1f} "
-    "percentage points without it and {augmented:.1f} with it. The 95% interval of "
-    "this change is ± {sure:.1f} points."
+    "With augmentation, the gap on clean training photos is wider. The final gap is {plain:.1f}"
+    " percentage points without it and {augmented:.1f} with it. The 95% confidence interval of"
+    " this change is ± {sure:.1f} points."
 )
 CLEAN_GAP = N_(
     "The final gap on clean training photos is {plain:.1f} percentage points without augmentation "

@@ -240,8 +240,8 @@ def _check_envelope(values: dict[str, Any], origin: str) -> None:
         )
     if version > FORMAT:
         raise SettingsError(
-            "{origin} is from a newer version of CatDog Lab: its format is {received}, but this "
-            "version reads up to {expected}. Update CatDog Lab.",
+            "{origin} is from a newer version of CatDog Lab. Its format is {received}, but this"
+            " version reads up to {expected}. Update CatDog Lab.",
             origin=origin,
             received=str(version)[:60],
             expected=FORMAT,

@@ -259,8 +259,8 @@ def check_permission(action: Action, owner: str | None = None) -> None:
         settings = load_access_settings()
         if settings.teachers or settings.students:
             raise AccessError(
-                "View only: you can look, move sliders and use models, but not start, change or "
-                "delete anything. To do more, enter the student code or sign in."
+                "View only. You can look, move sliders and use models, but not start, change or"
+                " delete anything. To do more, enter the student code or sign in."
             )
         raise AccessError(
             "View only. You can look, move sliders and use models, but not start, change or"

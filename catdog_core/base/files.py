@@ -350,8 +350,8 @@ def check_format_version(path: Path, content: Any, newest_format: int) -> None:
     version = content.get("format") if isinstance(content, dict) else None
     if isinstance(version, int) and version > newest_format:
         raise CatDogError(
-            "{path} is from a newer version of CatDog Lab: its format is {received}, but this "
-            "version reads up to {known}. Update CatDog Lab.",
+            "{path} is from a newer version of CatDog Lab. Its format is {received}, but this"
+            " version reads up to {known}. Update CatDog Lab.",
             path=path,
             received=version,
             known=newest_format,

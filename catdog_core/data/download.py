@@ -257,8 +257,8 @@ class Download:
         if expected and checksum.hexdigest() != expected:
             self._forget()
             raise DownloadError(
-                "{url} was damaged during download: its checksum doesn't match the server's. Try "
-                "again.",
+                "{url} was damaged during download. Its checksum doesn't match the server's. Try"
+                " again.",
                 url=self.url,
             )
 

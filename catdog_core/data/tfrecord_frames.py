@@ -116,8 +116,8 @@ def _damaged_error(path: Path, offset: int) -> DatasetError:
 
 def _cut_short_error(path: Path, offset: int) -> DatasetError:
     return DatasetError(
-        "{file} is truncated: its last record, at byte {place:,}, is incomplete. Copy the file "
-        "again.",
+        "{file} is truncated. Its last record, at byte {place:,}, is incomplete. Copy the file"
+        " again.",
         file=truncate_for_display(path.name),
         place=offset,
     )

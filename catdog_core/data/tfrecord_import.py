@@ -299,7 +299,7 @@ def _scan_tfrecord(path: Path) -> Iterator[_RecordPhoto]:
         # TensorFlow fails at its own message when the record in it is no text.
         if "corrupted record" in str(error) or type(error) is ValueError:
             raise DatasetError(
-                "{file} is damaged: a record's checksum doesn't match. Copy the file again.",
+                "{file} is damaged. A record's checksum doesn't match. Copy the file again.",
                 file=files.truncate_for_display(path.name),
             ) from error
         raise DatasetError(

@@ -109,7 +109,7 @@ _PREDICT_PHOTOS = DemoLink(
     N_("Predict photos"),
     "predict",
     {"try": "1"},
-    look=N_("Each answer is a class with its probability."),
+    look=N_("Each prediction is a class with its probability."),
     needs="model",
 )
 

@@ -212,8 +212,8 @@ def read_torch_weights(path: Path, sha256: str) -> dict[str, NDArray[Any]]:
     digest = hashlib.sha256(data).hexdigest()
     if digest != sha256:
         raise ModelError(
-            "{name} isn't the pretrained weights file that this lab knows: its SHA-256 begins "
-            "with {found}, not {expected}. Reinstall its package.",
+            "{name} isn't the pretrained weights file that this lab knows. Its SHA-256 begins"
+            " with {found}, not {expected}. Reinstall its package.",
             name=truncate_for_display(path.name),
             found=digest[:12],
             expected=sha256[:12],

@@ -469,8 +469,8 @@ def calibration_caption(calibration: Calibration) -> str:
         right=calibration.accuracy,
     )
     perfect = t(
-        "By chance alone, a perfectly calibrated model would be off by {mean:.1f} points, and by "
-        "up to {highest:.1f} in 95% of cases.",
+        "By chance alone, a perfectly calibrated model would be off by {mean:.1f} points. In 95%"
+        " of cases, it would be off by at most {highest:.1f}.",
         mean=100 * calibration.perfect.error,
         highest=100 * calibration.perfect.highest,
     )

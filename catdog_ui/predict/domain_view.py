@@ -132,7 +132,7 @@ def compare_answers(
         else row.label == theirs.label and not theirs.is_unsure(least)
         for _, row, theirs in both
     )
-    text = t("Both models give the same answer for {same} of {n} photos.", same=same, n=len(both))
+    text = t("Both models agree on {same} of {n} photos.", same=same, n=len(both))
     known = [(photo.truth, row, theirs) for photo, row, theirs in both if photo.truth]
     if known:
         own_right = sum(

@@ -218,8 +218,8 @@ def _suggest_threshold(choice: ModelChoice, classes: int) -> tuple[float, str]:
         )
     suggested = uncertainty.default_threshold(classes)
     return suggested, t(
-        "The threshold starts at {percent}%, halfway between a guess and certainty. Evaluate the "
-        "model to start where its validation answers get unreliable.",
+        "The threshold starts at {percent}%, halfway between a guess and certainty. Evaluate the"
+        " model to start where its validation predictions become unreliable.",
         percent=ceil(100 * suggested),
     )
 

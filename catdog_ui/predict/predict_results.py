@@ -57,7 +57,7 @@ def show_results(
     if not good:
         return
     tabs = {
-        "answers": t("Answers"),
+        "answers": t("Predictions"),
         "look": t("Look closer"),
         "figures": t("Figures"),
     }

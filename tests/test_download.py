@@ -150,7 +150,7 @@ def test_a_log_in_page_is_told_at_its_first_bytes(tmp_path):
     [
         (404, "no longer exists", 1),
         (403, "refused to send", 1),
-        (503, "too busy", 3),
+        (503, "busy or unavailable", 3),
         (500, "busy", 3),
     ],
 )

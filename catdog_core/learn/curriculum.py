@@ -1347,8 +1347,8 @@ _AUGMENTATION = (
                 "evaluate",
                 query={"tab": "robustness", "change": "rotation"},
                 look=N_(
-                    "Select **Measure**. A model trained on rotated photos keeps more of its "
-                    "accuracy. Compare it with one that wasn't."
+                    "Measure how accuracy falls as photos are rotated. A model trained on rotated "
+                    "photos keeps more of it. Compare it with one that wasn't."
                 ),
                 needs="model",
             ),

@@ -28,8 +28,9 @@ runpy.run_module("catdog_core", run_name="__main__")
 @pytest.mark.parametrize(
     "megabytes",
     [
-        *(pytest.param(size, marks=pytest.mark.long) for size in (2500, 5000)),
-        *(pytest.param(size, marks=pytest.mark.soak) for size in (1500, 3500)),
+        pytest.param(5000, marks=pytest.mark.long),
+        # Below, threads of TensorFlow now and then wait forever for memory: once in five at 2,500.
+        *(pytest.param(size, marks=pytest.mark.soak) for size in (1500, 2500, 3500)),
     ],
 )
 def test_a_worker_without_memory_has_failed_with_a_remedy(workspace, tmp_path, megabytes):

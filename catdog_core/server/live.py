@@ -79,8 +79,8 @@ class Lane:
     most so long that there are still `LEAST_RATE` frames a second.
     """
 
-    REST = 2.0
-    LEAST_RATE = 8.0
+    REST = 3.5
+    LEAST_RATE = 6.0
 
     def __init__(self) -> None:
         self._workers = max(1, (os.cpu_count() or 1) // 2)
